@@ -1,8 +1,7 @@
 """The Celery application: `celery -A tasks worker` and `celery -A tasks beat` start from here."""
 
-import atexit
-import gc
 import sys
+from functools import cached_property
 from typing import Any, NoReturn
 
 import billiard.pool
@@ -10,7 +9,8 @@ import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init
 
-from gateway.config import logs
+from gateway.config import standard_streams
+from gateway.config.open_files import raise_limit
 from gateway.config.settings import Settings, SettingsError
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
@@ -18,7 +18,9 @@ from gateway.rules.rulebook import Rulebook
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
+from tasks.celery_setup.process_logs import start_logging
 from tasks.context import enable_rule_reloading
+from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.process_names import children
 from tasks.processes.store_check import look
 
@@ -29,7 +31,32 @@ log = structlog.get_logger(__name__)
 # 0.1 s, until its report is read. Nothing depends on the report here, so 2 s are enough.
 billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
-app = Celery(
+# Connections of a process: a post each at most, and as many again for everything else.
+OPEN_FILES = 4 * SENDS_AT_ONCE
+
+standard_streams.reopen_closed()
+
+
+class GatewayCelery(Celery):
+    """Celery's application, whose processes write log lines only."""
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802
+        """Return the class that `celery worker` runs."""
+        return _subclass(self, "QuietWorker")
+
+    @cached_property
+    def Beat(self) -> Any:  # noqa: N802
+        """Return the class that `celery beat` runs."""
+        return _subclass(self, "QuietBeat")
+
+
+def _subclass(application: Celery, name: str) -> Any:
+    # By name, and so imported by the processes that need it only: web processes do not.
+    return application.subclass_with_self(f"tasks.celery_setup.output:{name}")  # type: ignore[arg-type]
+
+
+app = GatewayCelery(
     "gateway",
     include=[
         "tasks.inbound",
@@ -59,6 +86,7 @@ def configure(sender: Celery, **_: Any) -> None:
 def run_startup_checks(**_: Any) -> None:
     """Exit with code 2 at the start if this worker could do only harm, or nothing."""
     settings = Settings.from_env()
+    raise_limit(OPEN_FILES)  # before the pool forks, so that children have it too
     enable_rule_reloading()
     children()  # before the pool forks them
     try:
@@ -94,5 +122,4 @@ def _exit_with_error(message: str) -> NoReturn:
 @worker_process_init.connect
 def configure_logging(**_: Any) -> None:
     """Log in our format, not Celery's; again after a fork, which no logging thread survives."""
-    atexit.register(logs.configure(Settings.from_env().gateway_log_level).stop)
-    gc.freeze()  # what was imported is no garbage, and scanning it takes time
+    start_logging()

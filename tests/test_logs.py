@@ -1,14 +1,17 @@
 """Logs: one JSON object a line, never in anybody's way, and nothing private in them."""
 
+import errno
 import io
 import json
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +140,75 @@ def test_a_stalled_stream_does_not_stall_the_logger_and_what_was_lost_is_told() 
     assert len(lines) == logs.WAITING_LINES + 3
     assert [line["event"] for line in lines[-2:]] == ["log_lines_dropped", "last"]
     assert lines[-2]["lines"] == 25
+
+
+class Full(io.StringIO):
+    """A log on a disk that is full until there is room."""
+
+    has_room = False
+
+    def write(self, line: str) -> int:
+        if not self.has_room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(line)
+
+
+def test_lines_that_a_full_disk_refuses_are_counted_and_told_once_there_is_room() -> None:
+    stream = Full()
+    listener = logs.configure("info", stream)
+    log = structlog.get_logger("gateway")
+    for _ in range(3):
+        log.info("delivery_kept")
+        listener.queue.join()  # type: ignore[attr-defined]  # it is a queue.Queue
+    stream.has_room = True
+    log.info("last")
+    listener.stop()
+
+    told, last = written(stream)
+    assert (told["event"], told["lines"], last["event"]) == ("log_lines_dropped", 3, "last")
+
+
+def test_a_line_that_was_cut_does_not_spoil_the_next_one() -> None:
+    script = (
+        "import os, resource, signal; from gateway.config import logs\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "out = logs._StandardError()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5, resource.RLIM_INFINITY))\n"
+        "try: out.write('a long line\\n')\n"
+        "except OSError: pass\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, ) * 2)\n"
+        "out.write('next\\n')\n"
+    )
+    with tempfile.TemporaryFile() as log:
+        done = subprocess.run([sys.executable, "-c", script], stderr=log, timeout=30, check=False)
+        log.seek(0)
+        assert (done.returncode, log.read()) == (0, b"a lon\nnext\n")
+
+
+def test_no_line_gets_into_a_file_that_takes_the_number_of_a_closed_stderr(tmp_path: Path) -> None:
+    script = (
+        "from gateway.config import logs, standard_streams; import structlog, sys\n"
+        "standard_streams.reopen_closed()\n"
+        "data = open(sys.argv[1], 'w')\n"
+        "listener = logs.configure('info')\n"
+        "structlog.get_logger('gateway').info('delivery_kept')\n"
+        "print('said', file=sys.stderr)\n"
+        "listener.stop()\n"
+    )
+    command = f"exec '{sys.executable}' -c \"$0\" '{tmp_path / 'data'}' 2>&-"
+    done = subprocess.run(["sh", "-c", command, script], timeout=30, check=False)
+
+    assert (done.returncode, (tmp_path / "data").read_text()) == (0, "")
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", 0), ("debug", 1)])
+def test_a_wake_up_is_a_line_at_the_level_debug_only(level: str, lines: int) -> None:
+    stream = io.StringIO()
+    listener = logs.configure(level, stream)
+    logging.getLogger("celery.worker.strategy").info("Task tasks.tick received")
+    listener.stop()
+
+    assert len(written(stream)) == lines
 
 
 def test_a_stalled_stream_holds_up_no_exit() -> None:

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from gateway import __version__
+from gateway.config import standard_streams
 
 # The module of each command, in the order in which help shows them.
 COMMANDS = {
@@ -87,6 +88,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line."""
+    standard_streams.reopen_closed()
     _replace_unprintable()
     app()
 

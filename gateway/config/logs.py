@@ -7,9 +7,11 @@ queue instead; lines that do not fit are dropped, and their count is logged once
 import contextlib
 import logging
 import logging.handlers
+import os
 import queue
 import re
-from typing import TextIO
+import threading
+from typing import Protocol
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -21,19 +23,66 @@ STOP_WITHIN_S = 2.0
 _DIGITS = re.compile(r"(?<![\w-])(?<!\d[.:])\+?\d{7,15}(?![\w-]|[.:]\d)")
 
 
+class LineStream(Protocol):
+    """Stream that takes log lines."""
+
+    def write(self, line: str, /) -> object:
+        """Write a line with its end."""
+
+    def flush(self) -> object:
+        """Write what is buffered."""
+
+
+class _StandardError:
+    """Standard error without a buffer, so that a line which failed is not written later."""
+
+    _is_cut = False  # the last line was written in part, as by a disk that became full
+
+    def write(self, line: str, /) -> None:
+        """Write a line. Raises OSError."""
+        data = f"\n{line}" if self._is_cut else line
+        rest = memoryview(data.encode(errors="backslashreplace"))
+        while rest:
+            rest = rest[os.write(2, rest) :]
+            self._is_cut = bool(rest)
+
+    def flush(self) -> None:
+        """Do nothing: each line is written at once."""
+
+
+class _LostLines:
+    """Number of lines that were lost since the last report of them."""
+
+    def __init__(self) -> None:
+        self._lines, self._lock = 0, threading.Lock()
+
+    def add(self, lines: int) -> None:
+        with self._lock:
+            self._lines += lines
+
+    def take(self) -> int:
+        with self._lock:
+            lines, self._lines = self._lines, 0
+        return lines
+
+
 class _DroppingHandler(logging.handlers.QueueHandler):
     """Log handler: hands lines to the writing thread, and counts those dropped by a full queue."""
 
-    dropped = 0
+    def __init__(self, lines: queue.Queue[logging.LogRecord], lost: _LostLines) -> None:
+        super().__init__(lines)
+        self._lost = lost
 
     def enqueue(self, record: logging.LogRecord) -> None:
+        if lines := self._lost.take():
+            self._put(self.prepare(_loss_record(lines)))
+        self._put(record)
+
+    def _put(self, record: logging.LogRecord) -> None:
         try:
-            if self.dropped:
-                self.queue.put_nowait(self.prepare(_loss_record(self.dropped)))
-                self.dropped = 0
             self.queue.put_nowait(record)
         except queue.Full:
-            self.dropped += 1
+            self._lost.add(_count_lines(record))
 
 
 class _Listener(logging.handlers.QueueListener):
@@ -43,15 +92,23 @@ class _Listener(logging.handlers.QueueListener):
     both, which a thread that is stuck in a write would never release.
     """
 
-    def __init__(self, lines: queue.Queue[logging.LogRecord], stream: TextIO | None) -> None:
+    def __init__(
+        self,
+        lines: queue.Queue[logging.LogRecord],
+        stream: LineStream | None,
+        lost: _LostLines,
+    ) -> None:
         super().__init__(lines)
-        self._stream = stream or open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
+        self._stream = stream or _StandardError()
+        self._lost = lost
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write one line; an error of the stream is ignored, since nothing could report it."""
-        with contextlib.suppress(OSError, ValueError):
+        """Write one line; one that the stream refuses is counted, and the next lines go on."""
+        try:
             self._stream.write(f"{record.msg}\n")
             self._stream.flush()
+        except (OSError, ValueError):
+            self._lost.add(_count_lines(record))
 
     def stop(self) -> None:
         """Write the queued lines, for two seconds at most: a stalled log must not delay an exit."""
@@ -66,6 +123,12 @@ def _loss_record(lines: int) -> logging.LogRecord:
     return logging.makeLogRecord({"msg": "log_lines_dropped", **fields})
 
 
+def _count_lines(record: logging.LogRecord) -> int:
+    """Return for how many lines a record stands: a report of lost lines stands for them."""
+    lines: int = getattr(record, "lines", 1) if record.name == __name__ else 1
+    return lines
+
+
 def mask_phone_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask digits that look like a phone number in texts that a library or Meta worded."""
     for name in ("event", "exception"):
@@ -74,7 +137,9 @@ def mask_phone_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict
     return event
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> logging.handlers.QueueListener:
+def configure(
+    level: str = "info", stream: LineStream | None = None
+) -> logging.handlers.QueueListener:
     """Send the logs of this process, ours and the libraries', to `stream` (default stderr)."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -83,7 +148,8 @@ def configure(level: str = "info", stream: TextIO | None = None) -> logging.hand
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING_LINES)
-    handler = _DroppingHandler(lines)
+    lost = _LostLines()
+    handler = _DroppingHandler(lines, lost)
     handler.setFormatter(_formatter(shared))
     root = logging.getLogger()
     root.handlers = [handler]
@@ -96,7 +162,12 @@ def configure(level: str = "info", stream: TextIO | None = None) -> logging.hand
     )
     for noisy in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    listener = _Listener(lines, stream)
+    # A line for each wake-up, taken and done: hundreds a minute while nothing happens.
+    for detail in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(detail).setLevel(
+            logging.NOTSET if level.lower() == "debug" else logging.WARNING
+        )
+    listener = _Listener(lines, stream, lost)
     listener.start()
     return listener
 

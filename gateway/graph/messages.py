@@ -11,7 +11,7 @@ import orjson
 from gateway import __version__
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.http_out.connection_pool import Connections
-from gateway.http_out.reasons import describe_error
+from gateway.http_out.reasons import describe_error, is_local_shortage
 from gateway.http_out.transport import limits
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -60,7 +60,7 @@ class Graph:
         except (
             httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError
         ) as error:  # fmt: skip
-            return NotConnected(describe_error(error))
+            return NotConnected(describe_error(error), is_local_shortage(error))
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             return NotConnected(f"misconfigured: {type(error).__name__}")
         except httpx.HTTPError as error:

@@ -208,6 +208,12 @@ def test_an_attempt_that_never_connected_is_made_again() -> None:
     )
 
 
+def test_an_attempt_for_which_this_machine_had_no_socket_lets_the_number_rest() -> None:
+    answer = NotConnected("ConnectError: Too many open files", is_local=True)
+
+    assert classify_response(answer) == Later(None, answer.reason, "number", 1.0)
+
+
 def test_an_attempt_without_an_answer_is_unconfirmed() -> None:
     assert classify_response(Lost("ReadTimeout")) == Unconfirmed("ReadTimeout")
 

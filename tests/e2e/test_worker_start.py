@@ -1,6 +1,9 @@
 """A worker that could only do harm or nothing ends at its start, and says why."""
 
+import json
 import os
+import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,16 +13,20 @@ import pytest
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
-from tests.support.servers import Server, wait_until
+from tasks.app import OPEN_FILES
+from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack
 from tests.support.store.inbox_state import keep
 
 pytestmark = pytest.mark.e2e
 
 
-def started(folder: Path, server: Server, rules: str) -> subprocess.CompletedProcess[str]:
+def started(
+    folder: Path, server: Server, rules: str, *options: str
+) -> subprocess.CompletedProcess[str]:
     stack = Stack(folder, server, rules)
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-Q", "bulk", "-c", "1"]
+    command += options
     return subprocess.run(
         command, env=os.environ | stack.env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -69,3 +76,82 @@ def test_a_store_that_was_away_at_the_start_is_left_alone_until_it_is_migrated(
     wait_until(lambda: stack.worked_off() == 1, "it works once the store is migrated")
     stack.stop()
     server.kill()
+
+
+@pytest.mark.parametrize("kind", ["worker", "beat"])
+def test_a_log_file_as_an_option_of_celery_is_refused_with_what_to_do(
+    tmp_path: Path, server: Server, kind: str
+) -> None:
+    command = [sys.executable, "-m", "celery", "-A", "tasks", kind, "-f", str(tmp_path / "log")]
+    env = os.environ | Stack(tmp_path, server).env
+    ended = subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == 2
+    assert "2>>FILE" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"), [([], False), (["-l", "debug"], True)], ids=["settings", "-l"]
+)
+def test_the_level_is_that_of_the_settings_unless_celerys_option_names_one(
+    tmp_path: Path, server: Server, options: list[str], is_said: bool
+) -> None:
+    stack = Stack(tmp_path, server, GATEWAY_LOG_LEVEL="error")
+    command = [sys.executable, *stack.command("outbound"), "-n", f"{tmp_path.name}@%h", *options]
+    program = Program(command, stack.env, tmp_path / "worker.log")
+    try:
+        wait_until(lambda: has_begun(server), "the worker runs")
+    finally:
+        assert program.stop() == 0
+
+    assert ('"level": "debug"' in program.said()) == is_said
+
+
+@pytest.mark.parametrize("kind", ["inbound", "outbound", "beat", "worker"])
+def test_a_process_writes_nothing_but_json_lines(tmp_path: Path, server: Server, kind: str) -> None:
+    program = Stack(tmp_path, server).run(kind)
+    wait_until(lambda: has_begun(server, kind) and bool(program.said()), "it works and logs")
+
+    assert program.stop() == 0
+    lines = program.said().splitlines()
+    assert all(json.loads(line)["level"] for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["inbound", "outbound", "beat", "worker"])
+@pytest.mark.parametrize(
+    "redirection", ["1>/dev/full 2>/dev/full", "0>&- 1>&- 2>&-"], ids=["full", "closed"]
+)
+def test_a_process_whose_log_cannot_be_written_works_all_the_same(
+    tmp_path: Path, server: Server, kind: str, redirection: str
+) -> None:
+    stack = Stack(tmp_path, server)
+    command = shlex.join([sys.executable, *stack.command(kind)])
+    program = Program(
+        ["sh", "-c", f"exec {command} {redirection}"], stack.env, tmp_path / "process.log"
+    )
+    try:
+        wait_until(lambda: has_begun(server, kind), "it works")
+    finally:
+        assert program.stop() == 0
+
+
+def has_begun(server: Server, kind: str = "worker") -> bool:
+    """Say whether beat leads, or a worker's safety net does."""
+    return bool(server.command("EXISTS", keys.BEAT_LOCK if kind == "beat" else keys.SAFETY_NET))
+
+
+def test_a_worker_raises_its_limit_of_open_files(tmp_path: Path, server: Server) -> None:
+    stack = Stack(tmp_path, server)
+    command = shlex.join([sys.executable, *stack.command("outbound")])
+    program = Program(
+        ["bash", "-c", f"ulimit -Sn 256 && exec {command}"], stack.env, tmp_path / "worker.log"
+    )
+    try:
+        wait_until(lambda: has_begun(server), "the worker runs")
+        soft, _ = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
+    finally:
+        assert program.stop() == 0
+
+    assert soft == OPEN_FILES

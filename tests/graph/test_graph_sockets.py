@@ -31,6 +31,30 @@ def test_a_refused_connection_reached_nobody() -> None:
     assert posted(f"http://127.0.0.1:{port}") == NotConnected("ConnectError: Connection refused")
 
 
+WITHOUT_FILES = """
+import contextlib, os, resource, sys
+from gateway.graph.messages import Graph
+graph = Graph(sys.argv[1], "v25.0", "EAAsecret", total_s=5)
+"a".encode("idna")
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+with contextlib.suppress(OSError):
+    while True:
+        os.open(os.devnull, os.O_RDONLY)
+print(graph.post_message("123", {"type": "text"}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1", "Too many open files"), ("graph.example", "the name is not known")],
+)
+def test_a_process_without_a_free_file_is_the_cause_itself(host: str, reason: str) -> None:
+    command = [sys.executable, "-c", WITHOUT_FILES, f"http://{host}:9"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.strip() == repr(NotConnected(f"ConnectError: {reason}", is_local=True))
+
+
 def test_a_failed_tls_handshake_reached_nobody(serve: Serve) -> None:
     base_url = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
 

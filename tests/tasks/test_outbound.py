@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.response import Responded
+from gateway.core.sending.response import NotConnected, Responded
 from gateway.core.sending.send import REPLY, parse_callback_data
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Lanes
@@ -82,6 +82,26 @@ def test_the_sends_of_one_lane_go_one_after_another_in_order(
     assert meta.most_of_one == 1
     assert counted(sender.store, "sends.accepted") == 20
     assert raw(sender.store).zcard(f"{PREFIX}ready:reply") == 0
+
+
+def test_a_send_for_which_no_file_was_left_is_sent_once_there_is_one_and_loses_no_try(
+    sender: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [NotConnected("Too many open files", is_local=True)] * 2
+    accepted = Responded(200, b'{"messages":[{"id":"wamid.1"}]}')
+    monkeypatch.setattr(
+        sender.graph, "post_message", lambda *_: answers.pop() if answers else accepted
+    )
+    say(sender, "one")
+
+    def is_accepted() -> bool:
+        outbound.pump(NUMBER, REPLY)
+        return counted(sender.store, "sends.accepted") == 1
+
+    wait_until(is_accepted, "it is sent after its rests")
+    assert (answers, send_of(sender.store)["attempts"], send_of(sender.store)["spent"]) == (
+        [], "3", "2",
+    )  # fmt: skip
 
 
 def test_lanes_do_not_wait_for_each_other(sender: WorkerContext, meta: Meta) -> None:

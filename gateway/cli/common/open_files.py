@@ -1,7 +1,6 @@
 """Limit of open files of a web process, which limits its connections."""
 
-import resource
-
+from gateway.config.open_files import raise_limit
 from gateway.web.request_limits import Bounds
 
 # Redis, the broker, logs, and connections accepted while others are closing.
@@ -11,12 +10,7 @@ FEWEST = 64
 
 def connections() -> int:
     """Raise this process's limit of open files if needed; return how many connections fit."""
-    needed = Bounds().connections + Bounds().ending + BESIDE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max_connections(soft)
+    return max_connections(raise_limit(Bounds().connections + Bounds().ending + BESIDE))
 
 
 def max_connections(open_files: int) -> int:

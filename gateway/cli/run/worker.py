@@ -86,10 +86,14 @@ def worker(
 
 
 def _show(running: list[Kind]) -> None:
+    """Print the workers to a terminal; a log holds a line for each, and nothing but such lines."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return
     table = Table("workers", "queues", "pool", "at once")
     for kind in running:
         table.add_row(kind.name, kind.queues, kind.pool, str(kind.concurrency))
-    Console(stderr=True).print(table)
+    console.print(table)
 
 
 def _supervise(running: list[Kind], store: Store) -> None:

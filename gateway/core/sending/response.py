@@ -11,6 +11,8 @@ from gateway.core.text import sanitize
 from gateway.core.webhook.customers import integer
 
 _MAX_WAMID = 256
+# How long a number rests if this machine could not open a connection for it.
+LOCAL_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,10 @@ class Responded:
 
 @dataclass(frozen=True, slots=True)
 class NotConnected:
-    """Nothing of the attempt can have reached Meta."""
+    """Nothing of the attempt can have reached Meta; `is_local` if this machine is the cause."""
 
     reason: str
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ def classify_response(answer: Answer) -> Verdict:
     match answer:
         case Responded(status, body):
             return _read_accepted(body) if 200 <= status <= 299 else _classify_error(status, body)
+        case NotConnected(reason, is_local=True):
+            # It never began, so it is no try of its send.
+            return Later(None, reason, "number", LOCAL_WAIT_S)
         case NotConnected(reason):
             return Later(None, reason, "send", None)
         case Lost(reason):
