@@ -29,8 +29,9 @@ USER 10001:10001
 
 FROM base AS flower
 COPY --from=build-flower /venv /venv
+COPY deploy/flowerconfig.py deploy/
 EXPOSE 5555
-CMD ["celery", "-A", "tasks", "flower"]
+CMD ["celery", "-A", "tasks", "flower", "--conf=deploy/flowerconfig.py"]
 
 # The last stage is what a plain `docker build .` makes.
 FROM base AS gateway

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.compose import LOGIN, OURS, SERVICES, options
+from tests.deploy.compose import LOGIN, OURS, ROOT, SERVICES, options
 from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Program, Server, free_port, wait_until
 from tests.support.stack import Stack
@@ -76,6 +76,7 @@ class Composed:
             r"\b8000\b": str(self.stack.web_port),
             r"\b5555\b": str(self.flower_port),
             r"/app/rules\b": str(self.stack.folder / "rules.yaml"),
+            r"\bdeploy/": f"{ROOT}/deploy/",
         }.items():
             text = re.sub(inside, outside, text)
         return text
@@ -119,6 +120,7 @@ def test_flower_shows_the_workers_to_those_who_log_in(composed: Composed) -> Non
     assert httpx.get(url).status_code == 401
     assert httpx.get(url, auth=(LOGIN[0], "a guess")).status_code == 401
     assert httpx.get(url, auth=LOGIN).status_code == 200
+    assert httpx.get(f"{url}/metrics").status_code == 401
     wait_until(lambda: names() == WORKERS, "all workers are shown")
 
 
