@@ -1,6 +1,8 @@
 """Processes that are told to end and are started anew: no answer is broken, nothing is lost."""
 
 import itertools
+import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -17,7 +19,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER, delivery_body, message_item
-from tests.support.servers import Server, wait_until
+from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import RULES, Stack
 from tests.support.store.raw import raw
 
@@ -46,6 +48,7 @@ class Load:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.answers: Counter[int] = Counter()
+        self.broken = 0  # connections that were refused, or closed before an answer
         self.acknowledged = 0
         self._over = threading.Event()
         self._numbers = itertools.count()
@@ -80,7 +83,8 @@ class Load:
         try:
             status = self.stack.post(body).status_code
         except httpx.HTTPError:
-            return 0  # nobody listens, or the connection was closed before an answer
+            self.broken += 1
+            return 0
         self.answers[status] += 1
         return status
 
@@ -113,6 +117,20 @@ def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
     wait_until(stack.idle, "nothing waits")
     assert len(replies(stack)) == load.acknowledged
     assert stack.metrics()["gateway_unconfirmed_sends"] == 0
+
+
+def test_web_processes_that_are_replaced_one_by_one_break_no_connection(stack: Stack) -> None:
+    command = [sys.executable, *stack.command("web"), "--workers", "2"]
+    web = Program(command, stack.env, stack.folder / "web.log")
+    stack.programs["web"] = web
+    wait_until(lambda: web.said().count("Application startup complete") == 2, "both are ready", 90)
+    with Load(stack) as load:
+        web.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: web.said().count("Finished server process") == 2, "both are new", 90)
+        load.wait_for(100)
+
+    assert (load.broken, set(load.answers)) == (0, {200})
+    assert web.said().count("Application startup complete") == 4
 
 
 def test_each_event_is_planned_under_one_version_while_workers_take_up_new_rules(

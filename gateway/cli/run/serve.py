@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 # Slower requests are cut off; the rest of a stop, store and broker unavailable, takes 8 s more.
 STOP_WITHIN_S = 10
+# A process that gives no sign of life for so long is replaced. A new one has as long to get ready,
+# and where the machine is busy its imports alone take uvicorn's own 5 s.
+ALIVE_WITHIN_S = 30
 # The TLS proxy is close, so a small window costs no time.
 RECEIVE_BYTES = 64 * 1024
 
@@ -65,6 +68,7 @@ def serve(
         http=BoundedHttpProtocol,
         ws="none",
         timeout_graceful_shutdown=STOP_WITHIN_S,
+        timeout_worker_healthcheck=ALIVE_WITHIN_S,
     )
     server = uvicorn.Server(config)
     if workers == 1:
