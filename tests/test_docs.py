@@ -63,6 +63,12 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
         assert found, path
 
 
+def test_the_list_of_pages_in_the_readme_is_complete() -> None:
+    listed = re.findall(r"^- \[(docs/[\w-]+\.md)\]\(\1\): ", (ROOT / "README.md").read_text(), re.M)
+
+    assert sorted(listed) == sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/*.md"))
+
+
 def commands(group: Any, before: str = "") -> Iterator[tuple[str, set[str]]]:
     """Yield each command with its options."""
     for name in group.list_commands(None):

@@ -61,9 +61,7 @@ class Settings(BaseModel):
     gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
     )
-    gateway_api_keys: ApiKeys = Field(
-        (), description="Who may use the API, which is not there yet."
-    )
+    gateway_api_keys: ApiKeys = Field((), description="Keys that nothing reads yet.")
     gateway_retention: Duration = Field(
         timedelta(days=7), description="How long worked-off deliveries stay."
     )

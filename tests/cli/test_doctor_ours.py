@@ -137,7 +137,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         of_number(lanes={"reply": LaneFigures(1, 61.0)}), "replies", "broken", "sent (61 s)",
     ),
     "a broadcast is overdue": (
-        of_number(lanes={"bulk": LaneFigures(1, 90.0)}), "broadcasts", "warning", "sent (90 s)",
+        of_number(lanes={"bulk": LaneFigures(1, 90.0)}), "bulk sends", "warning", "sent (90 s)",
     ),
     "a notification waits": (
         of_number(notifications=2, oldest_notification_s=301.0),

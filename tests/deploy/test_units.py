@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.compose import ROOT, SERVICES
+from tests.deploy.compose import OURS, ROOT, SERVICES
 
 UNITS = ROOT / "deploy/systemd"
 SERVED = sorted(path for path in UNITS.glob("*.service") if path.stem != "gateway-backup")
@@ -36,7 +36,7 @@ def test_a_unit_has_few_rights_and_the_time_of_compose_to_end(path: Path) -> Non
     assert "EnvironmentFile=-/etc/whatsapp-gateway.env" in lines
 
 
-@pytest.mark.parametrize("name", ["worker-default", "worker-critical", "worker-bulk", "beat"])
+@pytest.mark.parametrize("name", [name for name in OURS if name.startswith("worker-")] + ["beat"])
 def test_a_unit_starts_what_compose_starts(name: str) -> None:
     started = command(UNITS / f"gateway-{name}.service")
 

@@ -50,7 +50,7 @@ REPLIES_WAIT = HealthProblem(
 )
 BROADCASTS_WAIT = HealthProblem(
     "broadcasts_wait",
-    "A broadcast has been due for more than a minute and was not sent.",
+    "A bulk send has been due for more than a minute and was not sent.",
     "Start more of worker-bulk, or see in its log what Meta answers.",
     severity="warning",
 )
