@@ -1,5 +1,6 @@
 """A phone in the terminal, the rules that answer it, and what else is typed beside it."""
 
+import itertools
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,15 +77,18 @@ def test_a_throttled_reply_comes_a_little_later(playing: Playing) -> None:
 
 @pytest.mark.parametrize("typed", ["/nope", "/lose x", "/as Ana"])
 def test_what_is_not_understood_is_told_and_the_chat_goes_on(playing: Playing, typed: str) -> None:
-    shown = playing.chat(typed, "color")
+    # Each time in other words: one text again and again is taken for a program's.
+    shown = playing.chat(typed, f"which color, after {typed}?")
 
     assert len(shown) > 4
     assert "‹ Yes: red, green and blue." in shown
 
 
 def test_changed_rules_are_taken_up_and_broken_ones_are_not(playing: Playing) -> None:
+    times = itertools.count()
+
     def answered_anew() -> bool:
-        return "‹ New answer" in playing.chat("color")
+        return "‹ New answer" in playing.chat(f"color {next(times)}")
 
     try:
         playing.rules.write_text("version: 1\nrules:\n  - {name: new, then: New answer}\n")
