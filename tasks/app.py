@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import billiard.pool
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
 
 from gateway.config import standard_streams
 from gateway.config.open_files import raise_limit
@@ -91,9 +91,17 @@ def run_startup_checks(**_: Any) -> None:
     children()  # before the pool forks them
     try:
         _warn_of_missing_address(settings, load(settings.gateway_rules))
-        health = look(Store(settings.redis_url), settings.gateway_store_bytes)
     except RulebookError as error:
         _exit_with_error(f"The rules cannot be used:\n{error}")
+    exit_on_unfit_store()
+
+
+@beat_init.connect
+def exit_on_unfit_store(**_: Any) -> None:
+    """Exit with code 2 if this process must not work on the store."""
+    settings = Settings.from_env()
+    try:
+        health = look(Store(settings.redis_url), settings)
     except StoreUnavailableError:
         log.warning("store_away")  # it may return; it is checked before the first work
         return

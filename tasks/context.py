@@ -90,7 +90,7 @@ def worker_context() -> WorkerContext:
     Raises StoreUnavailableError until the store was checked and is fit to work on.
     """
     current = _held()
-    refuse_unfit(current.store, current.settings.gateway_store_bytes)
+    refuse_unfit(current.store, current.settings)
     return current
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": "run.serve:serve",
     "worker": "run.worker:worker",
     "migrate": "run.migrate:migrate",
+    "adopt": "run.adopt:adopt",
     "status": "operate.status.command:status",
     "doctor": "setup.doctor.command:doctor",
     "trace": "operate.trace.command:trace",

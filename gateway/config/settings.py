@@ -26,6 +26,7 @@ from gateway.config.types import (
     decode_signing_secret,
     without_secrets,
 )
+from gateway.core.storage.ownership import Installation
 
 
 class SettingsError(Exception):
@@ -57,6 +58,9 @@ class Settings(BaseModel):
     meta_graph_url: HttpUrl = Field("https://graph.facebook.com", description="Meta's Graph API.")
     meta_graph_version: str = Field("v25.0", pattern=r"^v\d+\.\d+$", description="Graph version.")
     meta_messages_per_second: int = Field(80, ge=1, le=1000, description="Granted by Meta.")
+    gateway_installation: str = Field(
+        "", pattern=r"^[\w .-]{0,64}$", description="Name of this installation, such as shop-test."
+    )
     gateway_rules: Path = Field(Path("rules/"), description="File or folder of rules.")
     gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
@@ -97,6 +101,11 @@ class Settings(BaseModel):
     def broker_url(self) -> str:
         """Return the address of Celery's broker."""
         return self.celery_broker_url or self.redis_url
+
+    @property
+    def installation(self) -> Installation:
+        """Return the installation that this process belongs to, as the store knows it."""
+        return Installation(self.gateway_installation, self.meta_phone_number_id, self.meta_app_id)
 
     @property
     def app_secrets(self) -> tuple[bytes, ...]:

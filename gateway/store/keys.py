@@ -61,6 +61,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{rules}in_force | which rulebook each worker process has in force | while they report it |
 | gw:{rules}kept | the files of the last valid rulebook | forever |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
+| gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |
 | gw:migrated, gw:migration | a migration is under way, and who runs it | until it is done |
 
@@ -119,6 +120,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{rules}in_force | 1,000 processes |
 | gw:{rules}kept | one rulebook |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
+| gw:owner | one |
 | {p}lease, {n}pace | a word each |
 | gw:migrated, gw:migration | one of each |
 """
@@ -127,6 +129,9 @@ import hashlib
 import re
 
 LAYOUT = "2"
+# Raised with each stored field whose loss breaks a promise: a release that knows less refuses to
+# start, and processes of both may run until then.
+FORMAT = 1
 # Partitions of deliveries that hold messages or anything else, and of those with only statuses.
 MESSAGE_PARTITIONS, STATUS_PARTITIONS = 8, 4
 PARTITIONS = MESSAGE_PARTITIONS + STATUS_PARTITIONS
@@ -134,6 +139,7 @@ SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
+OWNER = f"{SPACE}owner"
 STOPPED_RELEASE = f"{SPACE}stopped"
 STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"

@@ -24,6 +24,7 @@ from gateway.store.redis.client import StoreUnavailableError, connect_async
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending import pauses
 from gateway.store.server.health import HealthMonitor
+from gateway.store.server.ownership import OwnerMonitor
 from gateway.web.background import Heartbeat
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
@@ -71,7 +72,12 @@ def create_app(
     """
     client = connect_async(settings.redis_url)
     writer = InboxWriter(client, Bodies(settings.encryption_keys), ring)
-    pressure = HealthMonitor(client, settings.gateway_store_bytes, settings.gateway_results)
+    pressure = HealthMonitor(
+        client,
+        settings.gateway_store_bytes,
+        settings.gateway_results,
+        OwnerMonitor(client, settings.installation).judge,
+    )
     counters = Counters(client)
     heartbeat = Heartbeat(counters)
     refusals = Refusals(counters, heartbeat.note_refusal)

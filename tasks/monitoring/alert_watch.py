@@ -17,6 +17,7 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 from tasks.context import release_id, worker_context
 from tasks.monitoring.noted_alerts import NOTIFICATIONS_LOST, SENDS_DOUBLED, find_alerts
+from tasks.processes.store_check import note_owner
 from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ def watch() -> None:
     clear_task(ctx.store, "tasks.watch")
     if ctx.store.mark(keys.WATCH_GUARD, GUARD_MS):
         run_ages.record_run(ctx.store, "watch", release_id(ctx.rules.current()))
+        note_owner(ctx.store, ctx.settings)
         update_alerts(ctx.store, ctx.settings)
 
 

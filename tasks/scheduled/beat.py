@@ -17,6 +17,7 @@ from gateway.store.coordination.leader import LeaderLock
 from gateway.store.monitoring.alert_store import record_alert
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.schedule import TASKS
+from tasks.processes.store_check import refuse_unfit
 from tasks.scheduled.schedule_entries import (
     BROKEN_FOR,
     ScheduleEntry,
@@ -42,7 +43,8 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         self._is_leader = False
         self._failing = False
         super().__init__(app, **options)
-        self._store = Store(Settings.from_env().redis_url)
+        self._settings = Settings.from_env()
+        self._store = Store(self._settings.redis_url)
         self._leader_lock = LeaderLock(
             self._store, self.app.redbeat_conf.lock_key, int(self.lock_timeout * 1000)
         )
@@ -98,7 +100,8 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
         super().close()
 
     def _may_lead(self) -> bool:
-        """Acquire the leader lock, once the schedule is installed."""
+        """Acquire the leader lock, once the store is fit and the schedule is installed."""
+        refuse_unfit(self._store, self._settings)
         self._install_schedule()
         is_leader = self._leader_lock.acquire()
         if is_leader != self._is_leader:

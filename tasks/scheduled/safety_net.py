@@ -61,7 +61,7 @@ class SafetyNet:
 
     def work(self) -> None:
         """Look, if this process leads. Raises StoreUnavailableError or ScriptError."""
-        refuse_unfit(self._store, self._ctx.settings.gateway_store_bytes)
+        refuse_unfit(self._store, self._ctx.settings)
         if time.monotonic() >= self._next_ask_at:
             self._next_ask_at = time.monotonic() + ASK_S
             self._try_to_lead()

@@ -13,9 +13,11 @@ from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
+from gateway.core.storage.ownership import Installation, StoreOwner
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems
+from gateway.store.server.ownership import OwnerRow
 from tests.cli.test_status_view import VERDICTS
 from tests.cli.test_status_view import WELL as STATUS_WELL
 from tests.support.cli.doctor_facts import (
@@ -53,6 +55,10 @@ def workers(**fields: int) -> dict[str, Any]:
     return {"workers": {**WELL.workers, **fields}}
 
 
+def owned(number: str = "100", **fields: Any) -> OwnerRow:
+    return OwnerRow(StoreOwner("id", Installation("", number), **fields), b"", NOW_MS)
+
+
 # What changes; the check; how it ends; a part of what it says.
 CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a setting is missing": (
@@ -76,6 +82,15 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "an old server": (server(redis_version="6.0.9"), "store version", "broken", "too old"),
     "another layout": (examined(layout="0/4"), "layout", "broken", "layout 0/4"),
     "an empty store": (examined(layout=""), "layout", "fine", ""),
+    "a store without an owner": (examined(ownership=None), "owner", "fine", "Nobody owns it yet"),
+    "a store of ours": (examined(ownership=owned()), "owner", "fine", "number 100"),
+    "a store of another installation": (
+        examined(ownership=owned(number="999")), "owner", "broken", "number 999",
+    ),
+    "a store of a newer release": (examined(ownership=owned(needs=99)), "owner", "broken", "newer"),
+    "a store that was emptied": (
+        examined(ownership=owned(emptied_ms=NOW_MS)), "owner", "broken", "was emptied",
+    ),
     "no append-only file": (server(aof_enabled=0), "persistence", "broken", "no append-only file"),
     "a lazy append-only file": (
         examined(servers=(replace(SERVER, fsync="everysec"),)),

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from gateway.cli.operate.status.view import HIDDEN
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
+from gateway.core.storage.ownership import EMPTIED_FOR_MS, StoreOwner
 from gateway.store.monitoring.canary import NONE_YET
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems, find_rule_problems
@@ -77,6 +78,8 @@ MORE: dict[str, dict[str, Any]] = {
     "full and unwritten": {"health": replace(FULL, warnings=(str(NO_DISK),))},
     "a server that refuses to write": {"health": ServerHealth(refusal="READONLY You can't.")},
     "a full server that refuses to write": {"health": replace(FULL, refusal="OOM command")},
+    "an emptied store": {"owner": StoreOwner("id", emptied_ms=NOW_MS - 1)},
+    "a store emptied long ago": {"owner": StoreOwner("id", emptied_ms=NOW_MS - EMPTIED_FOR_MS)},
     "two reasons not to start": {"health": ServerHealth(("It is old.", "It is a replica."))},
     "a damaged and a late partition": {
         "partitions": (
@@ -111,6 +114,7 @@ CASES = (
 # The part of the gateway that each kind of problem is about.
 PART_OF_KIND = {
     "store_unfit": "store",
+    "store_emptied": "store",
     "number_damaged": "store",
     "memory_short": "memory",
     "tick_late": "tick",

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.storage.ownership import Installation
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
+from gateway.store.server.ownership import claim_store
 from tasks.app import OPEN_FILES
+from tests.support.factories import NUMBER
 from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack
 from tests.support.store.inbox_state import keep
@@ -155,3 +158,37 @@ def test_a_worker_raises_its_limit_of_open_files(tmp_path: Path, server: Server)
         assert program.stop() == 0
 
     assert soft == OPEN_FILES
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "single", "beat"])
+def test_no_process_of_another_installation_starts_on_a_store(
+    tmp_path: Path, server: Server, store: Store, process: str
+) -> None:
+    claim_store(store, Installation("shop-production", NUMBER))
+    stack = Stack(tmp_path, server, GATEWAY_INSTALLATION="shop-draft")
+
+    draft = stack.run(process)
+
+    assert draft.process.wait(60) == 2
+    assert "belongs to another installation (shop-production" in draft.said()
+    stack.stop()
+
+
+def test_a_beat_whose_store_was_away_does_not_lead_in_that_of_another_installation(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path / "valkey").start()
+    store = Store(server.url)
+    claim_store(store, Installation("shop-production", NUMBER))
+    store.close()
+    server.kill()
+    stack = Stack(tmp_path, server, GATEWAY_INSTALLATION="shop-draft")
+    said = stack.run("beat").said
+    wait_until(lambda: "store_away" in said(), "it starts without the store")
+
+    server.start()
+
+    wait_until(lambda: "store_unfit" in said(), "it says whose the store is")
+    assert server.command("EXISTS", keys.BEAT_LOCK) == 0
+    stack.stop()
+    server.kill()

@@ -13,6 +13,7 @@ from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
 from gateway.core.sending.send import BULK
+from gateway.core.storage.ownership import Installation
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.coordination import run_ages, wakeups
@@ -149,6 +150,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{rules}kept": FOREVER,
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
+    "gw:owner": FOREVER,
     "gw:count": FOREVER,
 }
 
@@ -165,7 +167,7 @@ def kind_of(key: bytes) -> list[str]:
 
 def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
-    check_server(store)
+    check_server(store, mine=Installation("shop"))
     migrate_a_little(store)
     number_list.add_number(store, NUMBER)
     first, second, _ = keep(store, 2, "late", "given up", "passed")
@@ -353,6 +355,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "settle_notification": (PREFIX, ["id", 1, "later", 1, "why", 99, 99]),
     "leader": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
+    "read_owner": (keys.OWNER, []),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),
 }
 

@@ -36,6 +36,7 @@ def at_work(
         monkeypatch.setenv(name, value)
     app.finalize()  # As a worker does at its start: it binds the tasks, and looks at the store.
     monkeypatch.setattr(store_check, "_passed", [True])
+    monkeypatch.setattr(store_check, "_seen_ids", set())
     holding._contexts.pop(os.getpid(), None)  # Each test is a process that has just started.
     made = holding.worker_context()
     yield made

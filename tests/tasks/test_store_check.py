@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
+from gateway.store.monitoring.alert_store import read_rows
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 from tasks import app, inbound
@@ -76,10 +77,45 @@ def test_it_is_looked_at_until_it_was_seen_and_then_no_more(
     away = Store(nowhere())
     for _ in range(2):
         with pytest.raises(StoreUnavailableError):
-            refuse_unfit(away, 0)
+            refuse_unfit(away, unseen.settings)
     raw(store).delete(keys.LAYOUT_KEY)
 
-    assert not look(store, 0).fatal
+    assert not look(store, unseen.settings).fatal
 
-    refuse_unfit(away, 0)
+    refuse_unfit(away, unseen.settings)
     away.close()
+
+
+@pytest.fixture
+def started(at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch) -> WorkerContext:
+    """Hold what a worker holds that has just started."""
+    monkeypatch.setattr(store_check, "_passed", [])
+    refuse_unfit(store, at_work.settings)
+    app.loader.import_default_modules()
+    return at_work
+
+
+def test_a_worker_never_works_on_a_store_of_another_installation(
+    started: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_check, "_passed", [])
+    draft = started.settings.model_copy(update={"meta_phone_number_id": "999"})
+
+    with pytest.raises(UnfitStoreError, match="belongs to another installation"):
+        refuse_unfit(store, draft)
+
+
+def test_a_store_that_was_emptied_under_a_worker_is_an_alert(
+    started: WorkerContext, store: Store
+) -> None:
+    raw(store).flushdb()
+
+    app.tasks["tasks.watch"].run()
+
+    assert "store_emptied" in [row.state.alert.cause.kind for row in read_rows(store).values()]
+
+
+def test_a_store_that_was_not_emptied_is_none(started: WorkerContext, store: Store) -> None:
+    app.tasks["tasks.watch"].run()
+
+    assert "store_emptied" not in [row.state.alert.cause.kind for row in read_rows(store).values()]

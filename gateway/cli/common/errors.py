@@ -48,7 +48,7 @@ def check_store(given: Settings) -> None:
     """
     try:
         with closing(Store(given.redis_url)) as store:
-            health = check_server(store, given.gateway_store_bytes)
+            health = check_server(store, given.gateway_store_bytes, given.installation)
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             raise fail("Redis refuses the password in REDIS_URL.") from None

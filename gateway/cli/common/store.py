@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.cli.common import errors
+from gateway.config.settings import Settings
 from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.server.ownership import find_stranger
 
 
 @contextmanager
@@ -21,3 +23,12 @@ def open_store(redis_url: str, consequence: str = "") -> Iterator[Store]:
         raise errors.fail(f"Redis does not answer ({error}){more}.") from None
     finally:
         store.close()
+
+
+@contextmanager
+def open_own_store(given: Settings, consequence: str = "") -> Iterator[Store]:
+    """Yield the store for a command that writes, and end it if another installation owns that."""
+    with open_store(given.redis_url, consequence) as store:
+        if problem := find_stranger(store, given.installation):
+            raise errors.fail(problem)
+        yield store

@@ -63,6 +63,8 @@ _MONITORS = (
     "GATEWAY_NOTIFY_URL",
     "GATEWAY_NOTIFY_SECRET",
 )
+# Simulated and rehearsed stores are no part of an installation that has a name.
+_OWNER = "GATEWAY_INSTALLATION"
 # Settings with which a send reaches Meta.
 _SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
 # Invented, and always the same: the data in the folder belongs to them.
@@ -166,7 +168,7 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
     if not real:
         names = {*given, *(field.upper() for field in Settings.model_fields)}
         environment |= _blank_settings(
-            *(name for name in names if name.startswith("META_")), *_MONITORS
+            *(name for name in names if name.startswith("META_")), *_MONITORS, _OWNER
         )
         environment |= _sandbox_settings(sandbox_port) | _notify_settings(sandbox_port)
     mode: Mode = "real" if real else "play"
@@ -186,7 +188,7 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
     environment = (
         _with_info_logs(given)
         | _own_server_settings(redis_port)
-        | _blank_settings(*_MONITORS, *_SENDING)
+        | _blank_settings(*_MONITORS, *_SENDING, _OWNER)
     )
     environment |= {name: _sandbox_settings(sandbox_port)[name] for name in _SENDING}
     environment |= _notify_settings(sandbox_port)

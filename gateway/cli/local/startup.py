@@ -19,6 +19,7 @@ from gateway.cli.local.processes import Family
 from gateway.cli.run.migrate import migrate_store
 from gateway.store.maintenance.migration import MigrationError
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.server.ownership import adopt_store
 
 LOOK_EVERY_S = 0.05
 READY_WITHIN_S = 60.0
@@ -81,6 +82,8 @@ def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
             raise errors.fail(f"No server of our own can be started ({error}): {hint}.") from None
         _wait_until(lambda: environment.is_answering(setup.settings.redis_url), family, stopping)
     _migrate(setup)
+    if setup.redis_port:
+        _adopt(setup)
     errors.check_store(setup.settings)
     for name, command in setup.commands().items():
         stdin_data = setup.sandbox_config() if name == "sandbox" else b""
@@ -100,6 +103,16 @@ def _migrate(setup: LocalSetup) -> None:
     unfit = suppress(MigrationError, StoreUnavailableError, ScriptError)
     with unfit, closing(Store(setup.settings.redis_url)) as store:
         migrate_store(store, 0.0)
+
+
+def _adopt(setup: LocalSetup) -> None:
+    """Adopt the data in this folder, whichever settings it was written with."""
+    # The check that follows reports what is wrong.
+    with (
+        suppress(StoreUnavailableError, ScriptError),
+        closing(Store(setup.settings.redis_url)) as store,
+    ):
+        adopt_store(store, setup.settings.installation)
 
 
 def exit_if_child_died(family: Family) -> None:

@@ -13,7 +13,7 @@ from gateway.cli.common import errors
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Number, Yes, selector
 from gateway.cli.common.output import print_json
-from gateway.cli.common.store import open_store
+from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.config.settings import Settings
 from gateway.core.sending.pauses import NumberPauses
@@ -33,7 +33,7 @@ def open_numbers(number: str, rule: str) -> Iterator[tuple[Store, list[str]]]:
     settings = target.settings()
     if rule:
         _check_rule(settings, rule)
-    with open_store(settings.redis_url) as store:
+    with open_own_store(settings) as store:
         yield store, _select_numbers(store, settings, number)
 
 

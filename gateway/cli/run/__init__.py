@@ -1,1 +1,1 @@
-"""Commands that run processes, and that move their store to a new layout."""
+"""Commands that run processes, and that move their store to a new layout or owner."""

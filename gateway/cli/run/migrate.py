@@ -10,6 +10,7 @@ from gateway.cli.common import errors
 from gateway.cli.common.output import print_json, progress_bar
 from gateway.store.maintenance.migration import STRAGGLERS_S, Migration, MigrationError, Progress
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.server.ownership import find_stranger
 
 
 def migrate(
@@ -29,6 +30,8 @@ def migrate(
     settings = errors.settings()
     try:
         with closing(Store(settings.redis_url)) as store:
+            if problem := find_stranger(store, settings.installation):
+                raise errors.fail(problem)
             progress = migrate_store(store, wait, silent=json)
     except MigrationError as error:
         raise errors.fail(str(error)) from None

@@ -26,6 +26,7 @@ from gateway.store.server.health import (
     YIELD_FROM,
     ServerHealth,
 )
+from gateway.store.server.ownership import find_emptied
 
 # A delivery or a reply that waits for longer is blocked.
 MOST_WAIT_S = 60.0
@@ -76,6 +77,7 @@ EVENTS_UNREADABLE = HealthProblem(
 def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     """Find everything that is wrong."""
     yield from find_server_problems(snapshot.health)
+    yield from filter(None, [find_emptied(snapshot.owner, snapshot.now_ms)])
     yield from _find_schedule_problems(snapshot)
     yield from find_rule_problems(snapshot.rulebooks)
     yield from _find_delivery_problems(snapshot)

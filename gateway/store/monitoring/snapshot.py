@@ -9,6 +9,7 @@ from typing import Any
 from gateway.core.dead_letters.dead_letter import Cause
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
+from gateway.core.storage.ownership import StoreOwner
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
@@ -79,6 +80,7 @@ class Snapshot:
     memory_samples: Mapping[int, int] = field(
         default_factory=dict
     )  # bytes used, by moment, hour by hour
+    owner: StoreOwner | None = None
     ahead_s: float = 0.0  # the server's clock of ours, which decides nothing
 
     @property
@@ -130,6 +132,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
     infos = store.infos()
     (
         layout,
+        owner,
         counts,
         stopped_release,
         canary_row,
@@ -141,6 +144,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
     ) = run_commands(
         store,
         ("GET", keys.LAYOUT_KEY),
+        ("HGET", keys.OWNER, "owner"),
         ("HGETALL", f"{keys.SPACE}count"),
         ("GET", keys.STOPPED_RELEASE),
         ("HGETALL", keys.CANARY),
@@ -168,6 +172,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         release=release.decode() if release else "",
         has_beat_leader=bool(beat_lock),
         memory_samples=samples(memory_rows),
+        owner=StoreOwner.unpack(owner or b""),
         ahead_s=partitions[0].now_ms / 1000 - between,
     )
 

@@ -1,7 +1,7 @@
 """Server health: whether the server answers, writes, and has room for more."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -60,6 +60,7 @@ class ServerHealth:
     used_bytes: int = 0
     limit_bytes: int = 0
     refusal: str = ""  # the server's error when a write was tried
+    owner_id: str = ""  # of the store, "" where nobody asked whose it is
 
     @property
     def is_short(self) -> bool:
@@ -179,14 +180,22 @@ UNSEEN = "The store has not been seen yet."
 _WRITE = "return redis.call('SET', KEYS[1], 1, 'PX', ARGV[1])"
 
 
+JudgeOwner = Callable[[ServerHealth], Awaitable[ServerHealth]]
+
+
 class HealthMonitor:
     """Checks the server once a second, beside the requests."""
 
     def __init__(
-        self, client: AsyncClient, limit_bytes: int, results: timedelta = RESULTS_RETENTION
+        self,
+        client: AsyncClient,
+        limit_bytes: int,
+        results: timedelta = RESULTS_RETENTION,
+        judge_owner: JudgeOwner | None = None,
     ) -> None:
         """Use `limit_bytes` where the server has no limit of its own (0: half of its host)."""
         self._redis = client
+        self._judge_owner = judge_owner
         self._limit_bytes = limit_bytes
         self._results = results
         self._layout: bytes | None = None  # as it was read last, b"" of an empty store
@@ -199,9 +208,11 @@ class HealthMonitor:
             stopped = await self._ask(self._redis.get(keys.STOPPED_RELEASE))
             infos = require_any_answer(await self._redis.infos())
             refusal = await self._write_refusal()
+            health = judge_servers(infos, layout.decode(), self._limit_bytes)
+            if self._judge_owner and not health.fatal:
+                health = await self._judge_owner(health)
         except RedisError as error:
             raise translate_error(error) from error
-        health = judge_servers(infos, layout.decode(), self._limit_bytes)
         self.health = replace(health, refusal=refusal)
         if stopped:
             warnings = (*self.health.warnings, str(PLANNING_STOPPED))

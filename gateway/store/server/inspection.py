@@ -4,16 +4,18 @@ It writes nothing, so that a look changes nothing.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from gateway.core.storage.ownership import Installation, format_problem
 from gateway.store import keys
 from gateway.store.redis.client import Store, require_any_answer
 from gateway.store.redis.driver import Client
 from gateway.store.server.health import ServerHealth, judge_servers, layout_name
+from gateway.store.server.ownership import OwnerRow, claim_store, judge_owner, read_owner
 from gateway.store.server.rights import find_missing_rights, rights_problem
 
 UNKNOWN = ""
@@ -38,6 +40,7 @@ class Inspection:
     address_problem: str  # "" where the address fits what is there
     layout: str
     replicas: int  # asked for
+    ownership: OwnerRow | None = None
 
 
 def inspect_servers(store: Store) -> Inspection:
@@ -52,6 +55,7 @@ def inspect_servers(store: Store) -> Inspection:
         address_problem=problem,
         layout=layout.decode() if layout else "",
         replicas=store.replicas,
+        ownership=None if problem else read_owner(store),
     )
 
 
@@ -86,10 +90,13 @@ def _read_config(client: Client) -> Mapping[str, str]:
     return config
 
 
-def check_server(store: Store, limit_bytes: int = 0) -> ServerHealth:
+def check_server(
+    store: Store, limit_bytes: int = 0, mine: Installation | None = None
+) -> ServerHealth:
     """Judge the server, or each of a cluster, and mark an empty store with our layout.
 
-    Raises StoreUnavailableError where it does not answer.
+    With `mine` a store without an owner becomes that installation's, and a store of another one,
+    or of a newer release, is fatal. Raises StoreUnavailableError where the server does not answer.
     """
     if problem := rights_problem(find_missing_rights(store)):
         return ServerHealth(fatal=(problem,))
@@ -99,8 +106,23 @@ def check_server(store: Store, limit_bytes: int = 0) -> ServerHealth:
         return ServerHealth(fatal=(problem,))
     layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
     health = judge_servers(infos, layout.decode() if layout else "", limit_bytes)
+    if mine and not health.fatal:
+        health = _claim(store, health, mine)
     if not layout and not health.fatal:
         store.run(lambda client: client.set(keys.LAYOUT_KEY, layout_name(), nx=True))
+    return _warn_of_replicas(store, health, answering)
+
+
+def _claim(store: Store, health: ServerHealth, mine: Installation) -> ServerHealth:
+    """Claim the store, unless a newer release has stored in it what this one would lose."""
+    if newer := format_problem(read_owner(store).owner, keys.FORMAT):
+        return replace(health, fatal=(newer,))
+    return judge_owner(health, claim_store(store, mine), mine)
+
+
+def _warn_of_replicas(
+    store: Store, health: ServerHealth, answering: Sequence[Mapping[str, Any]]
+) -> ServerHealth:
     fewest = min(int(info.get("connected_slaves", 0)) for info in answering)
     if fewest < store.replicas:
         warning = (

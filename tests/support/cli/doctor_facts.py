@@ -13,6 +13,7 @@ from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import Result, run_checks
 from gateway.cli.setup.doctor.meta_answers import Handshake, MetaAnswers
 from gateway.core.sending.pauses import NumberPauses
+from gateway.core.storage.ownership import Installation
 from gateway.graph.admin.models import (
     MANAGEMENT,
     MESSAGING,
@@ -48,6 +49,7 @@ SERVER = Server(
 EXAMINED = Inspection(
     (SERVER,), unavailable=0, address_problem="", layout=layout_name(), replicas=0
 )
+MINE = Installation("", NUMBER)
 STANDING = PartitionState(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
 OURS = NumberState(
     NUMBER, {}, 0, 0, 0, 0, NumberPauses(), {"reply": LaneFigures(), "bulk": LaneFigures()}
@@ -80,7 +82,7 @@ META = MetaAnswers(
 WELL = DoctorFacts(
     given=Given(mode=0o100600),
     version=("v25.0", date(2026, 11, 22)),
-    redis=Redis(examined=EXAMINED),
+    redis=Redis(examined=EXAMINED, mine=MINE),
     reading=READING,
     broker=Broker(),
     workers={"critical": 1, "default": 2, "bulk": 1, "scheduled": 2, "outgoing": 1},
@@ -101,7 +103,7 @@ def server(**info: Any) -> dict[str, Any]:
 
 
 def examined(**fields: Any) -> dict[str, Any]:
-    return {"redis": Redis(examined=replace(EXAMINED, **fields))}
+    return {"redis": Redis(examined=replace(EXAMINED, **fields), mine=MINE)}
 
 
 def reading(**fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Reveal, Yes, spread_options
 from gateway.cli.common.output import print_json
-from gateway.cli.common.store import open_store
+from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
 from gateway.cli.operate.dead_letters.selection import (
@@ -49,6 +49,8 @@ LEFT = {
     "redrive them where the right key is.",
     "trimmed": "Their deliveries are no longer kept, so nothing can be planned again.",
 }
+
+DONE_SO_FAR = "but what was done so far stays done"
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.")]
 All = Annotated[bool, typer.Option("--all", help="All there are.")]
@@ -135,7 +137,7 @@ def redrive(
     """Send again, or plan again, what died; each once for each time that it died."""
     # The Celery settings are those of the environment, and dev's beat rings within a second.
     rings = workspace.find_running() is None
-    with _open_store() as store:
+    with _open_own_store() as store:
         selections = choose(store, ids or (), filters, every=every)
         if selections and not ids and not yes:
             confirm("Redrive", selections)
@@ -157,7 +159,7 @@ def drop(
     json: Json = False,
 ) -> None:
     """Take dead letters off the list for good, without sending anything."""
-    with _open_store() as store:
+    with _open_own_store() as store:
         selections = choose(store, ids or (), filters, every=every)
         if selections and not ids and not yes:
             confirm("Drop", selections)
@@ -166,7 +168,11 @@ def drop(
 
 
 def _open_store() -> AbstractContextManager[Store]:
-    return open_store(target.settings().redis_url, "but what was done so far stays done")
+    return open_store(target.settings().redis_url, DONE_SO_FAR)
+
+
+def _open_own_store() -> AbstractContextManager[Store]:
+    return open_own_store(target.settings(), DONE_SO_FAR)
 
 
 def _bodies() -> Bodies:

@@ -92,7 +92,11 @@ def redis(settings: Settings) -> Redis:
     try:
         if problem := rights_problem(find_missing_rights(store)):
             return Redis(problem)
-        return Redis(examined=inspect_servers(store), limit_bytes=settings.gateway_store_bytes)
+        return Redis(
+            examined=inspect_servers(store),
+            limit_bytes=settings.gateway_store_bytes,
+            mine=settings.installation,
+        )
     except StoreUnavailableError as error:
         if "Auth" in str(error):
             return Redis("Redis wants another user or password than REDIS_URL has.")

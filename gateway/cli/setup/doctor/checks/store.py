@@ -1,11 +1,13 @@
 """Checks of the store: whether it answers, loses nothing acknowledged, and has room; pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
+from gateway.core.storage.ownership import Installation, format_problem, stranger_problem
+from gateway.store.keys import FORMAT
 from gateway.store.monitoring.problems import find_memory_problems
 from gateway.store.server.health import (
     EVICTS,
@@ -18,6 +20,7 @@ from gateway.store.server.health import (
 )
 from gateway.store.server.health import replica_problem as replica_error
 from gateway.store.server.inspection import Inspection, Server
+from gateway.store.server.ownership import find_emptied
 
 MOST_AHEAD_S = 5.0
 FSYNC = "always"
@@ -34,6 +37,7 @@ class Redis:
     away: str = ""
     examined: Inspection | None = None
     limit_bytes: int = 0
+    mine: Installation = field(default_factory=Installation)
 
     def health(self, server: Server) -> ServerHealth:
         """Judge one server as `gateway status` and the alerts do."""
@@ -78,6 +82,19 @@ def layout(examined: Inspection) -> Iterator[Finding]:
         yield broken(problem)
     else:
         yield fine("What is stored is laid out as this version needs it.")
+
+
+def owner(redis: Redis) -> Iterator[Finding]:
+    """Check that the store is ours and was not emptied, and that this release may work on it."""
+    row = redis.examined.ownership if redis.examined else None
+    if row is None or row.owner is None:
+        yield fine("Nobody owns it yet: the first process that starts will.")
+    elif problem := stranger_problem(row.owner, redis.mine) or format_problem(row.owner, FORMAT):
+        yield broken(problem)
+    elif emptied := find_emptied(row.owner, row.now_ms):
+        yield Finding.of_problem(emptied)
+    else:
+        yield fine(f"It belongs to this installation ({row.owner.installation}).")
 
 
 def persistence(examined: Inspection) -> Iterator[Finding]:
@@ -195,6 +212,10 @@ CHECKS: tuple[Check[Any], ...] = (
     Check(
         "store", "layout", _examined_servers, layout,
         "Run the release that wrote it, or point REDIS_URL to an empty server.",
+    ),
+    Check(
+        "store", "owner", _answering_redis, owner,
+        "Do what the line says; docs/operations.md has more under Owner.",
     ),
     Check(
         "store", "persistence", _examined_servers, persistence,
