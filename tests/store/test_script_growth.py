@@ -100,6 +100,7 @@ CASES = {
     "revive": Case(lambda n: [f"gone{n}", b"", 0, "stage", "failed"]),
     "control_number": Case(lambda n: ["hold", f"rule{n}", "why"]),
     "status_stream": Case(lambda _: [0, "1", 10_000, 120_000, 3]),
+    "read_owner": Case(lambda _: []),
     "compare_and_swap": Case(lambda n: [f"field{n}", "", "value"]),
     "tick": Case(lambda _: [1_000]),
     "trim": Case(lambda _: [0, 8], "partition"),
@@ -116,6 +117,7 @@ ALL = {name: (name, case) for name, case in CASES.items()} | MORE
 OF_ITS_OWN = {
     "note": "gw:noted",
     "status_stream": "gw:stream",
+    "read_owner": "gw:owned",
     "compare_and_swap": "gw:swapped",
     "leader": "gw:turn",
 }

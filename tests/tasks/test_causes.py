@@ -11,6 +11,7 @@ from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.account_alerts import SEVERITIES
 from gateway.core.planning.event import LOOP_ALERT, rule_alert
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
+from gateway.core.storage.ownership import StoreOwner
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
@@ -90,6 +91,9 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "above sixty percent": ({"health": ServerHealth((), (), 61 * MB, 100 * MB)}, {"memory_short"}),
     "above 75 percent": (
         {"health": ServerHealth((), (), 76 * MB, 100 * MB)}, {"memory_short", "memory_full"},
+    ),
+    "the store was emptied": (
+        {"owner": StoreOwner("id", emptied_ms=NOW_MS - 1)}, {"store_emptied"},
     ),
     "no file": ({"health": ServerHealth((), (str(NO_FILE),))}, {"no_append_only_file"}),
     "no disk": ({"health": ServerHealth((), (str(NO_DISK),))}, {"disk_not_written"}),
