@@ -41,7 +41,7 @@ def owner_of(store: Store) -> StoreOwner:
 @pytest.mark.parametrize(
     "command",
     [
-        "hold --yes", "release", "dead-letters redrive --all --yes",
+        "hold --yes", "release", "contacts unmute 999 +351900000001", "dead-letters redrive --all --yes",
         "dead-letters drop --all --yes", "migrate", "serve", "worker",
         "replay apply deliveries.json --yes --again",
     ],

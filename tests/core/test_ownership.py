@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.contacts.loop_guard import Repetition, Volley
 from gateway.core.contacts.serialization import pack
 from gateway.core.storage.ownership import (
@@ -130,7 +131,7 @@ def test_an_owner_that_cannot_be_read_is_none(stored: bytes) -> None:
 CONTACT_FIELDS = {
     1: {
         "wa_id", "user_id", "name", "last_inbound_at", "opted_out", "asked", "named", "aliases",
-        "tags", "vars", "muted", "used", "volley", "repeated",
+        "tags", "vars", "muted", "hand_over", "called", "used", "volley", "repeated",
     },
 }  # fmt: skip
 
@@ -138,7 +139,7 @@ CONTACT_FIELDS = {
 def test_each_field_of_a_contact_belongs_to_a_format() -> None:
     at = datetime(2026, 11, 29, tzinfo=UTC)
     contact = Contact(
-        "351900000001", opted_out_at=at, consent_at=at, named_at=at, aliases=("a",), tags=("t",),
+        "351900000001", called_at=at, hand_over=HandOver(at, at, "echo"), opted_out_at=at, consent_at=at, named_at=at, aliases=("a",), tags=("t",),
         vars={"v": "1"}, muted_until=at, used={"rule": (1,)},
         volley=Volley(at, 1, Repetition("digest", at, 1)),
     )  # fmt: skip

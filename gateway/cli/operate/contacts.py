@@ -12,7 +12,7 @@ from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json, Number, Reveal, parse_customer, selector
 from gateway.cli.common.output import print_json
-from gateway.cli.common.store import open_store
+from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.core.text import printable, suggestion_for
 from gateway.store import number_list
@@ -75,7 +75,7 @@ def unmute(
     name = parse_customer(contact.strip())
     if not name:
         raise errors.fail("Give a number such as +351900000001, or Meta's user id.")
-    with open_store(target.settings().redis_url, "so nothing was changed") as store:
+    with open_own_store(target.settings(), "so nothing was changed") as store:
         known = number_list.numbers_at_meta(store)
         if number not in known:
             raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")

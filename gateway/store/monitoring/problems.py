@@ -15,7 +15,7 @@ from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.snapshot import Snapshot
-from gateway.store.monitoring.too_old import join_episodes, too_old_problem
+from gateway.store.monitoring.too_old import find_too_old
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import (
     EVICTS,
@@ -88,7 +88,8 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from _find_damaged_numbers(snapshot)
     yield from _find_counted_problems(snapshot)
     yield from _find_dead_letter_problems(snapshot)
-    yield from _find_too_old_events(snapshot)
+    too_old = (one.too_old for one in snapshot.numbers)
+    yield from find_too_old(too_old, snapshot.now_ms, snapshot.ahead_s)
 
 
 def find_server_problems(health: ServerHealth) -> Iterator[HealthProblem]:
@@ -294,9 +295,3 @@ def _find_dead_letter_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
                 name,
                 severity="warning",
             )
-
-
-def _find_too_old_events(snapshot: Snapshot) -> Iterator[HealthProblem]:
-    """Find that customers got no answer because their messages came too late, one for all."""
-    if events := join_episodes(one.too_old for one in snapshot.numbers):
-        yield too_old_problem(events, snapshot.now_ms, snapshot.ahead_s)

@@ -4,7 +4,7 @@ The commit counts them in an episode, which is over an hour after the last of th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.core.alerts import HealthProblem
@@ -69,6 +69,14 @@ def join_episodes(episodes: Iterable[TooOldEvents | None]) -> TooOldEvents | Non
         kept_first=min(one.kept_first for one in found),
         kept_last=max(one.kept_last for one in found),
     )
+
+
+def find_too_old(
+    episodes: Iterable[TooOldEvents | None], now_ms: int, ahead_s: float
+) -> Iterator[HealthProblem]:
+    """Find that customers got no answer because their messages came too late, one for all."""
+    if events := join_episodes(episodes):
+        yield too_old_problem(events, now_ms, ahead_s)
 
 
 def too_old_problem(events: TooOldEvents, now_ms: int, ahead_s: float) -> HealthProblem:
