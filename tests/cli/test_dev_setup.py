@@ -14,6 +14,7 @@ REAL = {
     "META_PHONE_NUMBER_ID": "42",
     "META_GRAPH_VERSION": "v99.0",
     "META_SOMETHING_NEW": "real",
+    "GATEWAY_INSTALLATION": "shop-production",
     "GATEWAY_ALERT_URL": "https://real.test/alert",
     "GATEWAY_HEARTBEAT_URL": "https://real.test/heartbeat",
     "GATEWAY_NOTIFY_URL": "https://real.test/notify",
@@ -93,6 +94,11 @@ def test_real_secrets_are_not_written_down_for_others() -> None:
     given = REAL | {"META_ACCESS_TOKEN": "token", "META_ACCESS_TOKEN_FILE": ""}
 
     assert prepare(given, 8000, real=True).running(1).app_secret == ""
+
+
+@pytest.mark.parametrize("setup", [played(), rehearse(REAL | {"META_ACCESS_TOKEN_FILE": ""}, 8000)])
+def test_no_simulation_passes_for_the_real_installation(setup: LocalSetup) -> None:
+    assert setup.settings.installation.name == ""
 
 
 def test_real_with_nothing_set_is_refused_with_every_name() -> None:

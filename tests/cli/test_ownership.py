@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from gateway.cli.local import startup
+from gateway.cli.local.environment import NUMBER, prepare
 from gateway.cli.main import app
 from gateway.core.storage.ownership import Installation, StoreOwner
 from gateway.store import keys
@@ -41,8 +43,8 @@ def owner_of(store: Store) -> StoreOwner:
 @pytest.mark.parametrize(
     "command",
     [
-        "hold --yes", "release", "contacts unmute 999 +351900000001", "dead-letters redrive --all --yes",
-        "dead-letters drop --all --yes", "migrate", "serve", "worker",
+        "hold --yes", "release", "contacts unmute 999 +351900000001",
+        "dead-letters redrive --all --yes", "dead-letters drop --all --yes", "migrate", "serve", "worker",
         "replay apply deliveries.json --yes --again",
     ],
 )  # fmt: skip
@@ -89,3 +91,12 @@ def test_a_store_of_our_own_needs_no_adoption(store: Store) -> None:
 
     assert "belongs to this installation already" in run("adopt").stdout
     assert raw(store).hgetall(keys.OWNER) == before
+
+
+def test_dev_adopts_what_an_earlier_run_left_in_its_folder(store: Store, server: Server) -> None:
+    claim_store(store, PRODUCTION)
+    setup = prepare({"REDIS_URL": server.url}, 8000, real=False)
+
+    startup.adopt_own_store(setup)
+
+    assert owner_of(store).installation.number == NUMBER

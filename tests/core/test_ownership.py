@@ -139,7 +139,8 @@ CONTACT_FIELDS = {
 def test_each_field_of_a_contact_belongs_to_a_format() -> None:
     at = datetime(2026, 11, 29, tzinfo=UTC)
     contact = Contact(
-        "351900000001", called_at=at, hand_over=HandOver(at, at, "echo"), opted_out_at=at, consent_at=at, named_at=at, aliases=("a",), tags=("t",),
+        "351900000001", called_at=at, hand_over=HandOver(at, at, "echo"),
+        opted_out_at=at, consent_at=at, named_at=at, aliases=("a",), tags=("t",),
         vars={"v": "1"}, muted_until=at, used={"rule": (1,)},
         volley=Volley(at, 1, Repetition("digest", at, 1)),
     )  # fmt: skip

@@ -83,7 +83,7 @@ def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
         _wait_until(lambda: environment.is_answering(setup.settings.redis_url), family, stopping)
     _migrate(setup)
     if setup.redis_port:
-        _adopt(setup)
+        adopt_own_store(setup)
     errors.check_store(setup.settings)
     for name, command in setup.commands().items():
         stdin_data = setup.sandbox_config() if name == "sandbox" else b""
@@ -105,7 +105,7 @@ def _migrate(setup: LocalSetup) -> None:
         migrate_store(store, 0.0)
 
 
-def _adopt(setup: LocalSetup) -> None:
+def adopt_own_store(setup: LocalSetup) -> None:
     """Adopt the data in this folder, whichever settings it was written with."""
     # The check that follows reports what is wrong.
     with (
