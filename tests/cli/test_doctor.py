@@ -151,6 +151,18 @@ def test_settings_that_are_missing_are_told_each_and_nothing_else_is_looked_at()
     assert {one["check"] for one in checks} == {check.name for check in CHECKS}
 
 
+@pytest.mark.parametrize("address", ["", "store:6379"], ids=["missing", "malformed"])
+def test_meta_and_rules_are_looked_at_without_an_address_of_redis(address: str) -> None:
+    write_settings(address)
+
+    found = told(doctor("--json"))
+
+    assert "REDIS_URL" in found["settings"]["reason"]
+    assert found["store"]["state"] == "unseen"
+    assert found["rules"]["state"] == "fine"
+    assert "Meta cannot be reached" in found["number"]["reason"]
+
+
 def test_a_file_of_settings_that_is_no_text_is_told() -> None:
     Path(".env").write_bytes(b"META_APP_SECRET=\xff\xfe\n")
 

@@ -114,6 +114,16 @@ def test_it_leads_on(meta: httpx.Client) -> None:
     assert led == ["tunnel", "tunnel", "doctor"]
 
 
+@pytest.mark.parametrize(("url", "said"), [("", True), ("redis://localhost", False)])
+def test_a_missing_address_of_redis_is_mentioned_and_not_invented(
+    meta: httpx.Client, url: str, *, said: bool
+) -> None:
+    result = run(*ANSWERS, env={"REDIS_URL": url})
+
+    assert ("REDIS_URL is not set" in result.output) is said
+    assert "REDIS_URL" not in Path(".env").read_text()
+
+
 def test_it_leads_on_to_commands_that_the_shell_finds(
     meta: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

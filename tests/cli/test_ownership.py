@@ -44,8 +44,8 @@ def owner_of(store: Store) -> StoreOwner:
     "command",
     [
         "hold --yes", "release", "contacts unmute 999 +351900000001",
-        "dead-letters redrive --all --yes", "dead-letters drop --all --yes", "migrate", "serve", "worker",
-        "replay apply deliveries.json --yes --again",
+        "dead-letters redrive --all --yes", "dead-letters drop --all --yes",
+        "migrate", "serve", "worker", "replay apply deliveries.json --yes --again",
     ],
 )  # fmt: skip
 def test_a_command_that_writes_refuses_the_store_of_another(store: Store, command: str) -> None:

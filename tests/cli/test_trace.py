@@ -152,6 +152,7 @@ def test_without_settings_what_is_missing_is_told() -> None:
     result = trace("wamid.in")
 
     assert result.exit_code == 2
+    assert "start one with scripts/dev" in result.output
     assert "REDIS_URL is not set" in result.output
 
 

@@ -6,16 +6,23 @@ from gateway.cli.common import errors
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.local.workspace import Running
-from gateway.config.settings import Settings, environment
+from gateway.config.settings import Settings, SettingsError, environment
 
 # No process is started, so this port is never listened to.
 ANY_PORT = 1
+# Before what is missing in the settings, which name a gateway that runs elsewhere.
+NOTHING_RUNS = "No gateway runs in this folder: start one with scripts/dev. "
 
 
 def settings() -> Settings:
     """Return the settings of this folder's running gateway, or else of the environment, or end."""
-    with errors.exit_on_config_error():
-        return settings_for(workspace.find_running())
+    running = workspace.find_running()
+    try:
+        return settings_for(running)
+    except SettingsError as error:
+        start = "" if running else NOTHING_RUNS
+        listed = "\n  ".join(error.problems)
+        raise errors.fail(f"{start}The settings are not complete:\n  {listed}") from None
 
 
 def settings_for(running: Running | None) -> Settings:

@@ -1,6 +1,5 @@
 """`gateway doctor`: checks everything between a phone and a reply, and gives advice."""
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,11 +19,16 @@ from gateway.cli.setup.doctor.findings import Result, Unseen, run_checks
 from gateway.cli.setup.doctor.meta_answers import MetaAnswers
 from gateway.cli.setup.doctor.probes import Look, run_looks
 from gateway.cli.setup.doctor.report import results_to_dict, screen
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.settings import Settings, SettingsError, environment
 
 BROKEN = 1
 WITHIN_S = 12.0
 OFFLINE = Unseen("asked to stay offline")
+# In the place of an address that is missing or malformed; nothing connects to it.
+UNUSED_STORE = {
+    "REDIS_URL": "redis://unused", "REDIS_URL_FILE": "",
+    "CELERY_BROKER_URL": "", "CELERY_BROKER_URL_FILE": "",
+}  # fmt: skip
 PLAYED = Unseen("the gateway dev of this folder speaks to the sandbox; stop it to look at Meta")
 
 
@@ -51,7 +55,7 @@ def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
     try:
         settings = target.settings_for(running)
     except SettingsError as error:
-        return _facts_without_settings(Given(error.problems, probes.file_mode()))
+        return _collect_without_store(Given(error.problems, probes.file_mode()), status, offline)
     played = running is not None and bool(running.sandbox)
     away = OFFLINE if offline else PLAYED if played else None
     here, questions = _local_looks(settings), {} if away else meta_probes.build_looks(settings)
@@ -64,6 +68,26 @@ def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
         meta=away or _ask_meta(settings, {name: answers[name] for name in questions}, tell),
         **{name: answers[name] for name in here},
     )
+
+
+def _collect_without_store(given: Given, status: Status | None, offline: bool) -> DoctorFacts:
+    """Collect the facts that need no store, if only its address is missing or malformed."""
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("version", "redis", "reading", "broker", "workers", "rules", "disk", "meta"), INCOMPLETE
+    )
+    try:
+        settings = Settings.from_env(environment() | UNUSED_STORE)
+    except SettingsError:
+        return DoctorFacts(given=given, **nothing)
+    tell = partial(_show_progress, status)
+    questions = {} if offline else meta_probes.build_looks(settings)
+    answers = run_looks({"rules": partial(probes.rules, settings)} | questions, WITHIN_S, tell)
+    facts = {
+        "version": (settings.meta_graph_version, datetime.now(UTC).date()),
+        "rules": answers.pop("rules"),
+        "meta": OFFLINE if offline else _ask_meta(settings, answers, tell),
+    }
+    return DoctorFacts(given=given, **(nothing | facts))
 
 
 def _local_looks(settings: Settings) -> dict[str, Look]:
@@ -80,13 +104,6 @@ def _ask_meta(settings: Settings, answers: dict[str, Any], tell: Any) -> MetaAns
     meta_answers = meta_probes.build_answers(settings, answers)
     hand = {"handshake": partial(meta_probes.probe_handshake, settings, meta_answers)}
     return replace(meta_answers, **run_looks(hand, WITHIN_S, tell))
-
-
-def _facts_without_settings(given: Given) -> DoctorFacts:
-    blind: Mapping[str, Unseen] = dict.fromkeys(
-        ("version", "redis", "reading", "broker", "workers", "rules", "disk", "meta"), INCOMPLETE
-    )
-    return DoctorFacts(given=given, **blind)
 
 
 def _show_progress(status: Status | None, under_way: list[str]) -> None:

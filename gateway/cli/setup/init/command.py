@@ -28,6 +28,12 @@ _GENERATED: Mapping[str, Callable[[], str]] = {
     "GATEWAY_ENCRYPTION_KEYS": lambda: secrets.token_hex(32),
     "FLOWER_BASIC_AUTH": lambda: f"flower:{secrets.token_urlsafe(16)}",
 }
+# It is not written: the commands that start a server of their own would use that address instead.
+NO_REDIS = (
+    "\n[bold]REDIS_URL[/] is not set: gateway dev, gateway tunnel and docker compose bring a Redis "
+    "of their own.\nFor every other way to run, add the address of yours to .env, such as "
+    "REDIS_URL=redis://localhost:6379/0."
+)
 _out = Console(highlight=False, soft_wrap=True)
 
 
@@ -128,3 +134,5 @@ def _print_next_steps() -> None:
         f"  [bold]{name} tunnel --real[/]  the same, and the reply is sent\n"
         f"  [bold]{name} doctor[/]         says what is wrong if none comes"
     )
+    if not read_settings(["REDIS_URL"], environment()):
+        _out.print(NO_REDIS)
