@@ -112,13 +112,23 @@ def test_a_text_cannot_steer_the_terminal(store: Store) -> None:
     assert '"a\\x1b[2J\\nb\\x9b2J"' in trace("wamid.in", "--reveal").output
 
 
-def test_json_has_the_same_story(send: str) -> None:
+def test_json_is_data_with_names(send: str) -> None:
     result = trace("wamid.in", "--json")
 
     told = json.loads(result.output)
-    (story,) = told["story"]
-    assert (result.exit_code, told["found"]) == (0, True)
-    assert [line["what"] for line in story["below"]] == ["kept", "planned", f"send {send}"]
+    (event,) = told["events"]
+    (sent,) = event["sends"]
+    assert (result.exit_code, told["found"], told["customers"]) == (0, True, [])
+    assert (event["kind"], event["wamid"], event["state"]) == ("message", "wamid.in", "planned")
+    assert (sent["id"], sent["wamid"], sent["stage"]) == (send, "wamid.out", "accepted")
+    assert [one["outcome"] for one in sent["attempts"]] == ["accepted"]
+
+
+def test_json_has_texts_only_where_it_is_asked_for(send: str) -> None:
+    assert "a secret" not in trace("wamid.in", "--json").output
+
+    (event,) = json.loads(trace("wamid.in", "--json", "--reveal").output)["events"]
+    assert (event["text"], event["customer"]) == ("a secret", ANA)
 
 
 def test_what_is_not_known_here_ends_with_code_1(store: Store) -> None:

@@ -551,6 +551,35 @@ def test_a_customer_who_never_wrote_is_said_so() -> None:
     assert line.below[0] == StoryLine("wrote last", "never")
 
 
+def test_what_rules_noted_of_a_customer_is_shown_and_values_are_masked() -> None:
+    contact = Contact(ANA, tags=("vip", "wholesale"), vars={"size": "42"})
+    found = Search(conversations=(Conversation(NUMBER, contact, (), {}, ()),))
+
+    (masked,), (revealed,) = tell(found), tell(found, reveal=True)
+
+    assert StoryLine("tags", "vip, wholesale") in masked.below
+    assert StoryLine("variables", "size (2 characters)") in masked.below
+    assert StoryLine("variables", 'size "42"') in revealed.below
+
+
+def test_older_records_than_those_shown_are_mentioned() -> None:
+    more = Conversation(NUMBER, Contact(ANA), (), {}, (), has_more=True)
+
+    (line,) = tell(Search(conversations=(more,)))
+
+    assert StoryLine("older", "there are more records: --limit shows up to 100") in line.below
+
+
+def test_what_an_alert_said_is_shown_where_it_is_asked_for() -> None:
+    record = replace(RECORD, alerts=(("welcome", "Ana waits."),))
+    found = Search((Trace(NUMBER, KEY, KEPT, record=record),))
+
+    (line,) = tell(found, reveal=True)
+
+    assert StoryLine("alert", '"Ana waits.", by rule welcome') in line.below[1].below
+    assert "Ana waits." not in str(tell(found))
+
+
 def test_a_line_as_json_has_moments_with_their_zone() -> None:
     line = StoryLine("a", "b", datetime(2026, 1, 2, tzinfo=UTC), "odd").with_below(StoryLine("c"))
 

@@ -78,11 +78,11 @@ def test_a_customer_is_one_conversation_under_every_name(stack: Stack) -> None:
         (PHONE, "say 0"), (OLD_PHONE, "say 1"), (OLD_PHONE, "say 2"),
         (OLD_PHONE, "say stop"),
     ]  # fmt: skip
-    stories = [told(stack, name)["story"] for name in (f"+{PHONE}", f"+{OLD_PHONE}", USER)]
-    assert stories[0] == stories[1] == stories[2]
-    (customer,) = stories[0]
-    heads = [line["what"] for line in customer["below"]]
-    assert heads == ["wrote last", "opted out", *(f"message wamid.i{i}" for i in range(1, 5))]
+    found = [told(stack, name)["customers"] for name in (f"+{PHONE}", f"+{OLD_PHONE}", USER)]
+    assert found[0] == found[1] == found[2]
+    (customer,) = found[0]
+    assert customer["opted_out_at"]
+    assert [one["wamid"] for one in customer["events"]] == [f"wamid.i{i}" for i in range(1, 5)]
 
 
 def test_whoever_has_no_phone_number_is_answered_by_user_id(stack: Stack) -> None:

@@ -188,6 +188,7 @@ class Record:
     muted_until: datetime | None = None  # or a person answered, as the rules saw it
     limited: LimitedRule | None = None
     notifications: tuple[str, ...] = ()
+    alerts: tuple[Alert, ...] = field(default=(), repr=False)  # that rules asked for
 
     @property
     def left_out(self) -> int:
@@ -242,6 +243,7 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
         muted_until=own.contact.silent_until,
         limited=decision.limited,
         notifications=tuple(one.id for one in effects.notifications),
+        alerts=effects.alerts,
     )
     alerts = (*news, *own.alerts, *effects.alerts)
     return EventPlan(effects.contact, effects.sends, alerts, record, effects.notifications)

@@ -158,6 +158,8 @@ def _record_json(record: Record) -> bytes:
     rare: dict[str, Any] = {"too_old": True} if record.is_too_old else {}
     if muted_until and muted_until > record.planned_at:
         rare |= {"muted_until": ms_from_datetime(muted_until)}
+    if record.alerts:
+        rare["alerts"] = [{"rule": one.cause.detail, "text": one.title} for one in record.alerts]
     return _json(
         {
             "key": event.key,

@@ -22,6 +22,7 @@ class ContactLookup:
     waiting: tuple[str, ...]  # the first sends of each lane
     lanes: dict[str, int]  # priority -> how many wait
     unreadable: str = ""  # why the stored contact cannot be read
+    has_more: bool = False  # older records
 
     @property
     def is_known(self) -> bool:
@@ -40,15 +41,17 @@ def look_up_contact(store: Store, number: str, name: str, limit: int) -> Contact
     except ScriptError as error:  # the records planned for it are shown all the same
         contact, unreadable = Contact(name), sanitize(str(error))
     all_names = tuple(dict.fromkeys((name, contact.key, *contact.aliases)))
+    record_ids = _read_record_ids(store, number, all_names, limit + 1)
     lanes = {rank: _read_lanes(store, number, rank, all_names, limit) for rank in (REPLY, BULK)}
     return ContactLookup(
         number,
         contact,
         frozenset(all_names),
-        _read_record_ids(store, number, all_names, limit),
+        record_ids[-limit:],
         tuple(send for _, first in lanes.values() for send in first),
         {rank: count for rank, (count, _) in lanes.items()},
         unreadable,
+        has_more=len(record_ids) > limit,
     )
 
 

@@ -1,7 +1,7 @@
 """Plan records: why something was planned for an event, and how far it got."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ class PlanRecord:
     )
     limited: tuple[str, str] | None = None  # the rule whose limit ended the search, and why
     notifications: tuple[str, ...] = ()
+    alerts: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # rule, and what it said
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:
@@ -79,6 +80,7 @@ def _parse(row: bytes) -> PlanRecord:
         muted_until=datetime_from_ms(muted) if (muted := stored.get("muted_until")) else None,
         limited=(limited["rule"], limited["why"]) if limited else None,
         notifications=tuple(stored.get("notifications", ())),
+        alerts=tuple((one["rule"], one["text"]) for one in stored.get("alerts", ())),
     )
 
 

@@ -75,6 +75,7 @@ class Conversation:
     lanes: dict[str, int]  # priority -> how many wait
     sends: tuple[TracedSend, ...]  # the first of those that wait and are in no trace above
     unreadable: str = ""  # why the stored contact cannot be read
+    has_more: bool = False  # older records
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,5 +250,6 @@ class Traces:
         rest = [one for one in lookup.waiting if one not in traced_sends]
         sends = tuple(read_sends(self._store, self._bodies, lookup.number, rest))
         return Conversation(
-            lookup.number, lookup.contact, found_traces, lookup.lanes, sends, lookup.unreadable
-        )
+            lookup.number, lookup.contact, found_traces, lookup.lanes, sends, lookup.unreadable,
+            lookup.has_more,
+        )  # fmt: skip

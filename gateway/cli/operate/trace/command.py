@@ -17,6 +17,7 @@ from gateway.cli.common.options import Json, parse_customer
 from gateway.cli.common.output import StoryLine, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
+from gateway.cli.operate.trace.data import TraceData
 from gateway.cli.operate.trace.story import Teller
 from gateway.core.text import printable
 from gateway.store.body_codec import Bodies
@@ -44,8 +45,11 @@ def trace(
     given = target.settings()
     with open_store(given.redis_url, "so nothing can be told") as store:
         search = _find(Traces(store, Bodies(given.encryption_keys)), asked.strip(), limit)
-    teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
-    _show(teller.tell(search), is_found=search.has_results, json=json)
+    if json:
+        print_json(TraceData(Masking(reveal)).search(search))
+    else:
+        teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
+        _show(teller.tell(search))
     if not search.has_results:
         raise typer.Exit(NOT_FOUND)
 
@@ -63,11 +67,7 @@ def _find(traces: Traces, query: str, limit: int) -> Search:
     )
 
 
-def _show(lines: list[StoryLine], *, is_found: bool, json: bool) -> None:
-    if json:
-        report = {"found": is_found, "story": [line.to_dict() for line in lines]}
-        print_json(report)
-        return
+def _show(lines: list[StoryLine]) -> None:
     # Output for another program is not wrapped: an id broken in two cannot be searched for.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     for line in lines:

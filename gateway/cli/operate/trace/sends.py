@@ -37,10 +37,10 @@ def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
 def _attempt_lines(send: TracedSend) -> Iterator[StoryLine]:
     """Yield each attempt with its outcome and the statuses until the next."""
     statuses = _statuses_by_attempt(send)
-    messages = _messages_by_attempt(send)
+    messages = messages_by_attempt(send)
     forgotten = 0
     for ordinal in range(max([send.attempts, *statuses]) + 1):
-        if ordinal in _remembered_attempts(send):
+        if ordinal in remembered_attempts(send):
             if forgotten:
                 yield StoryLine(
                     "attempts", f"{pluralize(forgotten, 'more', 'more')}, refused long ago"
@@ -54,7 +54,7 @@ def _attempt_lines(send: TracedSend) -> Iterator[StoryLine]:
         yield from (_status_line(status, send) for status in statuses.get(ordinal, ()))
 
 
-def _remembered_attempts(send: TracedSend) -> set[int]:
+def remembered_attempts(send: TracedSend) -> set[int]:
     """Return the attempts that are still recorded; the latest is always one of them."""
     left = {*send.began, *send.notes, send.attempts}
     return {ordinal for ordinal in left if 0 < ordinal <= send.attempts}
@@ -73,7 +73,7 @@ def _statuses_by_attempt(send: TracedSend) -> dict[int, list[StatusEntry]]:
     return by_attempt
 
 
-def _messages_by_attempt(send: TracedSend) -> dict[int, str]:
+def messages_by_attempt(send: TracedSend) -> dict[int, str]:
     """Return the messages by the attempt that created them, as far as that is known."""
     if not send.wamid:
         return dict(send.messages)

@@ -88,6 +88,9 @@ class Teller:
         if opted_out_at:
             lines.append(StoryLine("opted out", "of marketing", opted_out_at, "odd"))
         lines += self._silence_lines(conversation.contact)
+        lines += self._note_lines(conversation.contact)
+        if conversation.has_more:
+            lines.append(StoryLine("older", "there are more records: --limit shows up to 100"))
         if not conversation.traces:
             lines.append(
                 StoryLine("planned", f"nothing in the last {format_duration(self.retention)}")
@@ -108,6 +111,14 @@ class Teller:
         if (handed := contact.hand_over) and handed.until > self.now:
             details = f"a person answers until {format_time(handed.until)}: {handed.cause}"
             yield StoryLine("handed over", details, handed.since, "odd")
+
+    def _note_lines(self, contact: Contact) -> Iterator[StoryLine]:
+        """Show the tags and variables that rules noted."""
+        if contact.tags:
+            yield StoryLine("tags", ", ".join(contact.tags))
+        if contact.vars:
+            values = (f"{name} {self.masking.quote(text)}" for name, text in contact.vars.items())
+            yield StoryLine("variables", ", ".join(values))
 
     def _kept_lines(self, trace: Trace) -> Iterator[StoryLine]:
         kept = trace.kept_event
@@ -151,6 +162,8 @@ class Teller:
                 fired.append(StoryLine("too old", TOO_OLD, tone="odd"))
             if limited := trace.record.limited:
                 fired.append(StoryLine(f"rule {limited[0]}", limited[1], tone="odd"))
+            for rule, text in trace.record.alerts:
+                fired.append(StoryLine("alert", f"{self.masking.quote(text)}, by rule {rule}"))
             changes = [StoryLine("changed", change, tone="odd") for change in trace.record.changes]
             details = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
             yield StoryLine("planned", details, trace.record.planned_at).with_below(
