@@ -4,16 +4,21 @@ It has a Celery application of its own: its settings may differ from those of th
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from gateway.config.settings import Settings
-from tasks.celery_setup.config import config
+from gateway.core.alerts import HealthProblem
+from tasks.celery_setup.config import QUEUES, config
 
 CONNECT_S = 3
+# If all workers answer at once, waiting ends early; a busy machine may need a moment more.
+PATIENCE_S = (1.0, 3.0)
+# Kind of worker that listens to each queue, as in docker-compose.yml.
+WORKERS = {queue: f"worker-{queue}" for queue in QUEUES} | {"scheduled": "worker-default"}
 
 
 class BrokerAwayError(Exception):
@@ -54,3 +59,32 @@ class WorkerPing:
     def close(self) -> None:
         """Close the connections."""
         self._app.close()
+
+
+def count_listeners(settings: Settings) -> Mapping[str, int]:
+    """Return how many workers listen to each queue, in one to four seconds.
+
+    Raises BrokerAwayError.
+    """
+    ping = WorkerPing(settings)
+    counts: Mapping[str, int] = {}
+    try:
+        for within_s in PATIENCE_S:
+            counts = ping.workers(within_s)
+            if all(counts.get(queue) for queue in QUEUES):
+                break
+        return counts
+    finally:
+        ping.close()
+
+
+def find_unserved_queues(counts: Mapping[str, int]) -> Iterator[HealthProblem]:
+    """Find queues to which no worker listens."""
+    for queue in QUEUES:
+        if not counts.get(queue):
+            yield HealthProblem(
+                "queue_unserved",
+                f"No worker that listens to the queue {queue} answered.",
+                f"Start {WORKERS[queue]}, or see in its log why it does not answer.",
+                detail=queue,
+            )

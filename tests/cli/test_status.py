@@ -5,15 +5,20 @@ import os
 import pty
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.cli.operate.status import command
+from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
+from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
+from tasks.celery_setup.config import QUEUES
 from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
 from tests.support.factories import NUMBER
 from tests.support.servers import Server, free_port
@@ -36,6 +41,12 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -
     monkeypatch.chdir(tmp_path)
     Path("rules.yaml").write_text(RULES)
     write_settings(server.url)
+    answered(monkeypatch, dict.fromkeys(QUEUES, 1))
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, listeners: dict[str, int]) -> None:
+    """Let so many workers answer for each queue."""
+    monkeypatch.setattr(command, "count_listeners", lambda _: listeners)
 
 
 @pytest.fixture
@@ -77,6 +88,40 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_1(ticking: Store) -> None:
     ]
     assert told["dead_letters"] == {"refused": 1}
     assert told["numbers"][NUMBER]["dead"] == 1
+
+
+def test_a_queue_without_a_worker_is_wrong(ticking: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(monkeypatch, dict.fromkeys(QUEUES, 1) | {"critical": 0})
+
+    result = status("--once")
+
+    assert result.exit_code == 1
+    assert "No worker that listens to the queue critical answered." in result.output
+    assert "Start worker-critical" in result.output
+
+
+def test_an_alert_that_has_begun_is_wrong_until_it_ends(ticking: Store) -> None:
+    alert = Alert(Cause("rule", "vip", NUMBER), "warning", "A customer waits.", "Answer.")
+    begun = AlertState("id", alert, 1)
+    alert_store.replace_row(ticking, alert.cause.key, None, begun)
+
+    result = status("--once")
+    row = alert_store.read_rows(ticking)[alert.cause.key]
+    alert_store.replace_row(ticking, alert.cause.key, row, replace(begun, until_ms=2))
+
+    assert result.exit_code == 1
+    assert f"Number {NUMBER}: A customer waits. Answer." in result.output
+    assert status("--once").exit_code == 0
+
+
+def test_output_for_another_program_is_not_wrapped(
+    ticking: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(monkeypatch, {})
+
+    lines = status("--once").output.splitlines()
+
+    assert next(line for line in lines if line.startswith("✗")).endswith("does not answer.")
 
 
 def test_the_rulebook_is_the_one_of_the_rules_here(ticking: Store) -> None:

@@ -1,5 +1,6 @@
 """What is wrong is named, and what two readings tell is worked out; by table."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -244,6 +245,13 @@ def test_what_was_too_old_is_told_and_shown() -> None:
     assert "too old       70 messages and 1 status got no answer" in drawn(view)
 
 
+def test_sends_without_a_number_are_said_so_and_one_lane_is_one() -> None:
+    shown = drawn(StatusView(replace(WELL, **number(number="", lanes={"reply": LaneFigures(1)}))))
+
+    assert "sends of no number" in shown
+    assert re.search(r"reply no number +│ +1 lane ", shown)
+
+
 def test_odd_statuses_are_told_and_shown() -> None:
     view = StatusView(replace(WELL, **number(counts={"statuses.late": 2, "statuses.backwards": 1})))
 
@@ -296,7 +304,21 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["●", "all", "is", "well"],
         ["kept", "5.0/s,", "120", "in", "all"],
         ["waiting", "0,", "the", "oldest", "for", "0.0", "s"],
-        ["sends", "of", "1", "1.5/s", "tried,", "accepted", "7,", "read", "2"],
+        [
+            "sends",
+            "of",
+            "1",
+            "1.5/s",
+            "tried,",
+            "7",
+            "accepted",
+            "by",
+            "Meta;",
+            "its",
+            "statuses:",
+            "read",
+            "2",
+        ],
         ["dead", "letters", "none"],
         ["last", "tick", "0.8", "s", "ago"],
         ["last", "sweep", "4.0", "s", "ago"],

@@ -131,6 +131,20 @@ def test_json_has_texts_only_where_it_is_asked_for(send: str) -> None:
     assert (event["text"], event["customer"]) == ("a secret", ANA)
 
 
+@pytest.mark.parametrize(("limit", "has_more"), [(1, True), (2, False)])
+def test_a_customer_with_more_records_than_are_shown_has_more(
+    store: Store, limit: int, *, has_more: bool
+) -> None:
+    number_list.add_number(store, NUMBER)
+    for wamid in ("wamid.1", "wamid.2"):
+        commit(store, planned(store, a_message(wamid)), timedelta(days=7))
+
+    (customer,) = json.loads(trace(f"+{ANA}", "--json", "--limit", str(limit)).output)["customers"]
+
+    assert (len(customer["events"]), customer["has_more_events"]) == (limit, has_more)
+    assert customer["events"][-1]["wamid"] == "wamid.2"
+
+
 def test_what_is_not_known_here_ends_with_code_1(store: Store) -> None:
     result = trace("wamid.never")
 

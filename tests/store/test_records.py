@@ -72,3 +72,15 @@ def test_records_of_several_events_are_in_their_order(store: Store) -> None:
 
     assert [bool(one) for one in found] == [False, True]
     assert find_all(store, NUMBER, []) == []
+
+
+def test_what_an_alert_said_is_in_the_record(store: Store) -> None:
+    (view,) = load(store, {NUMBER: [a_message("wamid.1")]})
+    rules = book("- {name: it, then: {alert: A customer waits.}}")
+    (made,) = plan(view, [a_message("wamid.1")], rules).plans
+    commit(store, [made], WEEK)
+
+    (found,) = find_all(store, NUMBER, [a_message("wamid.1")])
+
+    assert found
+    assert found.alerts == (("it", "A customer waits."),)

@@ -1,19 +1,31 @@
 """Output that commands share: JSON, lines of a story, amounts in words, and a progress bar."""
 
+import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.cli.common import errors
+
+WIDE = 10_000
 
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
     """Print a value as JSON: indented, or on one line in a series of values."""
     typer.echo(orjson.dumps(value, option=0 if one_line else orjson.OPT_INDENT_2))
+
+
+def open_console() -> Console:
+    """Return the console for output, which is as wide as its content where it is no terminal.
+
+    Another program reads lines, and an id broken in two cannot be searched for.
+    """
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def progress_bar(*, silent: bool = False) -> Progress:

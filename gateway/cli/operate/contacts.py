@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from gateway.cli.common import errors
 from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json, Number, Reveal, parse_customer, selector
-from gateway.cli.common.output import print_json
+from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.core.text import printable, suggestion_for
@@ -101,7 +100,7 @@ def _print_rows(rows: list[Mapping[str, Any]]) -> None:
         table = Table("number", "customer", "since", "until", "why")
         for row in rows:
             table.add_row(*(printable(str(value)) for value in row.values()))
-        Console().print(table)
+        open_console().print(table)
     typer.echo(f"{pluralize(len(rows), 'customer')} answered by a person.")
 
 

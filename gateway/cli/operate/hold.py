@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Number, Yes, selector
-from gateway.cli.common.output import print_json
+from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.config.settings import Settings
@@ -50,7 +49,7 @@ def show(store: Store, numbers: Sequence[str], *, json: bool) -> None:
         is_stopped = state.pause or any(not one.rule for one in state.holds)
         answer = Text("no: " if is_stopped else "yes, but: ", "yellow") + Text(reasons)
         table.add_row(number, answer if reasons else Text("yes", "green"))
-    Console().print(table)
+    open_console().print(table)
 
 
 def pauses_to_dict(state: NumberPauses) -> dict[str, Any]:

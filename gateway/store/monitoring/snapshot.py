@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.core.alerts import Alert
 from gateway.core.dead_letters.dead_letter import Cause
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
@@ -14,6 +15,7 @@ from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import Inbox, PartitionState
+from gateway.store.monitoring import alert_store
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.canary import read as read_canary
 from gateway.store.monitoring.number_state import (
@@ -81,6 +83,7 @@ class Snapshot:
         default_factory=dict
     )  # bytes used, by moment, hour by hour
     owner: StoreOwner | None = None
+    alerts: tuple[Alert, ...] = ()  # that have begun and not ended
     ahead_s: float = 0.0  # the server's clock of ours, which decides nothing
 
     @property
@@ -172,9 +175,16 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         release=release.decode() if release else "",
         has_beat_leader=bool(beat_lock),
         memory_samples=samples(memory_rows),
+        alerts=_read_alerts(store),
         owner=StoreOwner.unpack(owner or b""),
         ahead_s=partitions[0].now_ms / 1000 - between,
     )
+
+
+def _read_alerts(store: Store) -> tuple[Alert, ...]:
+    """Read the alerts that have begun and not ended, as the last watch found them."""
+    states = (row.state for row in alert_store.read_rows(store).values())
+    return tuple(one.alert for one in states if not one.until_ms)
 
 
 def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.masking import Masking
-from gateway.cli.common.output import print_json, progress_bar
+from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.contacts.consent import UNCHANGED, is_consent_change
 from gateway.core.events import Delivery, Event
@@ -173,7 +173,7 @@ def print_outcomes(
             Console(highlight=False, soft_wrap=True).print(_render_outcome(one, masking))
     if shown > SHOWN:
         typer.echo(f"… and {shown - SHOWN:,} more; --json has all.")
-    Console(highlight=False).print(_render_counts(counts))
+    open_console().print(_render_counts(counts))
 
 
 def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:

@@ -12,13 +12,12 @@ from typing import Self
 
 import httpx
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.formats import pluralize
-from gateway.cli.common.output import print_json, progress_bar
+from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import workspace
@@ -179,7 +178,7 @@ def _report(tally: ReplayTally, count: int, seconds: float, *, json: bool) -> No
     for status in tally.took_ms.keys() & ADVICE.keys():
         errors.errors.print(f"[red]{status}[/] {ADVICE[status]}")
     if tally.answer_count:
-        Console().print(tally.table())
+        open_console().print(tally.table())
         rate = tally.answer_count / max(seconds, 0.001)
         deliveries = pluralize(tally.answer_count, "delivery", "deliveries")
         typer.echo(f"{deliveries} posted in {seconds:.1f} s, {rate:,.0f} a second.")

@@ -5,13 +5,12 @@ from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Reveal, Yes, spread_options
-from gateway.cli.common.output import print_json
+from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.dead_letters import view
@@ -86,7 +85,7 @@ def list_letters(
         )
         return
     if shown:
-        Console().print(view.render_table(shown, now))
+        open_console().print(view.render_table(shown, now))
     by_cause = f" ({format_causes(causes)})" if causes else ""
     typer.echo(f"{pluralize(causes.total(), 'dead letter')}{by_cause}")
 
@@ -114,7 +113,7 @@ def show(
     facts = Table.grid(padding=(0, 2))
     for label, value in view.iter_lines(whole):
         facts.add_row(Text(label, "dim"), Text(value, overflow="fold"))
-    console = Console(highlight=False)
+    console = open_console()
     console.print(facts)
     for part in (view.render_story(whole), Text(printable(whole.get("trace", "")))):
         console.print(part)

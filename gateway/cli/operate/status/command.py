@@ -1,24 +1,26 @@
 """`gateway status`: the state of the gateway, on one screen that stays up to date."""
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from gateway.cli.common.output import print_json
+from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.status.view import StatusView, screen
+from gateway.config.settings import Settings
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
+from tasks.monitoring.worker_ping import BrokerAwayError, count_listeners
 
 EVERY_S = 1.0
 WRONG = 1
@@ -29,22 +31,30 @@ class StatusWatch:
     """Reads the state of one gateway repeatedly."""
 
     store: Store
-    limit_bytes: int
-    rules: Path
+    settings: Settings
 
-    def view(self, before: Snapshot | None = None) -> StatusView:
+    def view(
+        self, before: Snapshot | None = None, listeners: Mapping[str, int] | None = None
+    ) -> StatusView:
         """Read the state now, and compare it with the previous reading."""
-        return StatusView(self._read(), before, self._rulebook())
+        return StatusView(self._read(), before, self._rulebook(), listeners)
+
+    def count_listeners(self) -> Mapping[str, int] | None:
+        """Ask the workers for their queues; None if the broker does not answer."""
+        try:
+            return count_listeners(self.settings)
+        except BrokerAwayError:
+            return None
 
     def _read(self) -> Snapshot | None:
         try:
-            return snapshot.read(self.store, self.limit_bytes)
+            return snapshot.read(self.store, self.settings.gateway_store_bytes)
         except StoreUnavailableError:
             return None
 
     def _rulebook(self) -> str:
         try:
-            return load(self.rules).version
+            return load(self.settings.gateway_rules).version
         except RulebookError:
             return ""
 
@@ -55,9 +65,9 @@ def status(
 ) -> None:
     """Show how everything stands; printed once, the exit code is 1 where something is wrong."""
     given = target.settings()
-    console = Console(highlight=False)
+    console = open_console()
     with open_store(given.redis_url) as store, suppress(KeyboardInterrupt):
-        watch = StatusWatch(store, given.gateway_store_bytes, given.gateway_rules)
+        watch = StatusWatch(store, given)
         if once or json or not console.is_terminal:
             _print(watch, console, json=json)
         else:
@@ -65,10 +75,11 @@ def status(
 
 
 def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
-    view = watch.view()
+    view, began = watch.view(), time.monotonic()
     if view.now:
-        time.sleep(EVERY_S)  # A rate needs two readings.
-        view = watch.view(view.now)
+        listeners = watch.count_listeners()
+        time.sleep(max(0.0, began + EVERY_S - time.monotonic()))  # a rate needs two readings
+        view = watch.view(view.now, listeners)
     if json:
         print_json(view.to_dict())
     else:

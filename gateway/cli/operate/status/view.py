@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gateway.cli.common.formats import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
+from gateway.core.alerts import Alert
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import NumberState
@@ -17,6 +18,7 @@ from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.monitoring.too_old import describe_counts
 from gateway.store.planning.rulebooks import count_versions
+from tasks.monitoring.worker_ping import find_unserved_queues
 
 UNAVAILABLE = "Redis does not answer: nothing is kept, and Meta is told to come again."
 # Left out because other problems report them better: silent workers by the tick, full memory by
@@ -36,13 +38,19 @@ class StatusView:
     now: Snapshot | None
     before: Snapshot | None = None
     rulebook: str = ""  # its version, "" if the rules cannot be read here
+    listeners: Mapping[str, int] | None = None  # workers by queue; None if they were not asked
 
     @property
     def problems(self) -> list[str]:
         """Return the problems as sentences."""
         if self.now is None:
             return [UNAVAILABLE]
-        return [str(one) for one in find_problems(self.now) if one.kind not in HIDDEN]
+        found = list(find_problems(self.now))
+        kinds = {one.kind for one in found}
+        shown = [one for one in found if one.kind not in HIDDEN]
+        unserved = () if self.listeners is None else find_unserved_queues(self.listeners)
+        alerts = (one for one in self.now.alerts if one.cause.kind not in kinds)
+        return [*map(str, (*shown, *unserved)), *map(_describe_alert, alerts)]
 
     @property
     def kept_per_s(self) -> float | None:
@@ -150,8 +158,10 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
     }
 
 
-NOBODY = "none"
-STAGES = (*list(STATUS_RANK)[3:], "dead", "expired", "dropped", "doubled")
+NO_NUMBER = "no number"
+# What Meta's statuses told, and what became of sends otherwise.
+REPORTED = tuple(stage for stage, rank in STATUS_RANK.items() if rank > STATUS_RANK["accepted"])
+ENDED = ("dead", "expired", "dropped", "doubled")
 
 
 def screen(view: StatusView) -> RenderableType:
@@ -172,6 +182,11 @@ def _verdict(view: StatusView) -> Text:
     return text
 
 
+def _describe_alert(alert: Alert) -> str:
+    about = f"Number {alert.cause.number}: " if alert.cause.number else ""
+    return f"{about}{alert.title} {alert.advice}".strip()
+
+
 def _facts(view: StatusView, now: Snapshot) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(view, now):
@@ -184,7 +199,7 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
         attempts = f"{_format_rate(view.attempts_per_s(number.number))} tried, "
-        yield f"sends of {number.number or NOBODY}", attempts + _sends(number)
+        yield f"sends of {number.number or NO_NUMBER}", attempts + _sends(number)
         if number.too_old_counts:
             yield "too old", f"{describe_counts(number.too_old_counts)} got no answer"
         if number.statuses:
@@ -233,21 +248,31 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
         table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(one.oldest_s), rate, note)
     for number in now.numbers:
         for priority, lanes in number.lanes.items():
-            name = f"{priority} {number.number or NOBODY}"
-            table.add_row(name, f"{lanes.ready:,} lanes", _seconds(lanes.overdue_s), "", "")
+            name = f"{priority} {number.number or NO_NUMBER}"
+            table.add_row(name, pluralize(lanes.ready, "lane"), _seconds(lanes.overdue_s), "", "")
     return table
 
 
 def _sends(number: NumberState) -> str:
-    """Describe how many sends ever reached each stage, and how many wait for something."""
-    stages = {stage: number.stages[stage] for stage in STAGES if stage in number.stages}
+    """Describe how many sends ever reached each stage, and how many wait for something.
+
+    A status may come for a send whose answer was lost, so more may be sent than accepted.
+    """
+    stages = number.stages
+    reported = {stage: stages[stage] for stage in REPORTED if stage in stages}
+    ended = {stage: stages[stage] for stage in ENDED if stage in stages}
     now = {
         "later": number.due,
         "parked": number.parked,
         "unconfirmed": number.unconfirmed,
         "dead letters": number.dead,
     }
-    return _format_counts(stages | {name: count for name, count in now.items() if count}) or "none"
+    parts = (
+        f"{stages['accepted']:,} accepted by Meta" if "accepted" in stages else "",
+        f"its statuses: {_format_counts(reported)}" if reported else "",
+        _format_counts(ended | {name: count for name, count in now.items() if count}),
+    )
+    return "; ".join(filter(None, parts)) or "none"
 
 
 def _format_notifications(number: NumberState) -> str:

@@ -1,12 +1,10 @@
 """`gateway trace`: prints the history of a message, a send or a customer's messages."""
 
 import re
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
@@ -14,7 +12,7 @@ from gateway.cli.common import errors
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json, parse_customer
-from gateway.cli.common.output import StoryLine, print_json
+from gateway.cli.common.output import StoryLine, open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.trace.data import TraceData
@@ -25,7 +23,7 @@ from gateway.store.tracing.traces import Search, Traces
 
 NOT_FOUND = 1
 STYLES = {"": "bold", "good": "bold green", "odd": "bold yellow", "bad": "bold red"}
-MOMENT_WIDTH, WHAT_WIDTH, WIDE = 24, 11, 10_000
+MOMENT_WIDTH, WHAT_WIDTH = 24, 11
 
 
 def trace(
@@ -68,8 +66,7 @@ def _find(traces: Traces, query: str, limit: int) -> Search:
 
 
 def _show(lines: list[StoryLine]) -> None:
-    # Output for another program is not wrapped: an id broken in two cannot be searched for.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console = open_console()
     for line in lines:
         console.print(render_tree(line))
 

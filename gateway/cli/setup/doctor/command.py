@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from gateway.cli.common.output import open_console
 from gateway.cli.local import target, workspace
 from gateway.cli.setup.doctor import meta_probes, probes
 from gateway.cli.setup.doctor.checks.settings_file import INCOMPLETE, Given
@@ -44,7 +45,7 @@ def doctor(
     if json:
         typer.echo(orjson.dumps(results_to_dict(results), option=orjson.OPT_INDENT_2))
     else:
-        Console(highlight=False).print(screen(results))
+        open_console().print(screen(results))
     if _is_broken(results):
         raise typer.Exit(BROKEN)
 

@@ -21,8 +21,7 @@ from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import inspect_servers
 from gateway.store.server.rights import find_missing_rights, rights_problem
-from tasks.celery_setup.config import QUEUES
-from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing
+from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing, count_listeners
 
 Look = Callable[[], Any]
 
@@ -62,8 +61,6 @@ def run_looks(
 
 
 ENV = Path(".env")
-# If all workers answer at once, waiting ends early; a busy machine may need a moment more.
-PATIENCE_S = (1.0, 3.0)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -136,18 +133,10 @@ def broker(settings: Settings) -> Broker:
 
 def workers(settings: Settings) -> Mapping[str, int] | Unseen:
     """Ask all workers for their queues."""
-    ping = WorkerPing(settings)
-    counts: Mapping[str, int] = {}
     try:
-        for within_s in PATIENCE_S:
-            counts = ping.workers(within_s)
-            if all(counts.get(queue) for queue in QUEUES):
-                break
-        return counts
+        return count_listeners(settings)
     except BrokerAwayError:
         return Unseen("the broker does not answer")
-    finally:
-        ping.close()
 
 
 def rules(settings: Settings) -> Rules:

@@ -13,11 +13,10 @@ from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fi
 from gateway.store.monitoring.problems import SILENT_S, TICK_LATE_S, find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from tasks.celery_setup.config import QUEUES
+from tasks.monitoring.worker_ping import WORKERS
 
 MOST_SILENT_S = 10.0
 SWEEP_EVERY_S = 30.0
-# Kind of worker that listens to each queue, as in docker-compose.yml.
-WORKERS = {queue: f"worker-{queue}" for queue in QUEUES} | {"scheduled": "worker-default"}
 
 
 @dataclass(frozen=True, slots=True)
