@@ -10,9 +10,16 @@ from rich.text import Text
 
 from gateway.cli.common.formats import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
+from gateway.cli.operate.status.figures import (
+    describe_sends,
+    format_canary,
+    format_counts,
+    format_megabytes,
+    format_notifications,
+    format_rate,
+    format_seconds,
+)
 from gateway.core.alerts import Alert
-from gateway.core.sending.send import STATUS_RANK
-from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
@@ -159,9 +166,6 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
 
 
 NO_NUMBER = "no number"
-# What Meta's statuses told, and what became of sends otherwise.
-REPORTED = tuple(stage for stage, rank in STATUS_RANK.items() if rank > STATUS_RANK["accepted"])
-ENDED = ("dead", "expired", "dropped", "doubled")
 
 
 def screen(view: StatusView) -> RenderableType:
@@ -195,32 +199,36 @@ def _facts(view: StatusView, now: Snapshot) -> Table:
 
 
 def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
-    yield "kept", f"{_format_rate(view.kept_per_s)}, {now.kept:,} in all"
+    yield "kept", f"{format_rate(view.kept_per_s)}, {now.kept:,} in all"
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
-        attempts = f"{_format_rate(view.attempts_per_s(number.number))} tried, "
-        yield f"sends of {number.number or NO_NUMBER}", attempts + _sends(number)
+        attempts = f"{format_rate(view.attempts_per_s(number.number))} tried, "
+        yield f"sends of {number.number or NO_NUMBER}", attempts + describe_sends(number)
         if number.too_old_counts:
             yield "too old", f"{describe_counts(number.too_old_counts)} got no answer"
         if number.statuses:
-            yield "odd statuses", _format_counts(number.statuses)
+            yield "odd statuses", format_counts(number.statuses)
         if number.notification_counts:
-            yield "notifications", _format_notifications(number)
-    yield "dead letters", _format_counts(now.causes) or "none"
+            yield "notifications", format_notifications(number)
+    yield "dead letters", format_counts(now.causes) or "none"
     if now.given_up:
         yield "given up", pluralize(now.given_up, "delivery", "deliveries")
     for what in ("tick", "sweep"):
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
-    yield "canary", _format_canary(now.canary)
+    yield "canary", format_canary(now.canary)
     yield "memory", _memory(now)
     yield "rulebook", _rulebook(view, now)
-    yield "restarted", _format_counts(restart_counts(now)) or "no worker"
+    yield "restarted", format_counts(restart_counts(now)) or "no worker"
 
 
 def _memory(now: Snapshot) -> str:
     used, limit = now.health.used_bytes, now.health.limit_bytes
-    usage = f"{_mb(used)} of {_mb(limit)}" if limit else _mb(used)
+    usage = (
+        f"{format_megabytes(used)} of {format_megabytes(limit)}"
+        if limit
+        else format_megabytes(used)
+    )
     return f"{usage}, {now.forecast}" if now.forecast else usage
 
 
@@ -244,65 +252,18 @@ def _queues(view: StatusView, now: Snapshot) -> Table:
             f"{one.deferred} aside": one.deferred > 0,
         }
         note = ", ".join(name for name, holds in state.items() if holds)
-        rate = _format_rate(view.passed_per_s(one.index))
-        table.add_row(f"inbox {one.index}", f"{one.waiting:,}", _seconds(one.oldest_s), rate, note)
+        rate = format_rate(view.passed_per_s(one.index))
+        table.add_row(
+            f"inbox {one.index}", f"{one.waiting:,}", format_seconds(one.oldest_s), rate, note
+        )
     for number in now.numbers:
         for priority, lanes in number.lanes.items():
             name = f"{priority} {number.number or NO_NUMBER}"
-            table.add_row(name, pluralize(lanes.ready, "lane"), _seconds(lanes.overdue_s), "", "")
+            table.add_row(
+                name, pluralize(lanes.ready, "lane"), format_seconds(lanes.overdue_s), "", ""
+            )
     return table
-
-
-def _sends(number: NumberState) -> str:
-    """Describe how many sends ever reached each stage, and how many wait for something.
-
-    A status may come for a send whose answer was lost, so more may be sent than accepted.
-    """
-    stages = number.stages
-    reported = {stage: stages[stage] for stage in REPORTED if stage in stages}
-    ended = {stage: stages[stage] for stage in ENDED if stage in stages}
-    now = {
-        "later": number.due,
-        "parked": number.parked,
-        "unconfirmed": number.unconfirmed,
-        "dead letters": number.dead,
-    }
-    parts = (
-        f"{stages['accepted']:,} accepted by Meta" if "accepted" in stages else "",
-        f"its statuses: {_format_counts(reported)}" if reported else "",
-        _format_counts(ended | {name: count for name, count in now.items() if count}),
-    )
-    return "; ".join(filter(None, parts)) or "none"
-
-
-def _format_notifications(number: NumberState) -> str:
-    """Describe how many notifications wait, and what became of the others."""
-    waiting = f"{number.notifications:,} wait, the oldest for {number.oldest_notification_s:,.1f} s"
-    parts = [waiting] if number.notifications else ["none waits"]
-    return ", ".join([*parts, _format_counts(number.notification_counts)])
-
-
-def _format_rate(per_s: float | None) -> str:
-    return "–" if per_s is None else f"{per_s:,.1f}/s"
-
-
-def _format_canary(canary: Canary) -> str:
-    if canary.took_s is None or canary.age_s is None:
-        return "none has arrived yet"
-    return f"{canary.age_s:,.1f} s ago, after {canary.took_s:,.2f} s"
 
 
 def _right(name: str) -> Column:
     return Column(name, justify="right")
-
-
-def _format_counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _seconds(waited_s: float) -> str:
-    return f"{waited_s:,.1f} s" if waited_s else ""
-
-
-def _mb(size: int) -> str:
-    return f"{size / (1 << 20):,.1f} MB"
