@@ -23,11 +23,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not {"faults", "e2e"} & set(item.keywords))
 
 
+_RUNNING: list[Server] = []
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("valkey")).start()
+    _RUNNING.append(running)
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty_server() -> None:
+    """Let each module begin with a store that belongs to nobody."""
+    for running in _RUNNING:
+        running.command("FLUSHALL")
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def messages(stack: Stack) -> float:
 
 def bodies(name: str) -> list[bytes]:
     return [
-        delivery_body(message_item(f"wamid.{name}.{i}", "color", f"3519{i % 300:08}"))
+        delivery_body(message_item(f"wamid.{name}.{i}", f"color, {name}", f"3519{i % 300:08}"))
         for i in range(DELIVERIES)
     ]
 
