@@ -74,6 +74,7 @@ def test_the_heartbeat_is_pinged_while_events_go_the_whole_way(
     assert pings(receiver) == before
 
 
+@pytest.mark.long
 def test_when_all_workers_are_gone_the_web_process_tells_it(
     stack: Stack, receiver: Receiver
 ) -> None:

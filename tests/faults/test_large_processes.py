@@ -94,10 +94,10 @@ CASES = [
     pytest.param(kill_children, 50, id="children killed, 50 ms", marks=LONG),
     pytest.param(kill_group, 3, id="a worker killed, 3 ms", marks=LONG),
     pytest.param(kill_group, 50, id="a worker killed, 50 ms", marks=LONG),
-    pytest.param(freeze, 3, id="a worker frozen, 3 ms"),
+    pytest.param(freeze, 3, id="a worker frozen, 3 ms", marks=LONG),
     pytest.param(freeze, 50, id="a worker frozen, 50 ms", marks=LONG),
     pytest.param(kill_server, 3, id="Redis killed, 3 ms", marks=LONG),
-    pytest.param(lose_answers, 3, id="answers lost, 3 ms"),
+    pytest.param(lose_answers, 3, id="answers lost, 3 ms", marks=LONG),
     pytest.param(lose_answers, 50, id="answers lost, 50 ms", marks=LONG),
 ]
 
