@@ -12,6 +12,13 @@ ANSWERED_TYPES = frozenset(
     {"text", "button", "interactive", "image", "video", "audio", "voice", "document", "sticker"}
     | {"location", "contacts", "order"}
 )
+# Webhook fields of notices about the account, which have no customer.
+ACCOUNT_FIELDS = frozenset(
+    {"account_update", "account_alerts", "account_review_update", "business_capability_update"}
+    | {"message_template_status_update", "message_template_quality_update", "security", "flows"}
+    | {"message_template_components_update", "template_category_update"}
+    | {"phone_number_name_update", "phone_number_quality_update"}
+)
 _KIND_BY_FIELD = {
     SMB_ECHO_FIELD: "echo", "message_echoes": "echo", "standby": "standby", "history": "history",
     "calls": "call",

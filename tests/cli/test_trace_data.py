@@ -11,7 +11,7 @@ import pytest
 from gateway.cli.common.masking import Masking
 from gateway.cli.operate.trace.data import TraceData
 from gateway.core.contacts.contact import Contact
-from gateway.store.sending.lookup import SendState, StatusEntry
+from gateway.store.sending.lookup import DeliveryWait, SendState, StatusEntry
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
 from tests.cli.test_trace_story import ASIDE, KEPT, KEY, RECORD, SENT, STORIES
 from tests.support.factories import ANA, NOW, NUMBER
@@ -65,6 +65,15 @@ def test_an_attempt_has_its_outcome_code_and_message() -> None:
 
     assert (first["outcome"], first["error"], first["took_ms"]) == ("later", {"code": 131056}, 48)
     assert (second["at"], second["wamid"], second["error"]) == (AT, "wamid.out", None)
+
+
+def test_a_send_tells_how_long_those_behind_it_waited() -> None:
+    plain, waiting = event(
+        record=RECORD, sends=(SENT, replace(SENT, delivery_wait=DeliveryWait(NOW, NOW)))
+    )["sends"]
+
+    assert plain["delivery_wait"] is None
+    assert waiting["delivery_wait"] == {"began_at": AT, "until": AT, "ended_at": None}
 
 
 def test_a_status_has_its_time_and_its_attempt() -> None:

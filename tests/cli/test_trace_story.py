@@ -17,7 +17,13 @@ from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferr
 from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
 from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
-from gateway.store.sending.lookup import GroupMember, SendState, StatusEntry, TracedSend
+from gateway.store.sending.lookup import (
+    DeliveryWait,
+    GroupMember,
+    SendState,
+    StatusEntry,
+    TracedSend,
+)
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
@@ -375,6 +381,27 @@ def test_a_status_is_told_with_what_is_odd_about_it(
     fields: dict[str, Any], lines: list[str]
 ) -> None:
     assert lines_of(**fields) == lines
+
+
+UNTIL = NOW + timedelta(seconds=60)
+WAITS = {
+    "none": (None, []),
+    "lasting": (
+        DeliveryWait(NOW, UNTIL),
+        ["the sends behind it: wait for delivered, until 2026-11-22 12:01:00Z at most"],
+    ),
+    "over": (
+        DeliveryWait(NOW, UNTIL, NOW + timedelta(milliseconds=1_234)),
+        ["the sends behind it: waited for delivered 1,234 ms"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("wait", "lines"), WAITS.values(), ids=WAITS)
+def test_it_is_told_how_long_the_sends_behind_waited(
+    wait: DeliveryWait | None, lines: list[str]
+) -> None:
+    assert lines_of(delivery_wait=wait) == lines
 
 
 PRICES: dict[str, tuple[dict[str, Any], list[str]]] = {

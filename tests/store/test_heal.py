@@ -1,6 +1,7 @@
 """A script that fails half-way keeps its first half: running it again heals each such half."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event
 from gateway.core.sending.outcome import Outcome
+from gateway.core.sending.send import DELIVERY_WAIT
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
@@ -95,6 +97,22 @@ def test_each_write_of_a_commit_that_leaves_its_contact_alone_may_fail(
     assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, news)) > 8
 
 
+@pytest.mark.parametrize("settled", [False, True])
+@pytest.mark.parametrize("status", ["sent", "delivered", "failed"])
+def test_each_write_about_a_send_behind_which_its_lane_rests_may_fail(
+    store: Store, status: str, settled: bool
+) -> None:
+    first = a_send("first", delivery_wait=DELIVERY_WAIT)
+    queue(store, first, a_send("second"))
+    lanes(store).pump([], 9)
+    if settled:
+        settle(store, first, "accepted", wamid="wamid.out")
+    news = a_status("wamid.out", status, f"{first.id}.1")
+    (plan,) = planned(store, news)
+
+    assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, news)) > 4
+
+
 @pytest.mark.parametrize("status", ["delivered", "failed"])
 def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, status: str) -> None:
     first, second = a_send("first"), a_send("second")
@@ -145,13 +163,14 @@ def left_before_the_alias(store: Store, one: Call) -> None:
 
 STEPS = [
     "accepted", "soon", "late", "unconfirmed", "dead", "dropped", "doubled", "rests", "slower",
-    "pair", "paused", "instead", "parked",
+    "pair", "paused", "instead", "parked", "file",
 ]  # fmt: skip
 
 
 def outcomes(store: Store) -> list[Outcome]:
     """Make one outcome of each kind, each with a lane of its own that has a second send."""
     sends = {step: a_send(step, step, repeatable=step == "dropped") for step in STEPS}
+    sends["file"] = replace(sends["file"], delivery_wait=DELIVERY_WAIT)
     queue(store, *sends.values(), *(a_send(f"next {step}", step) for step in STEPS))
     lanes(store).pump([], 50)
     tell(store, "sent", sends["doubled"], "wamid.first")
@@ -169,6 +188,7 @@ def outcomes(store: Store) -> list[Outcome]:
         Outcome(sends["paused"].id, 1, "paused", "", 30_000, "{}", "{}"),
         Outcome(sends["instead"].id, 1, "instead", error_json="{}", history_json="{}"),
         Outcome(sends["parked"].id, 1, "parked", error_json="{}", history_json="{}"),
+        Outcome(sends["file"].id, 1, "accepted", "wamid.file", history_json="{}"),
     ]
 
 

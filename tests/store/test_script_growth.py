@@ -49,7 +49,7 @@ def stage(send: str, wamid: str, word: str, rung: int) -> list[Any]:
 
 
 def action(n: int) -> list[Any]:
-    return ["action", 9, f"new{n}", "hot", "reply", 0, FAR, "", "", "r", ROW]
+    return ["action", 10, f"new{n}", "hot", "reply", 0, FAR, "", "", "r", ROW, ""]
 
 
 def committed(n: int) -> list[Any]:

@@ -34,6 +34,7 @@ class Action:
     when_closed: WhenClosed = ""
     label: str = ""
     position: int | None = None  # in its rule, also where others are left out; None: as it comes
+    waits_for_delivery: bool = False  # the messages behind it wait until it is delivered
 
 
 @dataclass(frozen=True, slots=True)

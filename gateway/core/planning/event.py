@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.core.alerts import Alert, Cause
@@ -17,6 +17,7 @@ from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
 from gateway.core.planning.decision import Action, Decision, FiredRule, LimitedRule, RuleDecider
 from gateway.core.sending.notifications.notification import NOTIFY, Notification, build_notification
 from gateway.core.sending.send import (
+    DELIVERY_WAIT,
     REPLY,
     ClosedWindowAction,
     Send,
@@ -124,6 +125,7 @@ def _plan_send(rule: str, position: int, action: Action, context: _PlanningConte
         marketing=action.marketing,
         closed=closed,
         instead=instead,
+        delivery_wait=DELIVERY_WAIT if action.waits_for_delivery else timedelta(0),
     )
 
 

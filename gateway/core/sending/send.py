@@ -35,6 +35,8 @@ REPLY_LIFETIME = timedelta(hours=1)
 BULK_LIFETIME = timedelta(hours=24)
 REPEATABLE_LIFETIME = timedelta(minutes=5)
 WAITING_LIFETIME = timedelta(days=7)  # of a send that may wait until its customer writes again
+# From the post of a message on: files arrive later than texts, so a lane rests behind them.
+DELIVERY_WAIT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Send:
     marketing: bool = False
     closed: ClosedWindowAction = ""
     instead: Mapping[str, Any] | None = field(default=None, repr=False)  # body of the template
+    delivery_wait: timedelta = timedelta(0)  # the lane rests for so long until Meta delivered it
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.compared_words import reshaped_words
 from gateway.rules.checks.empty_texts import possibly_empty_texts
+from gateway.rules.checks.idle_actions import idle_actions
 from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts, placed_names
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
@@ -64,6 +65,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     yield from _rules_that_never_fire(files)
     yield from _unreachable_rules(files)
     yield from _endless_notifications(files)
+    yield from _idle_actions(files)
 
 
 class _DefinedNames:
@@ -184,6 +186,12 @@ def _lost_taps(files: Sequence[CheckedFile], *, has_templates: bool) -> Iterator
 def _possibly_empty_texts(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     for file, (name, tree), rule in _place_rules(files):
         for mark, message in possibly_empty_texts(rule, tree):
+            yield Problem(file.file, mark, name, message, is_warning=True)
+
+
+def _idle_actions(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+    for file, (name, tree), rule in _place_rules(files):
+        for mark, message in idle_actions(rule, tree) if rule.enabled else ():
             yield Problem(file.file, mark, name, message, is_warning=True)
 
 

@@ -128,7 +128,16 @@ ParameterValues = Annotated[
 ]
 
 
-class SendTemplate(Model):
+class OutgoingMessage(Model):
+    """Message that the customer gets."""
+
+    wait: Annotated[Literal["delivered"], word_of("delivered")] | None = Field(
+        default=None,
+        description="`delivered`: what follows waits until it is delivered, for a minute at most.",
+    )
+
+
+class SendTemplate(OutgoingMessage):
     """Send a template that Meta has approved."""
 
     verb: ClassVar[str] = "send_template"
@@ -152,6 +161,8 @@ class SendTemplate(Model):
 
 def _when_closed(value: Any) -> Any:
     if isinstance(value, dict):
+        if "wait" in value:
+            refuse("`wait` belongs beside the message itself; the template in its place waits too")
         return SendTemplate.model_validate(value)
     return value if value in ("drop", "wait") else refuse("must be drop, wait or a send_template")
 
@@ -162,7 +173,7 @@ WhenClosed = Annotated[
 ]
 
 
-class FreeForm(Model):
+class FreeForm(OutgoingMessage):
     """Message that Meta accepts for 24 hours after the customer's last one."""
 
     window_closed: WhenClosed = Field(

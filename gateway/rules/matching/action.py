@@ -10,7 +10,12 @@ from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.rules.language import contact_actions
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.actions import Step as Written
-from gateway.rules.language.send_actions import FreeForm, SendTemplate, WhenClosed
+from gateway.rules.language.send_actions import (
+    FreeForm,
+    OutgoingMessage,
+    SendTemplate,
+    WhenClosed,
+)
 
 # Actions on the message that is answered, which may be repeated.
 TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
@@ -27,6 +32,7 @@ class CompiledAction:
     label: str = ""
     always: Action | None = None  # the action, if it has no placeholders
     position: int = 0  # among the actions of its rule
+    waits_for_delivery: bool = False
 
     @property
     def is_send(self) -> bool:
@@ -58,6 +64,7 @@ class CompiledAction:
             when_closed=fill(self.when_closed, values) or "",
             label=self.label,
             position=self.position,
+            waits_for_delivery=self.waits_for_delivery,
         )
 
 
@@ -71,6 +78,7 @@ def compile_action(step: Written, when_closed: WhenClosed, position: int = 0) ->
     compiled = CompiledAction(
         step.verb, prepare(step.body()), marketing, prepare(closed_body), _label_of(step),
         position=position,
+        waits_for_delivery=isinstance(step, OutgoingMessage) and step.wait is not None,
     )  # fmt: skip
     if _is_filled(compiled.body) and _is_filled(compiled.when_closed):
         return replace(compiled, always=compiled.build_action(lambda _: ""))

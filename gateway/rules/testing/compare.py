@@ -10,7 +10,7 @@ from gateway.core.events import Delivery, Event
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.webhook.parser import split
 from gateway.rules.testing.planner import EventPlanner, PlannedEvent
-from gateway.rules.testing.step_notation import Notation, to_notation
+from gateway.rules.testing.step_notation import Notation
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Comparison:
 
 
 def _answer(planned: PlannedEvent) -> Answer:
-    messages = tuple(to_notation(body) for _, body in planned.posts)
+    messages = planned.messages
     alerts = planned.plan.alerts if planned.plan else ()
     alert_titles = tuple(alert.title for alert in alerts)
     return Answer(

@@ -15,6 +15,7 @@ from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import DryRun
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.sending.send import Send
+from gateway.rules.testing.step_notation import Notation, to_notation
 
 Body = Mapping[str, Any]
 
@@ -63,6 +64,11 @@ class PlannedEvent:
         own = (send for send in self.sends if send.lane == self.after.key)
         pairs = ((send, body_to_post(send, self.after, self.now)) for send in own)
         return tuple((send, body) for send, body in pairs if body is not None)
+
+    @property
+    def messages(self) -> tuple[Notation, ...]:
+        """Return the same in the words of rules."""
+        return tuple(to_notation(body, waits=bool(send.delivery_wait)) for send, body in self.posts)
 
     @property
     def notifications(self) -> tuple[str, ...]:

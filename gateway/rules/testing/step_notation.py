@@ -10,8 +10,19 @@ SIGNALS = ("mark_read", "typing")
 _ADDRESS = frozenset({"messaging_product", "recipient_type", "to", "recipient"})
 
 
-def to_notation(body: Mapping[str, Any]) -> Notation:
-    """Return the text, verb, or mapping by which a rule would ask for the message."""
+def to_notation(body: Mapping[str, Any], *, waits: bool = False) -> Notation:
+    """Return the text, verb, or mapping by which a rule would ask for the message.
+
+    A message that `waits` to be delivered before what follows is always a mapping.
+    """
+    notation = _without_wait(body)
+    if not waits:
+        return notation
+    message = {"send_text": notation} if isinstance(notation, str) else notation
+    return {**message, "wait": "delivered"}
+
+
+def _without_wait(body: Mapping[str, Any]) -> Notation:
     try:
         return _to_notation(body)
     except (AttributeError, KeyError, TypeError):

@@ -129,7 +129,8 @@ def _send_args(send: Send) -> list[Any]:
     row |= {"instead": send.instead} if send.instead else {}
     row |= {"marketing": True} if send.marketing else {}
     expires = ms_from_datetime(send.expires_at)
-    details = [int(send.repeatable), send.closed, send.rule, _json(row)]
+    wait_ms = int(send.delivery_wait.total_seconds() * 1000) or ""
+    details = [int(send.repeatable), send.closed, send.rule, _json(row), wait_ms]
     return [send.id, send.lane, send.priority, due, expires, *details]
 
 

@@ -65,6 +65,15 @@ class SendState:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryWait:
+    """The time for which a lane rests behind a send, until Meta tells what became of it."""
+
+    began_at: datetime
+    until: datetime
+    ended_at: datetime | None = None  # None if Meta told nothing
+
+
+@dataclass(frozen=True, slots=True)
 class TracedSend:
     """A send as it is stored; its stage is "" where it is forgotten."""
 
@@ -87,6 +96,7 @@ class TracedSend:
     is_final: bool = False
     has_text: bool = True  # its content is still stored
     state: SendState = SendState()
+    delivery_wait: DeliveryWait | None = None
 
 
 def run_commands(store: Store, *commands: Sequence[Any]) -> list[Any]:
@@ -206,7 +216,15 @@ def _to_traced_send(
         is_final="final" in row,
         has_text="body" in planned,
         state=state,
+        delivery_wait=_parse_wait(row),
     )
+
+
+def _parse_wait(row: Row) -> DeliveryWait | None:
+    began_at, until, ended_at = (
+        _moment(row.get(name)) for name in ("rest_began", "rest_until", "rest_ended")
+    )
+    return DeliveryWait(began_at, until, ended_at) if began_at and until else None
 
 
 def _iter_by_attempt(row: Row, name: str) -> Iterator[tuple[int, str]]:

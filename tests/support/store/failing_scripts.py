@@ -30,6 +30,9 @@ UNTOLD_FIELDS |= {
     b"first_at",
     b"took",
     b"trial",
+    b"rest_began",
+    b"rest_until",
+    b"rest_ended",
 }
 
 
@@ -61,6 +64,15 @@ def restore(store: Store, dumped: Dump) -> None:
         if _holds_moments(key):
             for member, _ in raw(store).zrange(key, 0, -1, withscores=True):
                 raw(store).zincrby(key, passed_ms, member)
+        if b"}:send:" in key:
+            _delay_send(store, key, passed_ms)
+
+
+def _delay_send(store: Store, key: bytes, passed_ms: int) -> None:
+    """Delay the moments of a send from which those of its lane are reckoned."""
+    for name in ("attempting_at", "rest_until"):
+        if raw(store).hexists(key, name):
+            raw(store).hincrby(key, name, passed_ms)
 
 
 def _holds_moments(key: bytes) -> bool:

@@ -29,7 +29,7 @@ from gateway.rules.loader import load
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.planner import EventPlanner
 from gateway.rules.testing.simulated_customer import SimulatedCustomer
-from gateway.rules.testing.step_notation import Notation, to_notation
+from gateway.rules.testing.step_notation import Notation
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.traces import Traces
 
@@ -142,8 +142,7 @@ def _explain_event(
     result = planner.plan_next(event, now)
     why = explain(rulebook, event, result.before, now)
     notes = ("known already",) if result.plan is None and not result.error else ()
-    messages = tuple(to_notation(body) for _, body in result.posts)
-    return Explanation(event, why, messages, notes)
+    return Explanation(event, why, result.messages, notes)
 
 
 def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:

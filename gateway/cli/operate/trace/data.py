@@ -134,6 +134,7 @@ class TraceData:
             "pricing": dict(send.pricing),
             "is_final": send.is_final,
             "waits": _waits(send.state),
+            "delivery_wait": _delivery_wait(send),
             "participants": [
                 {
                     "customer": self.masking.person(one.name), "stage": one.stage,
@@ -200,6 +201,13 @@ def _waits(state: SendState) -> dict[str, Any]:
         "number_stopped": list(state.pauses.sentences()) or None,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _delivery_wait(send: TracedSend) -> dict[str, str | None] | None:
+    if not (wait := send.delivery_wait):
+        return None
+    moments = {"began_at": wait.began_at, "until": wait.until, "ended_at": wait.ended_at}
+    return {name: _iso(at) for name, at in moments.items()}
 
 
 def _iso(at: datetime | None) -> str | None:

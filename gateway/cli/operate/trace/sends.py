@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from gateway.cli.common.formats import format_duration, format_time, pluralize
@@ -30,7 +31,7 @@ def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
     request = masking.request(send.body) if send.has_text else TEXTLESS
     details = f"{request}, {cause}, {send.priority}: {send.stage}"
     head = StoryLine(f"send {send.id}", details, send.planned_at, _TONES.get(send.stage, ""))
-    more = (*_price_line(send), *_member_lines(send, masking))
+    more = (*_wait_line(send), *_price_line(send), *_member_lines(send, masking))
     return head.with_below(*_attempt_lines(send), *more, *_standing_lines(send))
 
 
@@ -153,6 +154,16 @@ def _failure_of(status: StatusEntry, send: TracedSend) -> Mapping[str, Any]:
     # A redriven send shows in its own status line why it had ended.
     begun_again = {} if redriven else send.ended.get(int(attempt or 0), {})
     return begun_again or (send.error if send.stage == "failed" else {})
+
+
+def _wait_line(send: TracedSend) -> Iterator[StoryLine]:
+    """Describe how long the sends behind it waited until Meta told what became of it."""
+    if wait := send.delivery_wait:
+        till = f"wait for delivered, until {format_time(wait.until)} at most"
+        if wait.ended_at:
+            waited_ms = (wait.ended_at - wait.began_at) // timedelta(milliseconds=1)
+            till = f"waited for delivered {waited_ms:,} ms"
+        yield StoryLine("the sends behind it", till, wait.began_at)
 
 
 def _price_line(send: TracedSend) -> Iterator[StoryLine]:

@@ -49,12 +49,12 @@ local function is_obeyed(number, id, row, status)
 end
 
 -- Any status proves that Meta had the message, so nothing waits for the response any more.
-local function stop_waiting(number, now, id, row)
+local function stop_waiting(number, now, id, row, rung)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
   retire(number, id, now + C.DAY_MS)
-  leave_lane(number, row.rank, row.lane, id, now)
+  leave_lane(number, row.rank, row.lane, id, now, next_from(row, rung, now))
 end
 
 local function apply_status(number, now, ...)
@@ -72,7 +72,8 @@ local function apply_status(number, now, ...)
   if status.participant == '' and status.rung < row.rung then count(number, 'statuses.backwards') end
   note_status(number, id, row, status)
   if not is_obeyed(number, id, row, status) then return end
-  if row.rung < C.STATUS_RANK.accepted then stop_waiting(number, now, id, row) end
+  if status.rung >= C.STATUS_RANK.failed then end_rest(number, id, row, now) end
+  if row.rung < C.STATUS_RANK.accepted then stop_waiting(number, now, id, row, status.rung) end
   -- The stage is written last: it shows that all of this was done.
   if status.stage == 'failed' then
     if status.after ~= '' and may_begin_again(number, now, id, status.after, status.wait, status.failure) then

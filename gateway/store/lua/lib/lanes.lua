@@ -4,10 +4,11 @@ local MOST_PARKED = 100
 
 local function read_send(send)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
-    'call', 'spent', 'attempting_at', 'reopened')
+    'call', 'spent', 'attempting_at', 'reopened', 'delivery_wait', 'rest_until')
   return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
     rank = f[5], final = f[6], wamid = f[7], call = f[8], spent = tonumber(f[9] or 0),
-    began = tonumber(f[10] or 0), reopened = f[11]}
+    began = tonumber(f[10] or 0), reopened = f[11],
+    delivery_wait = tonumber(f[12] or 0), rest_until = tonumber(f[13] or 0)}
 end
 
 -- Rank of each stage. What the gateway ended itself ranks like Meta's acceptance.
@@ -67,6 +68,23 @@ local function enqueue(number, priority, lane, id, position, at)
   position = position or redis.call('INCR', number .. 'places')
   redis.call('ZADD', number .. 'lane:' .. priority .. ':' .. lane, 'NX', position, id)
   redis.call('ZADD', number .. 'ready:' .. priority, 'NX', at, lane)
+end
+
+-- Return when what waits behind a posted send may go: at once, unless it asks to be delivered first.
+-- It counts from the post, so that settling it once more gives the same moment.
+local function next_from(row, rung, now)
+  if row.delivery_wait == 0 or rung >= C.STATUS_RANK.failed then return now end
+  return math.max(now, math.min(now, row.began) + row.delivery_wait)
+end
+
+-- Meta delivered a send, read it or failed: the lane that rests behind it may go on. A lane that
+-- waits for anything else since then has another moment.
+local function end_rest(number, id, row, now)
+  if row.rest_until <= now then return end
+  local ready = number .. 'ready:' .. row.rank
+  if tonumber(redis.call('ZSCORE', ready, row.lane) or 0) ~= row.rest_until then return end
+  redis.call('HSET', number .. 'send:' .. id, 'rest_ended', now)
+  redis.call('ZADD', ready, now, row.lane)
 end
 
 -- The customer wrote: parked sends may go, before those planned now.

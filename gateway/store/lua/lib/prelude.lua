@@ -105,10 +105,11 @@ local function is_attempting(number, id)
   return redis.call('HGET', number .. 'send:' .. id, 'stage') == 'attempting'
 end
 
--- A lane's head, or the send that was posted of it, is done: the next one may go at once, an empty
--- lane leaves the ready set. A send that came back to its place meanwhile is before the posted one.
--- The lane is changed last, so that repeating a script that failed in between repairs it.
-local function leave_lane(number, rank, lane, id, now)
+-- A lane's head, or the send that was posted of it, is done: the next one may go at once, or from a
+-- later moment on; an empty lane leaves the ready set. A send that came back to its place meanwhile
+-- is before the posted one. The lane is changed last, so that repeating a script that failed in
+-- between repairs it.
+local function leave_lane(number, rank, lane, id, now, from)
   local key, ready = number .. 'lane:' .. rank .. ':' .. lane, number .. 'ready:' .. rank
   local heads = redis.call('ZRANGE', key, 0, 1)
   local was_head = heads[1] == id
@@ -116,7 +117,11 @@ local function leave_lane(number, rank, lane, id, now)
   if not head then
     redis.call('ZREM', ready, lane)
   elseif (was_head or is_attempting(number, id)) and not is_attempting(number, head) then
-    redis.call('ZADD', ready, now, lane)
+    if from and from > now then
+      redis.call('HDEL', number .. 'send:' .. id, 'rest_ended')
+      redis.call('HSET', number .. 'send:' .. id, 'rest_began', now, 'rest_until', from)
+    end
+    redis.call('ZADD', ready, from or now, lane)
   end
   redis.call('ZREM', key, id)
 end

@@ -40,7 +40,8 @@ local function doubt(number, now, id, send, row, till)
     redis.call('HSET', send, 'overtaken', 1)
   end
   redis.call('ZADD', number .. 'unconfirmed', till, id)
-  redis.call('ZADD', number .. 'ready:' .. row.rank, now + SILENCE, row.lane)
+  local from = math.max(now + SILENCE, next_from(row, C.STATUS_RANK.unconfirmed, now))
+  redis.call('ZADD', number .. 'ready:' .. row.rank, from, row.lane)
   raise(number, send, 'unconfirmed', 'doubted', now)
 end
 
@@ -52,7 +53,7 @@ function settle.accepted(number, now, id, send, row, wamid)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
   if not row.final then retire(number, id, now + C.DAY_MS) end
-  leave_lane(number, row.rank, row.lane, id, now)
+  leave_lane(number, row.rank, row.lane, id, now, next_from(row, row.rung, now))
   if not row.final and row.rung < C.STATUS_RANK.accepted then raise(number, send, 'accepted') end
 end
 

@@ -12,7 +12,8 @@
 --               name, version of the contact that had this name, "" for none
 --       alias   a name that led to one of these, and leads to the contact itself from now on
 --       action  id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable, what follows
---               a closed window, rule, row
+--               a closed window, rule, row, for how many ms its lane rests until Meta delivered it
+--               ("" for not at all)
 --       notification  id, payload
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
 --               participant, pricing (of a participant the error is Meta's code alone), what follows
@@ -31,7 +32,7 @@ local number = KEYS[1]
 local now = clock()
 local MOST_HANDED_OVER = 10000
 local SIZES = {
-  know = 5, contact = 2, alias = 1, action = 9, stage = 12, timer = 3, record = 4, pace = 1,
+  know = 5, contact = 2, alias = 1, action = 10, stage = 12, timer = 3, record = 4, pace = 1,
   hand_over = 2, notification = 2,
 }
 
@@ -203,9 +204,10 @@ for i, verb in ipairs(verbs) do
   local here = place + i / (#verbs + 1)
   if verb[1] == 'action' then
     if not was_planned(verb[2]) then
+      local wait = verb[11] ~= '' and {'delivery_wait', verb[11]} or {}
       redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', C.STATUS_RANK.queued,
         'attempts', 0, 'lane', verb[3], 'rank', verb[4], 'planned', now, 'expires', verb[6],
-        'repeatable', verb[7], 'closed', verb[8], 'rule', verb[9], 'row', verb[10])
+        'repeatable', verb[7], 'closed', verb[8], 'rule', verb[9], 'row', verb[10], unpack(wait))
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then
