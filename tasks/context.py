@@ -133,7 +133,9 @@ def build_context(settings: Settings) -> WorkerContext:
         bodies=opened.bodies,
         inbox=opened.inbox,
         rules=RulebookSource(
-            settings.gateway_rules, fallback=partial(rulebooks.read_kept_files, store)
+            settings.gateway_rules,
+            fallback=partial(rulebooks.read_kept_files, store),
+            trial_hours=settings.gateway_trial_hours,
         ),
         graph=graph,
         post_pool=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),

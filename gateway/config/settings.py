@@ -62,6 +62,10 @@ class Settings(BaseModel):
         "", pattern=r"^[\w .-]{0,64}$", description="Name of this installation, such as shop-test."
     )
     gateway_rules: Path = Field(Path("rules/"), description="File or folder of rules.")
+    gateway_trial_hours: Path | None = Field(
+        None,
+        description="File that says what opening hours take for now, only to try rules out.",
+    )
     gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
     )

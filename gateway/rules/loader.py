@@ -17,7 +17,7 @@ from gateway.rules.checks.rulefile_check import CheckedFile, check
 from gateway.rules.checks.unread_files import unread_warnings
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.matching.rule import compile_rule
-from gateway.rules.opening_hours import Hours
+from gateway.rules.opening_hours import Hours, is_trial_now, try_hours
 from gateway.rules.problems import Mark, Problem, RulebookError, limit_problems
 from gateway.rules.rulebook import Rulebook
 
@@ -105,20 +105,30 @@ def _display_name(path: Path) -> str:
     return str(path).encode(errors="replace").decode()
 
 
-def load(path: Path) -> Rulebook:
+def load(path: Path, trial_now: str = "") -> Rulebook:
     """Load a file, or the *.yaml and *.yml files of a folder by name.
 
+    Opening hours take `trial_now` for the present (`is_trial_now`), "" for the time that it is.
     Raises RulebookError with every error of every file.
     """
-    return build_rulebook(read(path))
+    return build_rulebook(read(path), trial_now)
 
 
-def build_rulebook(files: Iterable[File]) -> Rulebook:
+def read_trial_now(path: Path | None) -> str:
+    """Return what a file says that opening hours take for now, "" where it says nothing usable."""
+    try:
+        written = path.read_text(encoding="utf-8").strip() if path else ""
+    except (OSError, ValueError):
+        return ""
+    return written if is_trial_now(written) else ""
+
+
+def build_rulebook(files: Iterable[File], trial_now: str = "") -> Rulebook:
     """Build a rulebook from files that were read. Raises RulebookError like `load`."""
     checked = [_check_file(file) for file in files]
     if problems := sorted(limit_problems(find_errors(checked))):
         raise RulebookError(problems)
-    return assemble_rulebook([file.book for file in checked if file.book])
+    return assemble_rulebook([file.book for file in checked if file.book], trial_now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +192,16 @@ def _check_file(file: File) -> CheckedFile:
         return CheckedFile(file.name, None, None, (Problem(file.name, mark, "", "is not UTF-8"),))
 
 
-def assemble_rulebook(books: Sequence[Book]) -> Rulebook:
+def assemble_rulebook(books: Sequence[Book], trial_now: str = "") -> Rulebook:
     """Assemble a rulebook from files that have no errors."""
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
     hours = {name: one for book in books for name, one in book.hours.items()}
-    meaning_json = json.dumps(_meaning(defaults, hours, rules), sort_keys=True, default=str)
+    meaning = [*_meaning(defaults, hours, rules), *([trial_now] if trial_now else ())]
+    meaning_json = json.dumps(meaning, sort_keys=True, default=str)
     version = hashlib.sha256(meaning_json.encode()).hexdigest()[:12]
+    hours = try_hours(hours, trial_now)
     compiled_rules = tuple(compile_rule(rule, defaults, hours) for rule in rules)
     return Rulebook(version, compiled_rules, defaults.max_age, hours, defaults.hand_over)
 

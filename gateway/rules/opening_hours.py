@@ -1,6 +1,7 @@
 """Opening hours: when a shop is open, and when it opens or closes next."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = timedelta(days=1)
 # The search for a day that is open goes so far ahead: beyond a shop's longest holiday.
 HORIZON = 62
+_TIME = re.compile(rf"(?:({'|'.join(DAYS)}) )?([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +47,10 @@ class Hours:
 
     def local_time(self, now: datetime) -> datetime:
         """Return a moment by the clock of the zone."""
-        return now.astimezone(ZoneInfo(self.zone))
+        return self._in_zone(now)
+
+    def _in_zone(self, moment: datetime) -> datetime:
+        return moment.astimezone(ZoneInfo(self.zone))
 
     def _open_periods(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Yield the periods that are open without a gap, from yesterday on."""
@@ -73,7 +78,57 @@ class Hours:
         return local.astimezone(UTC)
 
     def _day(self, now: datetime) -> date:
-        return self.local_time(now).date()
+        return self._in_zone(now).date()
 
     def _local(self, moment: datetime | None) -> datetime | None:
-        return moment and self.local_time(moment)
+        return moment and self._in_zone(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialHours(Hours):
+    """Opening hours that take another moment for now, so that their rules can be tried out."""
+
+    now: str = ""  # as `is_trial_now` describes it
+
+    def is_open(self, now: datetime) -> bool:
+        """Say whether the place is open at the moment of the trial."""
+        return Hours.is_open(self, self._trial_moment(now))
+
+    def next_opening(self, now: datetime) -> datetime | None:
+        """Return the next moment at which it opens, seen from that of the trial."""
+        return Hours.next_opening(self, self._trial_moment(now))
+
+    def next_closing(self, now: datetime) -> datetime | None:
+        """Return the next moment at which it closes, seen from that of the trial."""
+        return Hours.next_closing(self, self._trial_moment(now))
+
+    def local_time(self, now: datetime) -> datetime:
+        """Return the moment of the trial by the clock of the zone."""
+        return self._in_zone(self._trial_moment(now))
+
+    def _trial_moment(self, now: datetime) -> datetime:
+        if written := _TIME.fullmatch(self.now):
+            return self._next_time(now, *written.groups())
+        # A place that never opens, or never closes, stays as it is.
+        is_open = Hours.is_open(self, now)
+        if self.now == "open":
+            return now if is_open else Hours.next_opening(self, now) or now
+        return Hours.next_closing(self, now) or now if is_open else now
+
+    def _next_time(self, now: datetime, day: str | None, hour: str, minute: str) -> datetime:
+        today = self._day(now)
+        ahead = (DAYS.index(day) - today.weekday()) % 7 if day else 0
+        return self._moment(today + ahead * DAY, int(hour) * 60 + int(minute))
+
+
+def is_trial_now(text: str) -> bool:
+    """Say whether a text names a moment for a trial: open, closed, 18:30 or sun 18:30."""
+    return text in ("open", "closed") or _TIME.fullmatch(text) is not None
+
+
+def try_hours(hours: Mapping[str, Hours], now: str) -> dict[str, Hours]:
+    """Return hours, by their names, that take the moment named by `now` for the present."""
+    return {
+        name: TrialHours(one.zone, one.week, one.closed, now) if now else one
+        for name, one in hours.items()
+    }

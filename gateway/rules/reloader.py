@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.rules.loader import File, build_rulebook, fingerprint, read
+from gateway.rules.loader import File, build_rulebook, fingerprint, read, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 
@@ -29,8 +29,10 @@ class RulebookSource:
         path: Path,
         clock: Callable[[], float] = time.monotonic,
         fallback: Callable[[], Files] = tuple,
+        trial_hours: Path | None = None,
     ) -> None:
-        """Load the rules."""
+        """Load the rules; the file `trial_hours` says what opening hours take for now."""
+        self._trial_hours, self._trial_now = trial_hours, ""
         self.path, self.clock = path, clock
         self._checked_at = clock()
         seen, files, error = self._read_files()
@@ -66,11 +68,12 @@ class RulebookSource:
             files = read(self.path)
         except RulebookError as error:
             return str(error).encode(), (), error
-        return fingerprint(files), files, None
+        self._trial_now = read_trial_now(self._trial_hours)
+        return fingerprint(files) + self._trial_now.encode(), files, None
 
     def _try_load(self, files: Files) -> RulebookError | None:
         try:
-            self._rulebook = build_rulebook(files)
+            self._rulebook = build_rulebook(files, self._trial_now)
         except RulebookError as error:
             return error
         self.files, self.problem = files, ""

@@ -71,6 +71,7 @@ def _routes(sandbox: Sandbox) -> list[Route]:
         Route(f"{customer}/events", actions.events, methods=["GET"]),
         Route(f"{customer}/identity", actions.set_identity, methods=["POST"]),
         Route(f"{customer}/change", actions.change_identity, methods=["POST"]),
+        Route(f"{customer}/window", actions.show_window, methods=["GET"]),
         Route(f"{customer}/window", actions.set_last_written, methods=["POST"]),
         Route(f"{customer}/preferences", actions.set_preference, methods=["POST"]),
         Route("/sandbox/faults", control.show_faults, methods=["GET"]),

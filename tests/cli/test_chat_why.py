@@ -14,7 +14,7 @@ from gateway.rules.loader import load
 from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
-from tests.support.factories import ANA, NUMBER
+from tests.support.factories import ANA, NUMBER, message_item
 
 pytestmark = pytest.mark.store
 
@@ -42,7 +42,11 @@ def traces(store: Store, rules: Path) -> ChatTraces:
 def write(
     traces: ChatTraces, text: str, wamid: str = "wamid.1", tap: Offer | None = None
 ) -> StoredEvent:
-    return traces.track_message(wamid, ANA, text, tap, traces.contact(ANA))
+    message = message_item(wamid, text)
+    if tap:
+        reply = {"type": "button_reply", "button_reply": {"id": tap.id, "title": tap.title}}
+        message |= {"type": "interactive", "interactive": reply}
+    return traces.track_message(ANA, message, traces.contact(ANA))
 
 
 def work_off(store: Store, rules: Path, sent: StoredEvent) -> None:

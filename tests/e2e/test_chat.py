@@ -1,6 +1,7 @@
 """A phone in the terminal, the rules that answer it, and what else is typed beside it."""
 
 import itertools
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +26,28 @@ def playing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
     made.end(signal.SIGTERM)
 
 
-def test_a_text_is_answered_and_the_rules_tell_why(playing: Playing) -> None:
-    assert playing.chat("which color?")[1:] == [
+def without_times(shown: list[str]) -> list[str]:
+    return [re.sub(r" · \d+ ms$| · \d+\.\d s$", " · soon", line) for line in shown]
+
+
+def test_a_text_is_answered_and_one_line_says_why_and_how_fast(playing: Playing) -> None:
+    assert without_times(playing.chat("which color?")[1:]) == [
         f"{ANA} › which color?",
         "  ✓",
         "‹ Yes: red, green and blue.",
-        "    ✗ welcome: this is not the first contact",
-        '    ✗ menu: text is not "menu"',
-        '    ✗ pears: tapped is not "p"',
-        '    ✓ colour: text contains "color"',
+        '    ✓ colour: text contains "color" · soon',
+    ]
+
+
+def test_why_tells_what_each_rule_said_of_the_last_message(playing: Playing) -> None:
+    shown = playing.chat("/why", "any color?", "/why")
+
+    assert "  Write something first; /why says then what each rule said of it." in shown
+    assert shown[-4:] == [
+        "  ✗ welcome: this is not the first contact",
+        '  ✗ menu: text is not "menu"',
+        '  ✗ pears: tapped is not "p"',
+        '  ✓ colour: text contains "color"',
     ]
 
 
@@ -43,18 +57,84 @@ def test_a_button_is_tapped_by_its_number(playing: Playing) -> None:
     assert shown[3:6] == ["‹ What now?", "    [1] Apples", "    [2] Pears"]
     assert "  ✓✓ read" in shown
     assert "‹ Pears it is." in shown
-    assert shown[-1] == '    ✓ pears: tapped is "p"'
+    assert without_times(shown)[-1] == '    ✓ pears: tapped is "p" · soon'
 
 
 def test_a_message_that_no_rule_answers_says_so(playing: Playing) -> None:
-    assert "    no rule answered" in playing.chat("what?")
+    shown = without_times(playing.chat("what?"))
+
+    assert shown[-1] == "    no rule answered; /why says more · soon"
 
 
 def test_customers_have_phones_of_their_own(playing: Playing) -> None:
     shown = playing.chat("menu", f"/as {BEA}", "2")
 
     assert f"{BEA} › 2" in shown
-    assert "    no rule answered" in shown
+    assert without_times(shown)[-1] == "    no rule answered; /why says more · soon"
+
+
+SENT = ["/picture", "/voice", "/place Home", "/order", "/album 2", "/flow colour=red", "/react 👍"]
+
+
+def test_a_customer_sends_more_than_text(playing: Playing) -> None:
+    """The rule's own words show that each arrived as what it is."""
+    types = ("image", "audio", "location", "order", "interactive", "reaction")
+    written = [f"  - {{name: {one}, when: {{type: {one}}}, then: Got it}}" for one in types]
+    with_rules(playing, "\n".join(["version: 1", "rules:", *written, ""]), 6)
+    try:
+        shown = without_times(playing.chat("hi", *SENT))
+    finally:
+        with_rules(playing, RULES, 4)
+
+    reasons = [line.split()[1] for line in shown if line.startswith("    ✓")]
+    assert reasons == ["image:", "audio:", "location:", "order:", "interactive:", "reaction:"]
+    assert '    2 × ✓ image: type is "image" · soon' in shown
+
+
+def with_rules(playing: Playing, written: str, count: int) -> None:
+    """Change the rules, and wait until they are in force."""
+    line = f"taken up: {count} rules\n"
+    before = playing.said().count(line)
+    playing.rules.write_text(written)
+    wait_until(lambda: playing.said().count(line) > before, "the change is seen")
+    playing.chat("/hours auto")  # waits until every worker has the rules
+
+
+def test_a_message_can_be_made_to_fail_with_a_code_of_metas(playing: Playing) -> None:
+    shown = playing.chat("/fail 131026", "a color?", "/fail 100", "a color again?", "/fail x")
+
+    assert "  (131026) Message undeliverable, by a failed status: 1 × from now" in shown
+    assert "    the answer is failed: (131026) Message undeliverable" in shown
+    assert "  (100) Invalid parameter, in Meta's answer: 1 × from now" in shown
+    assert any(line.startswith("    the answer is dead: (100) ") for line in shown)
+    assert "  Write a code of Meta's behind it, such as /fail 131026." in shown
+    assert "‹ Yes: red, green and blue." not in shown
+
+
+def test_the_window_is_shown_and_can_be_ended(playing: Playing) -> None:
+    shown = playing.chat("hi there", "/window", "/expire", "/window", "hi again", "/window")
+
+    states = [line for line in shown if line.startswith("  window at Meta")]
+    assert states == [
+        "  window at Meta: open for 23 h 59 min more",
+        "  window at Meta: closed: only templates arrive",
+        "  window at Meta: open for 23 h 59 min more",
+    ]
+
+
+def test_opening_hours_can_be_tried(playing: Playing) -> None:
+    shop = "hours: {shop: {zone: UTC, mon-sun: 09:00-18:00}}\nrules:\n"
+    day = "  - {name: day, when: {inside: shop}, then: Day}\n  - {name: night, then: Night}\n"
+    with_rules(playing, f"version: 1\n{shop}{day}", 2)
+    try:
+        shown = playing.chat("/hours 12:00", "one", "/hours closed", "two", "/hours noon")
+    finally:
+        playing.chat("/hours auto")
+        with_rules(playing, RULES, 4)
+
+    assert [line for line in shown if line.startswith("‹")] == ["‹ Day", "‹ Night"]
+    assert "  opening hours take for now: closed (in force)" in shown
+    assert shown[-1] == "  Write /hours open, closed, 18:30, sun 18:30, or auto."
 
 
 FAULTS = {"/lose": "Meta takes the message, and its answer is lost", "/duplicate": "comes twice"}

@@ -1,5 +1,6 @@
 """`gateway dev` starts everything in one terminal, takes up changed rules, and leaves nothing."""
 
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli.dev_gateway import Playing, running, tree
-from tests.support.servers import wait_until
+from tests.support.servers import free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -31,6 +32,24 @@ def test_the_first_message_is_answered_and_ctrl_c_ends_all(playing: Playing) -> 
     assert len(family) >= 8
     assert playing.end(signal.SIGINT) == 0
     assert running(family) == set()
+
+
+def test_the_sandbox_keeps_its_port_and_an_option_sets_another(playing: Playing) -> None:
+    def sandbox() -> str:
+        address: str = json.loads((playing.folder / ".gateway" / "dev.json").read_text())["sandbox"]
+        return address
+
+    playing.start()
+    first = sandbox()
+    playing.end(signal.SIGINT)
+    playing.start()
+    again = sandbox()
+    playing.end(signal.SIGINT)
+    other = free_port()
+
+    assert first == again
+    playing.start("--sandbox-port", str(other))
+    assert sandbox() == f"http://127.0.0.1:{other}"
 
 
 def test_a_run_that_was_killed_leaves_its_data_and_no_processes(playing: Playing) -> None:

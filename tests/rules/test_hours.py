@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules.opening_hours import Hours
+from gateway.rules.opening_hours import Hours, is_trial_now, try_hours
 from tests.support.rules.rulebooks import book
 
 SHOP = "{zone: Europe/Lisbon, mon-fri: 09:00-18:00, sat: 10:00-13:00, closed: [2026-12-25]}"
@@ -104,3 +104,37 @@ def test_it_is_open_from_the_moment_it_opens_until_the_moment_it_closes(
     assert closes is None or (not found.is_open(closes) and closes > now)
     if opens and closes:
         assert found.is_open(now) is (closes < opens)
+
+
+TRIALS = {
+    "open, while it is": ("open", "2026-11-23 12:00", True, "2026-11-23 12:00"),
+    "open, in the night": ("open", "2026-11-23 03:00", True, "2026-11-23 09:00"),
+    "closed, at noon": ("closed", "2026-11-23 12:00", False, "2026-11-23 18:00"),
+    "closed, in the night": ("closed", "2026-11-23 03:00", False, "2026-11-23 03:00"),
+    "a time of today": ("17:59", "2026-11-23 03:00", True, "2026-11-23 17:59"),
+    "a time of a day to come": ("sun 12:00", "2026-11-23 12:00", False, "2026-11-29 12:00"),
+    "a time of this day of the week": ("mon 9:30", "2026-11-23 20:00", True, "2026-11-23 09:30"),
+    "no trial": ("", "2026-11-23 03:00", False, "2026-11-23 03:00"),
+}
+
+
+@pytest.mark.parametrize(("now", "moment", "is_open", "seen"), TRIALS.values(), ids=TRIALS)
+def test_hours_can_be_tried_at_another_moment(
+    now: str, moment: str, is_open: bool, seen: str
+) -> None:
+    tried = try_hours({"shop": hours(SHOP)}, now)["shop"]
+
+    assert (tried.is_open(at(moment)), tried.local_time(at(moment))) == (is_open, at(seen))
+    assert tried.next_opening(at(moment)) == hours(SHOP).next_opening(at(seen))
+    assert tried.next_closing(at(moment)) == hours(SHOP).next_closing(at(seen))
+
+
+def test_hours_that_never_open_stay_closed_in_a_trial() -> None:
+    tried = try_hours({"shop": hours("{zone: Europe/Lisbon}")}, "open")["shop"]
+
+    assert not tried.is_open(at("2026-11-23 12:00"))
+
+
+@pytest.mark.parametrize("written", ["", "shut", "25:00", "sunday 12:00", "12", "sun 12:60"])
+def test_other_words_name_no_moment_for_a_trial(written: str) -> None:
+    assert not is_trial_now(written)

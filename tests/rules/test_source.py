@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from gateway.rules.loader import File
 from gateway.rules.problems import RulebookError
 from gateway.rules.reloader import RulebookSource
+from tests.support.factories import NOW
 from tests.support.rules.rulebooks import HEAD
 
 ONE = f"{HEAD}- {{name: one, then: x}}\n"
@@ -214,3 +215,23 @@ def test_a_name_that_is_not_utf_8_is_told_and_kept_with_a_mark_in_its_place(
 
     told = source.problem or source.files[0].name
     assert told.encode().partition(b":")[0] == str(folder / "r?gles.yaml").encode()
+
+
+def test_the_hours_of_a_trial_are_taken_up_like_a_change(tmp_path: Path) -> None:
+    shop = "hours: {shop: {zone: UTC, mon-sun: 00:00-24:00}}"
+    file = rules(tmp_path / "rules.yaml", f"version: 1\n{shop}\nrules: []\n")
+    trial, clock = tmp_path / "hours", Clock()
+    source = RulebookSource(file, clock, trial_hours=trial)
+    before, opening = source.current(), source.current().hours["shop"]
+
+    def seen_after(written: str) -> str:
+        trial.write_text(written)
+        for _ in range(2):
+            clock.now += 1
+            source.reload_if_changed()
+        return f"{source.current().hours['shop'].local_time(NOW):%H:%M}"
+
+    assert seen_after("18:30\n") == "18:30"
+    assert source.current().version != before.version
+    assert seen_after("whenever") == f"{opening.local_time(NOW):%H:%M}"
+    assert source.current().version == before.version

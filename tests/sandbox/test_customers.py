@@ -109,6 +109,20 @@ async def test_a_tap_names_the_message_it_answers() -> None:
     assert value["messages"][0]["context"] == {"from": DISPLAY, "id": wamid}
 
 
+async def test_the_answer_of_a_flow_names_the_message_it_answers_unless_it_does_already() -> None:
+    flow = {"type": "nfm_reply", "nfm_reply": {"name": "flow", "response_json": "{}"}}
+    raw = {"type": "interactive", "interactive": flow}
+    async with a_rig(statuses=False) as rig:
+        sent = await rig.send(buttons(button()))
+        first = await heard(rig, {"raw": raw})
+        said = (await rig.say({"raw": {**raw, "context": {"id": "wamid.mine"}}})).json()
+
+    wamid = sent.json()["messages"][0]["id"]
+    assert first["messages"][0]["context"] == {"from": DISPLAY, "id": wamid}
+    assert said["message"]["context"] == {"id": "wamid.mine"}
+    assert said["message"]["id"] == said["id"]
+
+
 WRONG = {
     "nothing": {},
     "two acts": {"text": "Hi", "react": {"message_id": "wamid.x", "emoji": ""}},

@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+import pytest
 from starlette.routing import Route
 
 from gateway.sandbox.app import create_app
 from gateway.sandbox.config import Config
 from gateway.sandbox.simulation.faults import FaultError, Faults
-from tests.support.sandbox.sandbox_app import a_config
+from tests.support.sandbox.sandbox_app import ANA, a_config, a_rig
 
 PAGE = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
 
@@ -45,3 +46,22 @@ def test_every_fault_is_told() -> None:
         named = str(error).removeprefix("Name at least one of ").removesuffix(".").split(", ")
 
     assert sorted(told) == sorted(named)
+
+
+CALLS = re.findall(
+    r"^curl (?:-X (\w+) )?(\"?)\$(ANA|SANDBOX)(\S*)\2(?: -d '(.+)')?", PAGE, re.MULTILINE
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("method", "_", "base", "path", "body"), CALLS)
+async def test_every_example_call_is_accepted(
+    method: str, _: str, base: str, path: str, body: str
+) -> None:
+    address = f"/sandbox{'/customers/' + ANA if base == 'ANA' else ''}{path}"
+    async with a_rig() as rig:
+        answer = await rig.client.request(
+            method or ("POST" if body else "GET"), address.replace("wait=5", "wait=0"), content=body
+        )
+
+    assert answer.status_code == 200

@@ -44,7 +44,7 @@ async def test_free_form_outside_the_window_fails_by_a_status(
         told = await act(rig, "window", {"age_s": age_s})
 
         assert await fate(rig, text()) == expected
-        assert told.json() == {"open": len(expected) == 2}
+        assert told.json()["open"] == (len(expected) == 2)
 
 
 async def test_free_form_outside_the_window_can_be_refused_at_once() -> None:
@@ -55,6 +55,33 @@ async def test_free_form_outside_the_window_can_be_refused_at_once() -> None:
 async def test_windows_are_not_enforced_unless_asked_for() -> None:
     async with a_rig() as rig:
         assert await fate(rig, text()) == [200, None]
+
+
+async def test_a_window_that_a_call_sets_is_enforced_until_the_customer_writes() -> None:
+    async with a_rig() as rig:
+        await act(rig, "window", {"age_s": DAY_S})
+        fates = [await fate(rig, text()), await fate(rig, text(to="351900000002"))]
+        await rig.say({"text": "Hi"})
+        await rig.settle()
+
+        assert [*fates, await fate(rig, text())] == [[200, None, 131047], [200, None], [200, None]]
+
+
+WINDOWS: dict[str, tuple[float | None, dict[str, Any]]] = {
+    "an hour ago": (3600, {"open": True, "age_s": 3600.0, "closes_in_s": DAY_S - 3600.0}),
+    "two days ago": (2 * DAY_S, {"open": False, "age_s": 2.0 * DAY_S, "closes_in_s": 0.0}),
+    "never": (None, {"open": False, "age_s": None, "closes_in_s": 0.0}),
+}
+
+
+@pytest.mark.parametrize(("age_s", "shown"), WINDOWS.values(), ids=WINDOWS)
+async def test_a_window_is_shown_with_its_clock(age_s: float | None, shown: Any) -> None:
+    async with a_rig() as rig:
+        await act(rig, "window", {"age_s": age_s})
+
+        assert (await rig.client.get(f"/sandbox/customers/{ANA}/window")).json() == shown
+        other = await rig.client.get(f"/sandbox/customers/{ANA}/window?number=nobody")
+        assert other.status_code == 400
 
 
 async def test_a_message_of_the_customer_opens_the_window_of_that_number_for_a_day() -> None:

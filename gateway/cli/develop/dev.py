@@ -8,8 +8,8 @@ import structlog
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.local import log_view, startup, workspace
-from gateway.cli.local.environment import LocalSetup, prepare
+from gateway.cli.local import log_view, startup, trial_hours, workspace
+from gateway.cli.local.environment import LocalSetup, choose_sandbox_port, prepare
 from gateway.cli.local.log_view import QUIET, LogLine, render_line, show
 from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
@@ -19,12 +19,16 @@ from gateway.rules.reloader import RulebookSource
 def dev(
     port: Annotated[int, typer.Option(help="Port of the webhook.", min=1, max=65535)] = 8000,
     real: Annotated[bool, typer.Option(help="Speak to the real Meta, as .env says.")] = False,
+    sandbox_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the sandbox [that of the last run].", min=1, max=65535),
+    ] = None,
     verbose: Annotated[bool, typer.Option(help="Show every line of every process.")] = False,
 ) -> None:
     """Start everything in one terminal: server, web, workers, beat, and a sandbox for Meta."""
     started = time.monotonic()
     lock = startup.lock_folder()
-    rules, setup = _prepare_setup(port, real)
+    rules, setup = _prepare_setup(port, real, sandbox_port)
     log_view.warn(setup)
     stopping = startup.catch_signals()
     with Family(lambda child, raw: show(render_line(child, raw, verbose=verbose)), lock) as family:
@@ -39,14 +43,20 @@ def dev(
             show(LogLine("stopping everything", QUIET))
 
 
-def _prepare_setup(port: int, real: bool) -> tuple[RulebookSource, LocalSetup]:
+def _prepare_setup(
+    port: int, real: bool, sandbox_port: int | None
+) -> tuple[RulebookSource, LocalSetup]:
     """Run every check that is possible before anything starts."""
     # The rulebook source reports the result of a change itself, but not the place of a mistake.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with errors.exit_on_config_error():
-        setup = prepare(environment(), port, real=real)
+        chosen = choose_sandbox_port(port) if sandbox_port is None else sandbox_port
+        setup = prepare(environment(), port, real=real, sandbox_port=chosen)
         rules = RulebookSource(setup.settings.gateway_rules)
     startup.check_requirements(setup)
+    trial_hours.write("")  # hours that were tried yesterday are not those of today
+    if setup.sandbox_port:
+        workspace.store_sandbox_port(setup.sandbox_port)
     return rules, setup
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gateway.cli.local.ports import HOST, free_port
-from gateway.cli.local.workspace import FOLDER, Running
+from gateway.cli.local import trial_hours
+from gateway.cli.local.ports import HOST, bind_error, free_port
+from gateway.cli.local.workspace import FOLDER, Running, read_sandbox_port
 from gateway.config.settings import Settings
 from gateway.config.types import SIGNING_PREFIX
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -157,10 +158,12 @@ class LocalSetup:
         return json.dumps(config).encode()
 
 
-def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
-    """Decide everything from the environment. Raises SettingsError."""
-    ports = _free_ports(port)
-    sandbox_port = 0 if real else next(ports)
+def prepare(
+    given: Mapping[str, str], port: int, *, real: bool, sandbox_port: int = 0
+) -> LocalSetup:
+    """Decide everything from the environment; 0 is any port. Raises SettingsError."""
+    ports = _free_ports(port, sandbox_port)
+    sandbox_port = 0 if real else sandbox_port or next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
     environment = _with_info_logs(given)
     if redis_port:
@@ -171,10 +174,17 @@ def prepare(given: Mapping[str, str], port: int, *, real: bool) -> LocalSetup:
             *(name for name in names if name.startswith("META_")), *_MONITORS, _OWNER
         )
         environment |= _sandbox_settings(sandbox_port) | _notify_settings(sandbox_port)
+        environment["GATEWAY_TRIAL_HOURS"] = str(trial_hours.trial_file())
     mode: Mode = "real" if real else "play"
     return LocalSetup(
         mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port
     )
+
+
+def choose_sandbox_port(web_port: int) -> int:
+    """Return the port of the last sandbox in this folder, 0 if it is taken or there was none."""
+    port = read_sandbox_port()
+    return 0 if port == web_port or (port and bind_error(port)) else port
 
 
 def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
@@ -230,9 +240,9 @@ def _notify_settings(sandbox_port: int) -> dict[str, str]:
     }
 
 
-def _free_ports(taken: int) -> Iterator[int]:
+def _free_ports(*taken: int) -> Iterator[int]:
     """Yield free ports, each once: a port that was yielded is not bound yet."""
-    promised = {taken}
+    promised = set(taken)
     while True:
         if (port := free_port()) not in promised:
             promised.add(port)

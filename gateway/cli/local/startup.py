@@ -51,6 +51,8 @@ def check_requirements(setup: LocalSetup) -> None:
     """Check what must be available before anything starts: the port, and a given Redis."""
     if problem := bind_error(setup.port):
         raise errors.fail(f"Cannot listen on {HOST}:{setup.port}: {problem}.")
+    if setup.sandbox_port and (problem := bind_error(setup.sandbox_port)):
+        raise errors.fail(f"The sandbox cannot listen on {HOST}:{setup.sandbox_port}: {problem}.")
     if not setup.redis_port and not environment.is_answering(setup.settings.redis_url):
         raise errors.fail(
             "Redis at REDIS_URL does not answer; without REDIS_URL a server is started for you."

@@ -11,6 +11,7 @@ FOLDER = Path(".gateway")
 # `gateway dev` and its children hold this lock: the system releases it when all of them are
 # dead, whatever killed them, so it is never stale.
 DEV_LOCK, CHILDREN_LOCK = "dev.lock", "children.lock"
+_SANDBOX_PORT = "sandbox.port"
 STARTING_S = 15.0
 LOOK_EVERY_S = 0.05
 
@@ -74,6 +75,19 @@ def find_running(within_s: float = STARTING_S) -> Running | None:
             return None
         time.sleep(LOOK_EVERY_S)
     return None
+
+
+def read_sandbox_port() -> int:
+    """Return the port that the sandbox of this folder had last, 0 if there is none."""
+    try:
+        return int((FOLDER / _SANDBOX_PORT).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def store_sandbox_port(port: int) -> None:
+    """Store the sandbox's port, so that the next run has the same address."""
+    (FOLDER / _SANDBOX_PORT).write_text(str(port))
 
 
 def _is_held() -> bool:

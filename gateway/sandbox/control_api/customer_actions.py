@@ -6,13 +6,14 @@ from starlette.responses import Response
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.customer_messages import (
     ControlError,
+    find_number,
     path_customer,
     query_number,
     read_params,
     requested_number,
 )
 from gateway.sandbox.simulation.customers import SimulatedPerson
-from gateway.sandbox.simulation.policy import is_open
+from gateway.sandbox.simulation.policy import window_left_s
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.wire import Json, as_json, is_user_id, phone_digits
 
@@ -27,13 +28,14 @@ class CustomerActions:
         self._sandbox = sandbox
 
     async def write(self, request: Request) -> Response:
-        """Let a customer write, tap or react."""
+        """Let a customer write, tap or react; answer with the message as the webhook has it."""
         params = await read_params(request)
         customer = path_customer(request)
         if not isinstance(params.get("name", "-"), str):
             raise ControlError("name must be a string.")
         number = requested_number(self._sandbox, params)
-        return as_json({"id": self._sandbox.send_customer_message(customer, number, params)})
+        message = self._sandbox.send_customer_message(customer, number, params)
+        return as_json({"id": message["id"], "message": message})
 
     async def events(self, request: Request) -> Response:
         """Return what a customer's phone shows, on request after waiting a while for new events."""
@@ -67,8 +69,15 @@ class CustomerActions:
         self._sandbox.customers.rename(person, **names)
         return as_json({"id": wamid, **_identity_json(person)})
 
+    async def show_window(self, request: Request) -> Response:
+        """Show how long ago a customer wrote last, and for how long the window is still open."""
+        query, sandbox = request.query_params, self._sandbox
+        number = find_number(sandbox, query.get("number", sandbox.config.numbers[0].id))
+        person = sandbox.customers.of(path_customer(request))
+        return as_json(_window_json(person, number.id, sandbox.clock()))
+
     async def set_last_written(self, request: Request) -> Response:
-        """Set how long ago a customer wrote last; null means never."""
+        """Set how long ago a customer wrote last, null for never; this window is enforced."""
         params = await read_params(request, "age_s", "number")
         number, age_s = requested_number(self._sandbox, params), params.get("age_s")
         if age_s is not None and (type(age_s) not in (int, float) or age_s < 0):
@@ -77,7 +86,8 @@ class CustomerActions:
         person.wrote_at.pop(number.id, None)
         if age_s is not None:
             person.wrote_at[number.id] = now - age_s
-        return as_json({"open": is_open(person, number.id, now)})
+        person.set_windows.add(number.id)
+        return as_json(_window_json(person, number.id, now))
 
     async def set_preference(self, request: Request) -> Response:
         """Let a customer stop or resume marketing messages, and notify the business."""
@@ -95,6 +105,12 @@ class CustomerActions:
 
     def _person(self, request: Request) -> SimulatedPerson:
         return self._sandbox.customers.remember(path_customer(request))
+
+
+def _window_json(person: SimulatedPerson, number_id: str, now: float) -> Json:
+    wrote_at, left_s = person.wrote_at.get(number_id), window_left_s(person, number_id, now)
+    age_s = None if wrote_at is None else now - wrote_at
+    return {"open": left_s > 0, "age_s": age_s, "closes_in_s": left_s}
 
 
 def _names(params: Json) -> dict[str, str]:

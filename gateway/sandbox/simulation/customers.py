@@ -97,6 +97,8 @@ class SimulatedPerson:
     hides_phone: bool = False  # Webhooks leave the phone number out.
     wrote_at: dict[str, float] = field(default_factory=dict)  # By id of our number.
     stopped: set[str] = field(default_factory=set)  # Numbers that may not send marketing.
+    # Numbers whose window was set by a control call: it holds, whatever the configuration says.
+    set_windows: set[str] = field(default_factory=set)
 
     @property
     def shown_phone(self) -> str:

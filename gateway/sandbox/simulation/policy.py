@@ -128,15 +128,24 @@ class Policy:
             return Breach(_ONLY_PHONE, at_once=True)
         if category == "marketing" and number_id in person.stopped:
             return _breach(_STOPPED, self._opt_out)
-        if category == SERVICE and self._window != "off" and not is_open(person, number_id, now):
-            return _breach(_CLOSED, self._window)
+        if category == SERVICE and not is_open(person, number_id, now):
+            return _breach(_CLOSED, self._window_enforcement(number_id, person))
         return None
+
+    def _window_enforcement(self, number_id: str, person: SimulatedPerson) -> str:
+        is_set = self._window == "off" and number_id in person.set_windows
+        return "status" if is_set else self._window
+
+
+def window_left_s(person: SimulatedPerson, number_id: str, now: float) -> float:
+    """Return for how many seconds the window is still open, 0 if it is closed."""
+    wrote_at = person.wrote_at.get(number_id)
+    return 0.0 if wrote_at is None else max(0.0, wrote_at + WINDOW_S - now)
 
 
 def is_open(person: SimulatedPerson, number_id: str, now: float) -> bool:
     """Return whether a customer wrote to a number within the last 24 hours."""
-    wrote_at = person.wrote_at.get(number_id)
-    return wrote_at is not None and now - wrote_at < WINDOW_S
+    return window_left_s(person, number_id, now) > 0
 
 
 def _breach(refusal: Refusal, enforcement: str) -> Breach | None:

@@ -84,8 +84,8 @@ class Sandbox:
                 phone.show("typing")
         return {"success": True}
 
-    def send_customer_message(self, customer: str, number: Number, params: Json) -> str:
-        """Let a customer write, tap or react; return the message's id, or raise WritingError."""
+    def send_customer_message(self, customer: str, number: Number, params: Json) -> Json:
+        """Let a customer write, tap or react; return the message, or raise WritingError."""
         person = self.customers.remember(customer)
         phone = self.phones.of(person.key)
         content = build_content(params, number, phone.last_message)
@@ -102,7 +102,7 @@ class Sandbox:
             phone.show("webhook", message_id=wamid, http_status=http_status)
 
         self.webhooks.owe(1, self.webhooks.send(change, on_attempt))
-        return wamid
+        return message
 
     def announce(self, person: SimulatedPerson, number: Number, system: Json) -> str:
         """Send a system message about a customer's change; return the message's id."""

@@ -15,12 +15,13 @@ class WritingError(ValueError):
 
 
 def build_content(params: Json, number: Number, last_message: str | None) -> Json:
-    """Return type and content of a message; a tap answers `last_message`."""
+    """Return type and content of a message; an answer to a form or button names `last_message`."""
     acts = [name for name in _ACTS if name in params]
     if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number"}:
         raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name and number.")
     content = _ACTS[acts[0]](params[acts[0]])
-    if acts[0] == "tap" and last_message is not None:
+    is_answer = acts[0] == "tap" or content["type"] == "interactive"
+    if is_answer and last_message is not None and "context" not in content:
         content["context"] = {"from": number.display.lstrip("+"), "id": last_message}
     return content
 

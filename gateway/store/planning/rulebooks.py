@@ -57,6 +57,13 @@ def count_versions(reports: Iterable[InForce]) -> dict[str, int]:
     return dict(Counter(one.version for one in reports).most_common())
 
 
+def read(store: Store) -> tuple[InForce, ...]:
+    """Return what processes have in force now."""
+    rows: Any = store.run(lambda client: client.hgetall(keys.RULEBOOKS))
+    seconds, _ = store.run(lambda client: client.time())
+    return parse_reports(rows, int(seconds) * 1000)
+
+
 async def read_reports(client: AsyncClient) -> tuple[InForce, ...]:
     """Return what processes have in force now. Raises StoreUnavailableError."""
     try:

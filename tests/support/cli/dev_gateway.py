@@ -63,11 +63,11 @@ class Playing:
         self.log = folder / "dev.log"
         self.program: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Playing":
+    def start(self, *options: str) -> "Playing":
         (self.folder / ".gateway" / "dev.json").unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.program = subprocess.Popen(
-                [*GATEWAY, "dev", "--port", str(self.port)],
+                [*GATEWAY, "dev", "--port", str(self.port), *options],
                 cwd=self.folder,
                 env=environment(),
                 stdin=subprocess.DEVNULL,

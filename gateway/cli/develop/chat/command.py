@@ -13,7 +13,7 @@ from gateway.cli.common import errors
 from gateway.cli.develop.chat.explain import ChatTraces
 from gateway.cli.develop.chat.message_view import parse_phone_number
 from gateway.cli.develop.chat.sandbox_client import GoneError, SandboxClient
-from gateway.cli.develop.chat.terminal import QUIT, ChatPhones, Lines
+from gateway.cli.develop.chat.terminal import QUIT, ChatTerminal, Lines
 from gateway.cli.local import workspace
 from gateway.cli.local.workspace import Running
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -45,7 +45,7 @@ def chat(
 def _talk(running: Running, people: list[str]) -> None:
     with closing(Store(running.redis_url)) as store, SandboxClient(running.sandbox) as sandbox:
         traces = ChatTraces(store, running.number, Path(running.rules))
-        ChatPhones(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_read_stdin())
+        ChatTerminal(sandbox, traces, people, at_terminal=sys.stdin.isatty()).follow(_read_stdin())
 
 
 def _parse_customer(text: str) -> str:

@@ -1,25 +1,33 @@
 """Explanations in `gateway chat`: which rule answered a message, and why those above it did not."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from gateway.cli.develop.chat.message_view import Offer
+import orjson
+
 from gateway.cli.develop.rules.stored_event import StoredEvent
+from gateway.cli.local import trial_hours
 from gateway.core.contacts.contact import Contact
-from gateway.core.events import Message
-from gateway.core.webhook import event_keys
-from gateway.core.webhook.phone_numbers import contact_key
-from gateway.rules.explain import format_explanations
+from gateway.core.events import Delivery, Event
+from gateway.core.webhook.parser import split
+from gateway.rules.explain import RuleExplanation, format_explanations
 from gateway.rules.loader import load
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
-from gateway.store.planning import contacts
+from gateway.store.body_codec import Bodies
+from gateway.store.planning import contacts, rulebooks
 from gateway.store.redis.client import Store
+from gateway.store.sending import send_rows
 from gateway.store.tracing import records
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
+NOT_ARRIVED = frozenset({"failed", "dead", "expired", "dropped", "unconfirmed"})
 CHANGED = "(the rules have changed since)"
+NO_ANSWER = "no rule answered"
+TELL_MORE = "/why says more"
 
 
 class ChatTraces:
@@ -31,15 +39,15 @@ class ChatTraces:
 
     def contact(self, customer: str) -> Contact:
         """Return the present state of a customer."""
-        event = self._build_event("", customer, "", None)
+        event = _read_event(self._number, customer, {"id": "-", "type": "text"})
         (view,) = contacts.load(self._store, {self._number: [event]})
         return view.contacts[event.contact]
 
     def track_message(
-        self, wamid: str, customer: str, text: str, tap: Offer | None, before: Contact
+        self, customer: str, message: Mapping[str, Any], before: Contact
     ) -> StoredEvent:
         """Return a StoredEvent for a new message, to look it up later; it has no record yet."""
-        return StoredEvent(self._build_event(wamid, customer, text, tap), before, None)
+        return StoredEvent(_read_event(self._number, customer, message), before, None)
 
     def is_planned(self, message: StoredEvent) -> bool:
         """Return whether the message was planned and committed."""
@@ -54,6 +62,40 @@ class ChatTraces:
         stages = records.stages(self._store, self._number, record.sends if record else ())
         return UNDER_WAY.isdisjoint(stages)
 
+    def has_sends(self, message: StoredEvent) -> bool:
+        """Return whether any send was planned for it."""
+        record = records.find(self._store, message.event)
+        return record is not None and bool(record.sends)
+
+    def describe_failures(self, message: StoredEvent) -> list[str]:
+        """Return a line for each send planned for it that did not arrive, or not yet, and why."""
+        record = records.find(self._store, message.event)
+        sends = record.sends if record else ()
+        rows = send_rows.read_rows(self._store, Bodies(), self._number, sends)
+        return [
+            _describe_failure(row.fields)
+            for row in rows
+            if row.fields.get("stage") in NOT_ARRIVED or "error" in row.fields
+        ]
+
+    def is_in_force(self) -> bool:
+        """Return whether every worker has the rules and the hours as they are now."""
+        book, running = self._rulebook(), rulebooks.read(self._store)
+        return book is not None and {one.version for one in running} == {book.version}
+
+    def summarize_reply(self, message: StoredEvent) -> str:
+        """Return one line: the rule that answered and why, or that none did."""
+        record = records.find(self._store, message.event)
+        if record and record.fired:
+            rule, why = record.fired[-1]
+            more = f" (and {len(record.fired) - 1} more)" if len(record.fired) > 1 else ""
+            return f"✓ {rule}: {why}{more}"
+        if record and record.limited:
+            return f"✗ {': '.join(record.limited)}"
+        book = self._rulebook()
+        explanations = replace(message, record=record).explain(book) if book else ()
+        return _summarize_refusal(explanations)
+
     def explain_reply(self, message: StoredEvent) -> list[str]:
         """Return a line for each rule that was evaluated."""
         record = records.find(self._store, message.event)
@@ -62,32 +104,47 @@ class ChatTraces:
             limited = [f"✗ {': '.join(record.limited)}"] if record.limited else []
             return [*(f"✓ {rule}: {why}" for rule, why in record.fired), *limited, CHANGED]
         if book is None:
-            return ["no rule answered; the rules cannot be read now"]
+            return [f"{NO_ANSWER}; the rules cannot be read now"]
         explanations = replace(message, record=record).explain(book)
         if record is None and any(one.fired for one in explanations):
-            return [f"no rule answered {CHANGED}"]
+            return [f"{NO_ANSWER} {CHANGED}"]
         lines = list(format_explanations(explanations))
-        return lines if record and record.fired else ["no rule answered", *lines]
+        return lines if record and record.fired else [NO_ANSWER, *lines]
 
     def _rulebook(self) -> Rulebook | None:
         try:
-            return load(self._rules)
+            return load(self._rules, trial_hours.read())
         except RulebookError:
             return None
 
-    def _build_event(self, wamid: str, customer: str, text: str, tap: Offer | None) -> Message:
-        """Build the event that the gateway reads from the sandbox's delivery."""
-        return Message(
-            key=event_keys.join("message", self._number, wamid),
-            delivery="",
-            item=0,
-            number=self._number,
-            contact=contact_key(customer),
-            at=datetime.now(UTC),
-            raw=None,
-            id=wamid,
-            type="interactive" if tap else "text",
-            text=tap.title if tap else text,
-            tapped=tap.id if tap else None,
-            wa_id=customer,
-        )
+
+def _summarize_refusal(explanations: Iterable[RuleExplanation]) -> str:
+    """Say of a message without an answer which rule came near, or why no rule was asked."""
+    asked = list(explanations)
+    if asked and not asked[0].rule:
+        return str(asked[0])
+    near = next((str(one) for one in asked if one.is_near_miss), "")
+    return f"{NO_ANSWER}; {near}" if near else f"{NO_ANSWER}; {TELL_MORE}"
+
+
+def _describe_failure(row: Mapping[str, str]) -> str:
+    error = orjson.loads(row.get("error", "{}"))
+    code = f"({error['code']}) " if error.get("code") else ""
+    reason = f"{code}{error.get('reason') or error.get('title') or ''}"
+    stage = row.get("stage", "")
+    fate = f"is {stage}" if stage in NOT_ARRIVED else "has failed, and waits to be sent again"
+    return f"the answer {fate}: {reason}".rstrip(": ")
+
+
+def _read_event(number: str, customer: str, message: Mapping[str, Any]) -> Event:
+    """Read the event of a message as the gateway reads it from the sandbox's delivery."""
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": number, "phone_number_id": number},
+        "contacts": [{"profile": {}, "wa_id": customer}],
+        "messages": [{"from": customer, **message}],
+    }
+    changes = [{"field": "messages", "value": value}]
+    body = {"object": "whatsapp_business_account", "entry": [{"id": "0", "changes": changes}]}
+    (event,) = split(Delivery("", datetime.now(UTC), orjson.dumps(body)))
+    return event

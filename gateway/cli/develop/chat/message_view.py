@@ -45,11 +45,11 @@ def offers(body: Mapping[str, Any]) -> tuple[Offer, ...]:
             return ()
 
 
-def parse_line(line: str, offered: Sequence[Offer]) -> tuple[dict[str, Any], Offer | None]:
+def parse_line(line: str, offered: Sequence[Offer]) -> dict[str, Any]:
     """Return the action for a typed line: a tap on the offer with this number, or a text."""
     numbered = {str(number): offer for number, offer in enumerate(offered, 1)}
     tapped = numbered.get(line)
-    return (tapped.tap() if tapped else {"text": line}), tapped
+    return tapped.tap() if tapped else {"text": line}
 
 
 def render_message(body: Mapping[str, Any]) -> list[str]:

@@ -31,10 +31,10 @@ class SandboxClient:
         """Close the connection."""
         self._client.close()
 
-    def send_message(self, customer: str, wish: Mapping[str, Any]) -> str:
-        """Send a message or a tap of a customer; return the message's id."""
+    def send_message(self, customer: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a message or a tap of a customer; return the message as the webhook has it."""
         answer = self._ask("POST", f"/customers/{customer}/messages", json=wish)
-        return str(answer["id"])
+        return dict(answer["message"])
 
     def events(self, customer: str, after: int, wait_s: float) -> list[dict[str, Any]]:
         """Return a phone's events after `after`; waits up to `wait_s` for the first."""
@@ -45,6 +45,18 @@ class SandboxClient:
     def arm(self, fault: Mapping[str, Any]) -> None:
         """Set up a fault."""
         self._ask("POST", "/faults", json=fault)
+
+    def codes(self) -> dict[str, Any]:
+        """Return the table of Meta's codes."""
+        return dict(self._ask("GET", "/codes"))
+
+    def window(self, customer: str) -> dict[str, Any]:
+        """Return a customer's window: whether it is open, and for how long."""
+        return dict(self._ask("GET", f"/customers/{customer}/window"))
+
+    def expire(self, customer: str, age_s: float) -> None:
+        """Let a customer have written so long ago, and enforce the window from then on."""
+        self._ask("POST", f"/customers/{customer}/window", json={"age_s": age_s})
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         """Return the answer; raises GoneError if there is none, RefusedError if it is an error."""

@@ -1,65 +1,37 @@
 """Terminal of `gateway chat`: executes typed lines, and shows messages that arrive."""
 
 import queue
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Sequence
 
-from rich.console import Console
-from rich.text import Text
-
-from gateway.cli.develop.chat.explain import ChatTraces
-from gateway.cli.develop.chat.message_view import (
-    Offer,
-    offers,
-    parse_line,
-    parse_phone_number,
-    render_message,
+from gateway.cli.develop.chat.commands import FAULTS, explain_unknown, find_command, list_help
+from gateway.cli.develop.chat.customer_messages import (
+    MESSAGES,
+    InputError,
+    Request,
+    build_requests,
 )
+from gateway.cli.develop.chat.explain import ChatTraces
+from gateway.cli.develop.chat.message_view import parse_line, parse_phone_number
+from gateway.cli.develop.chat.phones import ChatPhones
 from gateway.cli.develop.chat.sandbox_client import RefusedError, SandboxClient
+from gateway.cli.develop.chat.screen import GREY, ODD, ChatScreen
+from gateway.cli.develop.chat.steering import Steering
 from gateway.cli.develop.rules.stored_event import StoredEvent
-from gateway.core.text import printable
+from gateway.core.events import Message
 
 Lines = queue.Queue[str]
 
 QUIT = "/quit"
 PATIENCE_S = 8.0
+FAILURE_WITHIN_S = 1.5  # a failed status comes a moment after Meta has accepted the message
 LOOK_EVERY_S = 0.3
 LOOK_SOON_S = 0.1
-GREY, ODD = "bright_black", "yellow"
-TIMES = r"\d{1,5}"
-
-# The effect of each command on the next messages, and its fault for the sandbox.
-FAULTS: Mapping[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
-    "/lose": ("Meta takes the message, and its answer is lost", lambda n: {"lose": n}),
-    "/slow": ("Meta answers after two seconds", lambda n: {"slow": {"seconds": 2, "times": n}}),
-    "/duplicate": ("the webhook comes twice", lambda n: {"duplicate": n}),
-    "/throttle": (
-        "Meta refuses because of too many messages",
-        lambda n: {"error": {"code": 130429, "status": 429, "times": n}},
-    ),
-}
-HELP = (
-    "type a text, or the number of a button",
-    "/as +351900000002  be another customer",
-    *(f"{name} [N]  {what}, N times; 0 ends it" for name, (what, _) in FAULTS.items()),
-    QUIT,
-)
 
 
-@dataclass(slots=True)
-class ChatPhone:
-    """State of one customer's phone."""
-
-    customer: str
-    last_seq: int = 0
-    offered: tuple[Offer, ...] = ()
-
-
-class ChatPhones:
-    """Phones of several customers, of which one is active."""
+class ChatTerminal:
+    """Phones of customers, and the lines that a person types on the active one."""
 
     def __init__(
         self,
@@ -70,145 +42,145 @@ class ChatPhones:
         at_terminal: bool,
     ) -> None:
         """Activate the phones, the first one last."""
-        self._sandbox, self._traces, self._at_terminal = sandbox, traces, at_terminal
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._phones: dict[str, ChatPhone] = {}
-        self._acknowledged: set[str] = set()
-        for one in reversed(customers):
-            self._take_up(one)
+        self._sandbox, self._traces = sandbox, traces
+        self._screen = ChatScreen(at_terminal=at_terminal)
+        self._phones = ChatPhones(sandbox, self._screen, customers)
+        self._steering = Steering(sandbox, traces)
 
     def follow(self, lines: Lines) -> None:
         """Execute the lines until they end, and show arriving messages meanwhile."""
-        self._print("  a number taps a button, /help tells more", GREY)
+        self._screen.print("  a number taps a button, /help shows what else there is", GREY)
         self._prompt()
         while (line := self._next_line(lines)) != QUIT:
-            if not self._at_terminal and line:
-                self._print(f"{self._prompt_text()} {line}")
+            self._screen.echo(self._prompt_text(), line)
             try:
                 self._execute(line)
-            except RefusedError as error:
-                self._print(f"  {error}", ODD)
+            except (RefusedError, InputError) as error:
+                self._screen.print(f"  {error}", ODD)
             self._prompt()
 
     def _next_line(self, lines: Lines) -> str:
         while True:
             try:
-                return lines.get(timeout=LOOK_EVERY_S)
+                line = lines.get(timeout=LOOK_EVERY_S)
+                return QUIT if find_command(line) == QUIT else line
             except queue.Empty:
-                if self._poll(0):
+                if self._phones.poll(0):
                     self._prompt()
 
     def _execute(self, line: str) -> None:
-        command, _, rest = line.partition(" ")
-        if command == "/as":
-            self._switch(rest)
+        word, _, rest = line.partition(" ")
+        rest = rest.strip()
+        if not line.startswith("/"):
+            self._write([parse_line(line, self._phones.active.offered)] if line else [])
+        elif (command := find_command(word)) is None:
+            raise InputError(explain_unknown(word))
+        elif command in MESSAGES:
+            self._write(build_requests(command, rest, self._phones.active.last_answer))
         elif command in FAULTS:
-            self._arm(command, rest.strip() or "1")
-        elif line == "/help":
-            self._print("\n".join(f"  {one}" for one in HELP), GREY)
-        elif line.startswith("/"):
-            self._print(f"  There is no {command}; /help tells what there is.", ODD)
-        elif line:
-            self._write(line)
+            self._print_note(self._steering.arm(command, rest))
+        else:
+            self._steer(command, rest)
 
-    def _switch(self, text: str) -> None:
+    def _steer(self, command: str, rest: str) -> None:
+        customer, steering = self._phones.active.customer, self._steering
+        commands: dict[str, Callable[[], str]] = {
+            "/as": lambda: self._switch(rest),
+            "/why": self._explain_last,
+            "/window": lambda: steering.describe_window(customer),
+            "/expire": lambda: steering.expire_window(customer),
+            "/hours": lambda: steering.set_hours(rest),
+            "/fail": lambda: steering.fail(rest),
+            "/help": lambda: "\n".join(list_help()),
+        }
+        self._print_note(commands[command]())
+
+    def _switch(self, text: str) -> str:
         digits = parse_phone_number(text)
         if digits is None:
-            self._print("  That is no phone number: write one as +351900000001.", ODD)
-        else:
-            self._take_up(digits)
+            raise InputError("That is no phone number: write one as +351900000001.")
+        self._phones.take_up(digits)
+        return ""
 
-    def _take_up(self, digits: str) -> None:
-        """Activate a phone; earlier messages of a new one are not shown again."""
-        self._hand = self._phones.setdefault(digits, ChatPhone(digits))
-        if not self._hand.last_seq:
-            for event in self._sandbox.events(digits, 0, 0):
-                self._record(self._hand, event)
+    def _explain_last(self) -> str:
+        if not self._phones.active.written:
+            raise InputError("Write something first; /why says then what each rule said of it.")
+        return "\n".join(
+            line for one in self._phones.active.written for line in self._traces.explain_reply(one)
+        )
 
-    def _arm(self, command: str, times: str) -> None:
-        if not re.fullmatch(TIMES, times, re.ASCII):
-            self._print(f"  Write {command}, or {command} 3 for three times.", ODD)
-            return
-        what, fault = FAULTS[command]
-        self._sandbox.arm(fault(int(times)))
-        self._print(f"  {what}: {times} × from now", GREY)
+    def _write(self, requests: Sequence[Request]) -> None:
+        """Send messages, and show their effects."""
+        phone, began = self._phones.active, time.monotonic()
+        before, answers = self._traces.contact(phone.customer), phone.answers
+        written = []
+        for request in requests:
+            message = self._sandbox.send_message(phone.customer, request)
+            written.append(self._traces.track_message(phone.customer, message, before))
+        phone.written = written or phone.written
+        took_s = self._await_answers(written, answers, began + PATIENCE_S) - began
+        self._report(written, took_s, answers)
 
-    def _write(self, line: str) -> None:
-        """Send a message, and show its effects."""
-        request, tapped = parse_line(line, self._hand.offered)
-        before = self._traces.contact(self._hand.customer)
-        wamid = self._sandbox.send_message(self._hand.customer, request)
-        message = self._traces.track_message(wamid, self._hand.customer, line, tapped, before)
-        deadline = time.monotonic() + PATIENCE_S
-        while not (wamid in self._acknowledged and self._traces.is_answered(message)):
-            self._poll(LOOK_SOON_S)
-            if time.monotonic() > deadline:
-                self._print(f"  {self._describe_wait(wamid, message)}", ODD)
+    def _await_answers(
+        self, written: Sequence[StoredEvent], answers: int, deadline: float
+    ) -> float:
+        """Show what arrives until all is answered; return when the first answer came."""
+        waiting, first_at = list(written), 0.0
+        while waiting:
+            self._phones.poll(LOOK_SOON_S)
+            if not first_at and self._phones.active.answers > answers:
+                first_at = time.monotonic()
+            waiting = [one for one in waiting if not self._is_done(one)]
+            if waiting and time.monotonic() > deadline:
+                self._screen.print(f"  {self._describe_wait(waiting[0])}", ODD)
                 break
-        self._poll(0)
-        if self._traces.is_planned(message):
-            self._print(
-                "\n".join(f"    {line}" for line in self._traces.explain_reply(message)), GREY
-            )
+        self._phones.poll(0)
+        return first_at or time.monotonic()
 
-    def _describe_wait(self, wamid: str, message: StoredEvent) -> str:
+    def _is_done(self, message: StoredEvent) -> bool:
+        return self._is_acknowledged(message) and self._traces.is_answered(message)
+
+    def _is_acknowledged(self, message: StoredEvent) -> bool:
+        event = message.event
+        return isinstance(event, Message) and event.id in self._phones.acknowledged
+
+    def _report(self, written: Sequence[StoredEvent], took_s: float, answers: int) -> None:
+        """Print why each message was answered, or what failed."""
+        planned = [one for one in written if self._traces.is_planned(one)]
+        reasons = Counter(map(self._traces.summarize_reply, planned))
+        for reason, count in reasons.items():
+            times = f"{count} × " if count > 1 else ""
+            took = f"{took_s:.1f} s" if took_s >= 1 else f"{took_s * 1000:.0f} ms"
+            self._screen.print(f"    {times}{reason} · {took}", GREY)
+        if self._phones.active.answers > answers:
+            return
+        for failure in self._await_failures(planned):
+            self._screen.print(f"    {failure}", ODD)
+
+    def _await_failures(self, planned: Sequence[StoredEvent]) -> list[str]:
+        """Return what failed; an answer that no phone shows fails soon, or needed none."""
+        deadline = time.monotonic() + FAILURE_WITHIN_S
+        while any(self._traces.has_sends(one) for one in planned):
+            failures = [line for one in planned for line in self._traces.describe_failures(one)]
+            if failures or time.monotonic() > deadline:
+                return failures
+            self._phones.poll(LOOK_SOON_S)
+        return []
+
+    def _describe_wait(self, message: StoredEvent) -> str:
         """Describe what has not happened in time."""
-        if wamid not in self._acknowledged:
+        if not self._is_acknowledged(message):
             return "The webhook was not acknowledged yet; it is delivered again and again."
         if not self._traces.is_planned(message):
             return "Kept, but no worker has looked at it yet."
         return "The answer waits to be sent; it comes by itself."
 
-    def _poll(self, wait_s: float) -> bool:
-        """Show new messages on every phone; only the active one is waited for."""
-        anything = False
-        for phone in [self._hand, *(one for one in self._phones.values() if one is not self._hand)]:
-            wait_for_it = wait_s if phone is self._hand else 0
-            for event in self._sandbox.events(phone.customer, phone.last_seq, wait_for_it):
-                self._record(phone, event)
-                anything = self._show(phone, event) or anything
-        return anything
-
-    def _record(self, phone: ChatPhone, event: Mapping[str, Any]) -> None:
-        phone.last_seq = event["seq"]
-        if event["kind"] == "message":
-            phone.offered = offers(event["body"])
-        elif event["kind"] == "webhook" and event["http_status"] == 200:
-            self._acknowledged.add(event["message_id"])
-
-    def _show(self, phone: ChatPhone, event: Mapping[str, Any]) -> bool:
-        whose = "" if phone is self._hand else f"+{phone.customer} "
-        match event["kind"]:
-            case "message":
-                self._print(whose + "‹ " + "\n  ".join(render_message(event["body"])), "green")
-            case "read":
-                self._print(f"  {whose}✓✓ read", GREY)
-            case "typing":
-                self._print(f"  {whose}typing …", GREY)
-            case "notification":
-                self._print(f"  {whose}! notified: {event['text']}", ODD)
-            case "webhook":
-                self._print(*_render_webhook(event["http_status"]))
-            case _:
-                return False
-        return True
-
     def _prompt_text(self) -> str:
-        return f"+{self._hand.customer} ›"
+        return f"+{self._phones.active.customer} ›"
 
     def _prompt(self) -> None:
-        if self._at_terminal:
-            self._console.print(Text(f"{self._prompt_text()} ", "bold"), end="")
+        self._screen.prompt(self._prompt_text())
 
-    def _print(self, text: str, style: str = "") -> None:
-        # Over the prompt, which is printed again after it.
-        if self._at_terminal:
-            self._console.file.write("\r\x1b[K")
-        self._console.print(Text(printable(text), style))
-
-
-def _render_webhook(http_status: int) -> tuple[str, str]:
-    if http_status == 200:
-        return "  ✓", GREY
-    outcome = f"answered {http_status}" if http_status else "gave no answer"
-    return f"  the webhook {outcome}; Meta delivers it again", ODD
+    def _print_note(self, text: str) -> None:
+        if text:
+            self._screen.print("\n".join(f"  {line}" for line in text.splitlines()), GREY)
