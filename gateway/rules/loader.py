@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from gateway.rules.problems import Mark, Problem, RulebookError, limit_problems
 from gateway.rules.rulebook import Rulebook
 
 MAX_BYTES = 1_000_000
+MOST_ENTRIES = 10_000  # of subfolders that are looked at for a hint
 SUFFIXES = (".yaml", ".yml")
 # Test conversations are beside the rules they are about: shop.test.yaml beside shop.yaml.
 TEST_SUFFIXES = tuple(f".test{suffix}" for suffix in SUFFIXES)
@@ -89,7 +90,18 @@ def _rule_files(path: Path) -> list[Path]:
         raise RulebookError([_unreadable(path, error)]) from None
     if rules:
         return rules
-    raise RulebookError([_problem(path, "holds no *.yaml or *.yml file")])
+    raise RulebookError([_problem(path, _describe_absence(path))])
+
+
+def _describe_absence(folder: Path) -> str:
+    """Say that a folder has no rules, and what to do about it."""
+    entries = islice(folder.glob("[!.]*/*"), MOST_ENTRIES)
+    if below := sorted(one.parent for one in entries if one.suffix in SUFFIXES):
+        return f"holds no *.yaml or *.yml file; {_display_name(below[0])} does, so name that folder"
+    return (
+        f"holds no *.yaml or *.yml file: write rules into {_display_name(folder / 'rules.yaml')}, "
+        "or name the folder that holds yours"
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:

@@ -100,6 +100,45 @@ def test_a_made_up_text_is_explained_by_other_rules() -> None:
     assert "  → There." in run("explain", "--text", "menu", "--rules", "new.yaml").output
 
 
+def test_the_rules_for_a_text_may_stand_where_those_of_a_check_do() -> None:
+    assert "  → There." in run("explain", "new.yaml", "--text", "menu").output
+
+
+def test_a_folder_of_rules_is_no_delivery() -> None:
+    Path("mine").mkdir()
+    Path("mine/rules.yaml").write_text(OLD)
+
+    result = run("explain", "mine")
+
+    assert "as in `gateway rules explain mine --text hi`" in result.output
+
+
+HOURS = """\
+version: 1
+hours: {shop: {zone: Asia/Kolkata, mon-fri: 09:00-18:00}}
+rules:
+  - {name: closed, when: {outside: shop}, then: Closed.}
+  - {name: open, then: Open.}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "answer"),
+    [
+        ("2026-11-30 17:59", "Open."),
+        ("2026-11-30 18:00", "Closed."),
+        ("2026-11-30 12:29 UTC", "Open."),
+        ("2026-11-30 12:30 UTC", "Closed."),
+    ],
+)
+def test_a_text_is_explained_for_a_moment_by_the_clock_of_the_hours(at: str, answer: str) -> None:
+    Path("hours.yaml").write_text(HOURS)
+
+    result = run("explain", "hours.yaml", "--text", "hi", "--at", at)
+
+    assert result.output.endswith(f"  → {answer}\n")
+
+
 def test_lines_of_a_capture_are_explained_one_after_the_other() -> None:
     result = run("explain", captured("a.jsonl", a_body(1, "menu"), a_body(2, "menu")), "--reveal")
 
@@ -193,7 +232,17 @@ def test_a_comparison_tells_json() -> None:
         (["explain", "nowhere"], "nowhere is no file, and no message's id, which begins with wam"),
         (["explain", "wamid. x"], "A message's id has no spaces"),
         (["explain"], "Name a file, a message's id, or a text with --text: one of the three."),
-        (["explain", "old.yaml", "--text", "hi"], "or a text with --text: one of the three."),
+        (["explain", "none.yaml", "--text", "hi"], "and none.yaml does not exist."),
+        (["explain", "old.yaml"], "old.yaml holds rules, and no deliveries"),
+        (
+            ["explain", "new.yaml", "--text", "hi", "--rules", "old.yaml"],
+            "new.yaml would name the rules, and --rules does already",
+        ),
+        (["explain", "x.json", "--at", "2026-11-22 10:00"], "--at says when the text of --text"),
+        (
+            ["explain", "--text", "hi", "--at", "10:00"],
+            "--at must be a moment such as 2026-11-22 10:00 Europe/Lisbon.",
+        ),
         (["explain", "bad.jsonl"], "bad.jsonl:1 is cut in the middle."),
         (["diff", "old.yaml", "nowhere"], "nowhere: cannot be read"),
         (["diff", "old.yaml"], "Name the rules as they are and as they would be, or use --rec"),

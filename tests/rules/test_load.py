@@ -151,12 +151,28 @@ def test_files_that_are_not_read_are_named_also_where_none_is_read(tmp_path: Pat
 
     error, warning = find_problems(tmp_path)
 
-    assert error.message == "holds no *.yaml or *.yml file"
+    assert error.message == (
+        f"holds no *.yaml or *.yml file: write rules into {tmp_path}/rules.yaml, "
+        "or name the folder that holds yours"
+    )
     assert warning.message == ALONE
 
 
 def test_a_folder_without_rules_is_told(tmp_path: Path) -> None:
-    assert told(tmp_path) == [f"{tmp_path}: holds no *.yaml or *.yml file"]
+    assert told(tmp_path) == [
+        f"{tmp_path}: holds no *.yaml or *.yml file: write rules into rules.yaml, "
+        "or name the folder that holds yours"
+    ]
+
+
+def test_the_folder_above_the_rules_leads_to_them(tmp_path: Path) -> None:
+    for name in (".git/old.yaml", "docs/page.md", "rules/shop.yaml", "rules/shop.test.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("version: 1")
+
+    assert told(tmp_path) == [
+        f"{tmp_path}: holds no *.yaml or *.yml file; rules does, so name that folder"
+    ]
 
 
 RULES = "- {name: a, when: {text: x}, then: {send: {type: x, x: {flag: true}}}}"

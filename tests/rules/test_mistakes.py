@@ -93,6 +93,13 @@ def test_all_mistakes_are_tried() -> None:
             "- {name: a, then: {send_buttons: Hi, buttons: {a: A}, footer: '{{ name }}'}}",
             id="a part that may be left out",
         ),
+        pytest.param(
+            "- {name: a, when: {text: {word: red}, tags: b}, then: {tag: b}, stop: yes}\n"
+            "- {name: b, when: {any: [{tapped: c}, {text: {word: red}}]}, then: "
+            "{send_buttons: Which?, buttons: {c: Red, d: Red again}}}\n"
+            "- {name: d, when: {tapped: d}, then: D, enabled: no}",
+            id="titles that fit rules which do not always answer, or name the tap",
+        ),
         pytest.param("- {name: a, then: A, shadow: yes}\n- {name: b, then: B}", id="shadow"),
         pytest.param("- {name: a, then: A, enabled: no}\n- {name: b, then: B}", id="off"),
         pytest.param("- {name: a, then: A}\n- {name: b, then: B, enabled: no}", id="below off"),

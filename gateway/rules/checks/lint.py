@@ -12,7 +12,13 @@ from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts, placed_names
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
 from gateway.rules.checks.rulefile_check import CheckedFile
-from gateway.rules.checks.taps import AnsweredTaps, iter_offers, unanswered_offers, unoffered_taps
+from gateway.rules.checks.taps import (
+    AnsweredTaps,
+    iter_offers,
+    misled_offers,
+    unanswered_offers,
+    unoffered_taps,
+)
 from gateway.rules.checks.unreachable import ends_search, find_unreachable, is_limited
 from gateway.rules.language.actions import BARE
 from gateway.rules.language.conditions import When
@@ -175,11 +181,13 @@ def _lost_taps(files: Sequence[CheckedFile], *, has_templates: bool) -> Iterator
     placed = _place_rules(files)
     offered = [list(iter_offers(tree)) for _, (_, tree), _ in placed]
     offers = [one for each in offered for one in each]
-    answered = AnsweredTaps([model for _, _, model in placed])
+    models = [model for _, _, model in placed]
+    answered = AnsweredTaps(models)
     for (file, (name, tree), rule), own in zip(placed, offered, strict=True):
         if rule.enabled:
             lost = unoffered_taps(tree, offers, has_templates=has_templates)
-            for mark, message in (*lost, *unanswered_offers(own, answered)):
+            found = (*lost, *unanswered_offers(own, answered), *misled_offers(own, models))
+            for mark, message in found:
                 yield Problem(file.file, mark, name, message, is_warning=True)
 
 

@@ -1,5 +1,6 @@
 """Check of the placeholders in the texts of one rule."""
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
@@ -20,6 +21,9 @@ from gateway.rules.problems import Mark, quote_word
 from gateway.rules.text import PatternError, compile_pattern
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list
 
+OTHER_NAMES = (
+    "a variable that a rule set is `{}`, and what Meta tells has a path such as `order.text`"
+)
 MarkedMessage = tuple[Mark, str]
 
 
@@ -86,7 +90,14 @@ def _unknown_name(name: str, known: Collection[str], scopes: frozenset[str] | No
     of_hours = [one for one in known if "." in one]
     if is_path and not get_close_matches(name, of_hours, n=1):
         return path_problem(name, scopes)
-    return f"unknown placeholder {quote_word(name)}; {suggestion_for(name, known)}"
+    hint = suggestion_for(name, known)
+    more = "" if hint.startswith("did") else f"; {OTHER_NAMES.format(_variable_of(name))}"
+    return f"unknown placeholder {quote_word(name)}; {hint}{more}"
+
+
+def _variable_of(name: str) -> str:
+    """Return the variable that an author of an unknown name may have meant."""
+    return f"vars.{name}" if re.fullmatch(r"[A-Za-z_]\w{0,63}", name, re.ASCII) else "vars.NAME"
 
 
 def placed_names(mark: Mark, text: str) -> Iterator[tuple[Mark, str]]:

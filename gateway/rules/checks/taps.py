@@ -19,6 +19,7 @@ from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_mapping
 
 # Conditions that the tap alone decides; all others may hold or not.
 DECIDED = frozenset({"type", "tapped", "media", "reaction", "order", "text"})
+COMBINING = frozenset({"event", "any", "all", "none"})
 A_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -84,6 +85,27 @@ def unanswered_offers(
             yield offer.mark, f"no rule answers a tap on {quote_word(offer.id)}"
 
 
+def misled_offers(
+    offers: Sequence[OfferedTap], rules: Sequence[RuleModel]
+) -> Iterator[tuple[Mark, str]]:
+    """Report each offered title that fires a rule for texts above the rule for the tap."""
+    active = [rule for rule in rules if rule.enabled and not rule.shadow]
+    for offer in (one for one in offers if not one.is_open and one.title):
+        facts = _tap_facts(offer)
+        position = next((n for n, rule in enumerate(active) if _names_tap(rule, offer.id)), 0)
+        above = active[:position]
+        if caught := next((rule for rule in above if _surely_answers(rule, facts)), None):
+            yield offer.mark, _misled_message(offer, caught, active[position])
+
+
+def _misled_message(offer: OfferedTap, caught: RuleModel, wanted: RuleModel) -> str:
+    tapped, title, rule = map(quote_word, (offer.id, offer.title, caught.name))
+    return (
+        f"a tap on {tapped} is answered by {rule}, whose `text` fits the title {title}; "
+        f"move {quote_word(wanted.name)} above it"
+    )
+
+
 def iter_offers(rule: Map) -> Iterator[OfferedTap]:
     """Yield the buttons and rows of a rule's messages."""
     for step in iter_steps(rule):
@@ -143,6 +165,32 @@ def _may_hold(when: Conditions, facts: EventFacts) -> bool:
         and not any(
             one.model_fields_set <= DECIDED and _decided_hold(one, facts) for one in when.none or ()
         )
+    )
+
+
+def _names_tap(rule: RuleModel, tapped: str) -> bool:
+    """Say whether a rule asks for this tap."""
+    parts = (part for when in rule.when for part in positive_parts(when))
+    return any(tapped in (part.tapped or ()) for part in parts)
+
+
+def _surely_answers(rule: RuleModel, facts: EventFacts) -> bool:
+    """Say whether a rule for texts answers a tap whoever taps, and whenever."""
+    tests_text = (any(part.text for part in positive_parts(when)) for when in rule.when)
+    return ends_search(rule) and any(
+        is_for_text and "message" in when.events and _surely_holds(when, facts)
+        for when, is_for_text in zip(rule.when, tests_text, strict=True)
+    )
+
+
+def _surely_holds(when: Conditions, facts: EventFacts) -> bool:
+    open_keys = when.model_fields_set - DECIDED - COMBINING
+    return (
+        not open_keys
+        and _decided_hold(when, facts)
+        and all(_surely_holds(one, facts) for one in when.all or ())
+        and (not when.any or any(_surely_holds(one, facts) for one in when.any))
+        and not any(_may_hold(one, facts) for one in when.none or ())
     )
 
 

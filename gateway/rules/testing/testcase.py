@@ -40,17 +40,29 @@ ACTS = (
 WITH_CONTENT = ("media", "order", "type")
 
 
-def _moment(value: Any) -> Any:
-    read = MOMENT.fullmatch(value) if isinstance(value, str) else None
+def parse_moment(text: str, zone: str = "UTC") -> datetime:
+    """Parse a day, a time and a zone, such as 2026-11-22 10:00 Europe/Lisbon.
+
+    `zone` is for a text without one. Raises ValueError with a message for its author.
+    """
     try:
-        assert read  # noqa: S101 - an invalid moment is reported below
-        zone = ZoneInfo(read[3] or "UTC")
-        moment = datetime.fromisoformat(f"{read[1]}T{read[2]}").replace(tzinfo=zone)
-    except (AssertionError, KeyError, OSError, ValueError):
-        return refuse("must be a moment such as 2026-11-22 10:00 Europe/Lisbon")
+        if not (parts := MOMENT.fullmatch(text)):
+            raise ValueError  # reported below
+        moment = datetime.fromisoformat(f"{parts[1]}T{parts[2]}").replace(
+            tzinfo=ZoneInfo(parts[3] or zone)
+        )
+    except (KeyError, OSError, ValueError):
+        raise ValueError("must be a moment such as 2026-11-22 10:00 Europe/Lisbon") from None
     if moment.year not in YEARS:
-        refuse(f"must be in the years from {YEARS[0]} to {YEARS[-1]}")
+        raise ValueError(f"must be in the years from {YEARS[0]} to {YEARS[-1]}")
     return moment
+
+
+def _moment(value: Any) -> Any:
+    try:
+        return parse_moment(value if isinstance(value, str) else "")
+    except ValueError as error:
+        return refuse(str(error))
 
 
 def _any_list(value: Any) -> Any:

@@ -25,11 +25,12 @@ from gateway.core.events import Event
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, explain, format_explanations
-from gateway.rules.loader import load
+from gateway.rules.loader import SUFFIXES, load
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.planner import EventPlanner
 from gateway.rules.testing.simulated_customer import SimulatedCustomer
 from gateway.rules.testing.step_notation import Notation
+from gateway.rules.testing.testcase import parse_moment
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.traces import Traces
 
@@ -66,8 +67,8 @@ def explain_event(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="FILE|WAMID",
-            help="A captured delivery, or a message's id.",
+            metavar="FILE|WAMID|RULES",
+            help="A captured delivery, or a message's id; beside --text the rules.",
             show_default=False,
         ),
     ] = None,
@@ -75,7 +76,17 @@ def explain_event(
         str | None,
         typer.Option(
             "--text",
-            help="Instead: what a made-up customer writes now, for the first time.",
+            help="Instead: what a made-up customer writes, now or --at, for the first time.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="'DAY TIME [ZONE]'",
+            help="With --text: when it is written, such as '2026-11-30 20:15'; without a zone by "
+            "the clock of the opening hours.",
             show_default=False,
         ),
     ] = None,
@@ -93,9 +104,14 @@ def explain_event(
 
     Of a file, what is known of a customer is worked out from the file alone; of a message it is
     what was known before it, but for tags and variables, which are those of now. A made-up text
-    needs neither.
+    needs neither: `gateway rules explain rules/ --text "hi"`.
     """
-    explanations = _explain_given(what, text, rules)
+    if text is None:
+        if at is not None:
+            raise errors.fail("--at says when the text of --text is written; name both.")
+        explanations = _explain_given(what, rules)
+    else:
+        explanations = [_explain_text(text, at, _rules_beside_text(what, rules))]
     masking = Masking(reveal or text is not None)
     if json:
         report = [one.to_dict(masking) for one in explanations]
@@ -107,22 +123,50 @@ def explain_event(
             out.print(line)
 
 
-def _explain_given(what: str | None, text: str | None, rules: Path | None) -> Iterable[Explanation]:
-    if what is not None and text is None:
-        is_id = what.startswith("wamid.")
-        return _explain_stored(what, rules) if is_id else _explain_file(what, rules)
-    if text is None or what is not None:
+def _explain_given(what: str | None, rules: Path | None) -> Iterable[Explanation]:
+    if what is None:
         raise errors.fail("Name a file, a message's id, or a text with --text: one of the three.")
+    is_id = what.startswith("wamid.")
+    return _explain_stored(what, rules) if is_id else _explain_file(what, rules)
+
+
+def _rules_beside_text(what: str | None, rules: Path | None) -> Path | None:
+    """Return the rules that explain a text, by either way to name them."""
+    if what is None:
+        return rules
+    if rules is not None:
+        raise errors.fail(f"Beside --text, {what} would name the rules, and --rules does already.")
+    if not Path(what).exists():
+        raise errors.fail(f"Beside --text only rules can be named, and {what} does not exist.")
+    return Path(what)
+
+
+def _explain_text(text: str, at: str | None, rules: Path | None) -> Explanation:
     with errors.exit_on_config_error():
         rulebook = load(resolve_rules_path(rules))
-    now = datetime.now(UTC)
+    now = _parse_at(at, rulebook) if at else datetime.now(UTC)
     (event,) = SimulatedCustomer(MADE_UP_NUMBER, MADE_UP_CUSTOMER).text(now, text)
-    return [_explain_event(event, now, EventPlanner(rulebook), rulebook)]
+    return _explain_event(event, now, EventPlanner(rulebook), rulebook)
+
+
+def _parse_at(at: str, rulebook: Rulebook) -> datetime:
+    zones = {hours.zone for hours in rulebook.hours.values()}
+    try:
+        return parse_moment(at, zones.pop() if len(zones) == 1 else "UTC").astimezone(UTC)
+    except ValueError as error:
+        raise errors.fail(f"--at {error}.") from None
 
 
 def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
-    if not Path(what).exists():
+    path = Path(what)
+    if not path.exists():
         raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
+    is_folder_of_rules = any(path.glob("*.y*ml")) and not any(path.glob("*json*"))
+    if path.suffix in SUFFIXES or is_folder_of_rules:
+        raise errors.fail(
+            f"{what} holds rules, and no deliveries: name what they are to explain, "
+            f"as in `gateway rules explain {what} --text hi`, or a delivery and --rules {what}."
+        )
     with errors.exit_on_config_error():
         rulebook = load(resolve_rules_path(rules))
     return list(_explain_deliveries(CaptureFiles([Path(what)]), rulebook))
