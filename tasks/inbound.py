@@ -4,8 +4,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
 
 import structlog
 
@@ -13,7 +11,6 @@ from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import RuleDecider
-from gateway.core.sending.resend_policy import revealed_gap
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.inbox.lease import MOST_DEATHS, Batch, LeasedPartitions
@@ -27,6 +24,7 @@ from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app
 from tasks.context import WorkerContext, release_id, worker_context
 from tasks.monitoring.noted_alerts import note_damaged_partitions, note_rule_alerts
+from tasks.receiving.batch_tally import BatchTally
 from tasks.receiving.grants import apply_grants
 from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
 from tasks.receiving.unreadable import dead_letter_unreadable
@@ -39,8 +37,6 @@ SLICE_S = 0.5
 LINGER_S = 0.01
 # After so many refusals of a commit the cause is not the delivery's: it is deferred.
 MOST_REFUSALS = 3
-# Rules that the log line of a batch names.
-MOST_NAMED = 5
 
 
 class PlanningStoppedError(Exception):
@@ -92,33 +88,6 @@ def _next_batch(leases: LeasedPartitions, deferred: Deferred, deadline: float) -
     return batch
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Results of a batch so far."""
-
-    sends: Counter[str] = field(default_factory=Counter)  # by number
-    notifications: Counter[str] = field(default_factory=Counter)  # by number
-    fired_rules: dict[str, str] = field(
-        default_factory=dict
-    )  # rule -> why, in the rule's own words
-    refusals: Counter[str] = field(default_factory=Counter)  # by event
-    deferred: dict[str, DeferReason] = field(default_factory=dict)  # by delivery
-    gap: timedelta = timedelta(0)  # in which statuses were held up
-
-    def add_plan(self, committed: Plan) -> None:
-        """Add the results of a committed plan."""
-        self.sends += Counter({committed.number: len(committed.sends)})
-        self.notifications += Counter({committed.number: len(committed.notifications)})
-        for one in (one for record in committed.records for one in record.fired):
-            if len(self.fired_rules) < MOST_NAMED:
-                self.fired_rules.setdefault(one.rule, one.explanation)
-        self.gap = max([self.gap, *(revealed_gap(news) for news in committed.status_updates)])
-
-    def defer(self, event: Event, reason: DeferReason) -> None:
-        """Defer an event's delivery; of several reasons the first counts."""
-        self.deferred.setdefault(event.delivery, reason)
-
-
 def process_batch(
     ctx: WorkerContext,
     leases: LeasedPartitions,
@@ -130,7 +99,7 @@ def process_batch(
 
     Careful work is done event by event, and no more of it is begun after the `deadline`.
     """
-    tally = _Tally(
+    tally = BatchTally(
         deferred={k: DeferReason("unopened", why) for k, why in batch.open_errors.items()}
     )
     if batch.is_careful:
@@ -153,6 +122,9 @@ def process_batch(
         sends=tally.sends.total(),
         notifications=tally.notifications.total(),
         fired=tally.fired_rules,
+        known=tally.known,
+        send_ids=tally.named_sends,
+        statuses=tally.statuses,
     )
     return tally.deferred
 
@@ -162,7 +134,7 @@ def _commit_one_by_one(
     leases: LeasedPartitions,
     batch: Batch,
     rulebook: RuleDecider,
-    tally: _Tally,
+    tally: BatchTally,
     deadline: float,
 ) -> None:
     """Give the events of a batch over which a worker died their effect, one at a time.
@@ -195,7 +167,7 @@ def _commit_one_by_one(
 
 
 def _commit_with_replanning(
-    ctx: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: _Tally
+    ctx: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: BatchTally
 ) -> None:
     """Commit events, and plan refused ones again, until none is left or they are deferred."""
     events = dead_letter_unreadable(ctx, events, tally.defer)
@@ -229,11 +201,12 @@ def _plan_and_commit(
     planning_input: PlanningInput,
     events: list[Event],
     rulebook: RuleDecider,
-    tally: _Tally,
+    tally: BatchTally,
 ) -> list[Event]:
     """Plan and commit the events of one number; return those that must be planned again."""
     result = plan(planning_input, events, rulebook)
     _record_planning(ctx, planning_input.number, result, rulebook)
+    tally.known += result.known
     apply_grants(ctx, result)
     note_rule_alerts(ctx.store, result.plans)
     for event, reason in result.blocked:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,27 @@ def test_phone_numbers_are_masked_where_a_library_words_the_line(said: str, show
     listener.stop()
 
     assert written(stream)[0]["event"] == shown
+
+
+def test_a_phone_number_in_the_title_of_an_alert_is_masked() -> None:
+    stream = io.StringIO()
+    listener = logs.configure("info", stream)
+    structlog.get_logger("tasks").warning("alert_begun", title=f"{PHONE} was flagged.")
+    listener.stop()
+
+    assert written(stream)[0]["title"] == "… was flagged."
+
+
+@pytest.mark.parametrize("words", ["Go on.", "Go\non.\n\nUser: 0\n"], ids=["one", "several lines"])
+def test_a_warning_is_one_sentence_without_its_place(words: str) -> None:
+    stream = io.StringIO()
+    listener = logs.configure("info", stream)
+    # As logging.captureWarnings passes it on.
+    text = warnings.formatwarning(words, UserWarning, "/lib/celery.py", 893, "_warn(egid, euid,")
+    logging.getLogger("py.warnings").warning("%s", text)
+    listener.stop()
+
+    assert written(stream)[0]["event"] == f"UserWarning: {' '.join(words.split())}"
 
 
 def test_phone_numbers_are_masked_in_tracebacks() -> None:

@@ -22,6 +22,9 @@ STOP_WITHIN_S = 2.0
 # with a point, a colon or a hyphen inside is a time, a version, an address or one of our own ids.
 _DIGITS = re.compile(r"(?<![\w-])(?<!\d[.:])\+?\d{7,15}(?![\w-]|[.:]\d)")
 
+# As `warnings` formats it: the place, the category with the message, and the line of source.
+_WARNING = re.compile(r":\d+: (\w+: .*?)(?:\n  \S.*)?\s*\Z", re.DOTALL)
+
 
 class LineStream(Protocol):
     """Stream that takes log lines."""
@@ -131,9 +134,17 @@ def _count_lines(record: logging.LogRecord) -> int:
 
 def mask_phone_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask digits that look like a phone number in texts that a library or Meta worded."""
-    for name in ("event", "exception"):
+    for name in ("event", "exception", "title"):
         if name in event:
             event[name] = _DIGITS.sub("…", str(event[name]))
+    return event
+
+
+def shorten_warning(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Make one sentence of a Python warning, which has the place and the source line around it."""
+    if event.get("logger") == "py.warnings":
+        found = _WARNING.search(str(event["event"]))
+        event["event"] = " ".join((found[1] if found else str(event["event"])).split())
     return event
 
 
@@ -178,6 +189,7 @@ def _formatter(shared: list[Processor]) -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            shorten_warning,
             mask_phone_numbers,
             structlog.processors.JSONRenderer(),
         ],

@@ -7,6 +7,7 @@ import structlog
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, alert_changes, alert_payload
+from gateway.core.planning.event import RULE_ALERT
 from gateway.http_out.client import post
 from gateway.store import keys
 from gateway.store.coordination import run_ages
@@ -78,7 +79,7 @@ def _update_rows(store: Store, active: dict[str, Alert], now_ms: int) -> None:
     known = {key: row.state for key, row in rows.items()}
     for key, one in alert_changes(known, active, now_ms).items():
         if alert_store.replace_row(store, key, rows.get(key), one) and key not in known:
-            log.warning("alert_begun", **_log_fields(one))
+            log.warning("alert_begun", **_log_fields(one), **_title_field(one.alert))
 
 
 def _drop_ended(store: Store, now_ms: int, keep_ms: int) -> None:
@@ -103,6 +104,11 @@ def _send_due(store: Store, url: str, now_ms: int) -> None:
 def _log_fields(state: AlertState) -> dict[str, str]:
     cause = state.alert.cause
     return {"cause": cause.kind, "detail": cause.detail, "number": cause.number}
+
+
+def _title_field(alert: Alert) -> dict[str, str]:
+    """Return the alert's title for the log; a rule's may quote a customer, so it is left out."""
+    return {} if alert.cause.kind == RULE_ALERT else {"title": alert.title}
 
 
 class StandIn:

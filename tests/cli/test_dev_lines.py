@@ -15,57 +15,82 @@ def logged(event: str, level: str = "info", **fields: Any) -> str:
 
 
 def attempt(step: str, number: int = 1, sender: str = "106", **told: Any) -> str:
-    given: dict[str, Any] = {"send": "s", "attempt": number, "rule": "colour", "step": step}
-    given["number"] = sender
-    given["ms"] = 34
+    given: dict[str, Any] = {"send": "7k2xabcdefgh", "rule": "colour", "step": step}
+    given |= {"attempt": number, "number": sender, "ms": 34}
     wait_ms = 2100 if step in WAITS else None
     return logged("attempt_made", **given, reason=json.dumps(told) if told else "", wait_ms=wait_ms)
 
 
 THROTTLED: dict[str, Any] = {"code": 130429, "reason": "Send more slowly.", "details": ""}
 
+
+def batch(**fields: Any) -> str:
+    return logged("batch_drained", **{"deliveries": 1, "events": 1, **fields})
+
+
+def status(stage: str, send: str = "7k2xabcdefgh", **failure: Any) -> dict[str, Any]:
+    return {"send": send, "stage": stage, **failure}
+
+
+FAILED = status("failed", code=131026, title="Message undeliverable")
+
 SHOWN = {
-    "one delivery": (
-        logged("batch_drained", deliveries=1, events=1),
-        LogLine("in      kept 1 delivery · 1 event"),
-    ),
+    "one delivery": (batch(), LogLine("in      1 event")),
     "a batch with what was in it": (
-        logged("batch_drained", deliveries=2, events=3, kinds={"message": 1, "status": 2}, sends=1),
-        LogLine("in      kept 2 deliveries · 1 message, 2 statuses · planned 1 send"),
+        batch(deliveries=2, events=3, kinds={"message": 1, "status": 2}, sends=1),
+        LogLine("in      kept 2 deliveries · 1 message · 2 statuses · planned 1 send"),
     ),
-    "a batch with the rules that fired, and why": (
-        logged(
-            "batch_drained",
-            deliveries=1,
-            events=1,
+    "a batch with the rules that fired, why, and the send that follows": (
+        batch(
             kinds={"message": 1},
             sends=1,
+            send_ids=["7k2xabcdefgh"],
             fired={"colour": 'text contains "color"'},
         ),
+        LogLine('in      1 message · ✓ colour: text contains "color" · planned 1 send → 7k2x'),
+    ),
+    "which status of which send": (
+        batch(kinds={"status": 1}, sends=0, statuses=[status("delivered")]),
+        LogLine("in      7k2x delivered", "bright_black"),
+    ),
+    "a status of a message that is not known": (
+        batch(kinds={"status": 1}, statuses=[status("read", "")]),
+        LogLine("in      another message read", "bright_black"),
+    ),
+    "a failed status": (
+        batch(kinds={"status": 1}, statuses=[FAILED]),
+        LogLine("in      7k2x failed: (131026) Message undeliverable", "red"),
+    ),
+    "more statuses than the log names": (
+        batch(events=9, kinds={"status": 9}, statuses=[status("sent"), status("read")]),
+        LogLine("in      7 statuses · 7k2x sent · 7k2x read", "bright_black"),
+    ),
+    "a duplicate": (
+        batch(kinds={"message": 1}, known=1),
+        LogLine("in      1 duplicate, known already: nothing happens"),
+    ),
+    "a duplicate beside a new message": (
+        batch(deliveries=2, events=2, kinds={"message": 2}, known=1),
         LogLine(
-            'in      kept 1 delivery · 1 message · planned 1 send · ✓ colour: text contains "color"'
+            "in      kept 2 deliveries · 1 message · 1 duplicate, known already: nothing happens"
         ),
     ),
-    "nothing but statuses": (
-        logged("batch_drained", deliveries=1, events=1, kinds={"status": 1}, sends=0),
-        LogLine("in      kept 1 delivery · 1 status", "bright_black"),
-    ),
-    "accepted": (attempt("accepted"), LogLine("out     attempt accepted · 34 ms · rule colour")),
+    "accepted": (attempt("accepted"), LogLine("out     7k2x accepted · 34 ms · rule colour")),
     "accepted the second time": (
         attempt("accepted", 2),
-        LogLine("out     attempt 2 accepted · 34 ms · rule colour"),
+        LogLine("out     7k2x attempt 2 accepted · 34 ms · rule colour"),
     ),
     "tried again later": (
         attempt("later", code=None, reason="ConnectError"),
         LogLine(
-            "out     attempt not taken now, again in 2.1 s · 34 ms · rule colour · ConnectError",
+            "out     7k2x not taken now, again in 2.1 s · 34 ms · rule colour · ConnectError",
             "yellow",
         ),
     ),
     "throttled": (
         attempt("slower", **THROTTLED),
         LogLine(
-            "out     attempt not taken now, the number sends more slowly; again in 2.1 s"
+            "out     7k2x not taken now, the number sends more slowly; again in 2.1 s"
             " · 34 ms · rule colour · (130429) Send more slowly.",
             "yellow",
         ),
@@ -73,7 +98,7 @@ SHOWN = {
     "answer lost": (
         attempt("unconfirmed", code=None, reason="ReadTimeout"),
         LogLine(
-            "out     attempt without an answer: nobody knows whether Meta took it"
+            "out     7k2x without an answer: nobody knows whether Meta took it"
             " · 34 ms · rule colour · ReadTimeout",
             "yellow",
         ),
@@ -127,7 +152,7 @@ def test_whatever_follows_an_attempt_has_words(step: str) -> None:
     shown = render_line("web", attempt(step))
 
     assert shown
-    assert shown.text.startswith("out     attempt ")
+    assert shown.text.startswith("out     7k2x ")
 
 
 HIDDEN = {
@@ -135,6 +160,10 @@ HIDDEN = {
     "what dev itself tells of the rules": logged("rules_rejected", "error", version="1"),
     "a canary that is kept": logged(
         "batch_drained", deliveries=1, events=1, kinds={"returned": 1}, sends=1
+    ),
+    "what dev itself tells of alerts": logged("alert_begun", "warning", cause="rule"),
+    "celery's warning about root": logged(
+        "SecurityWarning: You're running the worker with superuser privileges: this is", "warning"
     ),
     "a canary that arrives": attempt("accepted", sender="canary"),
     "a banner": " -------------- celery@host v5",

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.events import Message
@@ -100,6 +101,22 @@ def test_statuses_that_come_again_are_counted_by_themselves(
     assert take_effect(at_work, Echo()) == {}
 
     assert (counted(store, "events.known"), counted(store, "statuses.repeated")) == (4, 2)
+
+
+def test_the_log_of_a_batch_names_its_sends_its_statuses_and_counts_duplicates(
+    at_work: WorkerContext, store: Store
+) -> None:
+    failure = {"code": 131026, "title": "Message undeliverable"}
+    failed = status_item("wamid.out", "failed", "abc:1") | {"errors": [failure]}
+    keep(store, delivery_body(ASKED, ASKED, statuses=[failed]))
+
+    with capture_logs() as logged:
+        inbound.drain()
+
+    (line,) = (one for one in logged if one["event"] == "batch_drained")
+    assert (line["known"], len(line["send_ids"]), line["sends"]) == (1, 1, 1)
+    assert raw(store).exists(f"{PREFIX}send:{line['send_ids'][0]}")
+    assert line["statuses"] == [{"send": "", "stage": "failed", **failure}]
 
 
 def test_a_delivery_of_a_thousand_items_has_every_effect_in_order(

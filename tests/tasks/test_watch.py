@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import Alert, Cause
+from gateway.core.planning.event import rule_alert
 from gateway.http_out import client
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
@@ -82,6 +84,21 @@ def test_a_thousand_of_the_same_are_one_post_and_their_end_another(
     assert receiver.told[0]["id"] == receiver.told[1]["id"]
     assert receiver.told[0]["number"] == NUMBER
     assert raw(store).exists(keys.TOLD) == 0
+
+
+def test_the_log_says_what_began_except_in_the_words_of_a_rule(
+    store: Store, watched: Watched
+) -> None:
+    fail(store)
+    alert_store.record_alert(store, rule_alert("vip", "Ana waits.", NUMBER), timedelta(hours=1))
+
+    with capture_logs() as logged:
+        watched()
+
+    begun = {one["cause"]: one for one in logged if one["event"] == "alert_begun"}
+    assert begun["paused"]["title"] == "It is paused."
+    assert begun["rule"]["detail"] == "vip"
+    assert "Ana" not in str(begun["rule"])
 
 
 def keep_late(store: Store, *wamids: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import closing
 from typing import Annotated
 
 import structlog
@@ -9,11 +10,15 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.local import log_view, startup, trial_hours, workspace
+from gateway.cli.local.alert_lines import AlertLines
 from gateway.cli.local.environment import LocalSetup, choose_sandbox_port, prepare
 from gateway.cli.local.log_view import QUIET, LogLine, render_line, show
 from gateway.cli.local.processes import Family
 from gateway.config.settings import environment
 from gateway.rules.reloader import RulebookSource
+from gateway.store.redis.client import Store
+
+ALERTS_EVERY_S = 1.0
 
 
 def dev(
@@ -37,7 +42,8 @@ def dev(
             if not stopping:
                 rule_count = len(rules.current().rules)
                 log_view.welcome(setup, rules.path, rule_count, time.monotonic() - started)
-            _watch(family, rules, stopping)
+            with closing(Store(setup.settings.redis_url)) as store:
+                _watch(family, rules, AlertLines(store), stopping)
         finally:
             workspace.withdraw()
             show(LogLine("stopping everything", QUIET))
@@ -60,11 +66,15 @@ def _prepare_setup(
     return rules, setup
 
 
-def _watch(family: Family, rules: RulebookSource, stopping: list[int]) -> None:
-    """Report changed rules until a signal arrives or a child has died."""
-    seen = (rules.current().version, rules.problem)
+def _watch(family: Family, rules: RulebookSource, alerts: AlertLines, stopping: list[int]) -> None:
+    """Report changed rules and alerts until a signal arrives or a child has died."""
+    seen, look_at = (rules.current().version, rules.problem), 0.0
     while not stopping:
         startup.exit_if_child_died(family)
+        if time.monotonic() > look_at:
+            look_at = time.monotonic() + ALERTS_EVERY_S
+            for line in alerts.read_new():
+                show(line)
         rules.reload_if_changed()
         book = rules.current()
         if seen != (book.version, rules.problem):

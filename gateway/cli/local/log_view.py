@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,10 @@ Fields = Mapping[str, Any]
 
 BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
 # `gateway dev` prints these itself, or they are of no interest during development.
-HIDDEN = frozenset({"rules_loaded", "rules_rejected"})
+HIDDEN = frozenset({"rules_loaded", "rules_rejected", "alert_begun", "alert_over"})
+# Celery's warning about root, from each worker: nothing to worry about on a machine of one's own.
+AS_ROOT = "SecurityWarning: You're running the worker with superuser privileges"
+SHORT_ID = 4
 STYLES = {"warning": ODD, "error": BAD, "critical": "bold red"}
 OF_EVERY_LINE = frozenset({"event", "level", "logger", "timestamp", "exception"})
 
@@ -45,7 +48,8 @@ def render_line(child: str, raw: str, *, verbose: bool = False) -> LogLine | Non
         known = _KNOWN[event](fields) if event in _KNOWN else None
     except (KeyError, TypeError, ValueError):
         known = None  # the fields are not as expected, so the line is shown unchanged
-    if known or (event in HIDDEN and not verbose):
+    is_hidden = event in HIDDEN or event.startswith(AS_ROOT)
+    if known or (is_hidden and not verbose):
         return known
     style = STYLES.get(fields.get("level", ""), "")
     return (
@@ -71,15 +75,55 @@ def _render_batch(fields: Fields) -> LogLine | None:
     kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
     if set(kinds) == {"returned"}:
         return None  # our own events, such as the canary of each minute
-    contents = ", ".join(pluralize(count, kind) for kind, count in kinds.items())
-    parts = [f"in      kept {pluralize(fields['deliveries'], 'delivery')}", contents]
-    if sends := fields.get("sends"):
-        parts.append(f"planned {pluralize(sends, 'send')}")
-    if notifications := fields.get("notifications"):
-        parts.append(f"planned {pluralize(notifications, 'notification')}")
+    known, statuses = fields.get("known", 0), fields.get("statuses", [])
+    deliveries = fields["deliveries"]
+    parts = [f"kept {pluralize(deliveries, 'delivery')}"] if deliveries > 1 else []
+    parts += [pluralize(count, kind) for kind, count in _count_unnamed(kinds, statuses, known)]
+    parts += map(_render_status, statuses)
+    if known:
+        parts.append(f"{pluralize(known, 'duplicate')}, known already: nothing happens")
     parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
+    parts += _planned(fields)
+    return LogLine(f"in      {' · '.join(parts)}", _batch_style(kinds, statuses))
+
+
+def _count_unnamed(
+    kinds: Fields, statuses: Sequence[Fields], known: int
+) -> Iterator[tuple[str, int]]:
+    """Yield how many events of each kind are named by nothing else on the line."""
+    for kind, count in kinds.items():
+        named = len(statuses) if kind == "status" else 0
+        # The kinds of duplicates are not logged; alone in a batch they are all of it.
+        duplicates = known if len(kinds) == 1 else 0
+        if (left := count - named - duplicates) > 0:
+            yield kind, left
+
+
+def _render_status(status: Fields) -> str:
+    """Render a status with the beginning of the id of its send, which an attempt shows as well."""
+    about = short_id(status["send"]) or "another message"
+    failure = f": ({status['code']}) {status['title']}" if status.get("code") else ""
+    return f"{about} {status['stage']}{failure}"
+
+
+def _planned(fields: Fields) -> Iterator[str]:
+    if sends := fields.get("sends"):
+        ids = ", ".join(map(short_id, fields.get("send_ids", ())))
+        yield f"planned {pluralize(sends, 'send')}" + (f" → {ids}" if ids else "")
+    if notifications := fields.get("notifications"):
+        yield f"planned {pluralize(notifications, 'notification')}"
+
+
+def _batch_style(kinds: Fields, statuses: Sequence[Fields]) -> str:
+    if any(one["stage"] == "failed" for one in statuses):
+        return BAD
     # Statuses of our messages are four times as frequent as messages of customers.
-    return LogLine(" · ".join(parts), QUIET if set(kinds) == {"status"} else "")
+    return QUIET if set(kinds) == {"status"} else ""
+
+
+def short_id(send: str) -> str:
+    """Return as much of a send's id as tells it from others on the screen."""
+    return send[:SHORT_ID]
 
 
 def pluralize(count: int, noun: str) -> str:
@@ -94,7 +138,7 @@ def _render_attempt(fields: Fields) -> LogLine | None:
     if fields.get("number") == canary.NUMBER:
         return None
     step, details = fields["step"], json.loads(fields["reason"] or "{}")
-    label = f"attempt {fields['attempt']}" if fields["attempt"] > 1 else "attempt"
+    attempt = f"attempt {fields['attempt']} " if fields["attempt"] > 1 else ""
     outcome, style = _STEPS[step]
     if (wait_ms := fields["wait_ms"]) is not None:
         outcome = f"{outcome} in {wait_ms / 1000:.1f} s"
@@ -103,7 +147,8 @@ def _render_attempt(fields: Fields) -> LogLine | None:
         if details.get("code")
         else details.get("reason", "")
     )
-    parts = [f"out     {label} {outcome}", f"{fields['ms']} ms", f"rule {fields['rule']}", reason]
+    result = f"out     {short_id(fields['send'])} {attempt}{outcome}"
+    parts = [result, f"{fields['ms']} ms", f"rule {fields['rule']}", reason]
     return LogLine(" · ".join(part for part in parts if part), style)
 
 

@@ -30,6 +30,7 @@ from gateway.core.webhook.event_keys import digest
 from gateway.core.webhook.phone_numbers import contact_key
 
 ALERT = "alert"
+RULE_ALERT = "rule"  # the kind of cause of an alert that a rule asked for
 ADVICE = "A rule asked for this alert: gateway trace tells of each event why it fired."
 
 
@@ -106,7 +107,7 @@ def _plan_action(
 
 def rule_alert(rule: str, text: str, number: str) -> Alert:
     """Build the alert of a rule: one cause, however many events the rule answers."""
-    return Alert(Cause("rule", rule, number), "warning", text, ADVICE)
+    return Alert(Cause(RULE_ALERT, rule, number), "warning", text, ADVICE)
 
 
 def _plan_send(rule: str, position: int, action: Action, context: _PlanningContext) -> Send:
