@@ -122,7 +122,7 @@ def process_batch(
         sends=tally.sends.total(),
         notifications=tally.notifications.total(),
         fired=tally.fired_rules,
-        known=tally.known,
+        known={kind: count for kind, count in tally.known.items() if count},
         send_ids=tally.named_sends,
         statuses=tally.statuses,
     )
@@ -206,7 +206,7 @@ def _plan_and_commit(
     """Plan and commit the events of one number; return those that must be planned again."""
     result = plan(planning_input, events, rulebook)
     _record_planning(ctx, planning_input.number, result, rulebook)
-    tally.known += result.known
+    tally.add_known(result.known, result.repeated)
     apply_grants(ctx, result)
     note_rule_alerts(ctx.store, result.plans)
     for event, reason in result.blocked:

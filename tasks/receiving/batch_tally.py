@@ -26,10 +26,14 @@ class BatchTally:
     )  # rule -> why, in the rule's own words
     refusals: Counter[str] = field(default_factory=Counter)  # by event
     deferred: dict[str, DeferReason] = field(default_factory=dict)  # by delivery
-    known: int = 0  # events that had their effect before
+    known: Counter[str] = field(default_factory=Counter)  # duplicates: statuses, and others
     named_sends: list[str] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     gap: timedelta = timedelta(0)  # in which statuses were held up
+
+    def add_known(self, events: int, statuses: int) -> None:
+        """Add events that had their effect before, of which so many are statuses."""
+        self.known.update({"status": statuses, "event": events - statuses})
 
     def add_plan(self, committed: Plan) -> None:
         """Add the results of a committed plan."""

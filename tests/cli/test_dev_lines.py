@@ -66,14 +66,23 @@ SHOWN = {
         LogLine("in      7 statuses · 7k2x sent · 7k2x read", "bright_black"),
     ),
     "a duplicate": (
-        batch(kinds={"message": 1}, known=1),
+        batch(kinds={"message": 1}, known={"event": 1}),
         LogLine("in      1 duplicate, known already: nothing happens"),
     ),
     "a duplicate beside a new message": (
-        batch(deliveries=2, events=2, kinds={"message": 2}, known=1),
+        batch(deliveries=2, events=2, kinds={"message": 2}, known={"event": 1}),
         LogLine(
             "in      kept 2 deliveries · 1 message · 1 duplicate, known already: nothing happens"
         ),
+    ),
+    "a status that came again beside a message": (
+        batch(
+            events=3,
+            kinds={"message": 1, "status": 2},
+            known={"status": 1},
+            statuses=[status("read")],
+        ),
+        LogLine("in      1 message · 7k2x read · 1 duplicate, known already: nothing happens"),
     ),
     "accepted": (attempt("accepted"), LogLine("out     7k2x accepted · 34 ms · rule colour")),
     "accepted the second time": (

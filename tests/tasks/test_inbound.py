@@ -114,7 +114,7 @@ def test_the_log_of_a_batch_names_its_sends_its_statuses_and_counts_duplicates(
         inbound.drain()
 
     (line,) = (one for one in logged if one["event"] == "batch_drained")
-    assert (line["known"], len(line["send_ids"]), line["sends"]) == (1, 1, 1)
+    assert (line["known"], len(line["send_ids"]), line["sends"]) == ({"event": 1}, 1, 1)
     assert raw(store).exists(f"{PREFIX}send:{line['send_ids'][0]}")
     assert line["statuses"] == [{"send": "", "stage": "failed", **failure}]
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,27 +76,30 @@ def _render_batch(fields: Fields) -> LogLine | None:
     kinds: Fields = fields.get("kinds") or {"event": fields["events"]}
     if set(kinds) == {"returned"}:
         return None  # our own events, such as the canary of each minute
-    known, statuses = fields.get("known", 0), fields.get("statuses", [])
+    known: Counter[str] = Counter(fields.get("known", {}))
+    statuses = fields.get("statuses", [])
     deliveries = fields["deliveries"]
     parts = [f"kept {pluralize(deliveries, 'delivery')}"] if deliveries > 1 else []
     parts += [pluralize(count, kind) for kind, count in _count_unnamed(kinds, statuses, known)]
     parts += map(_render_status, statuses)
-    if known:
-        parts.append(f"{pluralize(known, 'duplicate')}, known already: nothing happens")
+    if duplicates := known.total():
+        parts.append(f"{pluralize(duplicates, 'duplicate')}, known already: nothing happens")
     parts += [f"✓ {rule}: {why}" for rule, why in fields.get("fired", {}).items()]
     parts += _planned(fields)
     return LogLine(f"in      {' · '.join(parts)}", _batch_style(kinds, statuses))
 
 
 def _count_unnamed(
-    kinds: Fields, statuses: Sequence[Fields], known: int
+    kinds: Fields, statuses: Sequence[Fields], known: Counter[str]
 ) -> Iterator[tuple[str, int]]:
     """Yield how many events of each kind are named by nothing else on the line."""
+    others = [kind for kind in kinds if kind != "status"]
     for kind, count in kinds.items():
-        named = len(statuses) if kind == "status" else 0
-        # The kinds of duplicates are not logged; alone in a batch they are all of it.
-        duplicates = known if len(kinds) == 1 else 0
-        if (left := count - named - duplicates) > 0:
+        if kind == "status":
+            left = count - len(statuses) - known["status"]
+        else:  # of several other kinds it is not logged which of them came again
+            left = count - (known["event"] if len(others) == 1 else 0)
+        if left > 0:
             yield kind, left
 
 
