@@ -36,5 +36,5 @@ CMD ["celery", "-A", "tasks", "flower", "--conf=deploy/flowerconfig.py"]
 # The last stage is what a plain `docker build .` makes.
 FROM base AS gateway
 COPY --from=build /venv /venv
-EXPOSE 8000
+EXPOSE 8000 8001
 CMD ["gateway", "serve", "--host", "0.0.0.0"]

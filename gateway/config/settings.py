@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway.config.types import (
     ApiKeys,
+    BindAddress,
     BrokerUrl,
     Duration,
     HttpUrl,
     Keys,
+    ListenAddress,
     RedisUrl,
     Secret,
     Secrets,
@@ -70,6 +72,10 @@ class Settings(BaseModel):
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
     )
     gateway_api_keys: ApiKeys = Field((), description="Keys that nothing reads yet.")
+    gateway_api_bind: ListenAddress = Field(
+        BindAddress("127.0.0.1", 8001),
+        description="Address of health pages, metrics and API: all but the webhook.",
+    )
     gateway_retention: Duration = Field(
         timedelta(days=7), description="How long worked-off deliveries stay."
     )

@@ -5,7 +5,7 @@ import binascii
 import re
 import unicodedata
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
@@ -119,6 +119,27 @@ def _broker_url(text: str, info: ValidationInfo) -> str:
     return text
 
 
+class BindAddress(NamedTuple):
+    """An address of this machine on which a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return it as the setting is written."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _bind_address(text: object) -> object:
+    """Read "127.0.0.1:8001" or "[::1]:8001"."""
+    host, _, port = str(text).strip().rpartition(":")
+    if not re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", host, re.ASCII) or not port.isdecimal():
+        raise ValueError("is no address: write host:port, for example 127.0.0.1:8001")
+    if int(port) > 65535:
+        raise ValueError("has a port above 65535")
+    return BindAddress(host.strip("[]"), int(port))
+
+
 def _http_url(text: object) -> object:
     if not re.match(r"https?://[^/]+", str(text)):
         raise ValueError("is no web address: write https://host")
@@ -150,5 +171,6 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 Size = Annotated[int, BeforeValidator(size)]
 RedisUrl = Annotated[str, BeforeValidator(_redis_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+ListenAddress = Annotated[BindAddress, BeforeValidator(_bind_address)]
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
 SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url)]

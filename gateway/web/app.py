@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +26,8 @@ from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending import pauses
 from gateway.store.server.health import HealthMonitor
 from gateway.store.server.ownership import OwnerMonitor
+from gateway.web.api.app import create_api
+from gateway.web.api.listener import listen
 from gateway.web.background import Heartbeat
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
@@ -43,12 +46,6 @@ REFUSAL_REASONS: Mapping[type[Exception], str] = {
 }
 
 
-# Each page asks Redis over a connection of its own, and strangers may request thousands at once.
-PAGES_AT_ONCE = 16
-
-Page = Callable[[Request], Awaitable[Response]]
-
-
 @dataclass(frozen=True, slots=True)
 class GuardedInbox:
     """Inbox writer that refuses while the store is full or not fit to keep deliveries."""
@@ -64,11 +61,15 @@ class GuardedInbox:
 
 
 def create_app(
-    settings: Settings, ring: Callable[[], None], bounds: Bounds | None = None
+    settings: Settings,
+    ring: Callable[[], None],
+    bounds: Bounds | None = None,
+    second_socket: socket.socket | None = None,
 ) -> Starlette:
     """Build the web process; `ring` returns at once, and wakes a worker later.
 
-    The lifespan yields the Door that BoundedHttpProtocol needs.
+    The lifespan yields the Door that BoundedHttpProtocol needs, and serves `state.api`, the
+    application of the second address, on the bound `second_socket`.
     """
     client = connect_async(settings.redis_url)
     writer = InboxWriter(client, Bodies(settings.encryption_keys), ring)
@@ -87,8 +88,8 @@ def create_app(
         settings.app_secrets,
         settings.meta_verify_token.get_secret_value(),
     )
-    limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
     health = HealthPages(pressure.refresh, partial(_find_warnings, client))
+    api = create_api(health, MetricsPage(counters.read))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
@@ -97,7 +98,8 @@ def create_app(
         writer.start()
         loops = (pressure.watch(), refusals.run(), heartbeat.run(), door.run())
         background_tasks = [asyncio.create_task(run) for run in loops]
-        yield {"door": door}
+        async with listen(api, second_socket):
+            yield {"door": door}
         door.close()
         await writer.close()
         await _cancel_all(background_tasks)
@@ -111,22 +113,13 @@ def create_app(
             Route("/webhook", webhook.receive, methods=["POST"]),
             Route("/webhook", webhook.answer_handshake, methods=["GET"]),
             Route("/healthz", health.live),
-            Route("/readyz", limited(health.ready)),
-            Route("/metrics", limited(MetricsPage(counters.read).show)),
         ],
         exception_handlers=_exception_handlers(refusals),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
+    app.state.api = api
     return app
-
-
-def _limit_concurrency(free: asyncio.Semaphore, page: Page) -> Page:
-    async def limited(request: Request) -> Response:
-        async with free:
-            return await page(request)
-
-    return limited
 
 
 async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:

@@ -27,7 +27,10 @@ def test_nobody_but_the_expected_services_is_there() -> None:
 def test_only_web_and_flower_can_be_reached_from_the_host() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert published == {"gateway": ["127.0.0.1:8000:8000"], "flower": ["127.0.0.1:5555:5555"]}
+    assert published == {
+        "gateway": ["127.0.0.1:8000:8000", "127.0.0.1:8001:8001"],
+        "flower": ["127.0.0.1:5555:5555"],
+    }
 
 
 @pytest.mark.parametrize("name", OURS)

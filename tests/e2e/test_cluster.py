@@ -89,7 +89,7 @@ def test_each_message_gets_one_reply_and_can_be_looked_at(stack: Stack) -> None:
     assert (told["well"], told["numbers"][NUMBER]["sends"]["queued"]) == (True, REPLIES)
     traced = gateway(stack, "trace", "wamid.c7")
     assert traced["events"][0]["sends"][0]["attempts"][0]["outcome"] == "accepted"
-    ready = stack.client.get(f"{stack.url}/readyz").json()
+    ready = stack.client.get(f"{stack.api}/readyz").json()
     assert ready == {"ready": True, "problems": [], "warnings": []}
     kept = [value for name, value in stack.metrics().items() if "deliveries_kept_total" in name]
     assert (len(kept), sum(kept) >= REPLIES) == (keys.PARTITIONS, True)
@@ -130,4 +130,4 @@ def test_a_replica_that_takes_over_under_load_loses_and_doubles_nothing(
 
 
 def warnings(stack: Stack) -> list[str]:
-    return list(stack.client.get(f"{stack.url}/readyz").json()["warnings"])
+    return list(stack.client.get(f"{stack.api}/readyz").json()["warnings"])

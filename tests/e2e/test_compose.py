@@ -74,6 +74,7 @@ class Composed:
             r"redis://redis:6379/0": self.server.url,
             r"\b0\.0\.0\.0\b": "127.0.0.1",
             r"\b8000\b": str(self.stack.web_port),
+            r"\b8001\b": str(self.stack.api_port),
             r"\b5555\b": str(self.flower_port),
             r"/app/rules\b": str(self.stack.folder / "rules.yaml"),
             r"\bdeploy/": f"{ROOT}/deploy/",

@@ -50,7 +50,7 @@ def test_a_store_is_migrated_under_load_and_nothing_is_lost_or_doubled(stack: Tw
             stack.run(name)
         stack.programs["web#before"].stop()
         stack.run("web")
-        wait_until(lambda: stack._ok(f"{stack.url}/readyz"), "this release is ready", 60)
+        wait_until(lambda: stack._ok(f"{stack.api}/readyz"), "this release is ready", 60)
         count = len(load.posted)
         wait_until(lambda: len(load.posted) > count + 20, "deliveries are kept again", 60)
         for name in ("inbound#before", "outbound#before", "beat#before"):

@@ -113,7 +113,7 @@ def test_rules_change_under_load(stack: Stack, store: Store, alerts: Receiver) -
         file.write_text("version: 1\nrules: [nonsense]\n")
         wait_until(lambda: set(in_force(store)) == {(new, True)}, "all tell it", WITHIN_S)
         wait_until(lambda: ("begun", "rules_broken") in alerts.states, "an alert is posted")
-        ready = stack.client.get(f"{stack.url}/readyz").json()
+        ready = stack.client.get(f"{stack.api}/readyz").json()
         broken_at = len(delivered)
         wait_until(lambda: len(delivered) > broken_at + 20, "it goes on")
     wait_until(lambda: len(texts(stack)) == 2 * len(delivered), "all are answered", 60)

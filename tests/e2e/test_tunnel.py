@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import httpx
 import pytest
 
 from tests.support.cli.fake_ngrok import Agent, Answer, Handle, login_page, serving
@@ -67,6 +68,15 @@ def test_a_gateway_that_runs_is_used_and_goes_on(at: Tunnelling) -> None:
     assert at.end() == 0
     assert "sends for real: say --real" in at.run("--url", at.url).stderr
     assert at.account()["number_overrides"] == {}
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/v1/messages", "/docs", "/"])
+def test_a_tunnel_leads_to_the_webhook_only(at: Tunnelling, path: str) -> None:
+    at.start("--url", at.url, "--real")
+
+    assert httpx.get(f"{at.url}/healthz").status_code == 200
+    assert httpx.get(f"{at.url}{path}").status_code == 404
+    assert at.end() == 0
 
 
 def test_a_killed_run_is_begun_anew_with_another_address(at: Tunnelling) -> None:

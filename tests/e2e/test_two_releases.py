@@ -40,7 +40,7 @@ def test_two_releases_side_by_side_lose_and_double_nothing(stack: TwoReleases) -
         wait_until(lambda: len(load.posted) > count + 20, "this release works alone", 60)
     stack.programs["web#before"].stop()
     stack.run("web")
-    wait_until(lambda: stack._ok(f"{stack.url}/readyz"), "the web process of this one is ready", 60)
+    wait_until(lambda: stack._ok(f"{stack.api}/readyz"), "the web process of this one is ready", 60)
     wait_until(lambda: len(stack.posted()) >= len(load.posted), "each is answered", 90)
     wait_until(stack.idle, "nothing waits", 60)
 

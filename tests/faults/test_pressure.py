@@ -83,7 +83,7 @@ def test_a_store_that_is_nearly_full_takes_deliveries_again_once_history_yielded
     limit(store, 0.8)
     body = delivery_body(message_item("wamid.later"))
     wait_until(lambda: stack.post(body).status_code == 503, "deliveries are refused")
-    assert stack.client.get(f"{stack.url}/readyz").status_code == 503
+    assert stack.client.get(f"{stack.api}/readyz").status_code == 503
 
     stack.run("inbound")
 

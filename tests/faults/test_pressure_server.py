@@ -163,7 +163,7 @@ def noted_alive(server: Server) -> bool:
 
 
 def ready(stack: Stack) -> int:
-    return stack.client.get(f"{stack.url}/readyz").status_code
+    return stack.client.get(f"{stack.api}/readyz").status_code
 
 
 def messages(stack: Stack) -> float:

@@ -88,7 +88,8 @@ def look(stack: Stack) -> Seen:
         )
         slowest = max(slowest, time.monotonic() - began)
         for page in ("healthz", "readyz", "metrics"):
-            pages.add(httpx.get(f"{stack.url}/{page}", timeout=PATIENCE_S).status_code)
+            address = stack.url if page == "healthz" else stack.api
+            pages.add(httpx.get(f"{address}/{page}", timeout=PATIENCE_S).status_code)
         files = max(files, len(list(Path(f"/proc/{pid}/fd").iterdir())))
     return Seen(slowest, answers, pages, resident_mb(pid) - before, files)
 

@@ -46,8 +46,9 @@ class Stack:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.server = server
-        self.web_port, self.meta_port = free_port(), free_port()
+        self.web_port, self.api_port, self.meta_port = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.web_port}"
+        self.api = f"http://127.0.0.1:{self.api_port}"
         self.meta_url = f"http://127.0.0.1:{self.meta_port}"
         (folder / "rules.yaml").write_text(rules)
         self.env = {
@@ -58,6 +59,7 @@ class Stack:
             "META_PHONE_NUMBER_ID": NUMBER,
             "META_GRAPH_URL": self.meta_url,
             "META_MESSAGES_PER_SECOND": "1000",
+            "GATEWAY_API_BIND": f"127.0.0.1:{self.api_port}",
             "GATEWAY_RULES": str(folder / "rules.yaml"),
             **env,
         }
@@ -75,7 +77,7 @@ class Stack:
                 told = f"{self.meta_url}/sandbox/health"
                 wait_until(lambda: self._ok(told), "the sandbox answers")
             if "web" in names:
-                wait_until(lambda: self._ok(f"{self.url}/readyz"), "the web process is ready")
+                wait_until(lambda: self._ok(f"{self.api}/readyz"), "the web process is ready")
         except BaseException:
             self.stop()  # whoever asked has nothing to stop
             raise
@@ -170,7 +172,7 @@ class Stack:
 
         def read() -> bool:
             with contextlib.suppress(httpx.HTTPError):
-                answer = self.client.get(f"{self.url}/metrics")
+                answer = self.client.get(f"{self.api}/metrics")
                 page[:] = answer.text.splitlines() if answer.status_code == 200 else []
             return bool(page)
 

@@ -360,7 +360,7 @@ async def test_a_client_that_takes_no_answer_is_closed(server: Server, store: St
         await web.entered(1)
         transport: Any = line.writer.transport
         transport.pause_reading()
-        ask = b"GET /metrics HTTP/1.1\r\nHost: gateway\r\n\r\n"
+        ask = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n"
         with suppress(OSError):  # reset, once it is closed
             while web.server.server_state.connections:
                 await asyncio.wait_for(line.send(ask), 20)

@@ -52,6 +52,6 @@ async def test_the_page_is_as_it_was(server: Server, store: Store) -> None:
     fill(store)
 
     async with a_web(server.url) as web:
-        page = (await web.client.get("/metrics")).text
+        page = (await web.api.get("/metrics")).text
 
     assert CLOCK.sub(r"\1…", page) == GOLDEN.read_text()

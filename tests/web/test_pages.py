@@ -41,7 +41,7 @@ async def web(server: Server, store: Store) -> AsyncIterator[Web]:
 
 async def figures(web: Web) -> dict[tuple[str, str], float]:
     """Return every figure of /metrics by its name and label."""
-    answer = await web.client.get("/metrics")
+    answer = await web.api.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return {
         (sample.name, "".join(sample.labels.values())): sample.value
@@ -65,7 +65,7 @@ async def test_whoever_asks_whether_it_is_ready_hears_what_is_held_and_paused(
     pauses.hold(store, [NUMBER], "", "the shop burns")
     pauses.pause(store, [NUMBER], '{"code":190,"reason":"Renew the token."}', 0)
 
-    answer = await web.client.get("/readyz")
+    answer = await web.api.get("/readyz")
 
     paused, held = answer.json()["warnings"]
     assert answer.status_code == 200
@@ -80,7 +80,7 @@ async def test_whoever_asks_whether_it_is_ready_hears_of_broken_rules(
     for process, problem in (("a:1", "r.yaml:4: wrong"), ("a:2", "r.yaml:4: wrong"), ("a:3", "")):
         rulebooks.report(store, process, InForce("v1", problem))
 
-    answer = await web.client.get("/readyz")
+    answer = await web.api.get("/readyz")
 
     assert (answer.status_code, answer.json()["warnings"]) == (
         200,
@@ -93,7 +93,7 @@ async def test_whoever_asks_whether_it_is_ready_hears_of_broken_rules(
 
 @pytest.mark.store
 async def test_a_process_is_ready_while_the_store_keeps(web: Web) -> None:
-    answer = await web.client.get("/readyz")
+    answer = await web.api.get("/readyz")
 
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "problems": [], "warnings": []}
@@ -101,7 +101,7 @@ async def test_a_process_is_ready_while_the_store_keeps(web: Web) -> None:
 
 async def test_a_store_that_is_away_is_a_problem_in_words() -> None:
     async with a_web(nowhere()) as web:
-        answer = await web.client.get("/readyz")
+        answer = await web.api.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.json()["problems"] == ["The store does not answer."]
@@ -110,7 +110,7 @@ async def test_a_store_that_is_away_is_a_problem_in_words() -> None:
 @pytest.mark.store
 async def test_a_full_store_is_a_problem_in_words(server: Server, store: Store) -> None:
     async with a_web(server.url, GATEWAY_STORE_BYTES="1") as web:
-        answer = await web.client.get("/readyz")
+        answer = await web.api.get("/readyz")
 
     assert answer.status_code == 503
     (problem,) = answer.json()["problems"]
@@ -124,7 +124,7 @@ async def test_a_store_that_refuses_to_write_is_a_problem_in_its_own_words(
     store.redis.config_set("min-replicas-to-write", 1)
     try:
         async with a_web(server.url) as web:
-            answer = await web.client.get("/readyz")
+            answer = await web.api.get("/readyz")
             delivered = await web.deliver()
     finally:
         store.redis.config_set("min-replicas-to-write", 0)
@@ -138,7 +138,7 @@ async def test_a_store_that_refuses_to_write_is_a_problem_in_its_own_words(
 async def test_a_store_of_another_layout_is_refused(web: Web, store: Store) -> None:
     store.redis.set(keys.LAYOUT_KEY, "0/4")
 
-    answer = await web.client.get("/readyz")
+    answer = await web.api.get("/readyz")
 
     assert answer.json()["problems"] == ["The store has layout 0/4; this version needs 2/12."]
     assert (await web.deliver()).status_code == 503
@@ -147,7 +147,7 @@ async def test_a_store_of_another_layout_is_refused(web: Web, store: Store) -> N
 @pytest.mark.store
 async def test_a_careless_server_is_warned_about(careless: Server) -> None:
     async with a_web(careless.url) as web:
-        answer = await web.client.get("/readyz")
+        answer = await web.api.get("/readyz")
 
     assert answer.status_code == 200
     lost, evicted = answer.json()["warnings"]

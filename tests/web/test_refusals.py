@@ -111,8 +111,8 @@ async def test_counts_are_written_without_waiting_for_the_end(server: Server, st
 
 async def test_figures_that_cannot_be_shown_are_no_refused_delivery() -> None:
     async with a_web(nowhere()) as web:
-        answers = [await web.client.get("/metrics"), await web.client.get("/metrics")]
-        page = await web.client.get("/readyz")
+        answers = [await web.api.get("/metrics"), await web.api.get("/metrics")]
+        page = await web.api.get("/readyz")
 
     assert [(answer.status_code, answer.content) for answer in answers] == [(503, b"")] * 2
     assert page.status_code == 503

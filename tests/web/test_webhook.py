@@ -167,7 +167,7 @@ async def test_what_was_away_at_the_start_is_seen_before_anything_is_kept_there(
         assert server.command("KEYS", "*inbox") == []
 
         server.command("SET", keys.LAYOUT_KEY, layout_name())
-        assert (await web.client.get("/readyz")).status_code == 200
+        assert (await web.api.get("/readyz")).status_code == 200
         assert (await web.deliver()).status_code == 200
     server.kill()
 
@@ -211,7 +211,13 @@ async def test_a_server_that_forgot_the_scripts_keeps_all_the_same(web: Web, sto
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("PUT", "/webhook", 405), ("GET", "/", 404), ("GET", "/.env", 404), ("POST", "/metrics", 405)],
+    [
+        ("PUT", "/webhook", 405),
+        ("GET", "/", 404),
+        ("GET", "/.env", 404),
+        ("GET", "/metrics", 404),
+        ("GET", "/readyz", 404),
+    ],
 )
 async def test_strangers_learn_a_status_and_nothing_more(
     web: Web, method: str, path: str, status: int

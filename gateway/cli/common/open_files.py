@@ -1,10 +1,11 @@
 """Limit of open files of a web process, which limits its connections."""
 
 from gateway.config.open_files import raise_limit
+from gateway.web.api.listener import MOST_CONNECTIONS
 from gateway.web.request_limits import Bounds
 
-# Redis, the broker, logs, and connections accepted while others are closing.
-BESIDE = 256
+# The second address, Redis, the broker, logs, and connections accepted while others are closing.
+BESIDE = MOST_CONNECTIONS + 256
 FEWEST = 64
 
 

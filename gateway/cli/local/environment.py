@@ -14,7 +14,7 @@ from typing import Literal
 from gateway.cli.local import trial_hours
 from gateway.cli.local.ports import HOST, bind_error, free_port
 from gateway.cli.local.workspace import FOLDER, Running, read_sandbox_port
-from gateway.config.settings import Settings
+from gateway.config.settings import Settings, read_settings
 from gateway.config.types import SIGNING_PREFIX
 from gateway.store.redis.client import Store, StoreUnavailableError
 
@@ -97,6 +97,11 @@ class LocalSetup:
         return f"http://{HOST}:{self.port}"
 
     @property
+    def api(self) -> str:
+        """Return the second address of the web process."""
+        return f"http://{self.settings.gateway_api_bind}"
+
+    @property
     def sandbox(self) -> str:
         """Return the address of the sandbox, "" if there is none."""
         return f"http://{HOST}:{self.sandbox_port}" if self.sandbox_port else ""
@@ -139,7 +144,7 @@ class LocalSetup:
 
     def pages(self) -> list[str]:
         """Return the URLs that answer with success once all is ready."""
-        return [f"{self.web}/readyz", *([] if self.is_real else [f"{self.sandbox}/sandbox/health"])]
+        return [f"{self.api}/readyz", *([] if self.is_real else [f"{self.sandbox}/sandbox/health"])]
 
     def sandbox_config(self) -> bytes:
         """Return the configuration of the sandbox."""
@@ -162,10 +167,11 @@ def prepare(
     given: Mapping[str, str], port: int, *, real: bool, sandbox_port: int = 0
 ) -> LocalSetup:
     """Decide everything from the environment; 0 is any port. Raises SettingsError."""
-    ports = _free_ports(port, sandbox_port)
+    ports = _free_ports(port, port + 1, sandbox_port)
     sandbox_port = 0 if real else sandbox_port or next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
-    environment = _with_info_logs(given)
+    api_port = next(ports) if sandbox_port == port + 1 or bind_error(port + 1) else port + 1
+    environment = _with_info_logs(given) | _api_settings(given, api_port)
     if redis_port:
         environment |= _own_server_settings(redis_port)
     if not real:
@@ -193,10 +199,11 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
     The server is always our own: sends that wait in another one are for real customers.
     Raises SettingsError.
     """
-    ports = _free_ports(port)
+    ports = _free_ports(port, port + 1)
     sandbox_port, redis_port = next(ports), next(ports)
     environment = (
         _with_info_logs(given)
+        | _api_settings(given, next(ports) if bind_error(port + 1) else port + 1)
         | _own_server_settings(redis_port)
         | _blank_settings(*_MONITORS, *_SENDING, _OWNER)
     )
@@ -208,6 +215,13 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
 
 def _with_info_logs(given: Mapping[str, str]) -> dict[str, str]:
     return dict(given) | {"GATEWAY_LOG_LEVEL": "info"}
+
+
+def _api_settings(given: Mapping[str, str], port: int) -> dict[str, str]:
+    """Return the second address of the web process: as given, or a port of loopback."""
+    if read_settings(["gateway_api_bind"], given):
+        return {}
+    return {"GATEWAY_API_BIND": f"{HOST}:{port}"}
 
 
 def _own_server_settings(port: int) -> dict[str, str]:

@@ -249,6 +249,7 @@ def welcome(setup: LocalSetup, rules: Path, rule_count: int, took_s: float) -> N
     """Print all addresses."""
     rows = {
         "webhook": f"{setup.web}/webhook",
+        "pages": f"{setup.api}/readyz, {setup.api}/metrics",
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
         "rules": f"{rules}, {pluralize(rule_count, 'rule')}; a change is taken up",

@@ -21,4 +21,6 @@ def bind_error(port: int) -> str | None:
             probe.bind((HOST, port))
         except OSError as error:
             return error.strerror
+        except OverflowError:
+            return "no port has this number"
     return None

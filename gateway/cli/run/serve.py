@@ -4,6 +4,7 @@ import atexit
 import gc
 import signal
 import socket
+from functools import partial
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -56,8 +57,9 @@ def serve(
     settings = errors.settings()
     errors.check_store(settings)
     listening = bind(host, port)
+    second = bind(*settings.gateway_api_bind, hint="; GATEWAY_API_BIND names another address")
     config = _Config(
-        "gateway.cli.run.serve:web",
+        partial(web, second),
         factory=True,
         workers=workers,
         log_config=None,
@@ -77,8 +79,8 @@ def serve(
         Multiprocess(config, sockets=[listening]).run()
 
 
-def web() -> Starlette:
-    """Build the application inside a web process."""
+def web(second: socket.socket) -> Starlette:
+    """Build the application inside a web process, with the bound socket of its second address."""
     settings = Settings.from_env()
     log.info("web_started", **settings.loggable_values())
     ringer = WakeupThread()
@@ -87,7 +89,8 @@ def web() -> Starlette:
     stand_in = StandIn(settings)
     stand_in.start()
     atexit.register(stand_in.close)
-    app = create_app(settings, ringer.ring, Bounds(connections=open_files.connections()))
+    bounds = Bounds(connections=open_files.connections())
+    app = create_app(settings, ringer.ring, bounds, second)
     # Imported objects live as long as the process. Scanning all of them for garbage again and again
     # stopped every request for some 50 ms, twice a second under load.
     gc.collect()
@@ -95,7 +98,7 @@ def web() -> Starlette:
     return app
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, hint: str = "") -> socket.socket:
     """Bind the port, or end the command with a sentence that names it."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -104,7 +107,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
-        raise errors.fail(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+        raise errors.fail(f"Cannot listen on {host}:{port}: {error.strerror}{hint}.") from None
     listening.set_inheritable(True)
     return listening
 

@@ -29,6 +29,7 @@ class Web:
 
     app: Starlette
     client: httpx.AsyncClient
+    api: httpx.AsyncClient  # of the second address
 
     async def deliver(self, body: bytes = BODY, secret: str = NEW) -> httpx.Response:
         return await self.client.post(
@@ -59,11 +60,13 @@ async def a_web(
     app = create_app(settings(url, **env), ring)
     # What a bug raises goes to the server's log; strangers see what the application answers.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    second = httpx.ASGITransport(app.state.api, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client,
+        httpx.AsyncClient(transport=second, base_url="http://api.test") as api,
     ):
-        yield Web(app, client)
+        yield Web(app, client, api)
 
 
 def nowhere() -> str:

@@ -1,0 +1,1 @@
+"""Second address of the web process: health pages, figures and the API."""
