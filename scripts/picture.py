@@ -20,7 +20,7 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 GATEWAY = [sys.executable, "-m", "gateway.cli"]
 CUSTOMER = "+351900000001"
-SAID = ["hello", "menu", "2", "1", "where is order 4711?"]
+SAID = ["hello", "2", "1", "where is order 4711?"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
 WIDTH, WIDER = 92, 112
@@ -37,7 +37,7 @@ def main() -> None:
     """Start everything in an empty folder, have a conversation, and draw what is to be seen."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copytree(ROOT / "rules", folder / "rules")
+        shutil.copytree(ROOT / "examples/shop", folder / "rules")
         draw("rules-test", "gateway rules test", tested(folder), WIDTH)
         dev = subprocess.Popen(
             [*GATEWAY, "dev", "--port", str(free_port())],
@@ -60,7 +60,7 @@ def main() -> None:
 
 def tunnelled(folder: Path) -> str:
     """Return the list of a tunnel up to a reply, with a sandbox that is Meta."""
-    shutil.copytree(ROOT / "rules", folder / "rules")
+    shutil.copytree(ROOT / "examples/shop", folder / "rules")
     port, meta = free_port(), f"http://127.0.0.1:{free_port()}"
     here = f"http://localhost:{port}"
     sandbox = a_meta(folder, meta, "https://app.example/webhook")
@@ -126,7 +126,7 @@ def tested(folder: Path) -> str:
     """Return what the tests of the shop tell of a rule that rests for too long."""
     rules = folder / "tested" / "rules"
     shutil.copytree(folder / "rules", rules)
-    shop = rules / "shop.yaml"
+    shop = rules / "rules.yaml"
     shop.write_text(shop.read_text().replace("cooldown: 8h", "cooldown: 18h"))
     return run(rules.parent, WIDTH, "rules", "test", check=False)
 

@@ -12,7 +12,7 @@ from celery.signals import beat_init, setup_logging, worker_init, worker_process
 from gateway.config import standard_streams
 from gateway.config.open_files import raise_limit
 from gateway.config.settings import Settings, SettingsError
-from gateway.rules.loader import load
+from gateway.rules.loader import find_rules, load_if_any
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -90,9 +90,12 @@ def run_startup_checks(**_: Any) -> None:
     enable_rule_reloading()
     children()  # before the pool forks them
     try:
-        _warn_of_missing_address(settings, load(settings.gateway_rules))
+        rulebook = load_if_any(find_rules(settings.gateway_rules, settings.gateway_demo_rules))
     except RulebookError as error:
         _exit_with_error(f"The rules cannot be used:\n{error}")
+    if not rulebook.rules:
+        log.warning("no_rules", path=str(settings.gateway_rules))
+    _warn_of_missing_address(settings, rulebook)
     exit_on_unfit_store()
 
 

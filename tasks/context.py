@@ -135,6 +135,7 @@ def build_context(settings: Settings) -> WorkerContext:
         rules=RulebookSource(
             settings.gateway_rules,
             fallback=partial(rulebooks.read_kept_files, store),
+            demo=settings.gateway_demo_rules,
             trial_hours=settings.gateway_trial_hours,
         ),
         graph=graph,

@@ -64,6 +64,9 @@ class Settings(BaseModel):
         "", pattern=r"^[\w .-]{0,64}$", description="Name of this installation, such as shop-test."
     )
     gateway_rules: Path = Field(Path("rules/"), description="File or folder of rules.")
+    gateway_demo_rules: Path | None = Field(
+        None, description="Rules that gateway dev plays while GATEWAY_RULES holds none."
+    )
     gateway_trial_hours: Path | None = Field(
         None,
         description="File that says what opening hours take for now, only to try rules out.",
@@ -166,7 +169,7 @@ class Settings(BaseModel):
         value = getattr(self, name)
         if name in SECRETS:
             return "set" if value else "not set"
-        return without_secrets(str(value))
+        return without_secrets("" if value is None else str(value))
 
 
 # Addresses may hold a password, so they are treated like secrets wherever they are shown.

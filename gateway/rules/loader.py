@@ -18,10 +18,17 @@ from gateway.rules.checks.unread_files import unread_warnings
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.matching.rule import compile_rule
 from gateway.rules.opening_hours import Hours, is_trial_now, try_hours
-from gateway.rules.problems import Mark, Problem, RulebookError, limit_problems
+from gateway.rules.problems import (
+    Mark,
+    NoRulesError,
+    Problem,
+    RulebookError,
+    limit_problems,
+)
 from gateway.rules.rulebook import Rulebook
 
 MAX_BYTES = 1_000_000
+NO_FILES = "holds no *.yaml or *.yml file"
 MOST_ENTRIES = 10_000  # of subfolders that are looked at for a hint
 SUFFIXES = (".yaml", ".yml")
 # Test conversations are beside the rules they are about: shop.test.yaml beside shop.yaml.
@@ -40,7 +47,8 @@ class File:
 def read(path: Path) -> tuple[File, ...]:
     """Read a file, or the *.yaml and *.yml files of a folder by name.
 
-    Raises RulebookError if there are none; a file that cannot be read has a `problem`.
+    Raises RulebookError if the path cannot be read, and NoRulesError if the folder holds none of
+    them; a file that cannot be read has a `problem`.
     """
     return tuple(read_file(file) for file in _rule_files(path))
 
@@ -90,18 +98,30 @@ def _rule_files(path: Path) -> list[Path]:
         raise RulebookError([_unreadable(path, error)]) from None
     if rules:
         return rules
-    raise RulebookError([_problem(path, _describe_absence(path))])
+    raise _absence(path)
 
 
-def _describe_absence(folder: Path) -> str:
-    """Say that a folder has no rules, and what to do about it."""
+def _absence(folder: Path) -> RulebookError:
+    """Return the error of a folder without rules, and what to do about it."""
     entries = islice(folder.glob("[!.]*/*"), MOST_ENTRIES)
     if below := sorted(one.parent for one in entries if one.suffix in SUFFIXES):
-        return f"holds no *.yaml or *.yml file; {_display_name(below[0])} does, so name that folder"
-    return (
-        f"holds no *.yaml or *.yml file: write rules into {_display_name(folder / 'rules.yaml')}, "
-        "or name the folder that holds yours"
-    )
+        message = f"{NO_FILES}; {_display_name(below[0])} does, so name that folder"
+        return RulebookError([_problem(folder, message)])
+    message = f"{NO_FILES}: gateway rules new writes a first one, or name the folder of yours"
+    return NoRulesError([_problem(folder, message)])
+
+
+def find_rules(path: Path, demo: Path | None) -> Path:
+    """Return `path`; `demo`, if there is one, in the place of a folder without a file of rules."""
+    if demo is None:
+        return path
+    try:
+        _rule_files(path)
+    except NoRulesError:
+        return demo
+    except RulebookError:
+        pass  # whoever reads it learns why it cannot be read
+    return path
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:
@@ -124,6 +144,17 @@ def load(path: Path, trial_now: str = "") -> Rulebook:
     Raises RulebookError with every error of every file.
     """
     return build_rulebook(read(path), trial_now)
+
+
+def load_if_any(path: Path, trial_now: str = "") -> Rulebook:
+    """Load like `load`; a folder without a file of rules gives a rulebook without rules.
+
+    Raises RulebookError with every error of every file.
+    """
+    try:
+        return load(path, trial_now)
+    except NoRulesError:
+        return assemble_rulebook([])
 
 
 def read_trial_now(path: Path | None) -> str:

@@ -64,6 +64,10 @@ class RulebookError(Exception):
         super().__init__("\n".join(map(str, problems)))
 
 
+class NoRulesError(RulebookError):
+    """A folder holds no file of rules, as a new one does; nothing in it is wrong."""
+
+
 def quote_word(value: object) -> str:
     """Quote a word of the file, cut to a length that fits into a sentence."""
     word = str(value)

@@ -3,11 +3,20 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
-from gateway.rules.loader import File, build_rulebook, fingerprint, read, read_trial_now
-from gateway.rules.problems import RulebookError
+from gateway.rules.loader import (
+    File,
+    assemble_rulebook,
+    build_rulebook,
+    find_rules,
+    fingerprint,
+    read,
+    read_trial_now,
+)
+from gateway.rules.problems import NoRulesError, RulebookError
 from gateway.rules.rulebook import Rulebook
 
 LOOK_EVERY_S = 1.0
@@ -17,11 +26,23 @@ Files = tuple[File, ...]
 log = structlog.get_logger(__name__)
 
 
+class _Look(NamedTuple):
+    """The files as they are at one moment, or why they cannot be read."""
+
+    path: Path
+    fingerprint: bytes
+    files: Files = ()
+    error: RulebookError | None = None
+
+
 class RulebookSource:
     """Source of the rulebook in force; a change with errors leaves the one before in force.
 
-    `problem` describes the errors of the present files, "" if there are none. The constructor
-    raises RulebookError unless `fallback` has files that were valid before; later nothing raises.
+    `problem` describes the errors of the present files, "" if there are none. `files` are those in
+    force, and `path` is where they were read; there are none after a start beside a folder that
+    holds none. A folder that loses its last file later has an error: nobody stops all answers by
+    an accident. The constructor raises RulebookError unless `fallback` has files that were valid
+    before; later nothing raises.
     """
 
     def __init__(
@@ -29,19 +50,22 @@ class RulebookSource:
         path: Path,
         clock: Callable[[], float] = time.monotonic,
         fallback: Callable[[], Files] = tuple,
+        demo: Path | None = None,
         trial_hours: Path | None = None,
     ) -> None:
-        """Load the rules; the file `trial_hours` says what opening hours take for now."""
+        """Load the rules; those of `demo`, if given, while the folder `path` holds none.
+
+        The file `trial_hours` says what opening hours take for now.
+        """
         self._trial_hours, self._trial_now = trial_hours, ""
-        self.path, self.clock = path, clock
+        self._given_path, self._demo, self.clock = path, demo, clock
+        self.path, self.files, self.problem = path, Files(), ""
+        self._rulebook = assemble_rulebook([])
         self._checked_at = clock()
-        seen, files, error = self._read_files()
-        if error := error or self._try_load(files):
-            fallback_files = fallback()
-            if not fallback_files or self._try_load(fallback_files):
-                raise error
-            self.problem = str(error)
-        self._handled_fingerprint = self._last_fingerprint = seen
+        seen = self._look()
+        if error := seen.error or self._try_load(seen.path, seen.files):
+            self._load_earlier(fallback(), error)
+        self._handled_fingerprint = self._last_fingerprint = seen.fingerprint
 
     def current(self) -> Rulebook:
         """Return the rulebook in force; a caller keeps it until its event is planned."""
@@ -57,27 +81,43 @@ class RulebookSource:
         if self.clock() - self._checked_at < LOOK_EVERY_S:
             return
         self._checked_at = self.clock()
-        seen, files, error = self._read_files()
-        if self._handled_fingerprint != seen == self._last_fingerprint:
-            self._handled_fingerprint = seen
-            self._log_outcome(error or self._try_load(files))
-        self._last_fingerprint = seen
+        seen = self._look()
+        if self._handled_fingerprint != seen.fingerprint == self._last_fingerprint:
+            self._handled_fingerprint = seen.fingerprint
+            self._log_outcome(self._error_of(seen))
+        self._last_fingerprint = seen.fingerprint
 
-    def _read_files(self) -> tuple[bytes, Files, RulebookError | None]:
+    def _look(self) -> _Look:
+        path = find_rules(self._given_path, self._demo)
         try:
-            files = read(self.path)
+            files = read(path)
         except RulebookError as error:
-            return str(error).encode(), (), error
+            return _Look(path, str(error).encode(), error=error)
         self._trial_now = read_trial_now(self._trial_hours)
-        return fingerprint(files) + self._trial_now.encode(), files, None
+        return _Look(path, fingerprint(files) + self._trial_now.encode(), files)
 
-    def _try_load(self, files: Files) -> RulebookError | None:
+    def _error_of(self, seen: _Look) -> RulebookError | None:
+        """Load what was seen, or return why the rules in force stay there."""
+        if isinstance(seen.error, NoRulesError) and not self.files:
+            self.problem = ""  # as at the start: no rules are in force, and there are none
+            return None
+        return seen.error or self._try_load(seen.path, seen.files)
+
+    def _try_load(self, path: Path, files: Files) -> RulebookError | None:
         try:
             self._rulebook = build_rulebook(files, self._trial_now)
         except RulebookError as error:
             return error
-        self.files, self.problem = files, ""
+        self.path, self.files, self.problem = path, files, ""
         return None
+
+    def _load_earlier(self, files: Files, error: RulebookError) -> None:
+        """Load files that were valid before, in the place of those with an error."""
+        if not files and isinstance(error, NoRulesError):
+            return  # there never were any
+        if not files or self._try_load(self._given_path, files):
+            raise error
+        self.problem = str(error)
 
     def _log_outcome(self, error: RulebookError | None) -> None:
         version = self._rulebook.version

@@ -19,7 +19,8 @@ from gateway.core.webhook.signature import SignatureError
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters
-from gateway.store.monitoring.problems import find_pause_problems, find_rule_problems
+from gateway.store.monitoring.problems import find_pause_problems
+from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
 from gateway.store.redis.driver import AsyncClient

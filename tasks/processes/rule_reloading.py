@@ -36,14 +36,16 @@ class RuleReloader:
     def reload_and_report(self) -> None:
         """Load changed rules, and report what is in force. Raises StoreUnavailableError."""
         self._source.reload_if_changed()
-        current = InForce(self._source.current().version, self._source.problem)
+        source = self._source
+        current = InForce(source.current().version, source.problem, has_files=bool(source.files))
         previous, reported_at = self._reported or (None, 0.0)
         if previous == current and time.monotonic() - reported_at < REPORT_EVERY_S:
             return
         if previous is None:
             rulebooks.forget_ended(self._store)
         rulebooks.report(self._store, self._process, current)
-        if not current.problem:
+        # Rules of before are kept for a start beside a folder that has lost them.
+        if current.has_files and not current.problem:
             rulebooks.keep_files(self._store, current.version, self._source.files)
         self._reported = current, time.monotonic()
 

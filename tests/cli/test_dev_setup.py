@@ -1,6 +1,7 @@
 """`gateway dev` gives its children an environment in which nothing of the real Meta is left."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,16 @@ def test_real_secrets_are_not_written_down_for_others() -> None:
 @pytest.mark.parametrize("setup", [played(), rehearse(REAL | {"META_ACCESS_TOKEN_FILE": ""}, 8000)])
 def test_no_simulation_passes_for_the_real_installation(setup: LocalSetup) -> None:
     assert setup.settings.installation.name == ""
+
+
+def test_only_invented_customers_are_answered_by_the_demo() -> None:
+    given = REAL | {"META_ACCESS_TOKEN": "token", "META_ACCESS_TOKEN_FILE": ""}
+    given |= {"GATEWAY_DEMO_RULES": "examples/shop"}
+    setups = (played(), prepare(given, 8000, real=True), rehearse(given, 8000))
+
+    demos = [one.settings.gateway_demo_rules for one in setups]
+    assert demos == [Path(demos[0] or ""), None, None]
+    assert (demos[0] or Path()).name == "shop"
 
 
 def test_real_with_nothing_set_is_refused_with_every_name() -> None:

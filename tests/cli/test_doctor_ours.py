@@ -17,6 +17,7 @@ from gateway.core.storage.ownership import Installation, StoreOwner
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems
+from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.ownership import OwnerRow
 from tests.cli.test_status_view import VERDICTS
 from tests.cli.test_status_view import WELL as STATUS_WELL
@@ -191,7 +192,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"rules": Rules(problems=("rules.yaml:4: no key thn", "rules.yaml:9: no then"))},
         "rules", "broken", "rules.yaml:4",
     ),
-    "no rules": ({"rules": Rules("abc")}, "rules", "warning", "nobody is ever answered"),
+    "no rules": (
+        {"rules": Rules("abc")}, "rules", "warning", "There are no rules, so nothing is answered."
+    ),
+    "workers without rules": (
+        reading(rulebooks=(InForce("v0", has_files=False),)), "rulebook", "warning", "no rules",
+    ),
     "workers with other rules": (
         {"rules": Rules("def", 3)}, "rulebook", "warning", "plans by rules abc, and here are def",
     ),

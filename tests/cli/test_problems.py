@@ -17,7 +17,8 @@ from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.core.storage.ownership import EMPTIED_FOR_MS, StoreOwner
 from gateway.store.monitoring.canary import NONE_YET
 from gateway.store.monitoring.number_state import LaneFigures
-from gateway.store.monitoring.problems import find_problems, find_rule_problems
+from gateway.store.monitoring.problems import find_problems
+from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, PLANNING_STOPPED, ServerHealth
@@ -119,6 +120,7 @@ PART_OF_KIND = {
     "memory_short": "memory",
     "tick_late": "tick",
     "rules_broken": "rules",
+    "rules_missing": "rules",
     "partition_damaged": "deliveries",
     "planning_stopped": "deliveries",
     "deliveries_wait": "deliveries",

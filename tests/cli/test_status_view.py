@@ -164,6 +164,13 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "a.yaml:4: wrong. Fix that line; gateway rules check tells all.",
         ],
     ),
+    "no rules": (
+        {"rulebooks": (InForce("v0", has_files=False),)},
+        [
+            "There are no rules, so nothing is answered. "
+            "Write some: gateway rules new makes a first file.",
+        ],
+    ),
     "messages that were too old": (
         number(too_old=TooOldEvents({"message": 1}, NOW_MS, 0, 0, 0, 0)),
         [

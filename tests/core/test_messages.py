@@ -28,7 +28,7 @@ from tests.support.factories import ANA, NOW, NUMBER, a_message
 from tests.support.meta_schema import needs_meta, problems
 
 KNOWN = Contact(ANA, wa_id=ANA)
-RULES = Path(__file__).parents[2] / "rules"
+SHOP = Path(__file__).parents[2] / "examples/shop"
 
 
 def test_addressed_names_the_customer_with_a_plus_sign() -> None:
@@ -105,7 +105,7 @@ def test_what_the_example_rules_send_is_what_metas_schema_describes(said: str, n
     before = KNOWN if new else KNOWN.with_message(a_message("wamid.0"))
     event: Message = a_message("wamid.1", text=said)
 
-    made = plan(PlanningInput(NUMBER, NOW, {ANA: before}, frozenset()), [event], load(RULES)).plans
+    made = plan(PlanningInput(NUMBER, NOW, {ANA: before}, frozenset()), [event], load(SHOP)).plans
 
     bodies = [dict(send.body) for one in made for send in one.sends if not send.repeatable]
     assert [problem for body in bodies for problem in problems(body)] == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -72,6 +73,26 @@ def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> Non
     assert "sandbox has ended (exit code -9)" in playing.said()
     assert "Sandbox listening on" in playing.said()
     assert running(family) == set()
+
+
+def test_the_shop_is_played_until_there_are_rules(playing: Playing) -> None:
+    playing.rules.unlink()
+    playing.rules.parent.rmdir()
+    shown = playing.start().chat("good evening")
+
+    assert any(line.startswith("‹ Hi ") and "What can I do" in line for line in shown)
+    assert "    [2] Our colours" in shown
+    assert "while rules/ has none; gateway rules new makes a first file" in plain(playing)
+
+    assert playing.run("rules", "new").returncode == 0
+    wait_until(lambda: "rules   rules/, 7 rules; a change" in playing.said(), "they are taken up")
+    wait_until(lambda: "    [1] Opening hours" in playing.chat("help"), "the new rules answer")
+    assert any("✓ help: text is" in line for line in playing.chat("help!"))
+
+
+def plain(playing: Playing) -> str:
+    """Return what dev said, with the command as it is called where it is on the path."""
+    return re.sub(r"\S*/(__main__\.py|gateway) rules new", "gateway rules new", playing.said())
 
 
 REFUSED = {

@@ -12,6 +12,8 @@ import pytest
 
 from gateway.core.storage.ownership import Installation
 from gateway.store import keys
+from gateway.store.monitoring.snapshot import read
+from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 from gateway.store.server.ownership import claim_store
@@ -22,6 +24,7 @@ from tests.support.stack import Stack
 from tests.support.store.inbox_state import keep
 
 pytestmark = pytest.mark.e2e
+HELLO = "version: 1\nrules: [{name: hello, then: Hello}]\n"
 
 
 def started(
@@ -44,6 +47,26 @@ def test_celerys_own_worker_refuses_broken_rules_with_file_and_line(
 
     assert ended.returncode == 2
     assert "rules.yaml:4" in ended.stderr
+
+
+def test_workers_start_beside_an_empty_folder_of_rules_and_take_up_the_first_file(
+    tmp_path: Path, server: Server, store: Store
+) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    stack = Stack(tmp_path, server, GATEWAY_RULES=str(folder))
+    said = stack.run("worker").said
+    wait_until(lambda: any(not one.has_files for one in reports(store)), "they tell of no rules")
+    assert '"event": "no_rules"' in said()
+
+    (folder / "rules.yaml").write_text(HELLO)
+
+    wait_until(lambda: any(one.has_files for one in reports(store)), "they tell of the first")
+    stack.stop()
+
+
+def reports(store: Store) -> tuple[InForce, ...]:
+    return read(store, 0).rulebooks
 
 
 def test_celerys_own_worker_refuses_a_replica(tmp_path: Path, server: Server) -> None:

@@ -9,9 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.checks.rulefile_check import check
-from gateway.rules.loader import check_rules, find_problems, load
+from gateway.rules.loader import check_rules, find_problems, load, load_if_any
 from gateway.rules.problems import Mark, Problem, RulebookError
 from tests.support.rules.rulebooks import HEAD, book
+
+NONE = (
+    "holds no *.yaml or *.yml file: gateway rules new writes a first one, "
+    "or name the folder of yours"
+)
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -151,18 +156,13 @@ def test_files_that_are_not_read_are_named_also_where_none_is_read(tmp_path: Pat
 
     error, warning = find_problems(tmp_path)
 
-    assert error.message == (
-        f"holds no *.yaml or *.yml file: write rules into {tmp_path}/rules.yaml, "
-        "or name the folder that holds yours"
-    )
+    assert error.message == NONE
     assert warning.message == ALONE
 
 
 def test_a_folder_without_rules_is_told(tmp_path: Path) -> None:
-    assert told(tmp_path) == [
-        f"{tmp_path}: holds no *.yaml or *.yml file: write rules into rules.yaml, "
-        "or name the folder that holds yours"
-    ]
+    assert told(tmp_path) == [f"{tmp_path}: {NONE}"]
+    assert load_if_any(tmp_path).rules == ()
 
 
 def test_the_folder_above_the_rules_leads_to_them(tmp_path: Path) -> None:
@@ -173,6 +173,8 @@ def test_the_folder_above_the_rules_leads_to_them(tmp_path: Path) -> None:
     assert told(tmp_path) == [
         f"{tmp_path}: holds no *.yaml or *.yml file; rules does, so name that folder"
     ]
+    with pytest.raises(RulebookError):
+        load_if_any(tmp_path)  # a mistake, and no folder that is still empty
 
 
 RULES = "- {name: a, when: {text: x}, then: {send: {type: x, x: {flag: true}}}}"

@@ -27,7 +27,7 @@ def test_a_test_of_the_page_can_be_played(tmp_path: Path, block: str) -> None:
     book = read_cases([file])
 
     assert book.problems == ()
-    shop = load(ROOT / "rules" / "shop.yaml")
+    shop = load(ROOT / "examples/shop")
     assert not any(turn.error for one in book.cases for turn in play_case(one, shop).results)
 
 

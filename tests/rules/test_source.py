@@ -30,9 +30,9 @@ class Clock:
 class Looked:
     """A source that is looked at once a second."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *earlier: File, demo: Path | None = None) -> None:
         self.clock = Clock()
-        self.source = RulebookSource(path, self.clock)
+        self.source = RulebookSource(path, self.clock, lambda: earlier, demo)
 
     def after(self, seconds: int) -> list[str]:
         for _ in range(seconds):
@@ -235,3 +235,91 @@ def test_the_hours_of_a_trial_are_taken_up_like_a_change(tmp_path: Path) -> None
     assert source.current().version != before.version
     assert seen_after("whenever") == f"{opening.local_time(NOW):%H:%M}"
     assert source.current().version == before.version
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """Give a folder without a file of rules, as a checkout has it."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    rules(folder / ".gitignore", "*\n")
+    return folder
+
+
+def test_a_folder_without_rules_is_a_rulebook_without_rules(empty: Path) -> None:
+    looked = Looked(empty)
+
+    assert (looked.after(3), looked.source.files, looked.source.problem) == ([], (), "")
+
+
+def test_the_first_file_of_a_folder_is_taken_up(empty: Path) -> None:
+    looked = Looked(empty)
+    rules(empty / "rules.yaml", ONE)
+
+    assert looked.after(2) == ["one"]
+
+
+def test_a_folder_that_loses_its_last_file_keeps_the_old_rules_and_tells(file: Path) -> None:
+    looked = Looked(file.parent)
+    file.unlink()
+
+    with capture_logs() as logs:
+        assert looked.after(5) == ["one"]
+
+    assert [line["event"] for line in logs] == ["rules_rejected"]
+    assert looked.source.problem.startswith(f"{file.parent}: holds no *.yaml or *.yml file")
+
+
+def test_a_file_without_rules_ends_all_answers_on_purpose(file: Path) -> None:
+    looked = Looked(file.parent)
+    rules(file, "version: 1\nrules: []\n")
+
+    assert (looked.after(2), looked.source.problem) == ([], "")
+
+
+def test_a_start_beside_a_folder_that_lost_its_files_takes_those_of_before(empty: Path) -> None:
+    looked = Looked(empty, File("rules.yaml", TWO.encode()))
+
+    assert looked.after(3) == ["two"]
+    assert "holds no *.yaml" in looked.source.problem
+
+
+def test_a_folder_that_was_empty_may_go_and_come_back(empty: Path) -> None:
+    looked = Looked(empty)
+    empty.rename(empty.with_name("elsewhere"))
+    looked.after(2)
+    missing = looked.source.problem
+    empty.with_name("elsewhere").rename(empty)
+    looked.after(2)
+
+    assert missing.endswith("No such file or directory")
+    assert looked.source.problem == ""
+
+
+def test_a_path_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(RulebookError):
+        RulebookSource(tmp_path / "rules", demo=tmp_path)
+
+
+def test_a_demo_is_played_while_there_are_no_other_rules(empty: Path, tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    rules(demo / "rules.yaml", ONE)
+    looked = Looked(empty, demo=demo)
+    played = [(looked.after(0), looked.source.path)]
+    own = rules(empty / "rules.yaml", TWO)
+    played.append((looked.after(2), looked.source.path))
+    own.unlink()
+    played.append((looked.after(2), looked.source.path))
+
+    assert played == [(["one"], demo), (["two"], empty), (["one"], demo)]
+    assert looked.source.problem == ""
+
+
+def test_no_demo_is_played_in_the_place_of_rules_that_are_broken(
+    empty: Path, tmp_path: Path
+) -> None:
+    rules(empty / "rules.yaml", BROKEN)
+
+    with pytest.raises(RulebookError):
+        RulebookSource(empty, demo=tmp_path)

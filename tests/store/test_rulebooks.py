@@ -34,6 +34,14 @@ def test_a_process_that_says_nothing_for_long_has_ended(store: Store) -> None:
     assert raw(store).hkeys(keys.RULEBOOKS) == [b"a:1"]
 
 
+def test_a_process_without_rules_says_so_and_older_ones_have_some(store: Store) -> None:
+    rulebooks.report(store, "a:1", InForce("v0", has_files=False))
+    later_ms = int(raw(store).time()[0]) * 1000 + 60_000
+    raw(store).hset(keys.RULEBOOKS, "a:0", f'{later_ms}|{{"version":"v1","problem":""}}')
+
+    assert {one.version: one.has_files for one in in_force(store)} == {"v0": False, "v1": True}
+
+
 def test_a_long_problem_is_told_in_part(store: Store) -> None:
     rulebooks.report(store, "a:1", InForce("v1", "x" * 100_000))
 

@@ -105,6 +105,10 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"rulebooks": (InForce("v1", "a.yaml:4: wrong"), InForce("v2", "a.yaml:4: wrong"))},
         {"rules_broken"},
     ),
+    "no rules": (
+        {"rulebooks": (InForce("v0", has_files=False), InForce("v0", has_files=False))},
+        {"rules_missing"},
+    ),
     "two versions": ({"rulebooks": (InForce("v1"), InForce("v2"))}, set()),
     "a bug": ({"letters": {DeadLetterGroup("1", "planning"): 5}}, {"dead_letters planning"}),
     "two kinds of dead letters": (

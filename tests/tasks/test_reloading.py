@@ -97,3 +97,16 @@ def test_rules_that_were_never_right_stop_a_process(at_work: WorkerContext) -> N
 
     with pytest.raises(RulebookError):
         build_context(at_work.settings)
+
+
+def test_a_process_without_rules_says_so_and_forgets_none_of_before(
+    process: Process, at_work: WorkerContext, store: Store, tmp_path: Path
+) -> None:
+    process.pass_time()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    reloader = RuleReloader(at_work.store, RulebookSource(empty))
+    reloader.reload_and_report()
+
+    assert [one.has_files for one in in_force(store)] == [False]
+    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [RULES]

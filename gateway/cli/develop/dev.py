@@ -1,6 +1,7 @@
 """`gateway dev`: everything in one terminal, with one readable line for each event."""
 
 import logging
+import os
 import time
 from contextlib import closing
 from typing import Annotated
@@ -14,6 +15,7 @@ from gateway.cli.local.alert_lines import AlertLines
 from gateway.cli.local.environment import LocalSetup, choose_sandbox_port, prepare
 from gateway.cli.local.log_view import QUIET, LogLine, render_line, show
 from gateway.cli.local.processes import Family
+from gateway.cli.local.rules_folder import describe_rules, open_rules
 from gateway.config.settings import environment
 from gateway.rules.reloader import RulebookSource
 from gateway.store.redis.client import Store
@@ -40,10 +42,10 @@ def dev(
         try:
             startup.start(family, setup, stopping)
             if not stopping:
-                rule_count = len(rules.current().rules)
-                log_view.welcome(setup, rules.path, rule_count, time.monotonic() - started)
+                described = describe_rules(setup, rules)
+                log_view.welcome(setup, described, time.monotonic() - started)
             with closing(Store(setup.settings.redis_url)) as store:
-                _watch(family, rules, AlertLines(store), stopping)
+                _watch(family, setup, rules, AlertLines(store), stopping)
         finally:
             workspace.withdraw()
             show(LogLine("stopping everything", QUIET))
@@ -58,7 +60,7 @@ def _prepare_setup(
     with errors.exit_on_config_error():
         chosen = choose_sandbox_port(port) if sandbox_port is None else sandbox_port
         setup = prepare(environment(), port, real=real, sandbox_port=chosen)
-        rules = RulebookSource(setup.settings.gateway_rules)
+        rules = open_rules(setup)
     startup.check_requirements(setup)
     trial_hours.write("")  # hours that were tried yesterday are not those of today
     if setup.sandbox_port:
@@ -66,9 +68,15 @@ def _prepare_setup(
     return rules, setup
 
 
-def _watch(family: Family, rules: RulebookSource, alerts: AlertLines, stopping: list[int]) -> None:
+def _watch(
+    family: Family,
+    setup: LocalSetup,
+    rules: RulebookSource,
+    alerts: AlertLines,
+    stopping: list[int],
+) -> None:
     """Report changed rules and alerts until a signal arrives or a child has died."""
-    seen, look_at = (rules.current().version, rules.problem), 0.0
+    seen, look_at = (rules.path, rules.current().version, rules.problem), 0.0
     while not stopping:
         startup.exit_if_child_died(family)
         if time.monotonic() > look_at:
@@ -76,8 +84,17 @@ def _watch(family: Family, rules: RulebookSource, alerts: AlertLines, stopping: 
             for line in alerts.read_new():
                 show(line)
         rules.reload_if_changed()
-        book = rules.current()
-        if seen != (book.version, rules.problem):
-            seen = (book.version, rules.problem)
-            log_view.show_rule_change(len(book.rules), rules.problem)
+        now = (rules.path, rules.current().version, rules.problem)
+        if now != seen:
+            _show_change(setup, rules, is_moved=rules.path != seen[0])
+            seen = now
         time.sleep(startup.LOOK_EVERY_S)
+
+
+def _show_change(setup: LocalSetup, rules: RulebookSource, *, is_moved: bool) -> None:
+    """Report a change, and tell the other commands in this folder where the rules are now."""
+    if is_moved:
+        workspace.publish(setup.running(os.getpid()))
+        log_view.show_rules_moved(describe_rules(setup, rules))
+    else:
+        log_view.show_rule_change(len(rules.current().rules), rules.problem)

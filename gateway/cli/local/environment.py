@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.cli.local import trial_hours
+from gateway.cli.local.examples import DEMO, find_example
 from gateway.cli.local.ports import HOST, bind_error, free_port
 from gateway.cli.local.workspace import FOLDER, Running, read_sandbox_port
 from gateway.config.settings import Settings, read_settings
 from gateway.config.types import SIGNING_PREFIX
+from gateway.rules.loader import find_rules
 from gateway.store.redis.client import Store, StoreUnavailableError
 
 
@@ -66,6 +68,8 @@ _MONITORS = (
 )
 # Simulated and rehearsed stores are no part of an installation that has a name.
 _OWNER = "GATEWAY_INSTALLATION"
+# Nobody real is answered by a demo.
+_DEMO = "GATEWAY_DEMO_RULES"
 # Settings with which a send reaches Meta.
 _SENDING = ("META_ACCESS_TOKEN", "META_GRAPH_URL")
 # Invented, and always the same: the data in the folder belongs to them.
@@ -113,10 +117,15 @@ class LocalSetup:
             web=self.web,
             sandbox=self.sandbox if self.mode == "play" else "",
             redis_url=self.settings.redis_url,
-            rules=str(self.settings.gateway_rules.resolve()),
+            rules=str(self.rules.resolve()),
             number=self.settings.meta_phone_number_id,
             app_secret=self.environment["META_APP_SECRET"] if self.mode == "play" else "",
         )
+
+    @property
+    def rules(self) -> Path:
+        """Return where the rules are at this moment: the demo's while there are no others."""
+        return find_rules(self.settings.gateway_rules, self.settings.gateway_demo_rules)
 
     @property
     def folder(self) -> Path:
@@ -171,7 +180,7 @@ def prepare(
     sandbox_port = 0 if real else sandbox_port or next(ports)
     redis_port = 0 if given.get("REDIS_URL") or given.get("REDIS_URL_FILE") else next(ports)
     api_port = next(ports) if sandbox_port == port + 1 or bind_error(port + 1) else port + 1
-    environment = _with_info_logs(given) | _api_settings(given, api_port)
+    environment = _with_info_logs(given) | _api_settings(given, api_port) | _blank_settings(_DEMO)
     if redis_port:
         environment |= _own_server_settings(redis_port)
     if not real:
@@ -181,6 +190,7 @@ def prepare(
         )
         environment |= _sandbox_settings(sandbox_port) | _notify_settings(sandbox_port)
         environment["GATEWAY_TRIAL_HOURS"] = str(trial_hours.trial_file())
+        environment[_DEMO] = str(find_example(DEMO) or "")
     mode: Mode = "real" if real else "play"
     return LocalSetup(
         mode, environment, Settings.from_env(environment), port, sandbox_port, redis_port
@@ -205,7 +215,7 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
         _with_info_logs(given)
         | _api_settings(given, next(ports) if bind_error(port + 1) else port + 1)
         | _own_server_settings(redis_port)
-        | _blank_settings(*_MONITORS, *_SENDING, _OWNER)
+        | _blank_settings(*_MONITORS, *_SENDING, _OWNER, _DEMO)
     )
     environment |= {name: _sandbox_settings(sandbox_port)[name] for name in _SENDING}
     environment |= _notify_settings(sandbox_port)

@@ -23,7 +23,7 @@ Fields = Mapping[str, Any]
 
 BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
 # `gateway dev` prints these itself, or they are of no interest during development.
-HIDDEN = frozenset({"rules_loaded", "rules_rejected", "alert_begun", "alert_over"})
+HIDDEN = frozenset({"rules_loaded", "rules_rejected", "no_rules", "alert_begun", "alert_over"})
 # Celery's warning about root, from each worker: nothing to worry about on a machine of one's own.
 AS_ROOT = "SecurityWarning: You're running the worker with superuser privileges"
 SHORT_ID = 4
@@ -245,19 +245,24 @@ def warn(setup: LocalSetup) -> None:
         show(LogLine("What waits in the Redis of REDIS_URL goes to the sandbox.", ODD))
 
 
-def welcome(setup: LocalSetup, rules: Path, rule_count: int, took_s: float) -> None:
-    """Print all addresses."""
+def welcome(setup: LocalSetup, rules: str, took_s: float) -> None:
+    """Print all addresses, and one line on the rules."""
     rows = {
         "webhook": f"{setup.web}/webhook",
         "pages": f"{setup.api}/readyz, {setup.api}/metrics",
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
-        "rules": f"{rules}, {pluralize(rule_count, 'rule')}; a change is taken up",
+        "rules": rules,
         "play": "" if setup.is_real else f"{own_command()} chat     (in another terminal)",
         "stop": "Ctrl-C",
     }
     show(LogLine(f"ready in {took_s:.1f} s", GOOD))
     _print(f"         {name:8}{value}" for name, value in rows.items() if value)
+
+
+def show_rules_moved(rules: str) -> None:
+    """Print that rules of another place are in force, with one line on them."""
+    show(LogLine(f"rules   {rules}", GOOD))
 
 
 def show_rule_change(rule_count: int, problem: str) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from gateway.cli.common import errors
 from gateway.cli.common.process_set import ProcessSet
 from gateway.config import logs
-from gateway.rules.loader import load
+from gateway.rules.loader import load_if_any
 from gateway.store import keys
 from gateway.store.number_list import increment_counter
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
@@ -74,7 +74,7 @@ def worker(
     """Start workers for all queues, and start again what dies."""
     settings = errors.settings()
     with errors.exit_on_config_error():
-        load(settings.gateway_rules)
+        load_if_any(settings.gateway_rules)
     errors.check_store(settings)
     listener = logs.configure(settings.gateway_log_level)
     running = kinds(inbound or (os.cpu_count() or 1) + 1)

@@ -4,7 +4,7 @@ Alerts, `gateway status`, /readyz and `gateway doctor` choose from this list, so
 contradict each other. A new problem is a function here and in `find_problems`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gateway.core.alerts import HealthProblem
@@ -14,9 +14,9 @@ from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY
 from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.monitoring.too_old import find_too_old
-from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.health import (
     EVICTS,
     NO_DISK,
@@ -125,21 +125,6 @@ def find_memory_problems(health: ServerHealth) -> Iterator[HealthProblem]:
             "so history goes before its time.",
             "Give Redis more memory, or keep history for less time (GATEWAY_RETENTION).",
             observed=percent,
-            severity="warning",
-        )
-
-
-def find_rule_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]:
-    """Find rule files that cannot be used as they are now, each reason once."""
-    version_by_problem = {
-        one.problem.splitlines()[0]: one.version for one in reports if one.problem
-    }
-    for problem, version in sorted(version_by_problem.items()):
-        yield HealthProblem(
-            "rules_broken",
-            f"The rules as they are now cannot be used, so version {version} stays in force: "
-            f"{problem.removesuffix('.')}.",
-            "Fix that line; gateway rules check tells all.",
             severity="warning",
         )
 

@@ -28,11 +28,13 @@ class InForce:
 
     version: str
     problem: str = ""
+    has_files: bool = True  # False: there are no rules at all, so nothing is answered
 
 
 def report(store: Store, process: str, now: InForce) -> None:
     """Report what a process has in force; the report expires unless it is repeated."""
-    row = orjson.dumps({"version": now.version, "problem": now.problem[:MOST_PROBLEM]})
+    fields = {"version": now.version, "problem": now.problem[:MOST_PROBLEM]}
+    row = orjson.dumps(fields if now.has_files else fields | {"has_files": False})
     store.call("note", keys.RULEBOOKS, process, row, LASTS_MS, MOST_PROCESSES)
 
 
@@ -49,7 +51,10 @@ def parse_reports(rows: Mapping[bytes, bytes], now_ms: int) -> tuple[InForce, ..
     """Parse the reports of processes that are alive at `now_ms`."""
     payloads = (seen.partition(b"|")[2] for seen in rows.values() if _expires_ms(seen) > now_ms)
     reports = map(orjson.loads, payloads)
-    return tuple(InForce(str(one["version"]), str(one["problem"])) for one in reports)
+    return tuple(
+        InForce(str(one["version"]), str(one["problem"]), has_files=one.get("has_files", True))
+        for one in reports
+    )
 
 
 def count_versions(reports: Iterable[InForce]) -> dict[str, int]:

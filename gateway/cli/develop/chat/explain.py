@@ -14,7 +14,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, format_explanations
-from gateway.rules.loader import load
+from gateway.rules.loader import load_if_any
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.store.body_codec import Bodies
@@ -113,7 +113,7 @@ class ChatTraces:
 
     def _rulebook(self) -> Rulebook | None:
         try:
-            return load(self._rules, trial_hours.read())
+            return load_if_any(self._rules, trial_hours.read())
         except RulebookError:
             return None
 

@@ -12,6 +12,7 @@ from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.develop.rules.diff import diff
 from gateway.cli.develop.rules.explain import explain_event
+from gateway.cli.develop.rules.new import new
 from gateway.cli.develop.rules.paths import (
     FAILED,
     console,
@@ -103,10 +104,11 @@ def _to_dict(found: RulesCheck, problems: Sequence[Problem], *, is_ok: bool) -> 
 
 rules = typer.Typer(
     name="rules",
-    help="Check rules, test them, and see what they answer, and why.",
+    help="Write, check and test rules, and see what they answer, and why.",
     no_args_is_help=True,
     add_completion=False,
 )
+rules.command("new")(new)
 rules.command("check")(check)
 rules.command("test")(run_tests)
 rules.command("explain")(explain_event)

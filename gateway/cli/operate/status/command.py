@@ -15,7 +15,7 @@ from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.config.settings import Settings
-from gateway.rules.loader import load
+from gateway.rules.loader import load_if_any
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
@@ -54,7 +54,7 @@ class StatusWatch:
 
     def _rulebook(self) -> str:
         try:
-            return load(self.settings.gateway_rules).version
+            return load_if_any(self.settings.gateway_rules).version
         except RulebookError:
             return ""
 

@@ -14,7 +14,7 @@ from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
-from gateway.rules.loader import load
+from gateway.rules.loader import load_if_any
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
@@ -142,7 +142,7 @@ def workers(settings: Settings) -> Mapping[str, int] | Unseen:
 def rules(settings: Settings) -> Rules:
     """Load the rules."""
     try:
-        book = load(settings.gateway_rules)
+        book = load_if_any(settings.gateway_rules)
     except RulebookError as error:
         return Rules(problems=tuple(str(problem) for problem in error.problems))
     return Rules(book.version, len(book.rules), notifies=book.posts_notifications)

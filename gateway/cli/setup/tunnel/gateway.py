@@ -12,9 +12,9 @@ from gateway.cli.local.environment import LocalSetup, prepare, rehearse
 from gateway.cli.local.log_view import BAD, ODD, render_line
 from gateway.cli.local.ports import HOST
 from gateway.cli.local.processes import Family
+from gateway.cli.local.rules_folder import describe_rules, open_rules
 from gateway.cli.local.workspace import Running
 from gateway.cli.setup.tunnel.screen import Screen
-from gateway.rules.reloader import RulebookSource
 
 How = Literal["start", "use_dev", "use_serve"]
 TIMEOUT_S = 5.0
@@ -76,7 +76,9 @@ def start_gateway(
     lock = startup.lock_folder()
     with errors.exit_on_config_error():
         setup = prepare(given, port, real=True) if real else rehearse(given, port)
-        RulebookSource(setup.settings.gateway_rules)
+        rules = open_rules(setup)
+    if not rules.files:
+        screen.show(ProbeCheck("rules", "odd", describe_rules(setup, rules)))
     startup.check_requirements(setup)
     screen.show(ProbeCheck("gateway", "wait", "is starting"))
     with Family(lambda child, raw: _show(screen, child, raw), lock) as family:

@@ -9,7 +9,7 @@ from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
-from gateway.store.monitoring.problems import find_rule_problems
+from gateway.store.monitoring.rule_problems import RULES_MISSING, find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
 
 LEAST_BYTES = 100 << 20
@@ -40,7 +40,9 @@ def rules(loaded_rules: Rules) -> Iterator[Finding]:
     if loaded_rules.problems:
         return
     if not loaded_rules.count:
-        yield warning("There is no rule, so nobody is ever answered.")
+        yield Finding(
+            "warning", "There are no rules, so nothing is answered.", RULES_MISSING.advice
+        )
     else:
         yield fine(f"{pluralize(loaded_rules.count, 'rule')}, version {loaded_rules.version}.")
 
@@ -49,7 +51,11 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     """Check that the workers use the rules and the release of this machine."""
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
-    if problems := list(find_rule_problems(reading.rulebooks)):
+    problems = list(find_rule_problems(reading.rulebooks))
+    if not (loaded_rules.count or loaded_rules.problems):
+        # The check of the rules has said so.
+        problems = [one for one in problems if one.kind != RULES_MISSING.kind]
+    if problems:
         yield from map(Finding.of_problem, problems)
     elif loaded_rules.problems:
         yield unseen("the rules here cannot be read")
