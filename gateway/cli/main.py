@@ -24,6 +24,7 @@ COMMANDS = {
     "hold": "operate.hold:hold",
     "release": "operate.hold:release",
     "contacts": "operate.contacts:commands",
+    "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",
     "worker": "run.worker:worker",
     "migrate": "run.migrate:migrate",

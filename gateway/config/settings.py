@@ -28,6 +28,7 @@ from gateway.config.types import (
     decode_signing_secret,
     without_secrets,
 )
+from gateway.core.api.keys import ApiKey, environment_key
 from gateway.core.storage.ownership import Installation
 
 
@@ -74,7 +75,9 @@ class Settings(BaseModel):
     gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
     )
-    gateway_api_keys: ApiKeys = Field((), description="Keys that nothing reads yet.")
+    gateway_api_keys: ApiKeys = Field(
+        (), description="Keys of the API with all scopes, beside those of gateway api-keys."
+    )
     gateway_api_bind: ListenAddress = Field(
         BindAddress("127.0.0.1", 8001),
         description="Address of health pages, metrics and API: all but the webhook.",
@@ -124,6 +127,11 @@ class Settings(BaseModel):
     def app_secrets(self) -> tuple[bytes, ...]:
         """Return the app secrets as bytes, as signatures need them."""
         return tuple(secret.get_secret_value().encode() for secret in self.meta_app_secret)
+
+    @property
+    def environment_keys(self) -> tuple[ApiKey, ...]:
+        """Return the keys of the API that the environment names."""
+        return tuple(environment_key(key.get_secret_value()) for key in self.gateway_api_keys)
 
     @property
     def notify_secrets(self) -> tuple[bytes, ...]:

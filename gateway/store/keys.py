@@ -60,6 +60,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{alerts}seen | counters as the last watch read them | forever |
 | gw:{rules}in_force | which rulebook each worker process has in force | while they report it |
 | gw:{rules}kept | the files of the last valid rulebook | forever |
+| gw:{api}keys, gw:{api}used | API keys, and when each was last used | until revoked |
+| gw:{api}bucket:<key> | how many requests a key may make now | a minute after the last |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
 | gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |
@@ -119,6 +121,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{alerts}seen | one for each counter that is watched |
 | gw:{rules}in_force | 1,000 processes |
 | gw:{rules}kept | one rulebook |
+| gw:{api}keys, gw:{api}used | 1,000 keys |
+| gw:{api}bucket:<key> | one for each key |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
 | gw:owner | one |
 | {p}lease, {n}pace | a word each |
@@ -143,6 +147,7 @@ OWNER = f"{SPACE}owner"
 STOPPED_RELEASE = f"{SPACE}stopped"
 STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
+API = f"{SPACE}{{api}}"
 TICK_GUARD = f"{SPACE}ticked"
 LAST_RUN = f"{SPACE}ran:"
 WATCH_GUARD = f"{SPACE}watched"

@@ -16,6 +16,8 @@ from starlette.routing import Route
 
 from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
+from gateway.store.api.key_table import KeyTable
+from gateway.store.api.request_rate import RequestRate
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring.counters import Counters
@@ -90,7 +92,8 @@ def create_app(
         settings.meta_verify_token.get_secret_value(),
     )
     health = HealthPages(pressure.refresh, partial(_find_warnings, client))
-    api = create_api(health, MetricsPage(counters.read))
+    key_table = KeyTable(client, settings.environment_keys)
+    api = create_api(health, MetricsPage(counters.read), key_table.find, RequestRate(client).take)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:

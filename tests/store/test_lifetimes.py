@@ -9,12 +9,14 @@ import pytest
 from redis.crc import key_slot
 
 from gateway.core.alerts import Alert, AlertState, Cause
+from gateway.core.api.keys import ApiKey
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
 from gateway.core.sending.send import BULK
 from gateway.core.storage.ownership import Installation
 from gateway.store import keys, number_list
+from gateway.store.api.api_keys import add_key
 from gateway.store.body_codec import Bodies
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
@@ -148,6 +150,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{alerts}seen": FOREVER,
     "gw:{rules}in_force": FOREVER,
     "gw:{rules}kept": FOREVER,
+    "gw:{api}keys": FOREVER,
+    "gw:{api}used": FOREVER,
+    "gw:{api}bucket:k1": (65_000, 65_000),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:owner": FOREVER,
@@ -241,6 +246,8 @@ def watch(store: Store) -> None:
     rulebooks.keep_files(store, "v1", ())
     alert_store.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
     alert_store.record_counter(store, "doubled", 1)
+    add_key(store, ApiKey("k1", "0" * 64))
+    store.call("take_requests", keys.API, "k1", 200, 1_000, 20)
 
 
 async def count(server: Server) -> None:
@@ -300,7 +307,7 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts)\})?)[a-z_]+(?::tries|:why|:oldest)?"
+    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts|api)\})?)[a-z_]+(?::tries|:why|:oldest)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
 
@@ -356,6 +363,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "leader": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),
+    "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),
 }
 

@@ -1,0 +1,1 @@
+"""Requests to the API: who asks, and for what; pure."""

@@ -1,0 +1,1 @@
+"""What the API stores: its keys, and requests that it accepted."""

@@ -1,0 +1,59 @@
+"""Key table of a web process: the keys of the environment, and those that are stored."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from gateway.core.api.keys import ApiKey, find_key
+from gateway.store.api.api_keys import ROWS, parse_keys
+from gateway.store.redis.client import StoreUnavailableError, translate_error
+from gateway.store.redis.driver import AsyncClient
+
+# A revoked key is of no use after so long.
+FRESH_S = 1.0
+
+
+class KeyTable:
+    """Finds the key that a request names; stored keys are read again at most once a second."""
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        given: Sequence[ApiKey],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the keys of the environment, which need no store."""
+        self._redis = client
+        self._given = tuple(given)
+        self._clock = clock
+        self._stored: tuple[ApiKey, ...] = ()
+        self._read_at: float | None = None
+        self._lock = asyncio.Lock()
+
+    async def find(self, text: str) -> ApiKey | None:
+        """Return the key of this text unless it has expired; None if there is none.
+
+        While the store is unavailable the keys that were read last go on to count. Raises
+        StoreUnavailableError where none were read yet, unless a key of the environment fits.
+        """
+        if key := find_key(self._given, text):
+            return key
+        async with self._lock:
+            if self._read_at is None or self._clock() - self._read_at > FRESH_S:
+                await self._read()
+        key = find_key(self._stored, text)
+        return None if key is None or key.is_expired(datetime.now(UTC)) else key
+
+    async def _read(self) -> None:
+        try:
+            rows: Any = await self._redis.hgetall(ROWS)
+        except RedisError as error:
+            if self._read_at is None:
+                raise StoreUnavailableError(str(translate_error(error))) from error
+        else:
+            self._stored = tuple(parse_keys(rows))
+        self._read_at = self._clock()

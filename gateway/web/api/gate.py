@@ -1,0 +1,161 @@
+"""Gate of the API: decides by a request's head whether it may go on, and only then reads its body.
+
+The order is: key, scope, declared size, rate, body. A body is bounded in size and in time.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.core.api.keys import ADMIN, READ, SEND, ApiKey
+from gateway.store.api.request_rate import RateDecision, burst
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
+from gateway.web.api.problems import ApiError
+
+log = structlog.get_logger(__name__)
+
+# Pages that show nothing of a customer need no key.
+OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/v1/reference"})
+OPEN_BELOW = ("/v1/problems/", "/v1/errors/")
+MOST_BYTES = 256 * 1024
+MOST_BATCH_BYTES = 4 * 1024 * 1024
+BODY_WITHIN_S = 20.0
+# Where a request for one of these addresses needs more than the scope of its method.
+ADMIN_ONLY = ("/v1/numbers/", "/v1/contacts/")
+
+FindKey = Callable[[str], Awaitable[ApiKey | None]]
+TakeRequest = Callable[[ApiKey], Awaitable[RateDecision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """ASGI middleware before every address of the API; `scope["state"]` gets the key."""
+
+    app: ASGIApp
+    find_key: FindKey
+    take_request: TakeRequest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request with a problem, or let it go on with its body."""
+        if scope["type"] != "http" or is_open(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        try:
+            key, rate = await self._admit(scope)
+            body = await _read_body(scope, receive)
+        except ApiError as error:
+            await error.response()(scope, receive, send)
+            return
+        scope.setdefault("state", {})["key"] = key
+        await self.app(scope, _replay(body, receive), _with_rate(send, key, rate))
+
+    async def _admit(self, scope: Scope) -> tuple[ApiKey, RateDecision]:
+        headers = Headers(scope=scope)
+        try:
+            key = await self.find_key(_key_text(headers))
+            if key is None:
+                raise _unauthorized("This key is unknown, expired or revoked.")
+            if not key.may(wanted := needed_scope(scope["method"], scope["path"])):
+                raise ApiError("forbidden", f"The key lacks the scope {wanted}.")
+            _check_declared_size(headers, scope["path"])
+            rate = await self.take_request(key)
+        except (StoreUnavailableError, ScriptError) as error:
+            log.warning("api_key_unchecked", error=type(error).__name__)
+            raise ApiError("unavailable", headers={"retry-after": "1"}) from None
+        if not rate.is_allowed:
+            raise ApiError("rate", headers=_rate_headers(key, rate))
+        return key, rate
+
+
+def is_open(path: str) -> bool:
+    """Say whether an address needs no key."""
+    return path in OPEN or path.startswith(OPEN_BELOW)
+
+
+def needed_scope(method: str, path: str) -> str:
+    """Return the scope that a request needs."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return READ
+    return ADMIN if path.startswith(ADMIN_ONLY) else SEND
+
+
+def most_bytes(path: str) -> int:
+    """Return how large the body of a request may be."""
+    return MOST_BATCH_BYTES if path == "/v1/messages/batch" else MOST_BYTES
+
+
+def _key_text(headers: Headers) -> str:
+    """Return the key that a request names. Raises ApiError if it names none."""
+    scheme, _, text = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and text.strip():
+        return text.strip()
+    if text := headers.get("x-api-key", "").strip():
+        return text
+    raise _unauthorized("The request names no key.")
+
+
+def _unauthorized(detail: str) -> ApiError:
+    return ApiError("unauthorized", detail, headers={"www-authenticate": "Bearer"})
+
+
+def _check_declared_size(headers: Headers, path: str) -> None:
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most_bytes(path):
+        raise _too_large(path)
+
+
+def _too_large(path: str) -> ApiError:
+    return ApiError("too-large", f"A body may have {most_bytes(path):,} bytes here.")
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    """Return the body. Raises ApiError if it is too large, too slow, or breaks off."""
+    parts, size, has_more = [], 0, True
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while has_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ApiError("malformed", "The request broke off.")
+                parts.append(part := message.get("body", b""))
+                has_more, size = message.get("more_body", False), size + len(part)
+                if size > most_bytes(scope["path"]):
+                    raise _too_large(scope["path"])
+    except TimeoutError:
+        raise ApiError("timeout", headers={"connection": "close"}) from None
+    return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body first, which was read already."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replayed
+
+
+def _with_rate(send: Send, key: ApiKey, rate: RateDecision) -> Send:
+    """Return a `send` that adds what is left of the key's rate to the answer."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _rate_headers(key, rate).items():
+                headers[name] = value
+        await send(message)
+
+    return sent
+
+
+def _rate_headers(key: ApiKey, rate: RateDecision) -> dict[str, str]:
+    seconds = math.ceil(rate.retry_after_s)
+    policy = f'"key";q={burst(key)};w={max(1, burst(key) // key.rate)}'
+    headers = {"ratelimit-policy": policy, "ratelimit": f'"key";r={rate.remaining};t={seconds}'}
+    return headers if rate.is_allowed else {**headers, "retry-after": str(max(1, seconds))}

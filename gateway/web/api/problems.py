@@ -1,0 +1,145 @@
+"""Problems: every error of the API, in the form of RFC 9457, and the pages about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+PAGES = "/v1/problems"
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of error: its status, its title, and what to do about it."""
+
+    status: int
+    title: str
+    advice: str
+
+
+TYPES: Mapping[str, ProblemType] = {
+    "malformed": ProblemType(
+        400,
+        "The request cannot be read",
+        "Send JSON in UTF-8, with the media type application/json.",
+    ),
+    "unauthorized": ProblemType(
+        401,
+        "A key is needed",
+        "Send a key of the gateway as Authorization: Bearer KEY. gateway api-keys new makes one.",
+    ),
+    "forbidden": ProblemType(
+        403, "The key may not do this", "Use a key that has the scope, or is bound to the number."
+    ),
+    "not-found": ProblemType(
+        404,
+        "There is no such thing",
+        "Check the address and the id. Messages are kept for 30 days, results of tasks for "
+        "GATEWAY_RESULTS.",
+    ),
+    "method": ProblemType(405, "The method is not supported here", "See the header Allow."),
+    "timeout": ProblemType(408, "The request did not arrive in time", "Send the body at once."),
+    "conflict": ProblemType(
+        409, "It is too late for this", "A message can be changed until its first attempt began."
+    ),
+    "too-large": ProblemType(413, "The request is too large", "Split it into several requests."),
+    "media-type": ProblemType(
+        415, "The media type is not supported", "Send application/json in UTF-8."
+    ),
+    "invalid": ProblemType(
+        422, "The request has errors", "Correct every place that is listed in errors."
+    ),
+    "key-reused": ProblemType(
+        422,
+        "The Idempotency-Key was used with another request",
+        "Use a new key for each message; repeat a request unchanged.",
+    ),
+    "rate": ProblemType(
+        429, "Too many requests", "Wait for as many seconds as the header Retry-After says."
+    ),
+    "internal": ProblemType(
+        500, "An error of the gateway", "Repeat the request later, with the same Idempotency-Key."
+    ),
+    "unavailable": ProblemType(
+        503,
+        "The store does not accept anything now",
+        "Repeat the request with the same Idempotency-Key; see /readyz for the reason.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong at one place of a request, by its JSON pointer."""
+
+    pointer: str
+    detail: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as clients see it."""
+        return {"pointer": self.pointer, "detail": self.detail}
+
+
+class ApiError(Exception):
+    """An error that a client sees, of one of the kinds in `TYPES`."""
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str = "",
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the kind, what is special about this case, and all places that are wrong."""
+        super().__init__(kind)
+        self.kind, self.detail = kind, detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the body of the answer."""
+        about = TYPES[self.kind]
+        body: dict[str, Any] = {
+            "type": f"{PAGES}/{self.kind}",
+            "title": about.title,
+            "status": about.status,
+            "detail": self.detail or about.advice,
+        }
+        if self.errors:
+            body["errors"] = [one.to_dict() for one in self.errors]
+        return body
+
+    def response(self) -> Response:
+        """Return the answer."""
+        return Response(
+            orjson.dumps(self.to_dict()),
+            status_code=TYPES[self.kind].status,
+            headers=self.headers,
+            media_type=MEDIA_TYPE,
+        )
+
+
+def describe_type(kind: str) -> str | None:
+    """Return the page about a kind of error, as plain text; None for an unknown one."""
+    if not (about := TYPES.get(kind)):
+        return None
+    return f"{about.title} (HTTP {about.status})\n\n{about.advice}\n"
+
+
+@dataclass(slots=True)
+class ErrorCollector:
+    """Collects what is wrong, so that a client learns all of it at once."""
+
+    errors: list[FieldError] = field(default_factory=list)
+
+    def add(self, pointer: str, detail: str) -> None:
+        """Note one error."""
+        self.errors.append(FieldError(pointer, detail))
+
+    def raise_if_any(self) -> None:
+        """Raise ApiError if anything was noted."""
+        if self.errors:
+            raise ApiError("invalid", errors=self.errors)
