@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 from dataclasses import replace
@@ -163,6 +164,29 @@ def test_at_a_terminal_it_stays_up_to_date_until_it_is_stopped(ticking: Store) -
     finally:
         program.kill()
         os.close(ours)
+
+
+def test_the_live_screen_names_a_queue_without_a_worker(ticking: Store) -> None:
+    """No worker runs beside the test, so each queue has none."""
+    ours, theirs = pty.openpty()
+    program = subprocess.Popen(
+        [*GATEWAY, "status"], env=environment(TERM="xterm"), stdin=theirs, stdout=theirs
+    )
+    os.close(theirs)
+    try:
+        seen(ours, b"No worker that listens")
+    finally:
+        program.kill()
+        program.wait(10)
+        os.close(ours)
+
+
+def test_rates_are_watched_for_as_long_as_asked(ticking: Store) -> None:
+    keep(ticking, 2, "a")
+    shown = status("--once", "--seconds", "4")
+
+    assert re.search(r"kept +0\.0/s, 1 in all", shown.stdout)
+    assert status("--json", "--seconds", "0").exit_code == 2
 
 
 def seen(terminal: int, wanted: bytes) -> None:

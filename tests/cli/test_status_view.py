@@ -295,11 +295,11 @@ def drawn(view: StatusView) -> str:
     return shown_of(screen(view))
 
 
-def shown_of(drawing: RenderableType) -> str:
-    console = Console(width=120, color_system=None)
+def shown_of(drawing: RenderableType, width: int = 120) -> str:
+    console = Console(width=width, color_system=None)
     with console.capture() as captured:
         console.print(drawing)
-    return captured.get()
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def test_the_screen_shows_that_all_is_well() -> None:
@@ -334,7 +334,59 @@ def test_the_screen_shows_that_all_is_well() -> None:
         ["rulebook", "v1", "in", "2", "processes"],
         ["restarted", "default", "2"],
     ]
-    assert ["│", "inbox", "0", "│", "0", "│", "│", "5.0/s", "│", "moving", "│"] in rows
+    assert ["│", "inbox", "0", "│", "0", "│", "5.0/s", "│", "moving", "│"] in rows
+    assert " ".join(rows[-1]) == "1 partition of the inbox and the lanes of 1 number idle"
+
+
+def test_where_no_queue_has_work_there_is_one_row_and_no_table() -> None:
+    shown = drawn(StatusView(WELL))
+
+    assert "queues        2 partitions of the inbox and the lanes of 1 number idle\n" in shown
+    assert "│" not in shown
+
+
+def test_the_table_has_no_column_without_a_word() -> None:
+    shown = drawn(StatusView(replace(WELL, **partition(waiting=2, oldest_ms=NOW_MS - 1_500))))
+
+    assert [row.split() for row in shown.splitlines() if "inbox 0" in row] == [
+        ["│", "inbox", "0", "│", "2", "│", "1.5", "s", "│", "–", "│"]
+    ]
+
+
+def readings(*kept: int) -> tuple[Snapshot, ...]:
+    """Give readings a second apart, the last one now."""
+    first_ms = NOW_MS - 1_000 * (len(kept) - 1)
+    return tuple(
+        replace(WELL, now_ms=first_ms + 1_000 * i, partitions=(replace(IDLE, kept=count),))
+        for i, count in enumerate(kept)
+    )
+
+
+COURSES = {
+    "rising": ((0, 1, 3, 7, 15), "8.0/s ▁▂▄█, 15 in all"),
+    "a pause": ((0, 4, 4, 5), "1.0/s █ ▂, 5 in all"),
+    "nothing": ((5, 5, 5, 5), "0.0/s, 5 in all"),
+    "too short": ((0, 1, 2), "1.0/s, 2 in all"),
+    "a store that was emptied": ((7, 9, 0, 1, 2), "1.0/s █▄▄, 2 in all"),
+}
+
+
+@pytest.mark.parametrize(("kept", "shown"), COURSES.values(), ids=COURSES)
+def test_the_course_of_a_rate_is_drawn(kept: tuple[int, ...], shown: str) -> None:
+    *earlier, before, now = readings(*kept)
+
+    assert f"kept          {shown}\n" in drawn(StatusView(now, before, earlier=tuple(earlier)))
+
+
+def test_eighty_columns_are_enough_for_every_queue() -> None:
+    *earlier, before, now = readings(*range(0, 600, 12))
+    busy = replace(now, **number(number="1" * 15, lanes={"reply": LaneFigures(12, 61.5)}))
+    waiting = replace(now.partitions[0], waiting=9_999, deferred=1, kept=588 + 9_998)
+    at_work = replace(busy, partitions=(waiting,))
+    shown = shown_of(screen(StatusView(at_work, before, earlier=tuple(earlier))), width=80)
+
+    assert max(map(len, shown.splitlines())) <= 80
+    assert re.search(r"│ inbox 0 +│ +9,999 │ +│ +12.0/s │ █{10} │ 1 aside │", shown)
 
 
 BOOKS = {

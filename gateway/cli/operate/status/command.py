@@ -1,5 +1,6 @@
 """`gateway status`: the state of the gateway, on one screen that stays up to date."""
 
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,9 +14,10 @@ from rich.live import Live
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
+from gateway.cli.operate.status.figures import MOST_BARS
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.config.settings import Settings
-from gateway.rules.loader import load_if_any
+from gateway.rules.loader import load_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
@@ -23,6 +25,7 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.monitoring.worker_ping import BrokerAwayError, count_listeners
 
 EVERY_S = 1.0
+CHECK_EVERY_S = 10.0
 WRONG = 1
 
 
@@ -34,10 +37,13 @@ class StatusWatch:
     settings: Settings
 
     def view(
-        self, before: Snapshot | None = None, listeners: Mapping[str, int] | None = None
+        self, last: StatusView | None = None, listeners: Mapping[str, int] | None = None
     ) -> StatusView:
-        """Read the state now, and compare it with the previous reading."""
-        return StatusView(self._read(), before, self._rulebook(), listeners)
+        """Read the state now, and compare it with the previous readings."""
+        before = last.now if last else None
+        earlier = (*last.earlier, *([last.before] if last.before else [])) if last else ()
+        rulebook = self._rulebook()
+        return StatusView(self._read(), before, rulebook, listeners, earlier[-MOST_BARS:])
 
     def count_listeners(self) -> Mapping[str, int] | None:
         """Ask the workers for their queues; None if the broker does not answer."""
@@ -54,13 +60,33 @@ class StatusWatch:
 
     def _rulebook(self) -> str:
         try:
-            return load_if_any(self.settings.gateway_rules).version
+            trial_now = read_trial_now(self.settings.gateway_trial_hours)
+            return load_if_any(self.settings.gateway_rules, trial_now).version
         except RulebookError:
             return ""
 
 
+class QueueCheck:
+    """Thread that asks the workers now and then for their queues, while the screen goes on."""
+
+    def __init__(self, watch: StatusWatch) -> None:
+        """Start to ask; `latest` is None until the first answer."""
+        self.latest: Mapping[str, int] | None = None
+        self._watch = watch
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self.latest = self._watch.count_listeners()
+            time.sleep(CHECK_EVERY_S)
+
+
 def status(
     once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
+    seconds: Annotated[
+        int,
+        typer.Option(help="Watch rates for so long, when it is printed once.", min=1, max=3600),
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, once.")] = False,
 ) -> None:
     """Show how everything stands; printed once, the exit code is 1 where something is wrong."""
@@ -69,17 +95,18 @@ def status(
     with open_store(given.redis_url) as store, suppress(KeyboardInterrupt):
         watch = StatusWatch(store, given)
         if once or json or not console.is_terminal:
-            _print(watch, console, json=json)
+            _print(watch, console, seconds, json=json)
         else:
             _follow(watch, console)
 
 
-def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
+def _print(watch: StatusWatch, console: Console, seconds: int, *, json: bool) -> None:
     view, began = watch.view(), time.monotonic()
     if view.now:
         listeners = watch.count_listeners()
-        time.sleep(max(0.0, began + EVERY_S - time.monotonic()))  # a rate needs two readings
-        view = watch.view(view.now, listeners)
+        for second in range(1, seconds + 1):  # a rate needs two readings
+            time.sleep(max(0.0, began + second * EVERY_S - time.monotonic()))
+            view = watch.view(view, listeners)
     if json:
         print_json(view.to_dict())
     else:
@@ -89,9 +116,9 @@ def _print(watch: StatusWatch, console: Console, *, json: bool) -> None:
 
 
 def _follow(watch: StatusWatch, console: Console) -> None:
-    view = watch.view()
+    view, queues = watch.view(), QueueCheck(watch)
     with Live(screen(view), console=console, screen=True, auto_refresh=False) as live:
         while True:
             time.sleep(EVERY_S)
-            view = watch.view(view.now)
+            view = watch.view(view, queues.latest)
             live.update(screen(view), refresh=True)

@@ -1,6 +1,7 @@
 """Figures of `gateway status` in words; pure."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
@@ -8,6 +9,7 @@ from gateway.store.monitoring.number_state import NumberState
 
 # What Meta's statuses told, and what became of sends otherwise.
 REPORTED = tuple(stage for stage, rank in STATUS_RANK.items() if rank > STATUS_RANK["accepted"])
+BARS, LEAST_BARS, MOST_BARS = " ▁▂▃▄▅▆▇█", 3, 30
 ENDED = ("dead", "expired", "dropped", "doubled")
 
 
@@ -36,6 +38,17 @@ def describe_sends(number: NumberState) -> str:
 def format_rate(per_s: float | None) -> str:
     """Format a rate, which is unknown after one reading."""
     return "–" if per_s is None else f"{per_s:,.1f}/s"
+
+
+def draw_rates(rates: Sequence[float | None], most: int = MOST_BARS) -> str:
+    """Draw rates as bars, the newest last; "" where too few are known to show a course."""
+    known = [one for one in rates if one is not None][-most:]
+    highest = max(known, default=0.0)
+    if len(known) < LEAST_BARS or not highest:
+        return ""
+    # Only nothing at all is drawn as nothing.
+    heights = (math.ceil(one / highest * (len(BARS) - 1)) for one in known)
+    return "".join(BARS[height] for height in heights)
 
 
 def format_counts(counts: Mapping[str, int]) -> str:

@@ -2,22 +2,31 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.formats import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
 from gateway.cli.operate.status.figures import (
     describe_sends,
+    draw_rates,
     format_canary,
     format_counts,
     format_megabytes,
     format_notifications,
     format_rate,
-    format_seconds,
+)
+from gateway.cli.operate.status.queue_table import (
+    NO_NUMBER,
+    QueueRow,
+    describe_idle,
+    describe_lanes,
+    describe_partition,
+    draw_queues,
 )
 from gateway.core.alerts import Alert
 from gateway.store.monitoring.number_state import NumberState
@@ -46,6 +55,7 @@ class StatusView:
     before: Snapshot | None = None
     rulebook: str = ""  # its version, "" if the rules cannot be read here
     listeners: Mapping[str, int] | None = None  # workers by queue; None if they were not asked
+    earlier: tuple[Snapshot, ...] = ()  # those before `before`, for graphs
 
     @property
     def problems(self) -> list[str]:
@@ -61,21 +71,25 @@ class StatusView:
 
     @property
     def kept_per_s(self) -> float | None:
-        """Return how many deliveries were stored per second between the snapshots."""
-        return self._rate(lambda reading: reading.kept)
+        """Return how many deliveries were stored per second between the last two snapshots."""
+        return self.kept_rates()[-1]
 
-    def passed_per_s(self, index: int) -> float | None:
+    def kept_rates(self) -> list[float | None]:
+        """Return how many deliveries were stored per second, between each two snapshots."""
+        return self._rates(lambda reading: reading.kept)
+
+    def passed_rates(self, index: int) -> list[float | None]:
         """Return how many deliveries of a partition were processed per second."""
-        return self._rate(lambda reading: reading.partitions[index].passed)
+        return self._rates(lambda reading: reading.partitions[index].passed)
 
-    def attempts_per_s(self, number: str) -> float | None:
+    def attempt_rates(self, number: str) -> list[float | None]:
         """Return how many attempts to send began per second for a number."""
 
         def count_attempts(reading: Snapshot) -> int:
             stages = (one.stages for one in reading.numbers if one.number == number)
             return sum(one.get("attempting", 0) for one in stages)
 
-        return self._rate(count_attempts)
+        return self._rates(count_attempts)
 
     def is_moving(self, index: int) -> bool:
         """Return whether a partition's cursor moved between the snapshots."""
@@ -83,14 +97,11 @@ class StatusView:
             return False
         return self.now.partitions[index].cursor != self.before.partitions[index].cursor
 
-    def _rate(self, count: Callable[[Snapshot], int]) -> float | None:
-        """Return the growth of a count per second between the snapshots."""
-        if self.now is None or self.before is None:
-            return None
-        seconds = (self.now.now_ms - self.before.now_ms) / 1000
-        # No rate if a clock was set back or a store was emptied.
-        more = count(self.now) - count(self.before)
-        return more / seconds if seconds > 0 and more >= 0 else None
+    def _rates(self, count: Callable[[Snapshot], int]) -> list[float | None]:
+        """Return the growth of a count per second between each two snapshots, the newest last."""
+        readings = [one for one in (*self.earlier, self.before, self.now) if one]
+        rates = [_growth(count, *two) for two in pairwise(readings)]
+        return rates or [None]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in JSON form."""
@@ -113,12 +124,12 @@ class StatusView:
                     "waiting": one.waiting,
                     "aside": one.deferred,
                     "moves": self.is_moving(one.index),
-                    "passed_per_s": self.passed_per_s(one.index),
+                    "passed_per_s": self.passed_rates(one.index)[-1],
                 }
                 for one in now.partitions
             ],
             "numbers": {
-                one.number: {"attempts_per_s": self.attempts_per_s(one.number)}
+                one.number: {"attempts_per_s": self.attempt_rates(one.number)[-1]}
                 | _number_to_dict(one)
                 for one in now.numbers
             },
@@ -134,6 +145,13 @@ class StatusView:
             "warnings": list(now.health.warnings),
             "restarted": restart_counts(now),
         }
+
+
+def _growth(count: Callable[[Snapshot], int], before: Snapshot, after: Snapshot) -> float | None:
+    seconds = (after.now_ms - before.now_ms) / 1000
+    # No rate if a clock was set back or a store was emptied.
+    more = count(after) - count(before)
+    return more / seconds if seconds > 0 and more >= 0 else None
 
 
 def restart_counts(now: Snapshot) -> dict[str, int]:
@@ -165,14 +183,13 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
     }
 
 
-NO_NUMBER = "no number"
-
-
 def screen(view: StatusView) -> RenderableType:
     """Render everything."""
     parts: list[RenderableType] = [_verdict(view)]
     if view.now:
-        parts += [_facts(view, view.now), _queues(view, view.now)]
+        rows, idle = list(_queue_rows(view, view.now)), _idle_queues(view, view.now)
+        parts.append(_facts(view, view.now, "" if rows else idle))
+        parts += [draw_queues(rows), Text(idle, "dim")] if rows else []
     return Group(*parts)
 
 
@@ -191,18 +208,20 @@ def _describe_alert(alert: Alert) -> str:
     return f"{about}{alert.title} {alert.advice}".strip()
 
 
-def _facts(view: StatusView, now: Snapshot) -> Table:
+def _facts(view: StatusView, now: Snapshot, idle: str) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(view, now):
         table.add_row(Text(name, "dim"), Text(value))
+    if idle:
+        table.add_row(Text("queues", "dim"), Text(idle))
     return table
 
 
 def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
-    yield "kept", f"{format_rate(view.kept_per_s)}, {now.kept:,} in all"
+    yield "kept", f"{_rate(view.kept_rates())}, {now.kept:,} in all"
     yield "waiting", f"{now.waiting:,}, the oldest for {now.oldest_s:,.1f} s"
     for number in now.numbers:
-        attempts = f"{format_rate(view.attempts_per_s(number.number))} tried, "
+        attempts = f"{_rate(view.attempt_rates(number.number))} tried, "
         yield f"sends of {number.number or NO_NUMBER}", attempts + describe_sends(number)
         if number.too_old_counts:
             yield "too old", f"{describe_counts(number.too_old_counts)} got no answer"
@@ -220,6 +239,11 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
     yield "memory", _memory(now)
     yield "rulebook", _rulebook(view, now)
     yield "restarted", format_counts(restart_counts(now)) or "no worker"
+
+
+def _rate(rates: list[float | None]) -> str:
+    """Format the present rate, with its course before."""
+    return f"{format_rate(rates[-1])} {draw_rates(rates)}".rstrip()
 
 
 def _memory(now: Snapshot) -> str:
@@ -243,27 +267,23 @@ def _rulebook(view: StatusView, now: Snapshot) -> str:
     return ", ".join(parts)
 
 
-def _queues(view: StatusView, now: Snapshot) -> Table:
-    table = Table("queue", _right("waiting"), _right("oldest"), _right("worked off"), "")
+def _queue_rows(view: StatusView, now: Snapshot) -> Iterator[QueueRow]:
+    """Yield the queues that have work, or had some while they were watched."""
     for one in now.partitions:
-        state = {
-            "damaged": bool(one.damaged),
-            "moving": view.is_moving(one.index),
-            f"{one.deferred} aside": one.deferred > 0,
-        }
-        note = ", ".join(name for name, holds in state.items() if holds)
-        rate = format_rate(view.passed_per_s(one.index))
-        table.add_row(
-            f"inbox {one.index}", f"{one.waiting:,}", format_seconds(one.oldest_s), rate, note
-        )
+        rates, is_moving = view.passed_rates(one.index), view.is_moving(one.index)
+        if row := describe_partition(one, rates, is_moving=is_moving):
+            yield row
     for number in now.numbers:
         for priority, lanes in number.lanes.items():
-            name = f"{priority} {number.number or NO_NUMBER}"
-            table.add_row(
-                name, pluralize(lanes.ready, "lane"), format_seconds(lanes.overdue_s), "", ""
-            )
-    return table
+            if row := describe_lanes(priority, number.number, lanes):
+                yield row
 
 
-def _right(name: str) -> Column:
-    return Column(name, justify="right")
+def _idle_queues(view: StatusView, now: Snapshot) -> str:
+    shown = {row.name for row in _queue_rows(view, now)}
+    partitions = sum(f"inbox {one.index}" not in shown for one in now.partitions)
+    numbers = sum(
+        not any(describe_lanes(name, one.number, lanes) for name, lanes in one.lanes.items())
+        for one in now.numbers
+    )
+    return describe_idle(partitions, numbers)
