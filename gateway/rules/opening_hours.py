@@ -10,6 +10,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = timedelta(days=1)
 # The search for a day that is open goes so far ahead: beyond a shop's longest holiday.
 HORIZON = 62
+# The days that a look for the last opening goes back; most shops opened within two.
+LOOKS_BACK = (3, 9, HORIZON)
 _TIME = re.compile(rf"(?:({'|'.join(DAYS)}) )?([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
@@ -36,14 +38,30 @@ class Hours:
 
     def next_opening(self, now: datetime) -> datetime | None:
         """Return the next moment at which it opens, None if none was found."""
-        starts = (start for start, _ in self._open_periods(now) if start > now)
+        starts = (start for start, _ in self._periods_from(now) if start > now)
         return self._local(next(starts, None))
 
     def next_closing(self, now: datetime) -> datetime | None:
         """Return the next moment at which it closes, None if none was found."""
         end_of_sight = self._moment(self._day(now) + HORIZON * DAY, 0)
-        ends = (end for _, end in self._open_periods(now) if now < end < end_of_sight)
+        ends = (end for _, end in self._periods_from(now) if now < end < end_of_sight)
         return self._local(next(ends, None))
+
+    def until_opening(self, now: datetime) -> timedelta | None:
+        """Return the time until it opens next, None if no opening was found."""
+        opening = Hours.next_opening(self, now)
+        return opening - now if opening else None
+
+    def since_opening(self, now: datetime) -> timedelta | None:
+        """Return the time since it opened last, 0 at that moment, None if no opening was found."""
+        for days in LOOKS_BACK:
+            first = self._day(now) - days * DAY
+            # What is open when the look begins may have opened before it.
+            since = self._moment(first + DAY, 0)
+            periods = self._open_periods(first, days + 1)
+            if starts := [start for start, _ in periods if since <= start <= now]:
+                return now - starts[-1]
+        return None
 
     def local_time(self, now: datetime) -> datetime:
         """Return a moment by the clock of the zone."""
@@ -52,10 +70,13 @@ class Hours:
     def _in_zone(self, moment: datetime) -> datetime:
         return moment.astimezone(ZoneInfo(self.zone))
 
-    def _open_periods(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Yield the periods that are open without a gap, from yesterday on."""
+    def _periods_from(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        return self._open_periods(self._day(now) - DAY, HORIZON + 1)
+
+    def _open_periods(self, first: date, days: int) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the periods of so many days that are open without a gap."""
         current: tuple[datetime, datetime] | None = None
-        for start, end in self._spans(self._day(now) - DAY, HORIZON + 1):
+        for start, end in self._spans(first, days):
             if current and start <= current[1]:
                 current = current[0], max(current[1], end)
                 continue
@@ -101,6 +122,14 @@ class TrialHours(Hours):
     def next_closing(self, now: datetime) -> datetime | None:
         """Return the next moment at which it closes, seen from that of the trial."""
         return Hours.next_closing(self, self._trial_moment(now))
+
+    def until_opening(self, now: datetime) -> timedelta | None:
+        """Return the time from the moment of the trial until it opens next."""
+        return Hours.until_opening(self, self._trial_moment(now))
+
+    def since_opening(self, now: datetime) -> timedelta | None:
+        """Return the time from the last opening to the moment of the trial."""
+        return Hours.since_opening(self, self._trial_moment(now))
 
     def local_time(self, now: datetime) -> datetime:
         """Return the moment of the trial by the clock of the zone."""

@@ -68,6 +68,16 @@ def test_what_is_of_no_use_any_more_is_forgotten() -> None:
     assert record_firing(used, "it", COOLDOWN, NOW).keys() == {"it"}
 
 
+def test_a_firing_is_remembered_for_longer_than_the_span_if_the_limit_says_so() -> None:
+    lasting = (Limit(1, HOUR, 3 * HOUR),)
+
+    used = fired(lasting, 2)
+
+    assert reached_limit(used, "it", (Limit(1, 2.5 * HOUR),), NOW) is not None
+    assert record_firing(used, "other", COOLDOWN, NOW).keys() == {"it", "other"}
+    assert record_firing(used, "other", COOLDOWN, NOW + HOUR).keys() == {"other"}
+
+
 def test_what_is_remembered_is_bounded_and_the_latest_stays() -> None:
     used: Used = {}
     for n in range(300):

@@ -34,6 +34,8 @@ SIMPLE: dict[str, st.SearchStrategy[Any]] = {
     "reaction": st.lists(st.sampled_from(["👍", "any"]), min_size=1),
     "tags": st.lists(st.sampled_from(["a", "b"]), min_size=1),
     "first_contact": st.sampled_from(["yes", "no"]),
+    "muted": st.sampled_from(["yes", "no"]),
+    "handed_over": st.sampled_from(["yes", "no"]),
     "age": st.just({"older": "1h"}),
 }
 CONDITIONS = st.fixed_dictionaries({}, optional=SIMPLE)
@@ -49,7 +51,10 @@ WHENS = st.fixed_dictionaries(
 RULE = st.fixed_dictionaries(
     {
         "then": st.sampled_from(
-            ["x", "mark_read", {"tag": "a"}, {"untag": "a"}, ["x", {"tag": "b"}]]
+            [
+                *("x", "mark_read", "unmute", {"mute": "1h"}, {"hand_over": "1h"}),
+                *({"tag": "a"}, {"untag": "a"}, ["x", {"tag": "b"}]),
+            ]
         )
     },
     optional={

@@ -16,11 +16,16 @@ from gateway.rules.language.contact_actions import Choice, Signal
 from gateway.rules.language.raw_messages import TEXT_FIELDS
 from gateway.rules.language.types import Model
 from gateway.rules.matching.placeholder_values import NAMES
+from gateway.rules.testing.runner import play_case
+from gateway.rules.testing.testfile import read_cases
 from tests.support.rules.rulebooks import HEAD, book
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT.joinpath("docs", "rules.md").read_text()
-BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+FOUND = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+# Tests of the rules right above them.
+TESTS = [index for index, block in enumerate(FOUND) if block.startswith("- case: ")]
+BLOCKS = [block for index, block in enumerate(FOUND) if index not in TESTS]
 
 # What the models know, each key with the words under which the page has its table.
 MODELS: dict[str, type[Model]] = {**reference.MODELS, "when": When}
@@ -58,6 +63,19 @@ def used(value: Any) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_example_of_the_page_loads(block: str) -> None:
     assert book(block).version
+
+
+@pytest.mark.parametrize("index", TESTS)
+def test_a_test_of_the_page_passes_with_the_rules_above_it(tmp_path: Path, index: int) -> None:
+    file = tmp_path / "it.test.yaml"
+    file.write_text(FOUND[index])
+    rules, cases = book(FOUND[index - 1]), read_cases([file])
+    assert cases.problems == ()
+
+    played = [play_case(case, rules) for case in cases.cases]
+
+    assert all(result.passed for result in played)
+    assert {one.name for one in rules.rules} == set().union(*(one.fired for one in played))
 
 
 def test_every_key_has_an_example_on_the_page() -> None:

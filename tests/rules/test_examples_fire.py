@@ -37,6 +37,8 @@ NOTED = {"language": "pt", "size": "M"}
 CONTACTS = [
     Contact(ANA, wa_id=ANA),
     Contact(ANA, wa_id=ANA, last_inbound_at=LONG_AGO, tags=("fan",), vars=NOTED),
+    Contact(ANA, wa_id=ANA, last_inbound_at=LONG_AGO, muted_until=NOW + timedelta(days=1)),
+    *(Contact(ANA, wa_id=ANA, vars={"step": step}) for step in ("size", "address", "confirm")),
 ]
 MOMENTS = [
     datetime.fromisoformat(moment)

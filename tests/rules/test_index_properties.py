@@ -48,7 +48,7 @@ OF_ANY: Strategies = {
     "from": some_of(ANA, "+351 900 000 001", "PT.1"), "language": WORDS, "first_contact": YES,
     "silent_for": st.just("1m"), "tags": WORDS, "vars": st.fixed_dictionaries({"a": WORDS}),
     "window": st.sampled_from(["open", "closed"]), "age": st.just({"older": "1s"}),
-    "inside": some_of("shop"), "outside": some_of("shop"),
+    "inside": some_of("shop"), "outside": some_of("shop"), "handed_over": YES, "muted": YES,
     "data": chosen({
         "reaction.emoji": some_of("👍"), "order.count": st.just({"at_least": "1"}),
         "notice.event": TEXT, "errors.code": some_of("1", "131047"), "text.body": TEXT,

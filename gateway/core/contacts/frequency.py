@@ -17,10 +17,15 @@ Used = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most times that a rule may fire within a span; a cooldown is once."""
+    """The most times that a rule may fire within a span; a cooldown is once.
+
+    A firing is remembered for the span, or for as long as `lasts` says: of a cooldown until hours
+    open, the span reaches back to the last opening, and what it forbids lasts until the next.
+    """
 
     times: int
     within: timedelta
+    lasts: timedelta | None = None
 
 
 def reached_limit(used: Used, rule: str, limits: Sequence[Limit], now: datetime) -> Limit | None:
@@ -43,7 +48,8 @@ def record_firing(used: Used, rule: str, limits: Sequence[Limit], now: datetime)
         return used
     most = min(MOST_TIMES, max(limit.times for limit in limits))
     moments = sorted((*used.get(rule, ())[1:], ms_from_datetime(now)))[-most:]
-    until = ms_from_datetime(now) + max(limit.within for limit in limits) // MILLISECOND
+    lasts = max(limit.within if limit.lasts is None else limit.lasts for limit in limits)
+    until = ms_from_datetime(now) + lasts // MILLISECOND
     return _trim({**used, rule: (until, *moments)}, ms_from_datetime(now))
 
 

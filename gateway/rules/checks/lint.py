@@ -44,7 +44,7 @@ ANY_MESSAGE_RINGS = (
 # Conditions on what the customer wrote, tapped or sent.
 CONTENT = {"text", "tapped", "type", "media", "reaction", "order", "referral"}
 # Conditions that messages which follow each other fit alike.
-OPEN = {"event", "number", "inside", "outside", "age", "window", "none"}
+OPEN = {"event", "number", "inside", "outside", "age", "window", "none", "muted", "handed_over"}
 MAX_WORD = 20  # characters of a text that may look like a verb
 
 MarkedMessage = tuple[Mark, str]

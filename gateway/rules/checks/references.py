@@ -13,6 +13,7 @@ from gateway.rules.checks.placeholders import (
     unknown_placeholders_in,
 )
 from gateway.rules.checks.rulefile_check import CheckedFile
+from gateway.rules.language.durations import UNTIL_OPENING
 from gateway.rules.problems import Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
 
@@ -91,8 +92,15 @@ def _unknown_hours(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str
     for when in iter_conditions(rule.get("when")):
         for word in (*iter_scalars(when.get("inside")), *iter_scalars(when.get("outside"))):
             if word.strip() not in hours:
-                hint = suggestion_for(word, hours) if hours else "there are no `hours` at the top"
-                yield word.mark, f"unknown hours {quote_word(word)}; {hint}"
+                yield word.mark, _unknown_hours_message(word, hours)
+    for word in iter_scalars(rule.get("cooldown")):
+        if (until := UNTIL_OPENING.fullmatch(word)) and until[1] not in hours:
+            yield word.mark, _unknown_hours_message(until[1], hours)
+
+
+def _unknown_hours_message(name: str, hours: Collection[str]) -> str:
+    hint = suggestion_for(name, hours) if hours else "there are no `hours` at the top"
+    return f"unknown hours {quote_word(name)}; {hint}"
 
 
 COUNTS = {

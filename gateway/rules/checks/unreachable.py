@@ -36,8 +36,8 @@ FOLLOWS: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], bool]]] = {
 }  # fmt: skip
 MAX_FORM = 60  # characters of a text, in which the words of rules above are searched
 # Verbs whose changes the conditions of rules below may test.
-NOTE_VERBS = frozenset({"tag", "untag", "set", "unset"})
-NOTE_CONDITIONS = frozenset({"tags", "vars", "language"})
+NOTE_VERBS = frozenset({"tag", "untag", "set", "unset", "mute", "hand_over", "unmute"})
+NOTE_CONDITIONS = frozenset({"tags", "vars", "language", "muted", "handed_over"})
 
 
 class _Shape(NamedTuple):

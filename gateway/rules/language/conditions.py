@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.core.events import CallOutcome
 from gateway.rules.event_kinds import EVENTS, kind_of_field, types_with_path
 from gateway.rules.language.data_paths import NamesPaths
+from gateway.rules.language.durations import Duration
 from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
 from gateway.rules.language.types import (
     Codes,
-    Duration,
     Ids,
     Model,
     Number,
@@ -194,6 +194,12 @@ class Conditions(Model):
     vars: dict[VarName, Texts] | None = Field(
         default=None,
         description="What rules noted of the customer: a name, and one of these texts.",
+    )
+    handed_over: bool | None = Field(
+        default=None, description="A person answers the customer at present."
+    )
+    muted: bool | None = Field(
+        default=None, description="Rules send the customer nothing: muted, or handed over."
     )
     window: Annotated[Literal["open", "closed"], word_of("open", "closed")] | None = Field(
         default=None,

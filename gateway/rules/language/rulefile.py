@@ -15,13 +15,11 @@ from gateway.rules.language.conditions import (
     TextTest,
     When,
 )
+from gateway.rules.language.durations import AtMost, Cooldown, Duration, DurationOrNo
 from gateway.rules.language.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.opening_hours_syntax import NamedHours
 from gateway.rules.language.send_actions import FreeForm, RowText, WhenClosed
 from gateway.rules.language.types import (
-    AtMost,
-    Duration,
-    DurationOrNo,
     Model,
     Name,
     TemplateName,
@@ -41,8 +39,9 @@ class RuleModel(Model):
     then: Annotated[tuple[Step, ...], BeforeValidator(wrap_in_list)] = Field(
         description="One action, or a list that is done in order."
     )
-    cooldown: Duration | None = Field(
-        default=None, description="How long it rests for a customer after it fired."
+    cooldown: Cooldown | None = Field(
+        default=None,
+        description="How long it rests for a customer after it fired, or `until shop opens`.",
     )
     at_most: AtMost | None = Field(
         default=None, description="How often it fires for one customer: 3 per 1d."

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +18,6 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from gateway.core.contacts.frequency import MOST_TIMES
 from gateway.core.messages import length_limits
 from gateway.core.rendering.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
@@ -152,20 +150,10 @@ class Tests(Model):
 
 MAX_NAME = 100
 MAX_EMOJI = 16  # code points: a family, a flag of a region
-DURATION = re.compile(r"(\d{1,6}) ?([smhd])")
-OFTEN = re.compile(r"(\d{1,4}) per (.+)")
 NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 SECURE, INSECURE = "https://", "http://"
 INSECURE_LINK = f"must begin with {SECURE}: a file is not fetched over {INSECURE}"
 GROUP = re.compile(r"(?<!\\)\(\?P?<(\w+)>")
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
-
-class Often(NamedTuple):
-    """A number of times within a period."""
-
-    times: int
-    per: timedelta
 
 
 def _version(word: str) -> str:
@@ -207,19 +195,6 @@ def _pattern(source: str) -> str:
     return source
 
 
-def _duration(value: Any) -> Any:
-    read = DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not read or not int(read[1]):
-        refuse("must be a duration such as 90s, 30m, 2h or 1d")
-    return timedelta(seconds=int(read[1]) * UNITS[read[2]])
-
-
-def _duration_or_no(value: Any) -> Any:
-    if value in ("no", "0", False):
-        return timedelta(0)
-    return value if isinstance(value, timedelta) else _duration(value)
-
-
 def _code(value: Any) -> Any:
     is_code = isinstance(value, str) and value.isdecimal() and len(value) <= 9
     return int(value) if is_code else refuse("must be one of Meta's error codes, such as 131047")
@@ -228,15 +203,6 @@ def _code(value: Any) -> Any:
 def _number(value: Any) -> Any:
     is_number = isinstance(value, str) and re.fullmatch(NUMBER, value)
     return float(value) if is_number else refuse("must be a number such as 5 or 38.7")
-
-
-def _at_most(value: Any) -> Any:
-    read = OFTEN.fullmatch(value) if isinstance(value, str) else None
-    if not read or not int(read[1]):
-        refuse("must be so often in a time, such as 3 per 1d")
-    if int(read[1]) > MOST_TIMES:
-        refuse(f"must be {MOST_TIMES} times or fewer, since each is remembered")
-    return Often(int(read[1]), _duration(read[2]))
 
 
 def _link(word: str) -> str:
@@ -255,28 +221,14 @@ def _emoji(word: str) -> str:
     return word
 
 
-_DurationText = Annotated[str, Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
-_OftenText = Annotated[str, Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
-
 Version = Annotated[str, AfterValidator(_version), WithJsonSchema({"enum": [1, "1"]})]
 Name = Annotated[str, AfterValidator(_name)]
-Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
-DurationOrNo = Annotated[
-    timedelta,
-    BeforeValidator(
-        _duration_or_no,
-        json_schema_input_type=_DurationText
-        | Annotated[str, WithJsonSchema({"enum": ["no", False, "0", 0]})],
-    ),
-]
-
 VarName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "size or shoe_size")]
 VarNames = Annotated[tuple[VarName, ...], BeforeValidator(wrap_in_list)]
 Codes = Annotated[tuple[Annotated[int, BeforeValidator(_code)], ...], BeforeValidator(wrap_in_list)]
 Number = Annotated[
     float, BeforeValidator(_number, json_schema_input_type=Annotated[str, Matching(NUMBER, "5")])
 ]
-AtMost = Annotated[Often, BeforeValidator(_at_most, json_schema_input_type=_OftenText)]
 
 Ids = Annotated[
     tuple[Annotated[str, AfterValidator(_require_text)], ...], BeforeValidator(wrap_in_list)

@@ -49,7 +49,7 @@ class EventFacts:
             self.type = text_field(self.raw, "type")
             written, self.tapped = read_content(self.type, self.raw)
         self.text = ComparableText(written)
-        self._was_muted = self._is_muted()
+        self._was_muted = self.is_muted
         # A phone's history is never new.
         self.is_old = now - event.at > max_age and self.kind != "history"
         self.changes: list[str] = []
@@ -131,7 +131,7 @@ class EventFacts:
             return "nobody can be answered"
         if self._is_about_answer:
             return "it tells of an answer to a status"
-        if self._was_muted and self._is_muted():
+        if self._was_muted and self.is_muted:
             why = "a person answers" if self.is_handed_over else "muted"
             return f"{why} until {contact.silent_until:%Y-%m-%d %H:%M} UTC"
         return ""
@@ -172,7 +172,9 @@ class EventFacts:
         hand_over = self.contact.hand_over
         return hand_over is not None and hand_over.until > self.now
 
-    def _is_muted(self) -> bool:
+    @property
+    def is_muted(self) -> bool:
+        """Say whether rules send the customer nothing, for whichever reason."""
         until = self.contact.silent_until
         return until is not None and until > self.now
 

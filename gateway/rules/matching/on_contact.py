@@ -22,12 +22,9 @@ UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 def contact_conditions(when: Conditions) -> Iterator[Condition]:
     """Compile the conditions on the contact."""
-    if when.first_contact is not None:
-        yield _first_contact(when.first_contact)
+    yield from _state_conditions(when)
     if when.silent_for:
         yield _silent(when.silent_for)
-    if when.window:
-        yield _window(when.window == "open")
     if when.tags:
         tags = frozenset(when.tags)
         texts = describe_comparison("tags", ("have {}", "do not have {}"), when.tags)
@@ -61,10 +58,19 @@ def describe_limit(limit: Limit) -> str:
     return f"it fired {times}within the last {format_duration(limit.within)}"
 
 
-def _first_contact(wanted: bool) -> SingleCondition:
-    texts = ("this is the first contact", "this is not the first contact")
-    held, failed = texts if wanted else reversed(texts)
-    return SingleCondition(lambda facts: facts.contact.is_new is wanted, held, failed)
+def _state_conditions(when: Conditions) -> Iterator[Condition]:
+    """Compile the conditions that something is so, or is not."""
+    wanted_states = (
+        when.first_contact, when.window and when.window == "open", when.handed_over, when.muted,
+    )  # fmt: skip
+    for wanted, (test, texts) in zip(wanted_states, STATES, strict=True):
+        if wanted is not None:
+            held, failed = texts if wanted else reversed(texts)
+            yield _state_condition(test, held, failed, wanted=wanted)
+
+
+def _state_condition(test: Test, held: str, failed: str, *, wanted: bool) -> SingleCondition:
+    return SingleCondition(lambda facts: test(facts) is wanted, held, failed)
 
 
 def _silent(duration: timedelta) -> SingleCondition:
@@ -79,15 +85,27 @@ def _silent(duration: timedelta) -> SingleCondition:
     )
 
 
-def _window(wanted: bool) -> SingleCondition:
-    texts = ("the window is open", "the window is closed")
-    held, failed = texts if wanted else reversed(texts)
-    return SingleCondition(lambda facts: _is_within_window(facts) is wanted, held, failed)
-
-
 def _is_within_window(facts: EventFacts) -> bool:
     last = facts.window_opened_at
     return last is not None and facts.now - last < WINDOW
+
+
+# How each state is tested, and what is said where it is so and where it is not.
+STATES: tuple[tuple[Test, tuple[str, str]], ...] = (
+    (
+        lambda facts: facts.contact.is_new,
+        ("this is the first contact", "this is not the first contact"),
+    ),
+    (_is_within_window, ("the window is open", "the window is closed")),
+    (
+        lambda facts: facts.is_handed_over,
+        ("a person answers the customer", "no person answers the customer"),
+    ),
+    (
+        lambda facts: facts.is_muted,
+        ("rules are silent for the customer", "rules may answer the customer"),
+    ),
+)
 
 
 def _var(name: str, label: str, words: tuple[str, ...]) -> SingleCondition:

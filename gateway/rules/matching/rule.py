@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.contacts.frequency import MOST_TIMES, Limit, reached_limit
+from gateway.core.contacts.frequency import reached_limit
 from gateway.core.planning.contact_changes import apply_action
 from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
 from gateway.core.planning.event import ALERT
@@ -17,7 +17,7 @@ from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, compil
 from gateway.rules.matching.compiler import compile_condition
 from gateway.rules.matching.condition import Condition, Key
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.matching.on_contact import describe_limit
+from gateway.rules.matching.limits import RuleLimit, compile_limits
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import compile_pattern
 
@@ -41,7 +41,7 @@ class Rule:
     condition: Condition
     steps: tuple[CompiledAction, ...]
     patterns: tuple[TextPattern, ...] = ()  # regular expressions whose groups are placeholders
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[RuleLimit, ...] = ()
     limit_answers: bool = True  # a message beyond a limit counts as answered
     stop: bool | None = None
     enabled: bool = True
@@ -73,8 +73,11 @@ class Rule:
 
     def limit_reason(self, facts: EventFacts) -> str:
         """Say which limit keeps the rule from firing, "" if none does."""
-        limit = reached_limit(facts.contact.used, self.name, self.limits, facts.now)
-        return describe_limit(limit) if limit else ""
+        used = facts.contact.used
+        for one in self.limits if self.name in used else ():
+            if reached_limit(used, self.name, [one.at(facts.now)], facts.now):
+                return one.reached_reason
+        return ""
 
     def owes_answer(self, facts: EventFacts) -> bool:
         """Say whether the firing that a limit counts could not send the rule's message."""
@@ -116,7 +119,7 @@ class Rule:
             "; ".join([self.condition.evaluate(facts).explanation, *notes]),
             tuple(actions),
             self.shadow,
-            self.limits if is_counted else (),
+            tuple(one.at(facts.now) for one in self.limits) if is_counted else (),
             lacks_message,
             tuple(left_out),
             self.shadow or not self.has_send or any(one.verb in SENDS for one in actions),
@@ -195,16 +198,10 @@ def compile_rule(
             for position, step in enumerate(steps)
         ),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),
-        limits=_limits(rule),
+        limits=tuple(compile_limits(rule, hours)),
         limit_answers=rule.when_limited == "answered",
         stop=True if len(steps) < len(rule.then) and rule.stop is None else rule.stop,
         enabled=rule.enabled,
         shadow=rule.shadow,
         of_any_age=any(part.age for when in rule.when for part in when.parts()),
     )
-
-
-def _limits(rule: rulefile.RuleModel) -> tuple[Limit, ...]:
-    often = rule.at_most
-    limits = [Limit(1, rule.cooldown)] if rule.cooldown else []
-    return (*limits, *([Limit(min(often.times, MOST_TIMES), often.per)] if often else []))
