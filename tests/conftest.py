@@ -8,10 +8,13 @@ from hypothesis import settings
 
 from gateway.store.redis.client import Store
 from tests.support.servers import Server
+from tests.support.stack import Stack
 
 # A shared machine may stand still for longer than any one example takes.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+Stack.forked = True
 
 # A job in the background is started deaf to Ctrl-C, and whatever it starts would be as well.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -34,7 +34,7 @@ def test_an_address_that_is_taken_works_in_all_processes(tmp_path: Path, form: s
     places = {"socket": socket, "port": server.port, "tls": behind_tls.port}
     stack = Stack(tmp_path, server, REDIS_URL=form.format(**places, certificate=certificate))
     try:
-        stack.start()
+        stack.start("sandbox", "web", "inbound", "outbound", "outgoing", "beat")
 
         stack.post(delivery_body(message_item("wamid.one", "which color?")))
 

@@ -27,10 +27,16 @@ pytestmark = pytest.mark.e2e
 HELLO = "version: 1\nrules: [{name: hello, then: Hello}]\n"
 
 
+class StartedStack(Stack):
+    """Starts Python anew for each process, as an operator does."""
+
+    forked = False
+
+
 def started(
     folder: Path, server: Server, rules: str, *options: str
 ) -> subprocess.CompletedProcess[str]:
-    stack = Stack(folder, server, rules)
+    stack = StartedStack(folder, server, rules)
     command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-Q", "bulk", "-c", "1"]
     command += options
     return subprocess.run(
@@ -84,7 +90,7 @@ def test_a_store_that_was_away_at_the_start_is_left_alone_until_it_is_migrated(
     tmp_path: Path,
 ) -> None:
     server = Server(tmp_path / "valkey").start()
-    stack, store = Stack(tmp_path, server), Store(server.url)
+    stack, store = StartedStack(tmp_path, server), Store(server.url)
     keep(store, 0, "body")
     store.close()
     server.command("SET", keys.LAYOUT_KEY, LAYOUT_BEFORE)
@@ -109,7 +115,7 @@ def test_a_log_file_as_an_option_of_celery_is_refused_with_what_to_do(
     tmp_path: Path, server: Server, kind: str
 ) -> None:
     command = [sys.executable, "-m", "celery", "-A", "tasks", kind, "-f", str(tmp_path / "log")]
-    env = os.environ | Stack(tmp_path, server).env
+    env = os.environ | StartedStack(tmp_path, server).env
     ended = subprocess.run(
         command, env=env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -124,7 +130,7 @@ def test_a_log_file_as_an_option_of_celery_is_refused_with_what_to_do(
 def test_the_level_is_that_of_the_settings_unless_celerys_option_names_one(
     tmp_path: Path, server: Server, options: list[str], is_said: bool
 ) -> None:
-    stack = Stack(tmp_path, server, GATEWAY_LOG_LEVEL="error")
+    stack = StartedStack(tmp_path, server, GATEWAY_LOG_LEVEL="error")
     command = [sys.executable, *stack.command("outbound"), "-n", f"{tmp_path.name}@%h", *options]
     program = Program(command, stack.env, tmp_path / "worker.log")
     try:
@@ -137,7 +143,7 @@ def test_the_level_is_that_of_the_settings_unless_celerys_option_names_one(
 
 @pytest.mark.parametrize("kind", ["inbound", "outbound", "beat", "worker"])
 def test_a_process_writes_nothing_but_json_lines(tmp_path: Path, server: Server, kind: str) -> None:
-    program = Stack(tmp_path, server).run(kind)
+    program = StartedStack(tmp_path, server).run(kind)
     wait_until(lambda: has_begun(server, kind) and bool(program.said()), "it works and logs")
 
     assert program.stop() == 0
@@ -152,7 +158,7 @@ def test_a_process_writes_nothing_but_json_lines(tmp_path: Path, server: Server,
 def test_a_process_whose_log_cannot_be_written_works_all_the_same(
     tmp_path: Path, server: Server, kind: str, redirection: str
 ) -> None:
-    stack = Stack(tmp_path, server)
+    stack = StartedStack(tmp_path, server)
     command = shlex.join([sys.executable, *stack.command(kind)])
     program = Program(
         ["sh", "-c", f"exec {command} {redirection}"], stack.env, tmp_path / "process.log"
@@ -169,7 +175,7 @@ def has_begun(server: Server, kind: str = "worker") -> bool:
 
 
 def test_a_worker_raises_its_limit_of_open_files(tmp_path: Path, server: Server) -> None:
-    stack = Stack(tmp_path, server)
+    stack = StartedStack(tmp_path, server)
     command = shlex.join([sys.executable, *stack.command("outbound")])
     program = Program(
         ["bash", "-c", f"ulimit -Sn 256 && exec {command}"], stack.env, tmp_path / "worker.log"
@@ -188,7 +194,7 @@ def test_no_process_of_another_installation_starts_on_a_store(
     tmp_path: Path, server: Server, store: Store, process: str
 ) -> None:
     claim_store(store, Installation("shop-production", NUMBER))
-    stack = Stack(tmp_path, server, GATEWAY_INSTALLATION="shop-draft")
+    stack = StartedStack(tmp_path, server, GATEWAY_INSTALLATION="shop-draft")
 
     draft = stack.run(process)
 
@@ -205,7 +211,7 @@ def test_a_beat_whose_store_was_away_does_not_lead_in_that_of_another_installati
     claim_store(store, Installation("shop-production", NUMBER))
     store.close()
     server.kill()
-    stack = Stack(tmp_path, server, GATEWAY_INSTALLATION="shop-draft")
+    stack = StartedStack(tmp_path, server, GATEWAY_INSTALLATION="shop-draft")
     said = stack.run("beat").said
     wait_until(lambda: "store_away" in said(), "it starts without the store")
 

@@ -71,7 +71,8 @@ def test_a_bad_wire_to_the_web_process_loses_and_doubles_nothing(
 def test_a_bad_wire_to_the_workers_loses_and_doubles_nothing(stack: Stack, wire: Relay) -> None:
     stack.start("sandbox", "web", "beat")
     with reaching(stack, **behind(wire)):
-        stack.run("worker")
+        stack.run("inbound")
+        stack.run("outbound")
     stack.post_all(asking(50, "w"))
     wait_until(lambda: len(stack.posted()) == 50, "the workers work")
     wire.fault = Fault(before=0.02, after=0.05)

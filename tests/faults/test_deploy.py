@@ -25,6 +25,7 @@ from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.faults
 CLIENTS = 4
+WORKERS = ["inbound", "outbound"]
 FROM_THE_FUTURE = b"\x09 of a format that nobody here knows"
 
 
@@ -98,11 +99,13 @@ def replies(stack: Stack) -> dict[str, str]:
     return {send: one["body"]["text"]["body"] for send, one in found.items()}
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+@pytest.mark.parametrize(
+    ("name", "workers"), [("web", WORKERS), ("worker", ["worker"]), ("beat", WORKERS)]
+)
 def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
-    stack: Stack, store: Store, name: str
+    stack: Stack, store: Store, name: str, workers: list[str]
 ) -> None:
-    stack.start()
+    stack.start("sandbox", "web", *workers, "beat")
     with Load(stack) as load:
         wait_until(lambda: bool(stack.posted()), "the workers are at work")
         wait_until(lambda: bool(raw(store).exists(f"{keys.LAST_RUN}tick")), "beat is at work")

