@@ -1,9 +1,6 @@
 """A reply that Meta refuses becomes a dead letter, and its redrive sends it exactly once."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +24,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def dead_letters(stack: Stack, *args: str) -> Any:
-    command = [sys.executable, "-m", "gateway.cli", "dead-letters", *args, "--json"]
-    env = {**os.environ, **stack.env}
-    ran = subprocess.run(command, env=env, capture_output=True, timeout=60, check=True)
-    return json.loads(ran.stdout)
+    return json.loads(stack.gateway("dead-letters", *args, "--json"))
 
 
 def test_a_refused_reply_is_redriven_exactly_once(stack: Stack) -> None:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults.held_worker import ENDED, HELD
-from tests.support.servers import Program, Server, wait_until
+from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -24,18 +22,15 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
     broker = Server(tmp_path / "broker", appendonly="no").start()
     server = Server(tmp_path / "valkey").start()
     made = Stack(tmp_path, server, CELERY_BROKER_URL=broker.url)
-    command = [sys.executable, "-m", "tests.support.faults.held_worker", processes]
-    made.programs["holding"] = Program(command, made.env, tmp_path / "holding.log")
+    made.run_python("holding", "-m", "tests.support.faults.held_worker", processes)
     yield made
-    made.programs["holding"].kill()  # it would wait for what its children hold
     made.stop()
     server.kill()
     broker.kill()
 
 
 def publish(stack: Stack, task: str) -> None:
-    script = f"from tasks.app import app; app.send_task({task!r}, queue='default')"
-    subprocess.run([sys.executable, "-c", script], env=os.environ | stack.env, check=True)
+    stack.call_python("-c", f"from tasks.app import app; app.send_task({task!r}, queue='default')")
 
 
 def told(stack: Stack, key: str) -> list[str]:

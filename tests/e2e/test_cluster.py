@@ -40,7 +40,7 @@ def stack(tmp_path: Path, cluster: ClusterOf, replicas: int) -> Iterator[Stack]:
     broker = Server(tmp_path / "broker", appendonly="no").start()
     url = f"{cluster.url}?replicas={replicas}"
     made = Stack(tmp_path, broker, REDIS_URL=url, CELERY_BROKER_URL=broker.url)
-    yield made.start()
+    yield made.start("sandbox", "web", "worker", "beat")
     made.stop()
     broker.kill()
 

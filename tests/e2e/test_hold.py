@@ -1,8 +1,5 @@
 """A person stops sending while much is under way: soon nothing goes out, and nothing is burnt."""
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -38,12 +35,6 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     server.kill()
 
 
-def person(stack: Stack, *args: str) -> None:
-    """Run the command line as a person would."""
-    asked = [sys.executable, "-m", "gateway.cli", *args]
-    subprocess.run(asked, env=os.environ | stack.env, check=True, capture_output=True)
-
-
 def bodies(name: str, text: str, count: int) -> list[bytes]:
     return [
         delivery_body(message_item(f"wamid.{name}{i}", text, f"3519{i:08d}")) for i in range(count)
@@ -62,14 +53,14 @@ def test_a_hold_stops_sending_within_two_seconds_and_burns_nothing(stack: Stack)
     stack.post_all(bodies("a", "color", COUNT))
     wait_until(lambda: len(stack.posted()) > 20, "replies go out")
 
-    person(stack, "hold", "--yes")
+    stack.gateway("hold", "--yes")
     time.sleep(SOON_S)  # what is promised; only after it nothing may go any more
     stopped_at = len(stack.posted())
     stack.post_all(bodies("b", "color", 40))
     wait_until(lambda: events(stack) == COUNT + 40, "what comes in is kept and planned")
     assert len(stack.posted()) == stopped_at < COUNT
 
-    person(stack, "release")
+    stack.gateway("release")
     wait_until(lambda: len(stack.posted()) == COUNT + 40, "all of it goes out", 60)
     wait_until(stack.idle, "nothing waits")
     figures = stack.metrics()
@@ -78,12 +69,12 @@ def test_a_hold_stops_sending_within_two_seconds_and_burns_nothing(stack: Stack)
 
 
 def test_a_held_rule_says_nothing_while_others_answer(stack: Stack) -> None:
-    person(stack, "hold", "--rule", "offers")
+    stack.gateway("hold", "--rule", "offers")
 
     stack.post_all(bodies("a", "offers", 20) + bodies("b", "color", 20))
 
     wait_until(lambda: said(stack).total() == 20, "the other rule answers")
     wait_until(stack.idle, "nothing else waits in a lane")
     assert set(said(stack)) == {"Yes: red, green and blue."}
-    person(stack, "release", "--rule", "offers")
+    stack.gateway("release", "--rule", "offers")
     wait_until(lambda: said(stack)["Everything is cheaper today."] == 20, "what was held goes out")

@@ -1,9 +1,6 @@
 """A store that the release before wrote is migrated under load, while processes of both run."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,11 +29,7 @@ def stack(tmp_path: Path) -> Iterator[TwoReleases]:
 
 
 def migrate(stack: Stack) -> dict[str, object]:
-    command = [sys.executable, "-m", "gateway.cli", "migrate", "--wait", "3", "--json"]
-    env = os.environ | stack.env
-    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0, ran.stderr
-    return dict(json.loads(ran.stdout))
+    return dict(json.loads(stack.gateway("migrate", "--wait", "3", "--json")))
 
 
 def test_a_store_is_migrated_under_load_and_nothing_is_lost_or_doubled(stack: TwoReleases) -> None:

@@ -1,9 +1,6 @@
 """With beat never started everything still goes out, and soon: the net of the workers does it."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +13,7 @@ from gateway.core.contacts.consent import opt_out_delivery
 from gateway.store import keys
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.faults.held_worker import HELD, RELEASED
-from tests.support.servers import Program, Server, wait_until
+from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -89,11 +86,10 @@ def test_a_timer_that_is_due_comes_back_as_an_event(stack: Stack) -> None:
 
 
 def test_ticks_go_on_while_every_process_of_the_worker_is_busy(stack: Stack) -> None:
-    command = [sys.executable, "-m", "tests.support.faults.held_worker", "2"]
-    stack.programs["holding"] = Program(command, stack.env, stack.folder / "holding.log")
+    stack.run_python("holding", "-m", "tests.support.faults.held_worker", "2")
     publish = "from tasks.app import app; app.send_task('tests.hold', queue='default')"
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", publish], env=os.environ | stack.env, check=True)
+        stack.call_python("-c", publish)
     wait_until(lambda: stack.server.command("LLEN", HELD) == 2, "both processes are busy")
 
     for _ in range(2):

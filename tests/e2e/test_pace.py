@@ -1,7 +1,6 @@
 """Ten workers that share a number send at Meta's pace, and Meta never has to refuse them."""
 
 import statistics
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from tests.support.factories import NUMBER, a_message
-from tests.support.servers import Program, Server, wait_until
+from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
@@ -92,9 +91,7 @@ def start_workers(stack: Stack) -> None:
     wait_until(lambda: all("ready." in one.said() for one in workers), "all workers are there", 60)
     pauses.release(store, [NUMBER], "")
     store.close()
-    stack.programs["ring"] = Program(
-        [sys.executable, "-c", RING], stack.env, stack.folder / "ring.log"
-    )
+    stack.run_python("ring", "-c", RING)
 
 
 @pytest.mark.parametrize("per_second", [20, 80], indirect=True)

@@ -67,7 +67,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     made = Stack(tmp_path, server, CELERY_BROKER_URL=rabbit.url)
     try:
         rabbit.start()
-        yield made.start()
+        yield made.start("sandbox", "web", "worker", "beat")
     finally:
         made.stop()
         server.kill()

@@ -46,8 +46,11 @@ def all_posted_or_in_doubt(stack: Stack, count: int) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(after=0.2), Fault(before=0.2), Fault(before=0.1, after=0.1, delay_s=0.005)],
-    ids=["answers dropped", "requests cut", "both, and slow"],
+    [
+        pytest.param(Fault(after=0.2), id="answers dropped", marks=pytest.mark.long),
+        pytest.param(Fault(before=0.2), id="requests cut", marks=pytest.mark.long),
+        pytest.param(Fault(before=0.1, after=0.1, delay_s=0.005), id="both, and slow"),
+    ],
 )
 def test_a_bad_wire_to_the_web_process_loses_and_doubles_nothing(
     stack: Stack, wire: Relay, fault: Fault
@@ -110,7 +113,9 @@ def test_a_worker_frozen_out_for_longer_than_its_lease_doubles_nothing(
     assert ledger(stack).total() == COUNT + 20
 
 
-@pytest.mark.parametrize("delay_s", [0, 0.05], ids=["fast", "slow"])
+@pytest.mark.parametrize(
+    "delay_s", [pytest.param(0, id="fast", marks=pytest.mark.long), pytest.param(0.05, id="slow")]
+)
 def test_answers_of_meta_that_are_dropped_are_made_up_for_by_statuses(
     stack: Stack, delay_s: float
 ) -> None:

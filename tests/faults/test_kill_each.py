@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.factories import delivery_body, message_item
-from tests.support.faults.ledger import accounted_for, assert_each_posted_once_or_in_doubt
+from tests.support.faults.ledger import (
+    accounted_for,
+    assert_each_posted_once_or_in_doubt,
+    at_rest,
+)
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
-DELIVERIES = 1500
+DELIVERIES = 600
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def under_load(stack: Stack) -> tuple[threading.Thread, list[int]]:
 
 def settled(stack: Stack) -> tuple[Counter[int], float]:
     """Return how often each reply was posted, and how many sends nobody can be sure of."""
-    wait_until(stack.idle, "nothing waits", 90)
+    at_rest(stack, 90)
     posts = Counter(one["callback"].partition(".")[0] for one in stack.posted())
     return Counter(posts.values()), stack.metrics()["gateway_unconfirmed_sends"]
 

@@ -1,9 +1,6 @@
 """What hangs or kills real workers ends three of them at most, and its partition goes on."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +13,7 @@ from gateway.store.redis.client import Store
 from tests.support.factories import ANA, delivery_body, message_item
 from tests.support.faults.hanging_worker import HANG, KILL
 from tests.support.faults.large_deliveries import Large, dead_letters, replies_to, unknown
-from tests.support.servers import Program, Server, wait_until
+from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
@@ -27,18 +24,14 @@ PATIENCE_S = 120.0
 def stack(tmp_path: Path) -> Iterator[Stack]:
     server = Server(tmp_path / "valkey").start()
     made = Stack(tmp_path, server).start("sandbox", "web", "outbound", "beat")
-    command = [sys.executable, "-m", "tests.support.faults.hanging_worker", "2"]
-    made.programs["deadly"] = Program(command, made.env, tmp_path / "deadly.log")
+    made.run_python("deadly", "-m", "tests.support.faults.hanging_worker", "2")
     yield made
     made.stop()
     server.kill()
 
 
 def letters(stack: Stack) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "gateway.cli", "dead-letters", "list", "--json"]
-    env = {**os.environ, **stack.env}
-    ran = subprocess.run(command, env=env, capture_output=True, timeout=60, check=True)
-    return list(json.loads(ran.stdout)["dead_letters"])
+    return list(json.loads(stack.gateway("dead-letters", "list", "--json"))["dead_letters"])
 
 
 def deaths(stack: Stack) -> int:

@@ -34,7 +34,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One gateway for all faults, for it has to outlive each of them."""
     folder = tmp_path_factory.mktemp("faults")
     server = Server(folder / "valkey", save="3600 1").start()
-    made = Stack(folder, server).start()
+    # A worker ends whose broker refuses to write; `gateway worker` starts it again.
+    made = Stack(folder, server).start("sandbox", "web", "worker", "beat")
     yield made
     made.stop()
     server.kill()

@@ -1,6 +1,5 @@
 """A sending process that is told to end, or killed, while it sends for many numbers at once."""
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -51,7 +50,7 @@ def send_until(stack: Stack, count: int) -> Program:
     """Let a process send until Meta took so many."""
     running = stack.run("outbound")
     wait_until(lambda: "ready." in running.said(), "the worker is there", 60)
-    Program([sys.executable, "-c", RING], stack.env, stack.folder / "ring.log").process.wait(30)
+    stack.call_python("-c", RING)
     wait_until(lambda: len(stack.posted()) >= count, "it sends", 90)
     return running
 

