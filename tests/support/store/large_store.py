@@ -31,7 +31,6 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   redis.call('ZADD', number .. 'ready:reply', i, lane)
   redis.call('ZADD', number .. 'lane:reply:hot', i, id)
   redis.call('ZADD', number .. 'due', soon + i, id)
-  redis.call('SADD', number .. 'doubts:reply:hot', id)
   redis.call('ZADD', number .. 'unconfirmed', soon, 'u' .. i)
   redis.call('ZADD', number .. 'parked', soon, 'p' .. i)
   redis.call('ZADD', number .. 'parked:hot', i, 'p' .. i)
@@ -61,6 +60,12 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   if i <= 100 then
     row('attempting' .. i, 'attempting', 1, 'hot', 'attempting_at', now, 'call', 'x')
     row('unconfirmed' .. i, 'unconfirmed', 2, 'hot', 'doubted', now)
+    redis.call('SADD', number .. 'doubts:reply:hot', 'unconfirmed' .. i)
+    row('overtaking' .. i, 'attempting', 1, 'doubted' .. i, 'attempting_at', now, 'call', 'x')
+    for k = 1, MOST_DOUBTS do
+      local doubt = 's' .. (i * 7919 + k * 104729) % tonumber(ARGV[3]) + 1
+      redis.call('SADD', number .. 'doubts:reply:doubted' .. i, doubt)
+    end
     row('sent' .. i, 'accepted', 3, 'hot', 'wamid', 'w' .. i)
     row('dead' .. i, 'dead', 3, 'hot', 'final', 1)
     redis.call('ZADD', number .. 'dead', now, 'send:dead' .. i)
