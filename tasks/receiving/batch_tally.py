@@ -37,13 +37,16 @@ class BatchTally:
 
     def add_plan(self, committed: Plan) -> None:
         """Add the results of a committed plan."""
-        self.sends += Counter({committed.number: len(committed.sends)})
-        self.notifications += Counter({committed.number: len(committed.notifications)})
+        if committed.sends:
+            self.sends[committed.number] += len(committed.sends)
+        if committed.notifications:
+            self.notifications[committed.number] += len(committed.notifications)
         for one in (one for record in committed.records for one in record.fired):
             if len(self.fired_rules) < MOST_NAMED:
                 self.fired_rules.setdefault(one.rule, one.explanation)
         self._name_sends(committed)
-        self.gap = max([self.gap, *(revealed_gap(news) for news in committed.status_updates)])
+        for update in committed.status_updates:
+            self.gap = max(self.gap, revealed_gap(update))
 
     def _name_sends(self, committed: Plan) -> None:
         """Name the sends that were planned, and those that statuses are about, for the log."""

@@ -8,7 +8,7 @@ from the view.
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.core.alerts import Alert
@@ -64,12 +64,14 @@ class Plan:
 
         They led to the contacts that it was joined from, a chain that would grow with each join.
         """
+        if not self.joins:
+            return ()
         joined = {self.contact.key, *(one.key for one in self.joins)}
         called = [
             *self.contact.aliases,
             *(name for event in self.events for name in contact_keys(event)),
         ]
-        return tuple(name for name in dict.fromkeys(called) if self.joins and name not in joined)
+        return tuple(name for name in dict.fromkeys(called) if name not in joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ def plan(view: PlanningInput, events: Sequence[Event], rulebook: RuleDecider) ->
 
 def _blocked_reason(view: PlanningInput, event: Event) -> str:
     """Say why stored data that an event needs cannot be read now; "" if all can be read."""
-    needs = (event.key, *contact_keys(event)) if view.unreadable else ()
+    if not view.unreadable:
+        return ""
+    needs = (event.key, *contact_keys(event))
     return next((view.unreadable[one] for one in needs if one in view.unreadable), "")
 
 
@@ -136,37 +140,61 @@ def _plan_group(
     view: PlanningInput, group: PersonGroup, rulebook: RuleDecider
 ) -> tuple[Plan, list[Failure]]:
     """Plan a customer's events in their order, as many as one commit may hold."""
-    others = group.others
-    contact_plan = Plan(view.number, group.contact, changed=bool(others), events=(), joins=others)
+    draft = _Draft(group.contact, changed=bool(group.others))
     failures = []
     for event in group.events[:MOST_EVENTS]:
-        if len(contact_plan.sends) + len(contact_plan.notifications) >= MOST_SENDS:
+        if len(draft.sends) + len(draft.notifications) >= MOST_SENDS:
             break
         try:
-            contact_plan = _add_event(contact_plan, event, rulebook, view.now)
+            draft.add_event(event, rulebook, view.now)
         except Exception as error:  # a bug of ours or of a rule must hurt this event only
             failures.append(Failure(event, type(error).__name__, traceback.format_exc()))
-    return contact_plan, failures
+    return draft.finish(view.number, group.others), failures
 
 
-def _add_event(contact_plan: Plan, event: Event, rulebook: RuleDecider, now: datetime) -> Plan:
-    """Add the plan of one event to the plan of its contact."""
-    event_plan = plan_event(event, contact_plan.contact, rulebook, now)
-    is_message = isinstance(event, Message) and bool(contact_plan.contact.key)
-    is_changed = is_message or (
-        contact_plan.contact.key and event_plan.contact != contact_plan.contact
-    )
-    canary_send = canary.send(event, now) if isinstance(event, InternalEvent) else None
-    status_update = read_status_update(event) if isinstance(event, Status) else None
-    return replace(
-        contact_plan,
-        contact=event_plan.contact,
-        changed=contact_plan.changed or bool(is_changed),
-        events=(*contact_plan.events, event),
-        sends=(*contact_plan.sends, *event_plan.sends, *((canary_send,) if canary_send else ())),
-        status_updates=(*contact_plan.status_updates, *((status_update,) if status_update else ())),
-        alerts=(*contact_plan.alerts, *event_plan.alerts),
-        inbound=contact_plan.inbound + (is_message and now - event.at < MOMENT),
-        records=(*contact_plan.records, *((event_plan.record,) if event_plan.record else ())),
-        notifications=(*contact_plan.notifications, *event_plan.notifications),
-    )
+@dataclass(slots=True)
+class _Draft:
+    """The plan of a contact while its events are added."""
+
+    contact: Contact
+    changed: bool
+    events: list[Event] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+    status_updates: list[StatusUpdate] = field(default_factory=list)
+    inbound: int = 0
+    records: list[Record] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+
+    def add_event(self, event: Event, rulebook: RuleDecider, now: datetime) -> None:
+        """Add the plan of one event; an event that raises changes nothing."""
+        one = plan_event(event, self.contact, rulebook, now)
+        canary_send = canary.send(event, now) if isinstance(event, InternalEvent) else None
+        status_update = read_status_update(event) if isinstance(event, Status) else None
+        is_message = isinstance(event, Message) and bool(self.contact.key)
+        is_changed = is_message or (bool(self.contact.key) and one.contact != self.contact)
+        self.changed = self.changed or is_changed
+        self.contact = one.contact
+        self.events.append(event)
+        self.sends += (*one.sends, canary_send) if canary_send else one.sends
+        self.status_updates += (status_update,) if status_update else ()
+        self.inbound += is_message and now - event.at < MOMENT
+        self.records += (one.record,) if one.record else ()
+        self.alerts += one.alerts
+        self.notifications += one.notifications
+
+    def finish(self, number: str, joins: tuple[Contact, ...]) -> Plan:
+        """Return the plan."""
+        return Plan(
+            number,
+            self.contact,
+            self.changed,
+            tuple(self.events),
+            joins,
+            tuple(self.sends),
+            tuple(self.status_updates),
+            self.inbound,
+            tuple(self.records),
+            tuple(self.alerts),
+            tuple(self.notifications),
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from gateway.core.contacts.contact import Contact
@@ -72,7 +73,7 @@ class LimitedRule:
     explanation: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """The rulebook's decision about one event; `note` says why no rule answered.
 
@@ -87,14 +88,14 @@ class Decision:
     normal_text: str = field(default="", repr=False)  # in which rules compared what was written
     limited: LimitedRule | None = None
 
-    @property
+    @cached_property
     def has_message(self) -> bool:
-        """Say whether the customer gets a message."""
+        """Whether the customer gets a message."""
         return any(one.has_message for one in self.fired)
 
-    @property
+    @cached_property
     def exchange(self) -> str:
-        """Return the digest of the text and the rules that answer it, "" if no message does."""
+        """Digest of the text and the rules that answer it, "" if no message does."""
         rules = [one.rule for one in self.fired if one.has_message]
         return digest_exchange(self.normal_text, rules)
 

@@ -62,22 +62,25 @@ def apply_rules(
     Their changes of the contact are already made.
     """
     context = _PlanningContext(event, contact, record, now)
-    effects = list[Send | Alert | Notification | None]()
+    sends, alerts, notifications = list[Send](), list[Alert](), list[Notification]()
     for one in decision.fired:
         actions = () if one.shadow else one.actions
         for index, action in enumerate(actions):
             position = index if action.position is None else action.position
-            effects.append(_plan_action(one.rule, position, action, context))
+            planned = _plan_action(one.rule, position, action, context)
+            if isinstance(planned, Send):
+                sends.append(planned)
+            elif isinstance(planned, Alert):
+                alerts.append(planned)
+            elif planned:
+                notifications.append(planned)
     contact = _note_firings(contact, decision.fired, now)
-    sends = tuple(one for one in effects if isinstance(one, Send))
     volley = contact.volley
     if any(send.lane == contact.key and not send.repeatable for send in sends):
         volley = after_reply(volley, event, decision.exchange, now)
     if volley is not contact.volley:
         contact = replace(contact, volley=volley)
-    alerts = tuple(one for one in effects if isinstance(one, Alert))
-    notifications = tuple(one for one in effects if isinstance(one, Notification))
-    return RuleEffects(contact, sends, alerts, notifications=notifications)
+    return RuleEffects(contact, tuple(sends), tuple(alerts), notifications=tuple(notifications))
 
 
 def _note_firings(contact: Contact, fired: Sequence[FiredRule], now: datetime) -> Contact:
@@ -232,9 +235,10 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     if not decision.fired and not changes and not decision.limited:
         after = contact if isinstance(event, Message | PhoneCall) else before
         return EventPlan(after, alerts=news)
-    effects = apply_rules(event, decision, contact, record_id(event), now)
+    id_ = record_id(event)
+    effects = apply_rules(event, decision, contact, id_, now)
     record = Record(
-        id=record_id(event),
+        id=id_,
         event=event,
         rulebook=rulebook.version,
         is_new=before.is_new,

@@ -7,7 +7,10 @@ a digit.
 
 import re
 
-_EVENT_REF = re.compile(r"(\d{1,2}):(\d{1,15})-(\d{1,20})/(\d{1,10})", re.ASCII)
+# "01:1-0/0" is another text than "1:1-0/0", and must be returned unchanged, so it stays text.
+_EVENT_REF = re.compile(
+    r"(0|[1-9]\d?):(0|[1-9]\d{0,14})-(0|[1-9]\d{0,19})/(0|[1-9]\d{0,9})", re.ASCII
+)
 _PACKED = 0x80
 _MOST_PARTITIONS = 64
 _MS_BYTES = 6
@@ -18,9 +21,7 @@ def pack(event_ref: str) -> bytes:
     match = _EVENT_REF.fullmatch(event_ref)
     if match:
         partition, ms, sequence, item = map(int, match.groups())
-        fits = partition < _MOST_PARTITIONS and ms < 1 << 8 * _MS_BYTES
-        # "01:1-0/0" is another text than "1:1-0/0", and must be returned unchanged.
-        if fits and event_ref == f"{partition}:{ms}-{sequence}/{item}":
+        if partition < _MOST_PARTITIONS and ms < 1 << 8 * _MS_BYTES:
             head = bytes([_PACKED + partition]) + ms.to_bytes(_MS_BYTES, "big")
             return head + _varint(sequence) + _varint(item)
     return event_ref.encode()

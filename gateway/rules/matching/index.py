@@ -6,7 +6,7 @@ event are asked. Rules may change the contact while they are asked, so the conta
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import re2
@@ -69,12 +69,12 @@ class Index:
             for test in PATTERN_TESTS
             if self._words_of(test)
         }
-        self._has_exact = bool(self._words_of("exactly"))
+        self._subjects = frozenset(subject for subject, _ in self._rules)
 
     def candidates(self, facts: EventFacts) -> list[int]:
         """Return the positions of the rules that may fire, in the order of the file."""
         positions: set[int] = set()
-        for key in (*_event_keys(facts), *self._text_keys(facts.text)):
+        for key in (*_event_keys(facts, self._subjects), *self._text_keys(facts.text)):
             if key in self._rules:
                 positions.update(self._rules[key])
         return sorted(positions)
@@ -86,7 +86,7 @@ class Index:
         if text.normal is None or text.plain is None:
             return
         yield "text", text.normal
-        if self._has_exact and text.exact is not None:
+        if "exactly" in self._subjects and text.exact is not None:
             yield "exactly", text.exact
         if self._phrases:
             yield from self._phrase_keys(text.words)
@@ -116,12 +116,14 @@ def _group_by_rarest_word(phrases: Iterable[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _event_keys(facts: EventFacts) -> Iterator[Key]:
+def _event_keys(facts: EventFacts, subjects: Container[str]) -> Iterator[Key]:
+    """Yield the keys of an event; those that take time only if rules have some of their subject."""
     yield "event", facts.kind
     yield "type", facts.type
     yield "number", facts.event.number
-    for sender in facts.senders:
-        yield "from", sender
+    if "from" in subjects:
+        for sender in facts.senders:
+            yield "from", sender
     if facts.tapped is not None:
         yield "tapped", facts.tapped
     match facts.event:

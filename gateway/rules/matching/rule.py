@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gateway.core.contacts.frequency import reached_limit
-from gateway.core.planning.contact_changes import apply_action
+from gateway.core.planning.contact_changes import CONTACT_VERBS, apply_action
 from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
 from gateway.core.planning.event import ALERT
 from gateway.core.rendering.placeholders import Lookup
@@ -32,7 +33,7 @@ SHADOW = "in shadow, so nothing is done of"
 LATE = f"{TOO_OLD}, so nothing is sent"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One compiled rule."""
 
@@ -53,14 +54,14 @@ class Rule:
         """Keys, one of which every event has that the rule may fire for."""
         return (self.condition.keys or frozenset()) if self.enabled else frozenset()
 
-    @property
+    @cached_property
     def has_send(self) -> bool:
-        """Say whether the customer gets a message."""
+        """Whether the customer gets a message."""
         return any(step.is_send for step in self.steps)
 
-    @property
+    @cached_property
     def ends_search(self) -> bool:
-        """Say whether no rule below is asked once this one fired."""
+        """Whether no rule below is asked once this one fired."""
         return not self.shadow and (self.has_send if self.stop is None else self.stop)
 
     def refusal(self, facts: EventFacts) -> str:
@@ -102,7 +103,7 @@ class Rule:
                 continue
             if note := _idle_reason(step, facts):
                 notes[note] = None
-            elif not (action := step.build_action(_values(facts, groups))):
+            elif not (action := step.always or step.build_action(_values(facts, groups))):
                 notes[EMPTY] = None
                 left_out.append(step.verb)
             elif step.calls_meta and facts.is_old and not self.of_any_age:
@@ -111,7 +112,8 @@ class Rule:
             else:
                 actions.append(action)
                 self._note(facts, action)
-        notes |= dict.fromkeys(self._remarks(actions, left_out, is_owed=is_owed))
+        if self.shadow or is_owed or left_out:
+            notes |= dict.fromkeys(self._remarks(actions, left_out, is_owed=is_owed))
         # A firing of which everything came out empty uses up no limit.
         is_counted = not is_owed and len(left_out) < len(self.steps)
         return FiredRule(
@@ -141,13 +143,15 @@ class Rule:
 
     def _has_nothing_to_send(self, left_out: Sequence[str]) -> bool:
         """Say whether each message came out empty, so that a rule below may answer."""
-        if self.stop is not None or not self.has_send:
+        if not left_out or self.stop is not None or not self.has_send:
             return False
         return sum(step.is_send for step in self.steps) == sum(verb in SENDS for verb in left_out)
 
     def _note(self, facts: EventFacts, action: Action) -> None:
+        if self.shadow or action.verb not in CONTACT_VERBS:
+            return
         why, at = f"rule {self.name}", facts.event.at
-        if not self.shadow and (change := apply_action(facts.contact, action, why, at, facts.now)):
+        if change := apply_action(facts.contact, action, why, at, facts.now):
             facts.note(change)
 
     def _groups(self, facts: EventFacts) -> dict[str, str]:
