@@ -1,7 +1,8 @@
 """The Celery application: `celery -A tasks worker` and `celery -A tasks beat` start from here."""
 
 import sys
-from functools import cached_property
+from collections.abc import Iterable
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import billiard.pool
@@ -9,17 +10,19 @@ import structlog
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
 
+from gateway.accounts.loader import AccountsError, load_accounts
+from gateway.accounts.rulebooks import AccountRules
 from gateway.config import standard_streams
 from gateway.config.open_files import raise_limit
 from gateway.config.settings import Settings, SettingsError
-from gateway.rules.loader import find_rules, load_if_any
 from gateway.rules.problems import RulebookError
+from gateway.rules.reloader import RulebookSource
 from gateway.rules.rulebook import Rulebook
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
 from tasks.celery_setup.process_logs import start_logging
-from tasks.context import enable_rule_reloading
+from tasks.context import enable_reloading
 from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.process_names import children
 from tasks.processes.store_check import look
@@ -87,15 +90,22 @@ def run_startup_checks(**_: Any) -> None:
     """Exit with code 2 at the start if this worker could do only harm, or nothing."""
     settings = Settings.from_env()
     raise_limit(OPEN_FILES)  # before the pool forks, so that children have it too
-    enable_rule_reloading()
+    enable_reloading()
     children()  # before the pool forks them
     try:
-        rulebook = load_if_any(find_rules(settings.gateway_rules, settings.gateway_demo_rules))
+        accounts = load_accounts(settings)
+        rules = AccountRules(
+            lambda: accounts, partial(RulebookSource, demo=settings.gateway_demo_rules)
+        )
+    except AccountsError as error:
+        _exit_with_error(f"The accounts cannot be used:\n{error}")
     except RulebookError as error:
         _exit_with_error(f"The rules cannot be used:\n{error}")
-    if not rulebook.rules:
-        log.warning("no_rules", path=str(settings.gateway_rules))
-    _warn_of_missing_address(settings, rulebook)
+    for problem in rules.problems:
+        log.error("rules_rejected", version=rules.current().version, problems=problem)
+    for path in rules.empty_paths:
+        log.warning("no_rules", path=str(path))
+    _warn_of_missing_address(settings, rules.rulebooks())
     exit_on_unfit_store()
 
 
@@ -112,9 +122,10 @@ def exit_on_unfit_store(**_: Any) -> None:
         _exit_with_error(" ".join(health.fatal))
 
 
-def _warn_of_missing_address(settings: Settings, rulebook: Rulebook) -> None:
+def _warn_of_missing_address(settings: Settings, rulebooks: Iterable[Rulebook]) -> None:
     """Log that rules notify an address that is not set; what they report waits for it."""
-    if rulebook.posts_notifications and not settings.gateway_notify_url.get_secret_value():
+    posts = any(one.posts_notifications for one in rulebooks)
+    if posts and not settings.gateway_notify_url.get_secret_value():
         log.warning("notify_unset")
 
 

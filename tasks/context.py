@@ -5,13 +5,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import structlog
 
 from gateway import __version__
-from gateway.config.settings import Settings, SettingsError
+from gateway.accounts.rulebooks import AccountRules
+from gateway.accounts.source import AccountsSource
+from gateway.config.settings import Settings
 from gateway.core.planning.circuit_breaker import Breaker
-from gateway.core.planning.decision import RuleDecider
+from gateway.core.sending import canary
 from gateway.graph.messages import Graph
 from gateway.rules.reloader import RulebookSource
 from gateway.store.body_codec import Bodies
@@ -22,7 +25,7 @@ from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
 from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.process_names import process_name
-from tasks.processes.rule_reloading import RuleReloader
+from tasks.processes.reloading import Reloader
 from tasks.processes.served_numbers import Sender
 from tasks.processes.store_check import refuse_unfit
 
@@ -34,29 +37,51 @@ class StoreAccess:
     """What periodic jobs need: no rules, and no connection to Meta."""
 
     settings: Settings
+    accounts: AccountsSource
     store: Store
     bodies: Bodies  # how bodies and the answers to sends are stored
     inbox: Inbox
+
+    def may_send(self, number: str) -> bool:
+        """Say whether some account has a number; what another has to send waits until one does."""
+        if number in ("", canary.NUMBER):
+            return True
+        return self.accounts.current().owner_of(number) is not None
+
+    def pace_of(self, number: str) -> int:
+        """Return how many messages a second Meta grants a number."""
+        found = self.accounts.current().number(number)
+        return found.pace if found else self.settings.meta_messages_per_second
 
 
 @dataclass(slots=True)
 class WorkerContext(StoreAccess):
     """The store, the rules and the connection to Meta of this process."""
 
-    rules: RulebookSource
+    rules: AccountRules
     graph: Graph
     post_pool: ThreadPoolExecutor  # one thread more than posts, to retry an unavailable store
-    breaker: Breaker
     ring_pool: ThreadPoolExecutor  # an unavailable broker must not delay the holder of a lease
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed_numbers: set[str] = field(default_factory=set)
     sender: Sender = field(default_factory=Sender)
     reported_errors: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
+    _breakers: dict[str, Breaker] = field(default_factory=dict)  # by release
 
     def lanes(self, number: str) -> Lanes:
-        """Return the lanes of a number, which the pumps of this process share."""
-        per_second = self.settings.meta_messages_per_second
-        return self._lanes.setdefault(number, Lanes(self.store, number, per_second))
+        """Return the lanes of a number at its present pace, which this process's pumps share."""
+        pace = self.pace_of(number)
+        lanes = self._lanes.setdefault(number, Lanes(self.store, number, pace))
+        lanes.use_pace(pace)
+        return lanes
+
+    def breaker(self, release: str) -> Breaker:
+        """Return the breaker of a release: one account's rules stop no other account's events."""
+        if release not in self._breakers:
+            in_force = {release_id(one.version) for one in self.rules.current().by_path.values()}
+            for ended in {*self._breakers} - in_force:
+                del self._breakers[ended]
+        return self._breakers.setdefault(release, Breaker())
 
     def ensure_listed(self, number: str) -> None:
         """Add a number to those that ticks and sweeps look at, before it has any work."""
@@ -66,18 +91,10 @@ class WorkerContext(StoreAccess):
                 log.warning("numbers_full", most=MOST_NUMBERS)
             self.listed_numbers.add(number)
 
-    def renew_token(self) -> bool:
-        """Read the token again if a file holds it; return whether it changed."""
-        try:
-            token = Settings.from_env().meta_access_token.get_secret_value()
-            return self.graph.use_token(token)
-        except (SettingsError, OSError, ValueError):
-            return False  # half-written: the old one stays, and the next probe reads it again
 
-
-def release_id(rulebook: RuleDecider) -> str:
+def release_id(rules_version: str) -> str:
     """Return the name of the release that plans: the code, and the rules, which may change."""
-    return f"{__version__}/{rulebook.version}"
+    return f"{__version__}/{rules_version}"
 
 
 _contexts: dict[int, WorkerContext] = {}
@@ -103,43 +120,47 @@ def _held() -> WorkerContext:
     made = build_context(Settings.from_env())
     held = _contexts.setdefault(pid, made)
     if held is made and _reloading_enabled.is_set():
-        RuleReloader(made.store, made.rules).start()
+        Reloader(made.store, made.settings, made.accounts, made.rules).start()
     return held
 
 
-def enable_rule_reloading() -> None:
-    """Let this process and its forks reload changed rules while they work."""
+def enable_reloading() -> None:
+    """Let this process and its forks take up changed accounts and rules while they work."""
     _reloading_enabled.set()
 
 
 def open_store_access(settings: Settings) -> StoreAccess:
-    """Open the store, with connections that nothing else shares."""
+    """Open the store, with connections that nothing else shares. Raises AccountsError."""
     store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
-    return StoreAccess(settings, store, bodies, Inbox(store, bodies, process_name()))
+    inbox = Inbox(store, bodies, process_name())
+    return StoreAccess(settings, AccountsSource(settings), store, bodies, inbox)
 
 
 def build_context(settings: Settings) -> WorkerContext:
-    """Build what a worker needs. Raises RulebookError if the rules are wrong."""
+    """Build what a worker needs.
+
+    Raises AccountsError, and RulebookError if no rules at all can be used.
+    """
     opened = open_store_access(settings)
-    store = opened.store
-    graph = Graph(
-        settings.meta_graph_url,
-        settings.meta_graph_version,
-        settings.meta_access_token.get_secret_value(),
-    )
     return WorkerContext(
         settings=settings,
-        store=store,
+        accounts=opened.accounts,
+        store=opened.store,
         bodies=opened.bodies,
         inbox=opened.inbox,
-        rules=RulebookSource(
-            settings.gateway_rules,
-            fallback=partial(rulebooks.read_kept_files, store),
-            demo=settings.gateway_demo_rules,
-            trial_hours=settings.gateway_trial_hours,
-        ),
-        graph=graph,
+        rules=AccountRules(opened.accounts.current, partial(_open_rules, opened)),
+        graph=Graph(settings.meta_graph_url),
         post_pool=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),
-        breaker=Breaker(),
         ring_pool=ThreadPoolExecutor(1, thread_name_prefix="ring"),
+    )
+
+
+def _open_rules(opened: StoreAccess, path: Path) -> RulebookSource:
+    """Open the rules of some accounts. Raises RulebookError if they cannot be used, nor earlier."""
+    settings = opened.settings
+    return RulebookSource(
+        path,
+        fallback=partial(rulebooks.read_kept_files, opened.store, settings.gateway_rules, path),
+        demo=settings.gateway_demo_rules,
+        trial_hours=settings.gateway_trial_hours,
     )

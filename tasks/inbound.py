@@ -3,10 +3,11 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import structlog
 
+from gateway.accounts.rulebooks import RulesInForce
 from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event
 from gateway.core.planning.batch import Plan, PlanningInput, PlanningResult, plan
@@ -18,12 +19,13 @@ from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.number_list import increment_counter
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
-from gateway.store.planning.planning_stop import stop_planning, stopped_release
+from gateway.store.planning.planning_stop import stop_planning, stopped_releases
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app
 from tasks.context import WorkerContext, release_id, worker_context
 from tasks.monitoring.noted_alerts import note_damaged_partitions, note_rule_alerts
+from tasks.receiving.account_routing import Routing, admit_events, all_stopped, split_by_rulebook
 from tasks.receiving.batch_tally import BatchTally
 from tasks.receiving.grants import apply_grants
 from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
@@ -53,8 +55,8 @@ def drain() -> None:
     """
     ctx = worker_context()
     ctx.inbox.clear_bell()
-    rulebook = ctx.rules.current()
-    if stopped_release(ctx.store) == release_id(rulebook):
+    rules, stopped = ctx.rules.current(), stopped_releases(ctx.store)
+    if all_stopped(rules, stopped):
         return
     with ctx.inbox.lease() as leases:
         batch = leases.next_batch()
@@ -63,7 +65,7 @@ def drain() -> None:
         while not batch.is_empty:
             if batch.is_shared:
                 ctx.ring_pool.submit(call_inbox, ctx.inbox)
-            deferred = process_batch(ctx, leases, batch, rulebook, deadline)
+            deferred = process_batch(ctx, leases, batch, rules, deadline, stopped)
             batch = _next_batch(leases, deferred, deadline)
     note_damaged_partitions(ctx.store, leases.damaged)
     free = [
@@ -92,20 +94,23 @@ def process_batch(
     ctx: WorkerContext,
     leases: LeasedPartitions,
     batch: Batch,
-    rulebook: RuleDecider,
+    rules: RulesInForce,
     deadline: float = math.inf,
+    stopped: Collection[str] = (),
 ) -> Deferred:
     """Plan and commit a batch; return the deliveries that cannot be committed now, and why.
 
-    Careful work is done event by event, and no more of it is begun after the `deadline`.
+    Careful work is done event by event, and no more of it is begun after the `deadline`. Events
+    whose release is `stopped` are not planned.
     """
+    routing = Routing.of(rules, batch.deliveries, stopped)
     tally = BatchTally(
         deferred={k: DeferReason("unopened", why) for k, why in batch.open_errors.items()}
     )
     if batch.is_careful:
-        _commit_one_by_one(ctx, leases, batch, rulebook, tally, deadline)
+        _commit_one_by_one(ctx, leases, batch, routing, tally, deadline)
     else:
-        _commit_with_replanning(ctx, batch.events, rulebook, tally)
+        _commit_with_replanning(ctx, batch.events, routing, tally)
     for number in tally.sends:
         ctx.ring_pool.submit(ring_number, ctx.store, number, REPLY)
     for number in tally.notifications:
@@ -133,7 +138,7 @@ def _commit_one_by_one(
     ctx: WorkerContext,
     leases: LeasedPartitions,
     batch: Batch,
-    rulebook: RuleDecider,
+    routing: Routing,
     tally: BatchTally,
     deadline: float,
 ) -> None:
@@ -162,21 +167,23 @@ def _commit_one_by_one(
         if deaths >= MOST_DEATHS:
             give_up_event(ctx, event)
         else:
-            _commit_with_replanning(ctx, [event], rulebook, tally)
+            _commit_with_replanning(ctx, [event], routing, tally)
     return None
 
 
 def _commit_with_replanning(
-    ctx: WorkerContext, events: Sequence[Event], rulebook: RuleDecider, tally: BatchTally
+    ctx: WorkerContext, events: Sequence[Event], routing: Routing, tally: BatchTally
 ) -> None:
     """Commit events, and plan refused ones again, until none is left or they are deferred."""
+    events = admit_events(ctx, events, routing, tally.defer)
     events = dead_letter_unreadable(ctx, events, tally.defer)
     while events:
         to_replan: set[int] = set()
         for planning_input, number_events in _load_planning_inputs(ctx, events):
             to_replan |= {
                 id(event)
-                for event in _plan_and_commit(ctx, planning_input, number_events, rulebook, tally)
+                for rulebook, its_events in split_by_rulebook(number_events, routing)
+                for event in _plan_and_commit(ctx, planning_input, its_events, rulebook, tally)
             }
         stuck = {key for key, times in tally.refusals.items() if times >= MOST_REFUSALS}
         for event in events:
@@ -240,14 +247,13 @@ def _record_planning(
 
     Raises PlanningStoppedError if too many fail: then it is not the events that are wrong.
     """
-    planned_count, current_release = (
-        sum(len(contact_plan.events) for contact_plan in result.plans),
-        release_id(rulebook),
-    )
+    planned_count = sum(len(contact_plan.events) for contact_plan in result.plans)
+    release = release_id(rulebook.version)
+    breaker = ctx.breaker(release)
     failed_keys = [one.event.contact or one.event.key for one in result.failures]
-    if ctx.breaker.note(current_release, planned_count, failed_keys, time.monotonic()):
-        ctx.breaker.reset()
-        stop_planning(ctx.store, current_release)
+    if breaker.note(release, planned_count, failed_keys, time.monotonic()):
+        breaker.reset()
+        stop_planning(ctx.store, release)
         raise PlanningStoppedError
     if result.known:
         increment_counter(ctx.store, keys.number(number), "events.known", result.known)

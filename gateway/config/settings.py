@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway.config.types import (
+    AccountsFile,
     ApiKeys,
     BindAddress,
     BrokerUrl,
@@ -50,10 +51,14 @@ class Settings(BaseModel):
     celery_broker_url: BrokerUrl = Field(
         "", validate_default=True, description="Celery's broker; REDIS_URL if unset."
     )
-    meta_app_secret: Secrets = Field(description="App secrets, several while one is rotated.")
-    meta_verify_token: Secret = Field(description="Asked for in the handshake.")
-    meta_access_token: Token = Field(description="Token that sends messages.")
-    meta_phone_number_id: str = Field(pattern=r"^\d+$", description="Our number's id at Meta.")
+    gateway_accounts: AccountsFile = Field(
+        None,
+        description="YAML file of several apps, numbers and tokens, in place of the META_ ones.",
+    )
+    meta_app_secret: Secrets = Field((), description="App secrets, several while one is rotated.")
+    meta_verify_token: Secret = Field(SecretStr(""), description="Asked for in the handshake.")
+    meta_access_token: Token = Field(SecretStr(""), description="Token that sends messages.")
+    meta_phone_number_id: str = Field("", pattern=r"^\d+$", description="Our number's id at Meta.")
     meta_app_id: str = Field("", pattern=r"^\d*$", description="Our app's id at Meta.")
     meta_waba_id: str = Field(
         "", pattern=r"^\d*$", description="Id of the WhatsApp Business Account of the number."
@@ -154,6 +159,7 @@ class Settings(BaseModel):
         if env is None:
             env = environment()
         values, problems = _read_fields(cls.model_fields, env)
+        problems = _find_account_problems(values) | problems
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
@@ -162,7 +168,7 @@ class Settings(BaseModel):
                 str(one["loc"][0]): _describe_error(one) for one in error.errors()
             } | problems
         if problems:
-            raise SettingsError(list(problems.values()))
+            raise SettingsError([problems[name] for name in cls.model_fields if name in problems])
         return settings
 
     def loggable_values(self) -> dict[str, str]:
@@ -174,7 +180,7 @@ class Settings(BaseModel):
         return self.loggable_values().items()
 
     def _loggable_value(self, name: str) -> str:
-        value = getattr(self, name)
+        value = getattr(self, name) or ""
         if name in SECRETS:
             return "set" if value else "not set"
         return without_secrets("" if value is None else str(value))
@@ -195,6 +201,8 @@ SECRETS = frozenset(
     }
 )
 
+
+DOTENV = Path(".env")
 
 # No part of a value, whichever way it comes in: an editor's byte order mark, and white space.
 AROUND = f"\ufeff{string.whitespace}"
@@ -219,10 +227,36 @@ def _read_fields(
     return values, unreadable
 
 
+# Where accounts are in a file, these belong into it, and the installation needs a name, since no
+# number is its own for good.
+ACCOUNT_SECRETS = ("meta_app_secret", "meta_verify_token", "meta_access_token")
+ONE_ACCOUNT = (*ACCOUNT_SECRETS, "meta_phone_number_id")
+
+
+def _find_account_problems(values: Mapping[str, str]) -> dict[str, str]:
+    """Find what is missing for one account, or stands beside a file of several."""
+    if not values.get("gateway_accounts"):
+        return {name: _describe_missing(name) for name in ONE_ACCOUNT if name not in values}
+    problems = {
+        name: f"{name.upper()} is set beside GATEWAY_ACCOUNTS: name it there, under an account, "
+        "and call the variable otherwise"
+        for name in ACCOUNT_SECRETS
+        if name in values
+    }
+    if not values.get("gateway_installation"):
+        name = "gateway_installation"
+        problems[name] = f"{_describe_missing(name)}; GATEWAY_ACCOUNTS needs it"
+    return problems
+
+
+def _describe_missing(field: str) -> str:
+    return f"{field.upper()} is not set ({Settings.model_fields[field].description})"
+
+
 def _describe_error(error: Any) -> str:
     name = str(error["loc"][0]).upper()
     if error["type"] == "missing":
-        return f"{name} is not set ({Settings.model_fields[name.lower()].description})"
+        return _describe_missing(name.lower())
     problem = (
         error["ctx"]["error"] if error["type"] == "value_error" else _describe_malformed(error)
     )
@@ -237,10 +271,15 @@ def _describe_malformed(error: Any) -> str:
 def environment() -> dict[str, str]:
     """Return the environment over the file `.env`. Raises SettingsError if the file is not text."""
     try:
-        file_values = dotenv_values(".env")
+        file_values = dotenv_values(DOTENV)
     except (OSError, UnicodeError):
         raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
     return {k: v for k, v in file_values.items() if v is not None} | os.environ
+
+
+def value_files(names: Iterable[str], env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the files in which the values of settings stand, by NAME_FILE."""
+    return tuple(Path(path) for name in names if (path := env.get(f"{name.upper()}_FILE")))
 
 
 def read_settings(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import binascii
 import re
 import unicodedata
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
@@ -157,6 +158,7 @@ def without_secrets(address: str) -> str:
     return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
 
 
+AccountsFile = Annotated[Path | None, BeforeValidator(lambda text: Path(text) if text else None)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Token = Annotated[SecretStr, BeforeValidator(_token)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]

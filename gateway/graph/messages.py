@@ -1,6 +1,7 @@
 """Client of Meta's Graph API for messages: posts a request and returns what was observed of it."""
 
 import contextlib
+import hmac
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import httpx
 import orjson
 
 from gateway import __version__
+from gateway.accounts.account import GraphCredentials
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.http_out.connection_pool import Connections
 from gateway.http_out.reasons import describe_error, is_local_shortage
@@ -18,12 +20,11 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 
 class Graph:
-    """Graph API with one token; may be shared by threads, and created before a fork."""
+    """Graph API; may be shared by threads and by numbers, and created before a fork."""
 
-    def __init__(self, base_url: str, version: str, token: str, *, total_s: float = 10) -> None:
-        """Take the base URL, the token, and the time limit of one post."""
-        self.use_token(token)
-        self._root = f"{base_url.rstrip('/')}/{version}"
+    def __init__(self, base_url: str, *, total_s: float = 10) -> None:
+        """Take the base URL, and the time limit of one post."""
+        self._root = base_url.rstrip("/")
         self._headers = {
             "Content-Type": "application/json",
             "User-Agent": f"whatsapp-gateway/{__version__}",
@@ -33,21 +34,15 @@ class Graph:
         self._total_s = total_s
         self._connections = Connections(base_url)
 
-    def use_token(self, token: str) -> bool:
-        """Use this token from the next post on; return whether it differs from the current one."""
-        # Checked here: httpx would raise an exception that quotes the whole header.
-        if not (token.isascii() and token.isprintable() and " " not in token):
-            raise ValueError("the access token holds characters that no HTTP header can carry")
-        before, self._bearer = getattr(self, "_bearer", ""), f"Bearer {token}"
-        return before != self._bearer
-
-    def post_message(self, number: str, body: Mapping[str, Any]) -> Answer:
+    def post_message(
+        self, number: str, body: Mapping[str, Any], credentials: GraphCredentials
+    ) -> Answer:
         """Post one message of our phone number id `number`, once; return what was observed of it.
 
         Ends `total_s` after it began. Never retries.
         """
         try:
-            request = self._request(number, orjson.dumps(dict(body)))
+            request = self._request(number, orjson.dumps(dict(body)), credentials)
             # Straight to the transport: a client would add cookies and redirects, which would send
             # the token elsewhere and take as long again.
             with (
@@ -70,13 +65,24 @@ class Graph:
         """Close this process's connections; the next post opens new ones."""
         self._connections.close()
 
-    def _request(self, number: str, content: bytes) -> httpx.Request:
-        url = f"{self._root}/{quote(number, safe='')}/messages"
-        headers = self._headers | {"Authorization": self._bearer}
+    def _request(self, number: str, content: bytes, credentials: GraphCredentials) -> httpx.Request:
+        url = f"{self._root}/{credentials.graph_version}/{quote(number, safe='')}/messages"
+        if credentials.proof_secret:
+            url += f"?appsecret_proof={appsecret_proof(credentials)}"
+        headers = self._headers | {"Authorization": f"Bearer {credentials.token}"}
         timeout = limits(self._total_s).as_dict()
         return httpx.Request(
             "POST", url, headers=headers, content=content, extensions={"timeout": timeout}
         )
+
+
+def appsecret_proof(credentials: GraphCredentials) -> str:
+    """Return the proof that whoever has the token has the app's secret as well.
+
+    https://developers.facebook.com/docs/graph-api/guides/secure-requests
+    """
+    token = credentials.token.encode()
+    return hmac.digest(credentials.proof_secret, token, "sha256").hex()
 
 
 def _read_body(response: httpx.Response) -> bytes:

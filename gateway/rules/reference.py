@@ -27,7 +27,7 @@ from gateway.rules.matching.placeholder_values import NAME_PATTERNS, NAMES
 FILE = Path(__file__).parents[2] / "docs" / "rules.schema.json"
 
 
-class _Generator(GenerateJsonSchema):
+class SchemaGenerator(GenerateJsonSchema):
     """Schema generator for what authors may write, which is more than the models' own types."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -59,7 +59,7 @@ class _Generator(GenerateJsonSchema):
 
 def schema() -> dict[str, Any]:
     """Return the schema of one file."""
-    generated = Book.model_json_schema(by_alias=True, schema_generator=_Generator)
+    generated = Book.model_json_schema(by_alias=True, schema_generator=SchemaGenerator)
     properties = generated["properties"]
     # The rules alone are always a list, which may be empty.
     rules = {"type": "array", "items": properties["rules"]["anyOf"][0]}

@@ -45,7 +45,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
-| gw:stopped | the release that must not plan | 5 minutes |
+| gw:stopped | the releases that must not plan | 5 minutes |
 | gw:bell:<task> | a wake-up of beat's is on its way | a minute |
 | …bell:found | how often the sweep found work since a worker took the wake-up | an hour |
 | gw:ran:<what> | that a tick, sweep or watch ran, by which release; that web wrote | a day |
@@ -58,8 +58,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:canary | when a canary arrived, and since when one is missing | forever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was reported of them | until they are over |
 | gw:{alerts}seen | counters as the last watch read them | forever |
+| gw:secrets | how often each app secret matched, and when last | forever |
 | gw:{rules}in_force | which rulebook each worker process has in force | while they report it |
-| gw:{rules}kept | the files of the last valid rulebook | forever |
+| gw:{rules}kept | the files of the last valid rulebook of each path | forever |
 | gw:{api}keys, gw:{api}used | API keys, and when each was last used | until revoked |
 | gw:{api}bucket:<key> | how many requests a key may make now | a minute after the last |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
@@ -106,7 +107,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
-| gw:stopped | one |
+| gw:stopped | one for each rulebook |
 | gw:bell:<task> | one for each entry of the schedule |
 | …bell:found | one for each wake-up key |
 | gw:ran:<what> | one for each of four |
@@ -119,8 +120,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:canary | three values |
 | gw:{alerts}noted, gw:{alerts}told | 100 noted; one for each cause and number reported |
 | gw:{alerts}seen | one for each counter that is watched |
+| gw:secrets | 1,000 secrets; those that matched longest ago go first |
 | gw:{rules}in_force | 1,000 processes |
-| gw:{rules}kept | one rulebook |
+| gw:{rules}kept | the rulebooks of all accounts |
 | gw:{api}keys, gw:{api}used | 1,000 keys |
 | gw:{api}bucket:<key> | one for each key |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
@@ -154,6 +156,7 @@ WATCH_GUARD = f"{SPACE}watched"
 CANARY = f"{SPACE}canary"
 SAFETY_NET = f"{SPACE}net"
 MEMORY_HISTORY = f"{SPACE}room"
+SECRET_USES = f"{SPACE}secrets"
 MIGRATED, MIGRATION = f"{SPACE}migrated", f"{SPACE}migration"
 NOTED, TOLD, SEEN = (f"{SPACE}{{alerts}}{what}" for what in ("noted", "told", "seen"))
 RULEBOOKS, RULES_KEPT = (f"{SPACE}{{rules}}{what}" for what in ("in_force", "kept"))

@@ -14,12 +14,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.accounts.source import AccountsSource
 from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
 from gateway.store.api.key_table import KeyTable
 from gateway.store.api.request_rate import RequestRate
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
+from gateway.store.monitoring import secret_uses
+from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.counters import Counters
 from gateway.store.monitoring.problems import find_pause_problems
 from gateway.store.monitoring.rule_problems import find_rule_problems
@@ -31,19 +34,21 @@ from gateway.store.server.health import HealthMonitor
 from gateway.store.server.ownership import OwnerMonitor
 from gateway.web.api.app import create_api
 from gateway.web.api.listener import listen
-from gateway.web.background import Heartbeat
+from gateway.web.background import Heartbeat, reload_accounts
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import REASONS, Refusals
 from gateway.web.request_limits import Bounds
-from gateway.web.webhook import HandshakeError, TooLargeError, Webhook
+from gateway.web.secret_uses import SecretUseCounter
+from gateway.web.webhook import HandshakeError, TooLargeError, UnknownAccountError, Webhook
 
 # Strangers get the status of the reason and an empty body, whatever the error.
 REFUSAL_REASONS: Mapping[type[Exception], str] = {
     TooLargeError: "too_large",
     SignatureError: "signature",
     HandshakeError: "handshake",
+    UnknownAccountError: "account_unknown",
     StoreUnavailableError: "store",
     ClientDisconnect: "disconnected",
 }
@@ -56,11 +61,11 @@ class GuardedInbox:
     writer: InboxWriter
     pressure: HealthMonitor
 
-    async def keep(self, body: bytes, *, secret: str) -> None:
+    async def keep(self, body: bytes, *, secret: str, account: str) -> None:
         """Return once the body is on disk. Raises StoreUnavailableError."""
         if not self.pressure.health.is_ready:
             raise StoreUnavailableError("not ready")
-        await self.writer.keep(body, secret=secret)
+        await self.writer.keep(body, secret=secret, account=account)
 
 
 def create_app(
@@ -72,7 +77,7 @@ def create_app(
     """Build the web process; `ring` returns at once, and wakes a worker later.
 
     The lifespan yields the Door that BoundedHttpProtocol needs, and serves `state.api`, the
-    application of the second address, on the bound `second_socket`.
+    application of the second address, on the bound `second_socket`. Raises AccountsError.
     """
     client = connect_async(settings.redis_url)
     writer = InboxWriter(client, Bodies(settings.encryption_keys), ring)
@@ -86,11 +91,9 @@ def create_app(
     heartbeat = Heartbeat(counters)
     refusals = Refusals(counters, heartbeat.note_refusal)
     door = Door(refusals.add, bounds or Bounds())
-    webhook = Webhook(
-        GuardedInbox(writer, pressure),
-        settings.app_secrets,
-        settings.meta_verify_token.get_secret_value(),
-    )
+    accounts = AccountsSource(settings)
+    uses = SecretUseCounter(partial(secret_uses.note_uses, client))
+    webhook = Webhook(GuardedInbox(writer, pressure), accounts.current, uses.add)
     health = HealthPages(pressure.refresh, partial(_find_warnings, client))
     key_table = KeyTable(client, settings.environment_keys)
     api = create_api(health, MetricsPage(counters.read), key_table.find, RequestRate(client).take)
@@ -100,15 +103,21 @@ def create_app(
         with contextlib.suppress(StoreUnavailableError):
             await pressure.refresh()
         writer.start()
-        loops = (pressure.watch(), refusals.run(), heartbeat.run(), door.run())
-        background_tasks = [asyncio.create_task(run) for run in loops]
+        background_tasks = [
+            asyncio.create_task(run)
+            for run in (
+                pressure.watch(), refusals.run(), heartbeat.run(), door.run(), uses.run(),
+                reload_accounts(accounts),
+            )
+        ]  # fmt: skip
         async with listen(api, second_socket):
             yield {"door": door}
         door.close()
         await writer.close()
         await _cancel_all(background_tasks)
-        await refusals.flush()
-        await heartbeat.beat()  # with the refusals since the last one: others may go on
+        # With the refusals since the last heartbeat, since other processes may go on.
+        for store_counts in (refusals.flush, uses.flush, heartbeat.beat):
+            await store_counts()
         door.abort()
         await client.aclose()
 
@@ -116,6 +125,8 @@ def create_app(
         routes=[
             Route("/webhook", webhook.receive, methods=["POST"]),
             Route("/webhook", webhook.answer_handshake, methods=["GET"]),
+            Route("/webhook/{account}", webhook.receive, methods=["POST"]),
+            Route("/webhook/{account}", webhook.answer_handshake, methods=["GET"]),
             Route("/healthz", health.live),
         ],
         exception_handlers=_exception_handlers(refusals),
@@ -138,8 +149,9 @@ async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
 async def _find_warnings(client: AsyncClient) -> list[str]:
     """Return the problems that do not keep a delivery from being stored."""
     pause_problems = find_pause_problems(await pauses.read_pauses(client))
-    rule_problems = find_rule_problems(await rulebooks.read_reports(client))
-    return [str(one) for one in (*pause_problems, *rule_problems)]
+    reports = await rulebooks.read_reports(client)
+    problems = (*pause_problems, *find_account_problems(reports), *find_rule_problems(reports))
+    return [str(one) for one in problems]
 
 
 def _exception_handlers(refusals: Refusals) -> dict[Any, Any]:

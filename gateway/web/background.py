@@ -1,5 +1,6 @@
-"""Heartbeat: notes once a second that statuses can be kept, and later how long they could not.
+"""Work beside the requests: the heartbeat, and accounts that are taken up once they change.
 
+The heartbeat notes once a second that statuses can be kept, and later how long they could not.
 Whether an unconfirmed send may be repeated depends on it: see
 `gateway/core/sending/resend_policy.py`.
 """
@@ -10,7 +11,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
+import structlog
+
+from gateway.accounts.source import LOOK_EVERY_S, AccountsSource
 from gateway.store.redis.client import StoreUnavailableError
+
+log = structlog.get_logger(__name__)
 
 BEAT_S = 1.0
 LEAST_GAP_S = 0.001
@@ -57,3 +63,13 @@ class Heartbeat:
         while True:
             await self.beat()
             await asyncio.sleep(BEAT_S)
+
+
+async def reload_accounts(accounts: AccountsSource) -> None:
+    """Take up changed accounts until cancelled; beside the loop, since to read them takes time."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        try:
+            await asyncio.to_thread(accounts.reload_if_changed)
+        except Exception:
+            log.exception("accounts_look_failed")  # the accounts from before stay in force

@@ -58,6 +58,8 @@ REASONS: Mapping[str, Reason] = {
     "signature_missing": Reason(401, gap=False),
     "signature_malformed": Reason(401, gap=False),
     "signature_mismatch": Reason(401, gap=False),
+    "signature_account": Reason(401, gap=False),
+    "account_unknown": Reason(404, gap=False),
     "handshake": Reason(403, gap=False),
 }
 

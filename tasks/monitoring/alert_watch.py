@@ -43,7 +43,7 @@ def watch() -> None:
     ctx = worker_context()
     clear_task(ctx.store, "tasks.watch")
     if ctx.store.mark(keys.WATCH_GUARD, GUARD_MS):
-        run_ages.record_run(ctx.store, "watch", release_id(ctx.rules.current()))
+        run_ages.record_run(ctx.store, "watch", release_id(ctx.rules.current().version))
         note_owner(ctx.store, ctx.settings)
         update_alerts(ctx.store, ctx.settings)
 

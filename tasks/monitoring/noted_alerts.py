@@ -12,6 +12,7 @@ from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import error_policy
 from gateway.store import keys, number_list
 from gateway.store.monitoring import problems
+from gateway.store.monitoring.account_problems import number_unassigned
 from gateway.store.monitoring.alert_store import MOST_NOTED, record_alert
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
@@ -27,6 +28,8 @@ ACCOUNT_ALERT_FOR = timedelta(days=1)
 SILENT_FOR = timedelta(seconds=30)
 # Damaged keys are looked at again within five minutes.
 DAMAGED_FOR = timedelta(minutes=10)
+# It is noted again with each webhook.
+UNASSIGNED_FOR = timedelta(minutes=10)
 # However many rules ask, and templates are rejected, half of the room is left for other alerts.
 MOST_RULE_ALERTS = MOST_NOTED // 2
 
@@ -83,6 +86,23 @@ def refused_alert(code: int, number: str) -> Alert:
         "warning",
         f"Meta refuses sends for now, with code {code}.",
         error_policy(code, 400).advice,
+    )
+
+
+def unassigned_number_alert(number: str) -> Alert:
+    """Return the alert that customers write to a number that no account has."""
+    return number_unassigned(number).alert
+
+
+def foreign_number_alert(account: str, number: str) -> Alert:
+    """Return the alert that webhooks of one account name a number of another."""
+    return Alert(
+        Cause("number_foreign", account, number),
+        "warning",
+        f"Webhooks that the account {account} signed name this number, which another account has, "
+        "and are dropped.",
+        "Unsubscribe that account's app from the WhatsApp account of the number, or find out who "
+        "has its app secret.",
     )
 
 

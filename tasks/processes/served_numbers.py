@@ -42,6 +42,11 @@ class ServedNumber:
         self.priorities.add(priority)
         self.idle_rounds, self.due_at = 0, 0.0
 
+    def stop_taking(self) -> None:
+        """Take nothing more, since no account has the number now; outcomes are still settled."""
+        self.priorities.clear()
+        self.has_more, self.due_at = False, NEVER
+
     def schedule_after(self, taken: PumpResult, deadline: float) -> None:
         """Decide when to ask again, by what was taken and what is ready, within the slice."""
         now = time.monotonic()

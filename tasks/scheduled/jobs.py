@@ -35,7 +35,6 @@ def tick() -> None:
     """Move what is due, and wake workers if that made something ready."""
     ctx = worker_context()
     clear_task(ctx.store, "tasks.tick")
-    ctx.rules.current()  # even if no message comes, so that a change is loaded or reported
     run_tick(ctx)
 
 
@@ -69,7 +68,7 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
         if due.notification_overdue_ms >= 0:
             ring_outgoing(ctx.store, due.number)
         for priority in (REPLY, BULK):
-            if due.overdue_ms[priority] >= 0 and not _is_being_sent(ctx, due.number):
+            if due.overdue_ms[priority] >= 0 and _may_be_rung(ctx, due.number):
                 ring_number(ctx.store, due.number, priority)
 
 
@@ -90,7 +89,7 @@ def run_sweep(ctx: StoreAccess) -> None:
         ring_inbox()
     for due in due_items.tick(ctx.store):
         for priority, overdue_ms in due.overdue_ms.items():
-            if overdue_ms <= STALLED_MS or _is_being_sent(ctx, due.number):
+            if overdue_ms <= STALLED_MS or not _may_be_rung(ctx, due.number):
                 continue
             if wakeups.should_wake_again(ctx.store, keys.number_bell(due.number, priority)):
                 _record_stalled(ctx, priority)
@@ -142,8 +141,8 @@ def _is_stalled(ctx: StoreAccess, partition: PartitionState) -> bool:
     return waited and not partition.is_leased and not moved
 
 
-def _is_being_sent(ctx: StoreAccess, number: str) -> bool:
-    return due_items.is_pump_active(ctx.store, number, STALLED_MS)
+def _may_be_rung(ctx: StoreAccess, number: str) -> bool:
+    return ctx.may_send(number) and not due_items.is_pump_active(ctx.store, number, STALLED_MS)
 
 
 def _record_stalled(ctx: StoreAccess, what: str) -> None:

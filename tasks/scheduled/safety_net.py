@@ -64,6 +64,7 @@ class SafetyNet:
         refuse_unfit(self._store, self._ctx.settings)
         if time.monotonic() >= self._next_ask_at:
             self._next_ask_at = time.monotonic() + ASK_S
+            self._ctx.accounts.reload_if_changed()
             self._try_to_lead()
             if self._is_leader:
                 self._schedule.set_numbers(number_list.numbers(self._store))
@@ -93,8 +94,7 @@ class SafetyNet:
     def _wake_due(self) -> None:
         """Send wake-ups for what is ready, and move what is due."""
         names = self._schedule.next_numbers(int(time.monotonic() * 1000 + self._ahead_ms))
-        per_second = self._ctx.settings.meta_messages_per_second
-        upcoming_numbers, error = read_upcoming(self._store, names, per_second)
+        upcoming_numbers, error = read_upcoming(self._store, names, self._ctx.pace_of)
         for one in upcoming_numbers:
             self._ahead_ms = one.now_ms - time.monotonic() * 1000
             self._schedule.note(one.number, one.moments_ms)
@@ -105,6 +105,8 @@ class SafetyNet:
             raise error
 
     def _ring(self, one: Upcoming) -> None:
+        if not self._ctx.may_send(one.number):
+            return
         for priority, since_ms in one.ready_ms.items():
             if since_ms <= one.now_ms and self._schedule.may_ring(
                 one.number, priority, since_ms, one.now_ms

@@ -1,4 +1,4 @@
-"""Effects of one refusal beyond its send: on all numbers of an account, and on the customer.
+"""Effects of one refusal beyond its send: on other numbers of its account, and on the customer.
 
 The outcome of an attempt pauses or rests the number itself. The effects here are best effort: if
 the store is unavailable, the other numbers find out from refusals of their own.
@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from gateway.core.contacts import consent
-from gateway.core.sending.error_codes import TOKEN_CODES, error_policy
+from gateway.core.sending.error_codes import TOKEN_CODES, Scope, error_policy
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
@@ -23,34 +23,39 @@ from gateway.store.sending import pauses
 from gateway.store.sending.lanes import PumpResult
 from tasks.context import WorkerContext
 from tasks.monitoring.noted_alerts import refused_alert
+from tasks.sending.transports import MetaTransport, Transport
 from tasks.wakeup import call_inbox
 
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR_S = 600
+# Refusals of these scopes concern more numbers than the one that was refused.
+SHARED_SCOPES = frozenset({"account", "app"})
 STORE_ERRORS = (StoreUnavailableError, ScriptError)
 
 
 def prepare_probe(ctx: WorkerContext, number: str, taken: PumpResult) -> None:
     """Read the token again before a probe; after a pause, let the other numbers probe at once."""
     if taken.probes:
-        ctx.renew_token()
+        ctx.accounts.reload_now()
     if taken.ended_pause:
         log.warning("number_resumed", number=number)
+        code = orjson.loads(taken.ended_pause).get("code")
+        scope = error_policy(code, 400).scope if code is not None else "number"
+        is_shared = scope in SHARED_SCOPES
         with contextlib.suppress(*STORE_ERRORS):
-            pauses.probe_now(ctx.store, _others(ctx, number), _account_code(taken.ended_pause))
+            others = find_concerned(ctx, number, code, scope) if is_shared else _others(ctx, number)
+            pauses.probe_now(ctx.store, others, code if is_shared else None)
 
 
-def _account_code(error_json: str) -> int | None:
-    """Return the code of a pause that is over, None if only the number was paused."""
-    code = orjson.loads(error_json).get("code")
-    return None if code is None or error_policy(code, 400).scope == "number" else code
-
-
-def renew_refused_token(ctx: WorkerContext, verdict: Verdict) -> bool:
-    """Return whether a refused token has been renewed meanwhile, if a file holds it."""
+def has_new_token(ctx: WorkerContext, number: str, transport: Transport, verdict: Verdict) -> bool:
+    """Return whether the token that Meta refused has been renewed meanwhile."""
     token_refused = isinstance(verdict, Paused) and verdict.code in TOKEN_CODES
-    return token_refused and ctx.renew_token()
+    if not token_refused or not isinstance(transport, MetaTransport):
+        return False
+    ctx.accounts.reload_now()
+    found = ctx.accounts.current().number(number)
+    return found is not None and found.credentials.token != transport.credentials.token
 
 
 def pause_account(
@@ -63,12 +68,12 @@ def pause_account(
     from_status: bool = False,
 ) -> None:
     """Pause or rest all other numbers if a refusal concerns them; repetition changes nothing."""
-    if not isinstance(verdict, Later | Paused) or verdict.scope not in ("account", "app"):
+    if not isinstance(verdict, Later | Paused) or verdict.scope not in SHARED_SCOPES:
         return
     if isinstance(verdict, Paused):
         log.error("account_paused", code=verdict.code, number=number)
     with contextlib.suppress(*STORE_ERRORS):
-        others = _others(ctx, number)
+        others = find_concerned(ctx, number, verdict.code, verdict.scope)
         if isinstance(verdict, Paused):
             pauses.pause(ctx.store, others, error_json, wait_ms, from_status=from_status)
         else:
@@ -112,5 +117,32 @@ def alert_on_throttling(ctx: WorkerContext, number: str, verdict: Verdict) -> No
             alert_store.record_alert(ctx.store, refused_alert(verdict.code, number), duration)
 
 
+def find_concerned(ctx: WorkerContext, number: str, code: int | None, scope: Scope) -> list[str]:
+    """Return the other numbers that a refusal concerns, all of the same account.
+
+    A refused token concerns those that send with it, a refusal of the WhatsApp account its own
+    numbers, and one of the app all.
+    """
+    accounts = ctx.accounts.current()
+    own = accounts.number(number)
+    if own is None:
+        return []
+    others = ((one, accounts.number(one)) for one in _others(ctx, number))
+    if code in TOKEN_CODES:
+        return [
+            one for one, its in others if its and its.credentials.token == own.credentials.token
+        ]
+    if scope == "account":
+        return [one for one, its in others if its and its.waba == own.waba]
+    return [one for one, _ in others]
+
+
 def _others(ctx: WorkerContext, number: str) -> list[str]:
-    return [one for one in number_list.numbers_at_meta(ctx.store) if one != number]
+    """Return the other numbers of the same account."""
+    accounts = ctx.accounts.current()
+    owner = accounts.owner_of(number)
+    return [
+        one
+        for one in number_list.numbers_at_meta(ctx.store)
+        if owner and one != number and accounts.owner_of(one) == owner
+    ]

@@ -9,11 +9,9 @@ from typing import Any
 
 import structlog
 
-from gateway.core.sending import canary
 from gateway.core.sending.outcome import Attempt, Outcome, decide_outcome
 from gateway.core.sending.preflight import preflight_refusal
 from gateway.core.sending.response import (
-    Answer,
     NotConnected,
     Unconfirmed,
     Verdict,
@@ -26,11 +24,11 @@ from tasks.context import WorkerContext
 from tasks.sending.account_effects import (
     STORE_ERRORS,
     alert_on_throttling,
+    has_new_token,
     note_opt_out,
     pause_account,
-    renew_refused_token,
 )
-from tasks.sending.canary_sink import receive_canary
+from tasks.sending.transports import Transport, transport_for
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +44,14 @@ def run_attempt(
 
     If it raises, Meta may have the message or not.
     """
-    verdict = _check_and_post(ctx, number, attempt, now, taken_at)
+    transport = transport_for(ctx, number)
+    verdict = _check_and_post(ctx, number, attempt, transport, now, taken_at)
     took_s = time.monotonic() - taken_at
     result = decide_outcome(attempt, verdict, now + timedelta(seconds=took_s), random.random())  # noqa: S311
     try:
-        result = _apply_side_effects(ctx, number, attempt, verdict, result, now)
+        if has_new_token(ctx, number, transport, verdict):
+            result = replace(result, wait_ms=0)  # so the number is probed with it at once
+        _apply_side_effects(ctx, number, attempt, verdict, result, now)
     # The outcome is known, and more important than its side effects.
     except Exception as error:
         report_error(ctx, number, error)
@@ -94,18 +95,20 @@ def _apply_side_effects(
     verdict: Verdict,
     result: Outcome,
     now: datetime,
-) -> Outcome:
-    """Apply the effects on others; return the outcome, which a new token may change."""
-    if renew_refused_token(ctx, verdict):
-        result = replace(result, wait_ms=0)  # so the number is probed with the new token at once
+) -> None:
+    """Apply the effects on other numbers and on the customer."""
     pause_account(ctx, number, verdict, result.error_json, result.wait_ms)
     alert_on_throttling(ctx, number, verdict)
     note_opt_out(ctx, number, attempt, verdict, now)
-    return result
 
 
 def _check_and_post(
-    ctx: WorkerContext, number: str, attempt: Attempt, now: datetime, taken_at: float
+    ctx: WorkerContext,
+    number: str,
+    attempt: Attempt,
+    transport: Transport,
+    now: datetime,
+    taken_at: float,
 ) -> Verdict:
     """Post unless the preflight refuses it, and classify the response."""
     waited = time.monotonic() - taken_at
@@ -118,16 +121,7 @@ def _check_and_post(
     except Exception as error:
         # Nothing was sent, so it is tried again as if Meta had been unreachable.
         return classify_response(NotConnected(report_error(ctx, number, error)))
-    return classify_response(_post(ctx, number, attempt, body, now))
-
-
-def _post(
-    ctx: WorkerContext, number: str, attempt: Attempt, body: dict[str, Any], now: datetime
-) -> Answer:
-    """Post an attempt to Meta; a canary's goes to the canary sink."""
-    if number == canary.NUMBER:
-        return receive_canary(ctx, attempt, now)
-    return ctx.graph.post_message(number, body)
+    return classify_response(transport.post(attempt, body, now))
 
 
 def _request(attempt: Attempt) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Canary sink: the destination of the canary's sends, which answers in Meta's place."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -21,12 +24,18 @@ log = structlog.get_logger(__name__)
 UNHEARD_FOR = timedelta(minutes=3)
 
 
-def receive_canary(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answer:
-    """Accept a canary's send in Meta's place: note its arrival, and send the heartbeat."""
-    try:
-        return _receive(ctx, attempt, now)
-    except (StoreUnavailableError, ScriptError) as error:
-        return NotConnected(type(error).__name__)
+@dataclass(frozen=True, slots=True)
+class CanarySink:
+    """Transport of the canary's number."""
+
+    ctx: WorkerContext
+
+    def post(self, attempt: Attempt, _: Mapping[str, Any], now: datetime) -> Answer:
+        """Accept a canary's send in Meta's place: note its arrival, and send the heartbeat."""
+        try:
+            return _receive(self.ctx, attempt, now)
+        except (StoreUnavailableError, ScriptError) as error:
+            return NotConnected(type(error).__name__)
 
 
 def _receive(ctx: WorkerContext, attempt: Attempt, now: datetime) -> Answer:

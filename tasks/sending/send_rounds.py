@@ -98,7 +98,8 @@ class SendRounds:
     def _handle_event(self, event: LoopEvent) -> None:
         match event:
             case Bell(number, rank):
-                self._served_number(number).ring(rank)
+                if self._ctx.may_send(number):
+                    self._served_number(number).ring(rank)
             case FinishedAttempt(number, outcome):
                 served = self._served_number(number)
                 served.outcomes.append(outcome)
@@ -116,6 +117,9 @@ class SendRounds:
     def _run_round(self, free: int) -> None:
         """Settle and take for every due number, all in one round trip."""
         until = time.monotonic() + gather_s(len(self._served)) / 2
+        for one in self._served.values():
+            if not self._ctx.may_send(one.number):
+                one.stop_taking()
         due = [one for one in self._served.values() if one.next_at(free) <= until]
         if away := [one for one in due if one.away_since is not None]:
             self._ask_in_background(away)
@@ -125,7 +129,7 @@ class SendRounds:
         limits = shares(free, [one.in_flight for one in reachable])
         batch = [(one, min(AT_ONCE, most)) for one, most in zip(reachable, limits, strict=True)]
         batch = [(one, most) for one, most in batch if most or one.outcomes]
-        requests = [(one.lanes, _pop_outcomes(one), most) for one, most in batch]
+        requests = [(self._ctx.lanes(one.number), _pop_outcomes(one), most) for one, most in batch]
         for (one, _), reply in zip(batch, pump_all(self._ctx.store, requests), strict=True):
             self._handle_reply(one, reply)
 

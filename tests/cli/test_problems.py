@@ -15,6 +15,7 @@ from starlette.requests import Request
 from gateway.cli.operate.status.view import HIDDEN
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.core.storage.ownership import EMPTIED_FOR_MS, StoreOwner
+from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.canary import NONE_YET
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems
@@ -96,6 +97,9 @@ MORE: dict[str, dict[str, Any]] = {
     "two things wrong with the rules": {
         "rulebooks": (InForce("v1", "a.yaml:4: wrong"), InForce("v2", "b.yaml:4: wrong"))
     },
+    "rules of two accounts that cannot be used": {
+        "rulebooks": (InForce("v1", "a.yaml:4: wrong", more_problems=("b.yaml:4: wrong",)),)
+    },
     "much at once": {
         "stopped_release": "1/v1",
         "rulebooks": (InForce("v1", "a.yaml:4: wrong"),),
@@ -121,6 +125,7 @@ PART_OF_KIND = {
     "tick_late": "tick",
     "rules_broken": "rules",
     "rules_missing": "rules",
+    "accounts_broken": "accounts",
     "partition_damaged": "deliveries",
     "planning_stopped": "deliveries",
     "deliveries_wait": "deliveries",
@@ -167,7 +172,11 @@ async def readiness(snapshot: Snapshot) -> list[int]:
         return health
 
     async def warn() -> list[str]:
-        return [str(one) for one in find_rule_problems(snapshot.rulebooks)]
+        return [
+            str(one)
+            for find in (find_account_problems, find_rule_problems)
+            for one in find(snapshot.rulebooks)
+        ]
 
     answer = await HealthPages(look, warn).ready(cast(Request, None))
     page = orjson.loads(answer.body)

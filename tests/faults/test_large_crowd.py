@@ -31,7 +31,7 @@ from tests.support.faults.unsteady_store import a_worker, environment
 from tests.support.servers import Server
 from tests.support.stack import RULES
 from tests.support.store.raw import raw
-from tests.support.tasks.worker_state import Echo, counted, keep
+from tests.support.tasks.worker_state import Echo, counted, for_all, keep
 
 pytestmark = pytest.mark.faults
 
@@ -163,7 +163,7 @@ def batch_by_batch(at_work: WorkerContext, rulebook: Echo) -> None:
     """Do one part as a worker of its own, whoever holds the partition meanwhile."""
     held = LeasedPartitions(at_work.store, Bodies(), f"w-{secrets.token_hex(4)}")
     batch = held.next_batch()
-    held.close(process_batch(at_work, held, batch, rulebook))
+    held.close(process_batch(at_work, held, batch, for_all(at_work, rulebook)))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,9 @@ def test_a_holder_that_works_keeps_its_partition(
         if not renewed:
             stack.enter_context(without_renewal(monkeypatch))
         with mine.lease() as held:
-            held.close(process_batch(at_work, held, held.next_batch(), Echo(works)))
+            held.close(
+                process_batch(at_work, held, held.next_batch(), for_all(at_work, Echo(works)))
+            )
 
     assert len(seen) > 3
     assert set(seen) == {0}

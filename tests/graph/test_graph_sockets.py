@@ -10,16 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from gateway.accounts.account import GraphCredentials
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.graph.messages import MAX_ANSWER_BYTES, Graph
 from gateway.http_out import transport
 from tests.support.web.socket_servers import OK, Serve, Talk, dripping, request_on, saying
 
+CREDENTIALS = GraphCredentials("EAAsecret", "v25.0")
+
 
 def posted(base_url: str, total_s: float = 5) -> Answer:
-    graph = Graph(base_url, "v25.0", "EAAsecret", total_s=total_s)
+    graph = Graph(base_url, total_s=total_s)
     try:
-        return graph.post_message("123", {"type": "text"})
+        return graph.post_message("123", {"type": "text"}, CREDENTIALS)
     finally:
         graph.close()
 
@@ -33,14 +36,16 @@ def test_a_refused_connection_reached_nobody() -> None:
 
 WITHOUT_FILES = """
 import contextlib, os, resource, sys
+from gateway.accounts.account import GraphCredentials
 from gateway.graph.messages import Graph
-graph = Graph(sys.argv[1], "v25.0", "EAAsecret", total_s=5)
+CREDENTIALS = GraphCredentials("EAAsecret", "v25.0")
+graph = Graph(sys.argv[1], total_s=5)
 "a".encode("idna")
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 with contextlib.suppress(OSError):
     while True:
         os.open(os.devnull, os.O_RDONLY)
-print(graph.post_message("123", {"type": "text"}))
+print(graph.post_message("123", {"type": "text"}, CREDENTIALS))
 """
 
 
@@ -159,9 +164,9 @@ def test_posts_at_once_have_a_connection_each(serve: Serve) -> None:
         together.wait(10)
         connection.sendall(OK)
 
-    graph = Graph(serve(talk), "v25.0", "EAAsecret")
+    graph = Graph(serve(talk))
     with ThreadPoolExecutor(8) as posting:
-        answers = list(posting.map(lambda _: graph.post_message("123", {}), range(8)))
+        answers = list(posting.map(lambda _: graph.post_message("123", {}, CREDENTIALS), range(8)))
     graph.close()
 
     assert answers == [Responded(200, b"{}")] * 8
@@ -169,11 +174,11 @@ def test_posts_at_once_have_a_connection_each(serve: Serve) -> None:
 
 def test_posts_of_several_threads_in_turn_share_a_connection(serve: Serve) -> None:
     seen: list[int] = []
-    graph = Graph(serve(counting(seen)), "v25.0", "EAAsecret")
+    graph = Graph(serve(counting(seen)))
 
     for _ in range(5):
         with ThreadPoolExecutor(1) as another:
-            another.submit(graph.post_message, "123", {}).result()
+            another.submit(graph.post_message, "123", {}, CREDENTIALS).result()
     graph.close()
 
     assert seen == [1] * 5
@@ -189,9 +194,9 @@ def test_a_connection_that_nobody_used_for_long_is_closed(
         counting(seen)(connection)
         gone.set()  # The client has closed it.
 
-    graph = Graph(serve(talk), "v25.0", "EAAsecret")
+    graph = Graph(serve(talk))
     monkeypatch.setattr(transport, "IDLE_S", 0.0)
-    graph.post_message("123", {})
+    graph.post_message("123", {}, CREDENTIALS)
 
     assert gone.wait(10)
     assert seen == [1]
@@ -200,37 +205,39 @@ def test_a_connection_that_nobody_used_for_long_is_closed(
 def test_what_was_cut_off_is_not_read_by_the_next_post(serve: Serve) -> None:
     huge = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_ANSWER_BYTES)
     answers = iter([huge + b"x" * 2 * MAX_ANSWER_BYTES, OK])
-    graph = Graph(serve(lambda connection: saying(next(answers))(connection)), "v25.0", "EAAsecret")
+    graph = Graph(serve(lambda connection: saying(next(answers))(connection)))
 
-    graph.post_message("123", {})
+    graph.post_message("123", {}, CREDENTIALS)
 
-    assert graph.post_message("123", {}) == Responded(200, b"{}")
+    assert graph.post_message("123", {}, CREDENTIALS) == Responded(200, b"{}")
     graph.close()
 
 
 def test_a_closed_client_opens_new_connections(serve: Serve) -> None:
-    graph = Graph(serve(saying(OK)), "v25.0", "EAAsecret")
+    graph = Graph(serve(saying(OK)))
 
-    graph.post_message("123", {})
+    graph.post_message("123", {}, CREDENTIALS)
     graph.close()
 
-    assert graph.post_message("123", {}) == Responded(200, b"{}")
+    assert graph.post_message("123", {}, CREDENTIALS) == Responded(200, b"{}")
     graph.close()
     graph.close()
 
 
 FORKS = """
 import os, sys
+from gateway.accounts.account import GraphCredentials
 from gateway.graph.messages import Graph
 
-graph = Graph(sys.argv[1], "v25.0", "EAAsecret")
-graph.post_message("parent", {})
+CREDENTIALS = GraphCredentials("EAAsecret", "v25.0")
+graph = Graph(sys.argv[1])
+graph.post_message("parent", {}, CREDENTIALS)
 child = os.fork()
 if child == 0:
-    graph.post_message("child", {})
+    graph.post_message("child", {}, CREDENTIALS)
     os._exit(0)
 os.waitpid(child, 0)
-graph.post_message("parent", {})
+graph.post_message("parent", {}, CREDENTIALS)
 graph.close()
 """
 

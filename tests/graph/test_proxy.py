@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.accounts.account import GraphCredentials
 from gateway.core.sending.response import Answer, NotConnected, Responded
 from gateway.graph.messages import Graph
 from gateway.http_out.client import post
 from gateway.http_out.proxy import find_proxy
 from tests.support.certificates import make_certificate
+
+CREDENTIALS = GraphCredentials("EAAsecret", "v25.0")
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
@@ -82,9 +85,9 @@ def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def posted(url: str) -> Answer:
-    graph = Graph(url, "v25.0", "EAAsecret", total_s=5)
+    graph = Graph(url, total_s=5)
     try:
-        return graph.post_message("123", {"type": "text"})
+        return graph.post_message("123", {"type": "text"}, CREDENTIALS)
     finally:
         graph.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -25,7 +26,7 @@ from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.maintenance import due_items
 from gateway.store.maintenance.migration import FENCE
 from gateway.store.maintenance.migration import LOCK_MS as TURN_OF_MIGRATION_MS
-from gateway.store.monitoring import alert_store, snapshot
+from gateway.store.monitoring import alert_store, secret_uses, snapshot
 from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
 from gateway.store.outgoing import notifications
@@ -157,6 +158,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:layout": FOREVER,
     "gw:owner": FOREVER,
     "gw:count": FOREVER,
+    "gw:secrets": FOREVER,
 }
 
 
@@ -243,7 +245,7 @@ def watch(store: Store) -> None:
     alert = Alert(Cause("paused"), "critical", "Paused.", "Renew the token.")
     alert_store.record_alert(store, alert, timedelta(hours=1))
     rulebooks.report(store, "host:1", rulebooks.InForce("v1"))
-    rulebooks.keep_files(store, "v1", ())
+    rulebooks.keep_files(store, Path("rules"), {Path("rules"): ("v1", ())}, [])
     alert_store.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
     alert_store.record_counter(store, "doubled", 1)
     add_key(store, ApiKey("k1", "0" * 64))
@@ -253,6 +255,7 @@ def watch(store: Store) -> None:
 async def count(server: Server) -> None:
     client = connect_async(server.url)
     await Counters(client).add({"refused.unsigned": 1})
+    await secret_uses.note_uses(client, {secret_uses.UsedSecret("shop", "s1"): 1})
     await HealthMonitor(client, 0).refresh()
     await client.aclose()
 

@@ -1,5 +1,7 @@
 """Which rulebook is in force where, and what is kept of the last that was right."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.rules.loader import File
@@ -11,6 +13,7 @@ from gateway.store.redis.client import Store
 from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.store
+MAIN, SHOP = Path("rules"), Path("accounts/shop")
 FILES = (File("a.yaml", b"version: 1\n"), File("b.yaml", "# olá\n".encode()))
 
 
@@ -49,10 +52,21 @@ def test_a_long_problem_is_told_in_part(store: Store) -> None:
 
 
 def test_the_files_of_the_last_rules_that_were_right_are_kept(store: Store) -> None:
-    assert rulebooks.read_kept_files(store) == ()
+    assert rulebooks.read_kept_files(store, MAIN, MAIN) == ()
 
-    rulebooks.keep_files(store, "v1", (File("old.yaml", b"x"),))
-    rulebooks.keep_files(store, "v2", FILES)
-    rulebooks.keep_files(store, "v2", FILES[:1])
+    rulebooks.keep_files(store, MAIN, {MAIN: ("v1", (File("old.yaml", b"x"),))}, [MAIN])
+    rulebooks.keep_files(store, MAIN, {MAIN: ("v2", FILES)}, [MAIN])
+    rulebooks.keep_files(store, MAIN, {MAIN: ("v2", FILES[:1])}, [MAIN])
 
-    assert rulebooks.read_kept_files(store) == FILES
+    assert rulebooks.read_kept_files(store, MAIN, MAIN) == FILES
+
+
+def test_files_of_each_path_are_kept_until_no_account_uses_them(store: Store) -> None:
+    rulebooks.keep_files(store, MAIN, {MAIN: ("v1", FILES), SHOP: ("v2", FILES[:1])}, [MAIN, SHOP])
+
+    assert rulebooks.read_kept_files(store, MAIN, SHOP) == FILES[:1]
+
+    rulebooks.keep_files(store, MAIN, {}, [])
+
+    assert rulebooks.read_kept_files(store, MAIN, SHOP) == ()
+    assert rulebooks.read_kept_files(store, MAIN, MAIN) == FILES

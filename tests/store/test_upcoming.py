@@ -19,7 +19,7 @@ PACE = f"{PREFIX}tokens"
 
 
 def look(store: Store, per_second: int = FAST) -> Upcoming:
-    (found,), failed = read_upcoming(store, [NUMBER], per_second)
+    (found,), failed = read_upcoming(store, [NUMBER], lambda _: per_second)
     assert failed is None
     return found
 
@@ -145,7 +145,7 @@ def test_a_number_whose_keys_are_damaged_hides_no_other(store: Store) -> None:
     raw(store).set(f"{keys.number('bad')}due", "no set")
     queue(store, ONE)
 
-    found, failed = read_upcoming(store, ["bad", NUMBER], FAST)
+    found, failed = read_upcoming(store, ["bad", NUMBER], lambda _: FAST)
 
     assert [one.number for one in found] == [NUMBER]
     assert isinstance(failed, ScriptError)

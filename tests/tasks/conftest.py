@@ -1,19 +1,16 @@
 """What a worker process holds, without a worker."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.store.redis.client import Store
-from tasks import app
-from tasks import context as holding
 from tasks.context import WorkerContext
-from tasks.processes import store_check
 from tests.support.factories import NUMBER
 from tests.support.servers import Server, free_port
 from tests.support.stack import RULES
+from tests.support.tasks.worker_process import a_worker_process
 
 
 @pytest.fixture
@@ -32,16 +29,5 @@ def at_work(
         "META_MESSAGES_PER_SECOND": "1000",
         "GATEWAY_RULES": str(tmp_path / "rules.yaml"),
     }
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    app.finalize()  # As a worker does at its start: it binds the tasks, and looks at the store.
-    monkeypatch.setattr(store_check, "_passed", [True])
-    monkeypatch.setattr(store_check, "_seen_ids", set())
-    holding._contexts.pop(os.getpid(), None)  # Each test is a process that has just started.
-    made = holding.worker_context()
-    yield made
-    made.post_pool.shutdown()
-    made.ring_pool.shutdown()  # what it has yet to ring for is no concern of the next test
-    made.graph.close()
-    made.store.close()
-    holding._contexts.pop(os.getpid(), None)
+    with a_worker_process(monkeypatch, env) as made:
+        yield made

@@ -26,7 +26,9 @@ from tasks.monitoring.noted_alerts import (
     SENDS_DOUBLED,
     damaged_alert,
     find_alerts,
+    foreign_number_alert,
     refused_alert,
+    unassigned_number_alert,
 )
 from tasks.scheduled.schedule_entries import broken_alert
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
@@ -57,6 +59,10 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "it waits as planning is stopped": (
         {"stopped_release": "1.0/v1", "partitions": (replace(IDLE, oldest_ms=LATE_MS),)},
         {"planning_stopped"},
+    ),
+    "changed accounts cannot be used": (
+        {"rulebooks": (InForce("v1", accounts_problem="accounts.yaml:4:9: wrong"),)},
+        {"accounts_broken"},
     ),
     "a delivery was set aside": (partition(deferred=1), {"deliveries_aside"}),
     "a partition is damaged": (partition(damaged="WRONGTYPE"), {"partition_damaged 0"}),
@@ -223,6 +229,8 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
         LOOP_ALERT,
     ]
     found.append(damaged_alert("lane", "106"))
+    found.append(unassigned_number_alert("106"))
+    found.append(foreign_number_alert("shop", "106"))
     found.append(broken_alert("canary"))
     found += [Alert(Cause(kind), severity, "", "") for kind, severity in SEVERITIES.items()]
     found.append(rule_alert("a rule", "Somebody waits.", "106"))

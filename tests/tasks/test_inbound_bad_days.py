@@ -21,6 +21,7 @@ from tests.support.tasks.worker_state import (
     PREFIX,
     Echo,
     counted,
+    for_all,
     keep,
     make_due,
     planned,
@@ -171,7 +172,7 @@ def test_a_worker_that_dies_after_its_commit_doubles_nothing(
     keep(store, FIRST)
     with at_work.inbox.lease() as held:
         inbound.process_batch(
-            at_work, held, held.next_batch(), Echo()
+            at_work, held, held.next_batch(), for_all(at_work, Echo())
         )  # and then it is gone, unpassed
 
     assert waiting(at_work) == 1

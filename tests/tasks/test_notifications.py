@@ -168,7 +168,7 @@ def test_a_worker_says_at_its_start_that_an_address_is_missing(
     set_url(at_work, url)
 
     with capture_logs() as logged:
-        _warn_of_missing_address(at_work.settings, book(rules))
+        _warn_of_missing_address(at_work.settings, [book(rules)])
 
     assert [one["event"] for one in logged] == events
 

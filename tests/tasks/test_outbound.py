@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.accounts.source import AccountsSource
 from gateway.core.sending.response import NotConnected, Responded
 from gateway.core.sending.send import REPLY, parse_callback_data
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
@@ -258,7 +259,7 @@ def test_a_slice_that_ends_before_the_work_rings_again(
 ) -> None:
     monkeypatch.setattr(send_rounds, "SLICE_S", 2.0)
     slow = sender.settings.model_copy(update={"meta_messages_per_second": 10})
-    monkeypatch.setattr(sender, "settings", slow)
+    monkeypatch.setattr(sender, "accounts", AccountsSource(slow))
     for i in range(40):
         say(sender, f"{i}", to=f"35190000{i:04}")
     before = rung(sender.store, "critical")

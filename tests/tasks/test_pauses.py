@@ -8,6 +8,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from gateway.config.settings import Settings
 from gateway.core.sending import canary
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import REPLY
@@ -58,9 +59,9 @@ def sender(
     at_work: WorkerContext, meta: Meta, token_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there and the token of the file."""
-    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
-    reached.graph.use_token(token_file.read_text())
+    reached = build_context(Settings.from_env().model_copy(update={"meta_graph_url": meta.url}))
     monkeypatch.setattr(at_work, "graph", reached.graph)
+    monkeypatch.setattr(at_work, "accounts", reached.accounts)
     yield at_work
     reached.graph.close()
     reached.post_pool.shutdown()
@@ -171,7 +172,7 @@ def test_a_file_that_is_being_written_changes_nothing(
 ) -> None:
     token_file.write_text(written)
 
-    assert not sender.renew_token()
+    assert not sender.accounts.reload_now()
 
 
 def test_an_account_that_goes_on_lets_its_other_numbers_look_at_once(

@@ -18,7 +18,7 @@ from tasks.context import WorkerContext, release_id
 from tasks.inbound import PlanningStoppedError, process_batch
 from tasks.receiving.poison import give_up_event
 from tests.support.factories import NUMBER, delivery_body, message_item
-from tests.support.tasks.worker_state import Echo, keep, make_due, planned, raw
+from tests.support.tasks.worker_state import Echo, for_all, keep, make_due, planned, raw
 
 pytestmark = pytest.mark.store
 
@@ -50,7 +50,7 @@ def drained(at_work: WorkerContext, rulebook: Deadly) -> bool:
     try:
         batch = held.next_batch()
         while not batch.is_empty:
-            batch = held.next_batch(process_batch(at_work, held, batch, rulebook))
+            batch = held.next_batch(process_batch(at_work, held, batch, for_all(at_work, rulebook)))
     except DeathError:
         return False
     held.close()
@@ -126,7 +126,9 @@ def test_what_a_dead_worker_had_committed_is_passed_in_one_call_and_never_a_dead
 ) -> None:
     keep(store, delivery_body(*(message_item(f"wamid.c{i}", f"{i}") for i in range(200))))
     dead = LeasedPartitions(store, Bodies(), PROCESS)
-    process_batch(at_work, dead, dead.next_batch(), Deadly())  # and then it dies, unpassed
+    process_batch(
+        at_work, dead, dead.next_batch(), for_all(at_work, Deadly())
+    )  # and then it dies, unpassed
     at_work.inbox.report_death(PROCESS)
     LeasedPartitions(store, Bodies(), PROCESS).next_batch()
     at_work.inbox.report_death(PROCESS)
@@ -149,7 +151,11 @@ def test_care_makes_progress_in_a_slice_of_no_time_at_all(
 
     for slices in range(1, 21):
         with at_work.inbox.lease() as held:
-            held.close(process_batch(at_work, held, held.next_batch(), Deadly(), deadline=0.0))
+            held.close(
+                process_batch(
+                    at_work, held, held.next_batch(), for_all(at_work, Deadly()), deadline=0.0
+                )
+            )
         assert len(planned(store)) == slices
     assert not any(one.waiting for one in at_work.inbox.partition_states())
 
@@ -160,7 +166,7 @@ def test_an_event_that_another_worker_committed_meanwhile_becomes_no_dead_letter
     keep(store, *same_contact("one"))
     with at_work.inbox.lease() as held:
         batch = held.next_batch()
-        process_batch(at_work, held, batch, Deadly())
+        process_batch(at_work, held, batch, for_all(at_work, Deadly()))
 
         give_up_event(at_work, batch.events[0])
 
@@ -178,21 +184,21 @@ def take_all(at_work: WorkerContext, rulebook: Echo) -> None:
     with at_work.inbox.lease() as held:
         batch = held.next_batch()
         while not batch.is_empty:
-            batch = held.next_batch(process_batch(at_work, held, batch, rulebook))
+            batch = held.next_batch(process_batch(at_work, held, batch, for_all(at_work, rulebook)))
 
 
 def test_a_bad_release_stops_planning_and_empties_nothing_into_dead_letters(
     at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken()
-    monkeypatch.setattr(at_work.rules, "current", lambda: broken)
+    monkeypatch.setattr(at_work.rules, "current", lambda: for_all(at_work, broken))
     items = [message_item(f"wamid.{i}", "hi", f"3519{i:08d}") for i in range(90)]
     keep(store, *(delivery_body(item) for item in items))
 
     with pytest.raises(PlanningStoppedError):
         take_all(at_work, broken)
 
-    assert raw(store).get(keys.STOPPED_RELEASE).decode() == release_id(broken)
+    assert raw(store).get(keys.STOPPED_RELEASE).decode() == release_id(broken.version)
     assert raw(store).zcard(f"{keys.number(NUMBER)}dead") < 20
     inbound.drain.run()
     assert sum(one.waiting for one in at_work.inbox.partition_states()) > 70

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.accounts.rulebooks import AccountRules
 from gateway.rules.problems import RulebookError
 from gateway.rules.reloader import RulebookSource
 from gateway.store.monitoring.snapshot import read
@@ -11,7 +12,7 @@ from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext, build_context
-from tasks.processes.rule_reloading import RuleReloader
+from tasks.processes.reloading import Reloader
 from tests.support.rules.rulebooks import HEAD
 from tests.support.stack import RULES
 
@@ -25,8 +26,11 @@ class Process:
 
     def __init__(self, at_work: WorkerContext) -> None:
         self.now = 100.0
-        self.source = RulebookSource(at_work.settings.gateway_rules, lambda: self.now)
-        self.reloading = RuleReloader(at_work.store, self.source)
+        self.source = AccountRules(at_work.accounts.current, self.open_rules)
+        self.reloading = Reloader(at_work.store, at_work.settings, at_work.accounts, self.source)
+
+    def open_rules(self, path: Path) -> RulebookSource:
+        return RulebookSource(path, lambda: self.now)
 
     def pass_time(self, seconds: int = 3) -> str:
         for _ in range(seconds):
@@ -46,15 +50,22 @@ def write(at_work: WorkerContext, rules: str) -> Path:
     return path
 
 
+def kept_rules(at_work: WorkerContext) -> list[str]:
+    path = at_work.settings.gateway_rules
+    return [one.content.decode() for one in rulebooks.read_kept_files(at_work.store, path, path)]
+
+
 def in_force(store: Store) -> tuple[InForce, ...]:
     return read(store, 0).rulebooks
 
 
-def test_what_is_in_force_is_told_and_kept(process: Process, store: Store) -> None:
+def test_what_is_in_force_is_told_and_kept(
+    process: Process, at_work: WorkerContext, store: Store
+) -> None:
     version = process.pass_time()
 
     assert in_force(store) == (InForce(version),)
-    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [RULES]
+    assert kept_rules(at_work) == [RULES]
 
 
 def test_a_change_is_told_and_kept(process: Process, at_work: WorkerContext, store: Store) -> None:
@@ -64,7 +75,7 @@ def test_a_change_is_told_and_kept(process: Process, at_work: WorkerContext, sto
 
     assert after != before
     assert in_force(store) == (InForce(after),)
-    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [OTHER]
+    assert kept_rules(at_work) == [OTHER]
 
 
 def test_a_broken_change_is_told_and_not_kept(
@@ -76,7 +87,7 @@ def test_a_broken_change_is_told_and_not_kept(
 
     problem = f"{file}:1:10: version: '2' is not known; this gateway reads 1"
     assert in_force(store) == (InForce(before, problem[:300]),)
-    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [RULES]
+    assert kept_rules(at_work) == [RULES]
 
 
 def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_of_before(
@@ -89,7 +100,7 @@ def test_a_process_that_is_started_again_beside_broken_rules_goes_on_with_those_
     again.graph.close()
     again.store.close()
 
-    assert (again.rules.current().version, bool(again.rules.problem)) == (version, True)
+    assert (again.rules.current().version, bool(again.rules.problems)) == (version, True)
 
 
 def test_rules_that_were_never_right_stop_a_process(at_work: WorkerContext) -> None:
@@ -105,8 +116,8 @@ def test_a_process_without_rules_says_so_and_forgets_none_of_before(
     process.pass_time()
     empty = tmp_path / "empty"
     empty.mkdir()
-    reloader = RuleReloader(at_work.store, RulebookSource(empty))
-    reloader.reload_and_report()
+    rules = AccountRules(at_work.accounts.current, lambda _: RulebookSource(empty))
+    Reloader(at_work.store, at_work.settings, at_work.accounts, rules).reload_and_report()
 
     assert [one.has_files for one in in_force(store)] == [False]
-    assert [one.content.decode() for one in rulebooks.read_kept_files(store)] == [RULES]
+    assert kept_rules(at_work) == [RULES]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.accounts.source import AccountsSource
 from gateway.core.sending.send import REPLY
 from gateway.graph.messages import Graph
 from gateway.store import keys
@@ -44,7 +45,7 @@ def sender(
     at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkerContext]:
     """Hold what a worker holds, with Meta there, and patience for a machine that is busy."""
-    graph = Graph(meta.url, "v25.0", "EAAtesttoken", total_s=60)
+    graph = Graph(meta.url, total_s=60)
     monkeypatch.setattr(at_work, "graph", graph)
     yield at_work
     graph.close()
@@ -54,7 +55,7 @@ def sender(
 def calm(sender: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> WorkerContext:
     """Let each number have a pace that holds it up."""
     slow = sender.settings.model_copy(update={"meta_messages_per_second": 5})
-    monkeypatch.setattr(sender, "settings", slow)
+    monkeypatch.setattr(sender, "accounts", AccountsSource(slow))
     return sender
 
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.accounts.account import AppSecret
 from gateway.store import keys
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.redis.client import Store
@@ -22,6 +23,7 @@ from tests.support.web.web_app import BODY, HEADER, NEW, OLD, Web, a_web, kept, 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
 
 RIGHT = signed(BODY, NEW)
+NEW_ID, OLD_ID = (AppSecret.of(secret.encode()).id for secret in (NEW, OLD))
 NAME = HEADER.encode()
 
 
@@ -35,19 +37,19 @@ async def test_a_signed_delivery_is_kept_and_then_acknowledged(web: Web, store: 
     answer = await web.deliver()
 
     assert (answer.status_code, answer.content) == (200, b"")
-    assert kept(store) == [("meta|0|", BODY)]
+    assert kept(store) == [(f"meta|{NEW_ID}|", BODY)]
 
 
 async def test_the_old_secret_is_accepted_while_it_is_rotated(web: Web, store: Store) -> None:
     assert (await web.deliver(secret=OLD)).status_code == 200
-    assert kept(store) == [("meta|1|", BODY)]
+    assert kept(store) == [(f"meta|{OLD_ID}|", BODY)]
 
 
 async def test_nobody_who_posts_can_make_it_a_replay(web: Web, store: Store) -> None:
     names = (b"origin", b"x-origin", b"x-gateway-origin", b"x-replay")
     await web.post(BODY, (NAME, RIGHT.encode()), *((name, b"replay") for name in names))
 
-    assert kept(store) == [("meta|0|", BODY)]
+    assert kept(store) == [(f"meta|{NEW_ID}|", BODY)]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ async def test_a_server_that_forgot_the_scripts_keeps_all_the_same(web: Web, sto
     store.redis.script_flush()
 
     assert (await web.deliver()).status_code == 200
-    assert kept(store) == [("meta|0|", BODY)]
+    assert kept(store) == [(f"meta|{NEW_ID}|", BODY)]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gateway.accounts.loader import AccountsError
 from gateway.config.settings import Settings, SettingsError
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -25,11 +26,13 @@ def fail(sentence: str) -> typer.Exit:
 
 @contextmanager
 def exit_on_config_error() -> Iterator[None]:
-    """End the command with a sentence for each error in settings and rules."""
+    """End the command with a sentence for each error in settings, accounts and rules."""
     try:
         yield
     except SettingsError as error:
         raise fail("The settings are not complete:\n  " + "\n  ".join(error.problems)) from None
+    except AccountsError as error:
+        raise fail(f"The accounts cannot be used:\n{error}") from None
     except RulebookError as error:
         raise fail(f"The rules cannot be used:\n{error}") from None
 

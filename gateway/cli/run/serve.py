@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
+from gateway.accounts.loader import load_accounts
 from gateway.cli.common import errors, open_files
 from gateway.config import logs
 from gateway.config.settings import Settings
@@ -55,6 +56,8 @@ def serve(
 ) -> None:
     """Start the web process: it verifies deliveries, keeps them, and answers."""
     settings = errors.settings()
+    with errors.exit_on_config_error():
+        load_accounts(settings)
     errors.check_store(settings)
     listening = bind(host, port)
     second = bind(*settings.gateway_api_bind, hint="; GATEWAY_API_BIND names another address")

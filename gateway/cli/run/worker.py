@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.accounts.loader import load_accounts
+from gateway.accounts.rulebooks import AccountRules
 from gateway.cli.common import errors
 from gateway.cli.common.process_set import ProcessSet
 from gateway.config import logs
-from gateway.rules.loader import load_if_any
 from gateway.store import keys
 from gateway.store.number_list import increment_counter
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
@@ -74,7 +75,8 @@ def worker(
     """Start workers for all queues, and start again what dies."""
     settings = errors.settings()
     with errors.exit_on_config_error():
-        load_if_any(settings.gateway_rules)
+        accounts = load_accounts(settings)
+        AccountRules(lambda: accounts)
     errors.check_store(settings)
     listener = logs.configure(settings.gateway_log_level)
     running = kinds(inbound or (os.cpu_count() or 1) + 1)

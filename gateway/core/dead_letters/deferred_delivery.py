@@ -25,6 +25,8 @@ _DEFERRED_ADVICE: Mapping[str, str] = {
     "unreadable": "Mend what is stored of the contact, or run the release that wrote it.",
     "failed": "Mend the store as the error says.",
     "contended": "Wait; if it stays, look for who else writes to this store.",
+    "rules": "Fix the rules of the number's account; gateway rules check tells all.",
+    "stopped": "Fix the rules of the number's account, or start the release before.",
 }
 
 
@@ -50,8 +52,9 @@ class DeferredDelivery(DeadLetterBase):
 
 
 # A record that the worker cannot open; a contact or known events that it cannot read; a commit
-# that the store refused; a contact that another process always changed first.
-Kind = Literal["unopened", "unreadable", "failed", "contended"]
+# that the store refused; a contact that another process always changed first; rules of its account
+# that cannot be used, or with which planning has stopped.
+Kind = Literal["unopened", "unreadable", "failed", "contended", "rules", "stopped"]
 
 
 _NO_REASON = {"class": "untold", "reason": "no reason was written down"}
@@ -79,6 +82,10 @@ class DeferReason:
                 return f"the store refused its commit: {sanitize(self.error)}"
             case "contended":
                 return "somebody else always changed its contact first"
+            case "rules":
+                return "the rules of its account cannot be used"
+            case "stopped":
+                return "too many events failed with the rules of its account"
 
     def pack(self) -> bytes:
         """Return the reason as it is stored."""

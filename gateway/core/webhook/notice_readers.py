@@ -113,3 +113,8 @@ def throughput_upgrade(event: Event) -> int | None:
             return UPGRADED
         case _:
             return None
+
+
+def granted_phone(event: Event) -> str:
+    """Return the phone number that a notice of more throughput names, "" if it names none."""
+    return text_field(event.raw, "display_phone_number") if isinstance(event.raw, dict) else ""

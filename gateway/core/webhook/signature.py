@@ -11,9 +11,12 @@ _FORM = re.compile(rb"sha256=([0-9a-f]{64})")
 
 
 class SignatureError(Exception):
-    """A body without a valid signature; `reason` is a counter label without any digest."""
+    """A body without a valid signature; `reason` is a counter label without any digest.
 
-    def __init__(self, reason: Literal["missing", "malformed", "mismatch"]) -> None:
+    "account" is a mismatch where a secret of another account signed the body.
+    """
+
+    def __init__(self, reason: Literal["missing", "malformed", "mismatch", "account"]) -> None:
         super().__init__(f"signature {reason}")
         self.reason = reason
 

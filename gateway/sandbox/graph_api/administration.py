@@ -8,13 +8,13 @@ from starlette.responses import Response
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import INVALID, NO_SUCH_OBJECT, Refusal
 from gateway.sandbox.graph_api.auth import Credentials
-from gateway.sandbox.simulation.account import Account
+from gateway.sandbox.simulation.account import AppSetup
 from gateway.sandbox.simulation.customer_messages import read_graph_params
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MANAGEMENT
 from gateway.sandbox.wire import Json, as_json
 
-_Read = Callable[[Number, Account], object]
+_Read = Callable[[Number, AppSetup], object]
 _USUAL = ("verified_name", "code_verification_status", "display_phone_number", "quality_rating")
 
 
@@ -26,7 +26,7 @@ _HEALTH: Json = {
 }
 
 
-def _callbacks(number: Number, account: Account) -> Json:
+def _callbacks(number: Number, account: AppSetup) -> Json:
     callbacks = {
         "phone_number": account.number_overrides.get(number.id, ""),
         "whatsapp_business_account": account.override,
@@ -51,7 +51,7 @@ _FIELDS: dict[str, _Read] = {
 }
 
 
-def number_node(number: Number, account: Account, fields: str) -> Json | Refusal:
+def number_node(number: Number, account: AppSetup, fields: str) -> Json | Refusal:
     """Return the requested fields of a number, and always its id."""
     names = _split_fields(fields) or _USUAL
     for name in names:

@@ -20,7 +20,7 @@ FIELDS = ("messages", "user_preferences", "phone_number_quality_update")
 
 
 @dataclass(slots=True)
-class Account:
+class AppSetup:
     """Set-up of the app and its WhatsApp account; "" is no callback."""
 
     callback: str
@@ -31,7 +31,7 @@ class Account:
     other_apps: dict[str, str] = field(default_factory=dict)  # Id to name.
 
     @classmethod
-    def of(cls, config: Config) -> "Account":
+    def of(cls, config: Config) -> "AppSetup":
         """Return an account that is set up completely, so that a simple trial needs no set-up."""
         return cls(config.webhook_url)
 

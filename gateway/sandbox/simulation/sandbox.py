@@ -8,7 +8,7 @@ import orjson
 from gateway.sandbox.config import Config, Number
 from gateway.sandbox.errors import NOT_LISTED, RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.simulation import webhook_payloads
-from gateway.sandbox.simulation.account import Account, Handshakes
+from gateway.sandbox.simulation.account import AppSetup, Handshakes
 from gateway.sandbox.simulation.customers import CustomerPhones, Customers, SimulatedPerson
 from gateway.sandbox.simulation.faults import ON_REQUEST, Faults
 from gateway.sandbox.simulation.message_statuses import FollowedMessage, StatusReports
@@ -35,7 +35,7 @@ class Sandbox:
         self.clock = clock
         self.token = Token(config.access_token)
         self.foreign_tokens: set[str] = set()  # Of other apps.
-        self.account = Account.of(config)
+        self.account = AppSetup.of(config)
         self.faults = Faults()
         self.limits = ThroughputLimits(config.messages_per_second)
         self.policy = Policy(config)

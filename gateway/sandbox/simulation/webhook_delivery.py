@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 import httpx
 
 from gateway.sandbox.config import Config
-from gateway.sandbox.simulation.account import Account
+from gateway.sandbox.simulation.account import AppSetup
 from gateway.sandbox.simulation.faults import Faults
 from gateway.sandbox.simulation.traffic import WebhookTally
 from gateway.sandbox.simulation.webhook_payloads import envelope
@@ -58,7 +58,7 @@ class Webhooks:
     def __init__(
         self,
         config: Config,
-        account: Account,
+        account: AppSetup,
         faults: Faults,
         tally: WebhookTally,
         transport: httpx.AsyncBaseTransport | None = None,

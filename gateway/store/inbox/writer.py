@@ -34,7 +34,9 @@ class InboxWriter:
         self._bell = client.bell(keys.INBOX_BELL, keys.BELL_MS, ring)
         self._batchers = [Batcher(self._keep) for _ in range(client.count_lines(keys.PARTITIONS))]
 
-    async def keep(self, body: bytes, *, secret: str = "", origin: str = "meta") -> None:
+    async def keep(
+        self, body: bytes, *, secret: str = "", account: str = "", origin: str = "meta"
+    ) -> None:
         """Return once `body` is on disk. Raises StoreUnavailableError, and then it is not."""
         if self._packing + sum(line.waiting_bytes for line in self._batchers) > WAITING_BYTES:
             raise StoreUnavailableError("too much waits to be kept")
@@ -44,7 +46,8 @@ class InboxWriter:
         future = asyncio.get_running_loop().create_future()
         partition = partition_of(body)
         batcher = self._batchers[partition % len(self._batchers)]
-        batcher.add(PendingDelivery(partition, pack_header(origin, secret), record, future))
+        header = pack_header(origin, secret, account)
+        batcher.add(PendingDelivery(partition, header, record, future))
         # A client that hangs up after the last byte loses only the answer: its delivery is stored.
         await asyncio.shield(future)
 

@@ -13,6 +13,7 @@ from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY
+from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
@@ -79,6 +80,7 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from find_server_problems(snapshot.health)
     yield from filter(None, [find_emptied(snapshot.owner, snapshot.now_ms)])
     yield from _find_schedule_problems(snapshot)
+    yield from find_account_problems(snapshot.rulebooks)
     yield from find_rule_problems(snapshot.rulebooks)
     yield from _find_delivery_problems(snapshot)
     yield from _find_canary_problems(snapshot)

@@ -1,6 +1,6 @@
 """Upcoming work of each number, read and left alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.sending.send import BULK, REPLY
@@ -34,15 +34,16 @@ class Upcoming:
 
 
 def read_upcoming(
-    store: Store, numbers: Sequence[str], per_second: int
+    store: Store, numbers: Sequence[str], pace_of: Callable[[str], int]
 ) -> tuple[list[Upcoming], Exception | None]:
     """Read numbers in one round trip; return what was found, and an error of one of them.
 
-    A number whose keys are damaged, or whose server is unavailable, hides no other. Raises
-    StoreUnavailableError where there is no server at all.
+    `pace_of` returns how many messages a second a number may send. A number whose keys are damaged,
+    or whose server is unavailable, hides no other. Raises StoreUnavailableError where there is no
+    server at all.
     """
     calls = [
-        Call("upcoming", keys.number(name), [per_second, AT_WORK_MS, HANDS_FULL_MS])
+        Call("upcoming", keys.number(name), [pace_of(name), AT_WORK_MS, HANDS_FULL_MS])
         for name in numbers
     ]
     replies = list(zip(numbers, store.call_many(calls), strict=True))

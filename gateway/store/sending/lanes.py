@@ -71,6 +71,10 @@ class Lanes:
         self._unsettled: list[Outcome] = []
         self._unanswered: list[str] = []
 
+    def use_pace(self, per_second: int) -> None:
+        """Use this pace from the next call on."""
+        self._per_second = per_second
+
     def pump(self, outcomes: Sequence[Outcome], most: int) -> PumpResult:
         """Settle `outcomes`, then take up to `most` attempts, in one script call.
 

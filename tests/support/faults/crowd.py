@@ -26,7 +26,7 @@ from tests.support.faults.elapsed_time import (
 )
 from tests.support.faults.ledger import PREFIX, places
 from tests.support.faults.unsteady_store import Loss, Unsteady
-from tests.support.tasks.worker_state import Echo, keep
+from tests.support.tasks.worker_state import Echo, for_all, keep
 
 FAST = 1_000
 Fate = Literal["accepted", "answered late", "frozen", "lost", "refused", "killed"]
@@ -82,7 +82,7 @@ class Crowd:
         with self.store.dying(dies_after):
             batch = held.next_batch()
             self.stale[-1] = process, held, batch
-            held.close(process_batch(self.at_work, held, batch, Echo()))
+            held.close(process_batch(self.at_work, held, batch, for_all(self.at_work, Echo())))
             self.stale.pop()
 
     def report_death(self) -> None:
@@ -116,7 +116,7 @@ class Crowd:
         """Let those who were thought dead go on where they stood."""
         while self.stale:
             _, held, batch = self.stale.pop()
-            held.close(process_batch(self.at_work, held, batch, Echo()))
+            held.close(process_batch(self.at_work, held, batch, for_all(self.at_work, Echo())))
 
     def pump(self, fates: list[Fate]) -> int:
         """Take attempts, let each have its fate, and return how many there were."""

@@ -8,15 +8,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
+from gateway.accounts.rulebooks import AccountRules
 from gateway.config.settings import Settings
-from gateway.rules.reloader import RulebookSource
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.context import WorkerContext, build_context
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
-from tests.support.tasks.worker_state import Echo
+from tests.support.tasks.worker_state import Echo, for_all
 
 T = TypeVar("T")
 
@@ -123,5 +123,5 @@ def a_worker(settings: Settings, store: Store) -> WorkerContext:
     made.graph.close()
     made.store, made.inbox = store, Inbox(store, Bodies())
     made.ring_pool, made.post_pool = Unheard(1), AtOnce(1)
-    made.rules = cast(RulebookSource, SimpleNamespace(current=Echo))
+    made.rules = cast(AccountRules, SimpleNamespace(current=lambda: for_all(made, Echo())))
     return made

@@ -25,7 +25,9 @@ class Meta:
         self.url = f"http://127.0.0.1:{port}"
         self.posted: list[Any] = []
         self.tokens: list[str] = []
+        self.paths: list[str] = []
         self.answer: Callable[[Any], Reply] = accept
+        self.answers_by_token: dict[str, Callable[[Any], Reply]] = {}
         self.lock = threading.Lock()
         self.in_hand: list[str] = []
         self.most_in_hand = self.most_of_one = 0
@@ -33,14 +35,16 @@ class Meta:
     def texts(self) -> list[str]:
         return [body["text"]["body"] for body in self.posted]
 
-    def take(self, body: Any) -> Reply:
+    def take(self, body: Any, path: str, token: str) -> Reply:
         with self.lock:
+            self.tokens.append(token)
+            self.paths.append(path)
             self.posted.append(body)
             self.in_hand.append(body["to"])
             self.most_in_hand = max(self.most_in_hand, len(self.in_hand))
             self.most_of_one = max(self.most_of_one, self.in_hand.count(body["to"]))
         try:
-            return self.answer(body)
+            return self.answers_by_token.get(token, self.answer)(body)
         finally:
             with self.lock:
                 self.in_hand.remove(body["to"])
@@ -55,8 +59,8 @@ def a_meta() -> Iterator[Meta]:
 
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])
-            meta.tokens.append(self.headers["authorization"])
-            reply = meta.take(json.loads(self.rfile.read(length)))
+            body = json.loads(self.rfile.read(length))
+            reply = meta.take(body, self.path, self.headers["authorization"])
             self.close_connection = reply is None
             if reply is not None:
                 answer = json.dumps(reply[1]).encode()

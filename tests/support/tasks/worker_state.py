@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gateway.accounts.rulebooks import RulesInForce
 from gateway.core.contacts.contact import Contact
 from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event, Message
@@ -59,13 +60,19 @@ def keep(store: Store, *bodies: bytes, bodies_as: Bodies | None = None) -> None:
         store.call("keep", prefix, "meta|0|", (bodies_as or Bodies()).pack(body))
 
 
+def for_all(at_work: WorkerContext, rulebook: RuleDecider) -> RulesInForce:
+    """Let one rulebook answer the numbers of all accounts."""
+    accounts = at_work.accounts.current()
+    return RulesInForce(accounts, dict.fromkeys(accounts.rule_paths, rulebook))
+
+
 def take_effect(at_work: WorkerContext, rulebook: RuleDecider) -> Deferred:
     """Give all that waits its effect, pass it, and return what was set aside."""
     aside: dict[str, DeferReason] = {}
     with at_work.inbox.lease() as held:
         batch = held.next_batch()
         while not batch.is_empty:
-            late = process_batch(at_work, held, batch, rulebook)
+            late = process_batch(at_work, held, batch, for_all(at_work, rulebook))
             aside |= late
             batch = held.next_batch(late)
     return aside

@@ -31,10 +31,10 @@ class Web:
     client: httpx.AsyncClient
     api: httpx.AsyncClient  # of the second address
 
-    async def deliver(self, body: bytes = BODY, secret: str = NEW) -> httpx.Response:
-        return await self.client.post(
-            "/webhook", content=body, headers={HEADER: signed(body, secret)}
-        )
+    async def deliver(
+        self, body: bytes = BODY, secret: str = NEW, path: str = "/webhook"
+    ) -> httpx.Response:
+        return await self.client.post(path, content=body, headers={HEADER: signed(body, secret)})
 
     async def post(self, body: Any, *headers: tuple[bytes, bytes]) -> httpx.Response:
         """Post with headers exactly as given, which may come twice or be no text."""
@@ -49,6 +49,8 @@ def settings(url: str, **env: str) -> Settings:
         "META_ACCESS_TOKEN": "EAAtesttoken",
         "META_PHONE_NUMBER_ID": NUMBER,
     }
+    if "GATEWAY_ACCOUNTS" in env:
+        given = {"REDIS_URL": url}
     return Settings.from_env(given | env)
 
 

@@ -191,4 +191,6 @@ def _describe_origin(kept: KeptEvent) -> str:
         return "replayed by a person"
     if kept.origin != "meta":
         return "put back by the gateway itself"
-    return f"signed with app secret {int(kept.secret) + 1}" if kept.secret.isdecimal() else ""
+    # Releases before several accounts stored the place of the secret in its list, from 0.
+    secret = str(int(kept.secret) + 1) if kept.secret.isdecimal() else kept.secret
+    return f"signed with app secret {secret}" if secret else ""

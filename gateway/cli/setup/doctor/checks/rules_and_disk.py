@@ -9,6 +9,7 @@ from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
+from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.rule_problems import RULES_MISSING, find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
 
@@ -51,7 +52,7 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     """Check that the workers use the rules and the release of this machine."""
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
-    problems = list(find_rule_problems(reading.rulebooks))
+    problems = [*find_account_problems(reading.rulebooks), *find_rule_problems(reading.rulebooks)]
     if not (loaded_rules.count or loaded_rules.problems):
         # The check of the rules has said so.
         problems = [one for one in problems if one.kind != RULES_MISSING.kind]

@@ -1,0 +1,150 @@
+"""Rulebooks of all accounts: one for each file or folder of rules, however many accounts share it.
+
+The rules of one account that cannot be used stop no other account.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway.accounts.account import Account, Accounts
+from gateway.core.contacts.contact import Contact
+from gateway.core.events import Event
+from gateway.core.planning.decision import Decision, RuleDecider
+from gateway.rules.loader import fingerprint, read
+from gateway.rules.problems import RulebookError
+from gateway.rules.reloader import Files, RulebookSource
+from gateway.rules.rulebook import Rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class NoRules:
+    """Rulebook of events that no account has: it answers none of them."""
+
+    version: str = "no account"
+
+    def decide(self, _: Event, __: Contact, ___: datetime) -> Decision:
+        """Decide that no rule fires."""
+        return Decision(note="no account has the number")
+
+
+NO_RULES = NoRules()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """The accounts and their rulebooks at one moment; a batch keeps them until it is planned."""
+
+    accounts: Accounts
+    by_path: Mapping[Path, RuleDecider]  # without those that cannot be used
+
+    def of_account(self, account: Account | None) -> RuleDecider | None:
+        """Return the rulebook of an account, None if its rules cannot be used.
+
+        The rulebook of no account answers nothing.
+        """
+        return NO_RULES if account is None else self.by_path.get(account.rules)
+
+    @property
+    def version(self) -> str:
+        """Return the version of the one rulebook, or one that stands for all of them."""
+        versions = [one.version for one in self.by_path.values()]
+        if len(versions) == 1:
+            return versions[0]
+        return hashlib.sha256("\n".join(versions).encode()).hexdigest()[:12]
+
+
+class AccountRules:
+    """Source of the rulebooks in force; a change with errors leaves the one before in force.
+
+    The constructor raises RulebookError if no rulebook at all can be used; later nothing raises.
+    """
+
+    def __init__(
+        self,
+        accounts: Callable[[], Accounts],
+        open_source: Callable[[Path], RulebookSource] = RulebookSource,
+    ) -> None:
+        """Load all rules; `open_source` opens those of one path, or raises RulebookError."""
+        self._accounts, self._open_source = accounts, open_source
+        self._sources: dict[Path, RulebookSource] = {}
+        self._unusable: dict[Path, RulebookError] = {}
+        self._seen_unusable: dict[Path, bytes] = {}
+        self._open_sources()
+        if not self._sources:
+            raise RulebookError([one for e in self._unusable.values() for one in e.problems])
+        self._in_force = self._snapshot()
+
+    def current(self) -> RulesInForce:
+        """Return the rules in force; a caller keeps them until its events are planned."""
+        return self._in_force
+
+    def reload_if_changed(self) -> None:
+        """Take up changed rules, and those of accounts that were added; drop what none has."""
+        self._open_sources()
+        for source in self._sources.values():
+            source.reload_if_changed()
+        latest = self._snapshot()
+        if latest != self._in_force:
+            self._in_force = latest
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with each path of rules whose files cannot be used as they are."""
+        errors = (str(one) for one in self._unusable.values())
+        return *errors, *(one.problem for one in self._sources.values() if one.problem)
+
+    def valid_files(self) -> dict[Path, tuple[str, Files]]:
+        """Return the version and the files of each rulebook whose files are valid now."""
+        return {
+            path: (source.current().version, source.files)
+            for path, source in self._sources.items()
+            if source.files and not source.problem
+        }
+
+    @property
+    def empty_paths(self) -> list[Path]:
+        """Return each path with whose rules nothing is answered, since there are none."""
+        return [path for path, source in self._sources.items() if not source.current().rules]
+
+    @property
+    def has_files(self) -> bool:
+        """Say whether there are files of rules at each path."""
+        return all(source.files for source in self._sources.values())
+
+    def rulebooks(self) -> list[Rulebook]:
+        """Return each rulebook in force."""
+        return [source.current() for source in self._sources.values()]
+
+    def _snapshot(self) -> RulesInForce:
+        by_path = {path: source.current() for path, source in self._sources.items()}
+        return RulesInForce(self._accounts(), by_path)
+
+    def _open_sources(self) -> None:
+        paths = self._accounts().rule_paths
+        for path in {*self._sources, *self._unusable} - {*paths}:
+            self._sources.pop(path, None)
+            self._unusable.pop(path, None)
+        for path in paths:
+            if path not in self._sources and self._has_changed(path):
+                self._open(path)
+
+    def _has_changed(self, path: Path) -> bool:
+        """Say whether rules that could not be used have changed since: to load them takes long."""
+        try:
+            seen = fingerprint(read(path))
+        except RulebookError as error:
+            seen = str(error).encode()
+        before, self._seen_unusable[path] = self._seen_unusable.get(path), seen
+        return path not in self._unusable or seen != before
+
+    def _open(self, path: Path) -> None:
+        try:
+            source = self._open_source(path)
+        except RulebookError as error:
+            self._unusable[path] = error
+        else:
+            self._sources[path] = source
+            self._unusable.pop(path, None)

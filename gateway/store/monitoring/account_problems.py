@@ -1,0 +1,32 @@
+"""Problems of the accounts: their file cannot be used, or no account has a number; pure."""
+
+from collections.abc import Iterable, Iterator
+
+from gateway.core.alerts import HealthProblem
+from gateway.store.planning.rulebooks import InForce
+
+
+def find_account_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]:
+    """Find that the file of accounts cannot be used as it is now, each first mistake once."""
+    mistakes = {one.accounts_problem.splitlines()[0] for one in reports if one.accounts_problem}
+    for mistake in sorted(mistakes):
+        yield HealthProblem(
+            "accounts_broken",
+            "The accounts as they are now cannot be used, so those from before stay in force: "
+            f"{mistake.removesuffix('.')}.",
+            "Fix that line.",
+            severity="warning",
+        )
+
+
+def number_unassigned(number: str, waiting: int = 0) -> HealthProblem:
+    """Return the problem of a number that no account has: it is answered by no rule."""
+    return HealthProblem(
+        "number_unassigned",
+        "No account has this number, so no rule answers its customers, and its sends wait.",
+        "Add the number to the file GATEWAY_ACCOUNTS, or unsubscribe the app from its WhatsApp "
+        "account at Meta.",
+        number=number,
+        severity="warning",
+        observed=f"{waiting} conversations wait" if waiting else "",
+    )

@@ -1,0 +1,127 @@
+"""Account routing: which account's rules answer an event, and which events are not planned now.
+
+A number leads to its account, and an event without a number to the account of its delivery. A
+delivery may name only numbers of its own account: otherwise whoever has the secret of one account
+could write into the conversations of another.
+"""
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from gateway.accounts.account import Account
+from gateway.accounts.rulebooks import RulesInForce
+from gateway.core.dead_letters.deferred_delivery import DeferReason
+from gateway.core.events import Delivery, Event
+from gateway.core.planning.decision import RuleDecider
+from gateway.core.sending import canary
+from gateway.store import keys, number_list
+from gateway.store.monitoring.alert_store import record_alert
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from tasks.context import WorkerContext, release_id
+from tasks.monitoring.noted_alerts import (
+    UNASSIGNED_FOR,
+    foreign_number_alert,
+    unassigned_number_alert,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Rules for the events of a batch; `stopped` are the releases that must not plan now."""
+
+    rules: RulesInForce
+    accounts_by_delivery: Mapping[str, str] = field(default_factory=dict)
+    stopped: Collection[str] = ()
+
+    @classmethod
+    def of(
+        cls, rules: RulesInForce, deliveries: Sequence[Delivery], stopped: Collection[str] = ()
+    ) -> "Routing":
+        """Return the routing for the events of some deliveries."""
+        return cls(rules, {one.id: one.account for one in deliveries}, stopped)
+
+    def account_of(self, event: Event) -> Account | None:
+        """Return the account whose rules answer an event, None if no account has it."""
+        if event.number:
+            return self.rules.accounts.owner_of(event.number)
+        name = self.accounts_by_delivery.get(event.delivery, "")
+        return self.rules.accounts.named(name) if name else self.rules.accounts.default
+
+    def rulebook_of(self, event: Event) -> RuleDecider | None:
+        """Return the rulebook that answers an event, None if it cannot be used now."""
+        rulebook = self.rules.of_account(self.account_of(event))
+        return rulebook if rulebook and not self.is_stopped(rulebook) else None
+
+    def is_stopped(self, rulebook: RuleDecider) -> bool:
+        """Say whether events must not be planned with a rulebook now."""
+        return release_id(rulebook.version) in self.stopped
+
+    def is_foreign(self, event: Event) -> bool:
+        """Say whether a delivery of one account names a number of another."""
+        name = self.accounts_by_delivery.get(event.delivery, "")
+        owner = self.rules.accounts.owner_of(event.number)
+        return bool(name and owner) and owner != self.rules.accounts.named(name)
+
+
+def all_stopped(rules: RulesInForce, stopped: Collection[str]) -> bool:
+    """Say whether there is no rulebook with which events may be planned now."""
+    return all(release_id(one.version) in stopped for one in rules.by_path.values())
+
+
+def admit_events(
+    ctx: WorkerContext,
+    events: Sequence[Event],
+    routing: Routing,
+    defer: Callable[[Event, DeferReason], None],
+) -> list[Event]:
+    """Return the events that are to be planned now.
+
+    Events of another account's number are dropped: they are not known from then on, since that
+    account's own copy must have its effect. Those whose rules cannot be used now are deferred.
+    """
+    admitted = []
+    for event in events:
+        if routing.is_foreign(event):
+            _report_foreign(ctx.store, event, routing)
+        elif routing.rulebook_of(event) is None:
+            defer(event, _why_not_now(event, routing))
+        else:
+            admitted.append(event)
+    _report_unassigned(ctx.store, {e.number for e in admitted if routing.account_of(e) is None})
+    return admitted
+
+
+def split_by_rulebook(
+    events: Sequence[Event], routing: Routing
+) -> Iterator[tuple[RuleDecider, list[Event]]]:
+    """Yield a number's events by their rulebooks: events without a number may have several."""
+    groups: dict[str, tuple[RuleDecider, list[Event]]] = {}
+    for event in events:
+        if rulebook := routing.rulebook_of(event):
+            groups.setdefault(rulebook.version, (rulebook, []))[1].append(event)
+    yield from groups.values()
+
+
+def _why_not_now(event: Event, routing: Routing) -> DeferReason:
+    rulebook = routing.rules.of_account(routing.account_of(event))
+    return DeferReason("stopped" if rulebook else "rules", number=event.number)
+
+
+def _report_foreign(store: Store, event: Event, routing: Routing) -> None:
+    account = routing.accounts_by_delivery[event.delivery]
+    log.error("event_foreign", account=account, number=event.number)
+    with contextlib.suppress(StoreUnavailableError, ScriptError):
+        number_list.increment_counter(store, keys.number(event.number), "events.foreign")
+        record_alert(store, foreign_number_alert(account, event.number), UNASSIGNED_FOR)
+
+
+def _report_unassigned(store: Store, numbers: Collection[str]) -> None:
+    for number in sorted({*numbers} - {"", canary.NUMBER}):
+        log.warning("number_unassigned", number=number)
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            record_alert(store, unassigned_number_alert(number), UNASSIGNED_FOR)
