@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import IDLE_S, Store
 from tasks.app import app
 
 log = structlog.get_logger(__name__)
@@ -162,6 +162,7 @@ def _ring(task: str, queue: str, *args: str) -> bool:
         return False
     try:
         with app.producer_or_acquire(own.producer() if own else None) as producer:
+            _renew_if_idle(producer)
             if is_full(app, queue, producer):
                 log.warning("queue_full", task=task, queue=queue)
                 return False
@@ -174,6 +175,20 @@ def _ring(task: str, queue: str, *args: str) -> bool:
             own.mark_failed()
         return False
     return True
+
+
+def _renew_if_idle(producer: Any) -> None:
+    """Close a connection to a Redis broker that was idle for long; its next use opens another.
+
+    As in the store's pools: something on the way may have forgotten it.
+    """
+    connection, now = producer.connection, time.monotonic()
+    is_idle = now - getattr(connection, "used_at", now) > IDLE_S
+    connection.used_at = now
+    if is_idle and connection.transport.driver_type == "redis":
+        # The timeout is process-wide at this moment, so it stays as it is.
+        connection.collect(socket_timeout=socket.getdefaulttimeout())
+        producer.revive(connection)
 
 
 class WakeupThread:

@@ -43,6 +43,36 @@ def test_a_tunnel_that_is_there_is_used_and_stays(agent: Agent, api: str, addr: 
     assert ([one["name"] for one in agent.tunnels], agent.asked) == (["command_line"], [])
 
 
+ODD = {
+    "no host": "https://",
+    "half a host": "https://[x",
+    "no number as a port": "https://a.ngrok.app:port",
+    "an impossible port": "https://a.ngrok.app:99999",
+    "a machine of its own network": "https://10.0.0.7",
+    "a line of its own": "https://a.ngrok.app\nerror: broken",
+    "a very long one": f"https://{'a' * 5000}.ngrok.app",
+}
+
+
+@pytest.mark.parametrize("public", ODD.values(), ids=ODD)
+def test_an_address_that_meta_could_not_post_to_is_a_sentence(
+    agent: Agent, api: str, public: str
+) -> None:
+    agent.add("command_line", "8000", public)
+
+    with pytest.raises(NgrokError, match="Meta could not post") as told:
+        open_tunnel(PORT, "", api)
+
+    assert len(str(told.value)) < 300
+    assert "\n" not in str(told.value)
+
+
+def test_an_address_is_used_without_the_path_and_the_usual_port(agent: Agent, api: str) -> None:
+    agent.add("command_line", "8000", "https://A.ngrok.app:443/")
+
+    assert open_tunnel(PORT, "", api).url == "https://a.ngrok.app"
+
+
 ELSEWHERE = {
     "another port": ("http://localhost:80", "https://a.ngrok.app"),
     "another machine": ("http://10.0.0.7:8000", "https://a.ngrok.app"),

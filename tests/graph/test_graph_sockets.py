@@ -14,6 +14,7 @@ from gateway.accounts.account import GraphCredentials
 from gateway.core.sending.response import Answer, Lost, NotConnected, Responded
 from gateway.graph.messages import MAX_ANSWER_BYTES, Graph
 from gateway.http_out import transport
+from tests.support.faults.fault_proxy import relay
 from tests.support.web.socket_servers import OK, Serve, Talk, dripping, request_on, saying
 
 CREDENTIALS = GraphCredentials("EAAsecret", "v25.0")
@@ -200,6 +201,20 @@ def test_a_connection_that_nobody_used_for_long_is_closed(
 
     assert gone.wait(10)
     assert seen == [1]
+
+
+def test_a_proxy_that_forgets_an_idle_connection_holds_up_no_post(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "IDLE_S", 0.0)
+    address = serve(saying(OK))
+    with relay(int(address.rpartition(":")[2])) as proxy:
+        graph = Graph(f"http://127.0.0.1:{proxy.port}", "v25.0", "EAAsecret")
+        first = graph.post_message("123", {})
+        proxy.swallow()
+
+        assert [first, graph.post_message("123", {})] == [Responded(200, b"{}")] * 2
+        graph.close()
 
 
 def test_what_was_cut_off_is_not_read_by_the_next_post(serve: Serve) -> None:

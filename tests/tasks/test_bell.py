@@ -5,13 +5,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.core.sending.send import BULK, REPLY
 from gateway.store import keys
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import IDLE_S, Store
 from tasks import app
 from tasks.celery_setup.schedule import TASKS
 from tasks.context import WorkerContext
@@ -19,15 +21,18 @@ from tasks.scheduled import jobs
 from tasks.wakeup import (
     MOST_WAITING,
     UNHEARD_MS,
+    OwnConnection,
     WakeupThread,
     call_inbox,
     mark_task,
     ring_inbox,
     ring_number,
     ring_task,
+    use_connection,
 )
 from tests.support.factories import NUMBER
-from tests.support.servers import free_port
+from tests.support.faults.fault_proxy import Relay, relay
+from tests.support.servers import Server, free_port
 from tests.support.tasks.worker_state import raw, rung
 
 
@@ -174,6 +179,29 @@ def test_each_task_of_the_schedule_clears_its_bell(
     app.tasks[task].run()
 
     assert not raw(store).exists(keys.task_bell(task))
+
+
+@pytest.mark.store
+def test_a_proxy_that_forgets_an_idle_connection_holds_up_no_wake_up(
+    at_work: WorkerContext, store: Store, server: Server
+) -> None:
+    own = OwnConnection()
+
+    def ring_twice(proxy: Relay) -> list[bool]:
+        connection: Any = app.connection_for_write(f"redis://127.0.0.1:{proxy.port}/0")
+        own._producer = app.amqp.Producer(connection, auto_declare=False)
+        use_connection(own)
+        first = ring_inbox()
+        proxy.swallow()
+        connection.used_at -= IDLE_S + 1
+        return [first, ring_inbox()]
+
+    # A thread of its own: it keeps the connection that it uses.
+    with relay(server.port) as proxy, ThreadPoolExecutor(1) as thread:
+        assert thread.submit(ring_twice, proxy).result() == [True, True]
+        own.close()
+
+    assert (rung(store, "default"), proxy.seen["swallowed"] > 0) == (2, True)
 
 
 @pytest.mark.store

@@ -26,14 +26,16 @@ from gateway.store.lua.scripts import sha, source
 from gateway.store.redis.cluster.async_client import AsyncCluster
 from gateway.store.redis.cluster.client import Cluster
 from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError
+from gateway.store.redis.fresh_pools import AsyncFreshSentinelPool, FreshSentinelPool
 
 T = TypeVar("T")
 
 TIMEOUT_S = 2.0
+IDLE_S = 15  # a connection that was unused for longer is opened anew
 _OPTIONS: dict[str, Any] = {
     "socket_timeout": TIMEOUT_S,
     "socket_connect_timeout": TIMEOUT_S,
-    "health_check_interval": 15,
+    "health_check_interval": IDLE_S,
 }
 # Whatever was acknowledged, took effect or was posted must outlive the primary; the rest is redone.
 _REPLICATED = frozenset({"keep", "commit", "pump", "bury_event", "hold", "list_number"})
@@ -77,7 +79,10 @@ def connect(url: str, **more: Any) -> Client:
     sentinels = sentinel_class(
         address.sentinels, sentinel_kwargs=options, **options, **address.login
     )
-    return cast(Client, sentinels.master_for(address.primary, redis_class=Client))
+    master = sentinels.master_for(
+        address.primary, redis_class=Client, connection_pool_class=FreshSentinelPool
+    )
+    return cast(Client, master)
 
 
 def connect_async(url: str) -> AsyncClient:
@@ -91,7 +96,9 @@ def connect_async(url: str) -> AsyncClient:
         sentinels = sentinel_class(
             address.sentinels, sentinel_kwargs=options, **options, **address.login
         )
-        client = sentinels.master_for(address.primary, redis_class=AsyncClient)
+        client = sentinels.master_for(
+            address.primary, redis_class=AsyncClient, connection_pool_class=AsyncFreshSentinelPool
+        )
     else:
         client = cast(AsyncClient, AsyncClient.from_url(address.url, **options))
     client.replicas = address.replicas

@@ -9,6 +9,8 @@ import redis.asyncio.client
 import redis.client
 from redis.exceptions import RedisError
 
+from gateway.store.redis.fresh_pools import AsyncFreshPool, FreshPool
+
 T = TypeVar("T")
 
 # Well below the time after which the driver would give the connection up.
@@ -43,6 +45,11 @@ class Pipe(redis.client.Pipeline):
 
 class Client(redis.Redis):
     """A client of one server."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Any:
+        """Return a client whose pool drops connections that were idle for long."""
+        return cls.from_pool(FreshPool.from_url(url, **options))
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> Pipe:
         """Collect commands."""
@@ -121,6 +128,11 @@ class AsyncClient(redis.asyncio.Redis):
     """A client for an event loop, with the number of replicas that must have a delivery."""
 
     replicas = 0
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Any:  # type: ignore[override]
+        """Return a client whose pool drops connections that were idle for long."""
+        return cls.from_pool(AsyncFreshPool.from_url(url, **options))
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> AsyncPipe:
         """Collect commands."""

@@ -38,12 +38,21 @@ class Relay:
         self._dice = random.Random(seed)
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
+        self._swallowed = asyncio.Event()
         self._server = self._loop.run_until_complete(
             asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         )
         self.port = int(self._server.sockets[0].getsockname()[1])
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
         self._thread.start()
+
+    def swallow(self) -> None:
+        """Forget every connection of this moment and close none: what comes on it is lost."""
+        asyncio.run_coroutine_threadsafe(self._swallow(), self._loop).result(10)
+
+    async def _swallow(self) -> None:
+        swallowed, self._swallowed = self._swallowed, asyncio.Event()
+        swallowed.set()
 
     def close(self) -> None:
         """Cut every connection, and end."""
@@ -73,12 +82,19 @@ class Relay:
     async def _joined(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         server, requests = await asyncio.open_connection("127.0.0.1", self._target)
         dropping = asyncio.Event()  # the answer to come is the one to drop
+        swallowed = self._swallowed
         ways = [
             asyncio.ensure_future(self._there(client, requests, dropping)),
             asyncio.ensure_future(self._back(server, answers, dropping)),
+            asyncio.ensure_future(swallowed.wait()),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            if swallowed.is_set():
+                self.seen["swallowed"] += 1
+                for way in ways:
+                    way.cancel()
+                await asyncio.Event().wait()  # nothing moves, and nothing is closed until the end
         finally:
             for way in ways:
                 way.cancel()

@@ -9,18 +9,20 @@ import importlib
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.cli.common.callback_probe import is_here
+from gateway.cli.common.callback_probe import is_here, parse_public_address
 from gateway.cli.local.ports import HOST
+from gateway.core.text import printable
 from gateway.http_out.transport import DeadlineTransport, limits
 
 AGENT = "http://127.0.0.1:4040"
 TIMEOUT_S = 15.0
+MOST_SHOWN = 80  # characters of an address
 HOW_TO_LOG_IN = (
     "ngrok needs a token: put NGROK_AUTHTOKEN into .env or the environment "
     "(https://dashboard.ngrok.com/get-started/your-authtoken), start an ngrok agent of your own, "
@@ -62,12 +64,26 @@ def open_tunnel(port: int, token: str, agent: str = AGENT) -> OpenTunnel:
         with _open_client(agent) as client:
             tunnels = _list_tunnels(client)
             if tunnels is not None:
-                return _use_agent(client, tunnels, port, agent)
+                return _check_address(_use_agent(client, tunnels, port, agent))
     except httpx.InvalidURL:
         raise NgrokError(f"{agent} is no web address: write {AGENT}.") from None
     if not token:
         raise NgrokError(HOW_TO_LOG_IN)
-    return _open_own(port, token)
+    return _check_address(_open_own(port, token))
+
+
+def _check_address(opened: OpenTunnel) -> OpenTunnel:
+    """Return the tunnel with a normalized address; close it if it has none that Meta can use."""
+    url = parse_public_address(opened.url, AGENT)
+    if url is None:
+        opened.close()
+        shown = " ".join(printable(opened.url[:MOST_SHOWN]).split())
+        raise NgrokError(
+            f"ngrok gives {shown} as the address of its tunnel, to "
+            "which Meta could not post: look at the agent's configuration, or give the address "
+            "with --url."
+        )
+    return replace(opened, url=url)
 
 
 def find_tunnel(tunnels: Sequence[Any], port: int) -> Mapping[str, Any] | None:
