@@ -209,11 +209,11 @@ def test_a_proxy_that_forgets_an_idle_connection_holds_up_no_post(
     monkeypatch.setattr(transport, "IDLE_S", 0.0)
     address = serve(saying(OK))
     with relay(int(address.rpartition(":")[2])) as proxy:
-        graph = Graph(f"http://127.0.0.1:{proxy.port}", "v25.0", "EAAsecret")
-        first = graph.post_message("123", {})
+        graph = Graph(f"http://127.0.0.1:{proxy.port}")
+        first = graph.post_message("123", {}, CREDENTIALS)
         proxy.swallow()
 
-        assert [first, graph.post_message("123", {})] == [Responded(200, b"{}")] * 2
+        assert [first, graph.post_message("123", {}, CREDENTIALS)] == [Responded(200, b"{}")] * 2
         graph.close()
 
 

@@ -39,6 +39,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
         self._swallowed = asyncio.Event()
+        self._open: set[asyncio.Event] = set()  # one for each connection that is passed on
         self._server = self._loop.run_until_complete(
             asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         )
@@ -53,6 +54,9 @@ class Relay:
     async def _swallow(self) -> None:
         swallowed, self._swallowed = self._swallowed, asyncio.Event()
         swallowed.set()
+        open_now = set(self._open)
+        while open_now & self._open:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Cut every connection, and end."""
@@ -88,14 +92,17 @@ class Relay:
             asyncio.ensure_future(self._back(server, answers, dropping)),
             asyncio.ensure_future(swallowed.wait()),
         ]
+        self._open.add(dropping)
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             if swallowed.is_set():
-                self.seen["swallowed"] += 1
                 for way in ways:
                     way.cancel()
+                self.seen["swallowed"] += 1
+                self._open.discard(dropping)
                 await asyncio.Event().wait()  # nothing moves, and nothing is closed until the end
         finally:
+            self._open.discard(dropping)
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
