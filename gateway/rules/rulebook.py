@@ -19,6 +19,7 @@ from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
+from gateway.rules.matching.action import NamedTemplate
 from gateway.rules.matching.facts import EventFacts, has_recipient
 from gateway.rules.matching.index import Index
 from gateway.rules.matching.rule import COUNTS_AS_ANSWERED, Rule
@@ -85,6 +86,12 @@ class Rulebook:
         """Phone numbers that some rule notifies, in their one form."""
         phones = (step.notified_phone for rule in self.rules for step in rule.steps)
         return frozenset(normalize_phone(phone) for phone in phones if phone)
+
+    @cached_property
+    def templates(self) -> tuple[NamedTemplate, ...]:
+        """Templates that rules send, each with its language, in the order of the rules."""
+        steps = (step for rule in self.rules if rule.enabled for step in rule.steps)
+        return tuple(dict.fromkeys(one for step in steps for one in step.templates))
 
     @cached_property
     def posts_notifications(self) -> bool:

@@ -103,6 +103,7 @@ def _administration(sandbox: Sandbox) -> list[Route]:
     return [
         Route("/{version}/debug_token", administration.debug_token, methods=["GET"]),
         Route(f"{node}/phone_numbers", administration.numbers, methods=["GET"]),
+        Route(f"{node}/message_templates", administration.templates, methods=["GET"]),
         Route(f"{node}/subscribed_apps", administration.subscribed_apps, methods=every),
         Route(f"{node}/subscriptions", administration.subscriptions, methods=every),
         Route(node, administration.node, methods=["GET", "POST"]),

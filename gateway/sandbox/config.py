@@ -1,20 +1,18 @@
 """Configuration of a sandbox, checked field by field."""
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from gateway.sandbox.fields import Count, Digits, Flag, Seconds, Text, explain_error
+from gateway.sandbox.templates import Templates
 
 _DAY_S = 24 * 60 * 60
 # Meta tries at once, then less and less often for seven days; it does not publish the times.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint
 _RETRY_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
 
-Category = Literal["marketing", "utility", "authentication"]
-TEMPLATES_FORM = f"names of templates, each with {', '.join(get_args(Category))}"
-Templates = Annotated[dict[Text, Category], Field(description=TEMPLATES_FORM)]
 _Enforcement = Annotated[
     Literal["off", "status", "answer"], Field(description="off, status or answer")
 ]
@@ -72,7 +70,7 @@ class Config(BaseModel):
     enforce_opt_out: _Enforcement = "status"
     # The only phones that a test number writes to; None: it is no test number.
     recipients: tuple[Digits, ...] | None = Field(None, description="a list of digits, or null")
-    templates: Templates = {}  # Name to category, else utility.
+    templates: Templates = {}  # All others are utility, and are not listed.
     answer_after_s: Seconds = 0.0
     statuses: Flag = True
     sent_after_s: Seconds = 0.02

@@ -6,11 +6,20 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.setup.doctor.checks.rules_and_disk import Rules
 from gateway.cli.setup.doctor.facts import CHECKS
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake, callback_in_force
 from gateway.graph.admin.errors import SetupError
-from gateway.graph.admin.models import AppCallback, AppInfo, Callbacks, EntityHealth, SubscribedApp
+from gateway.graph.admin.models import (
+    AppCallback,
+    AppInfo,
+    Callbacks,
+    EntityHealth,
+    SubscribedApp,
+    TemplateInfo,
+)
+from gateway.rules.matching.action import NamedTemplate
 from gateway.store.monitoring.snapshot import DeadLetterGroup
 from tests.cli import test_doctor_ours
 from tests.support.cli.doctor_facts import (
@@ -56,6 +65,13 @@ def unhealthy(what: str, state: str, why: str = "") -> dict[str, Any]:
 def nothing_but(answer: Any) -> dict[str, Any]:
     names = ("token", "number", "numbers", "subscribed", "callbacks")
     return meta(secrets=(answer,), **dict.fromkeys(names, answer))
+
+
+def templates(*known: tuple[str, str], name: str = "staff_notice") -> dict[str, Any]:
+    """Let rules send a template that Meta knows with these statuses and languages."""
+    found = tuple(TemplateInfo(name, language, status) for status, language in known)
+    rules = Rules("abc", 3, templates=(NamedTemplate("staff_notice", "en"),))
+    return {"rules": rules, **meta(templates=found)}
 
 
 ASKED_AS_APP = ("token", "callbacks", "subscribed")
@@ -249,6 +265,44 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a phone that is not on the list": (
         reading(letters={DeadLetterGroup("100", "refused", 131030): 2}),
         "recipients", "broken", "2 sends",
+    ),
+    "templates that no rule sends": ({}, "templates", "fine", "No rule sends a template."),
+    "an approved template": (
+        templates(("APPROVED", "en")), "templates", "fine", "approved 1 template",
+    ),
+    "a template that was taken back into use": (
+        templates(("REINSTATED", "en"), ("PAUSED", "pt_BR")), "templates", "fine", "1 template",
+    ),
+    "a template that may be paused": (
+        templates(("FLAGGED", "en")), "templates", "warning", "its status is FLAGGED",
+    ),
+    "a template that is not there": (
+        templates(), "templates", "broken", "staff_notice (en): Meta has no template",
+    ),
+    "a template of another name": (
+        templates(("APPROVED", "en"), name="staff_notice_2"), "templates", "broken", "no template",
+    ),
+    "a template in other languages": (
+        templates(("APPROVED", "pt_PT"), ("APPROVED", "de")), "templates", "broken",
+        "Meta has it in de, pt_PT, not in this one",
+    ),
+    **{
+        f"a template that is {status}": (
+            templates((status, "en")), "templates", "broken", f"its status is {status}, so it is",
+        )
+        for status in ("PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL", "A_NEW_WORD")
+    },
+    "a template without a status": (
+        templates(("", "en")), "templates", "broken", "its status is unknown",
+    ),
+    "templates without an account": (
+        templates() | meta(templates=NO_ACCOUNT), "templates", "unseen", "META_WABA_ID is not set",
+    ),
+    "templates that Meta does not show": (
+        templates() | meta(templates=BUSY), "templates", "unseen", "Meta is busy",
+    ),
+    "templates of rules that cannot be read": (
+        {"rules": Rules(problems=("rules.yaml:1:1: no",))}, "templates", "unseen", "cannot be read",
     ),
     "recipients of a number that nobody shows": (
         {"meta": Unseen("offline")}, "recipients", "unseen", "offline",

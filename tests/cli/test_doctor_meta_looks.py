@@ -15,7 +15,8 @@ from gateway.cli.setup.doctor.meta_answers import NO_ACCOUNT, NO_APP, Handshake,
 from gateway.cli.setup.doctor.probes import run_looks
 from gateway.config.settings import Settings
 from gateway.graph.admin.errors import SetupError
-from gateway.graph.admin.models import AppInfo, NumberInfo, SubscribedApp, TokenInfo
+from gateway.graph.admin.models import AppInfo, NumberInfo, SubscribedApp, TemplateInfo, TokenInfo
+from gateway.rules.matching.action import NamedTemplate
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
 from tests.support.stack import Stack
@@ -101,6 +102,25 @@ def test_everything_is_asked_and_answered(sandbox: Stack) -> None:
     assert [one.id for one in found.numbers] == [NUMBER]
     assert found.subscribed == (SubscribedApp(APP, "Sandbox app"),)
     assert "messages" in found.callbacks[0].fields
+
+
+def test_templates_are_asked_for_by_name(sandbox: Stack, account: Any) -> None:
+    account(
+        "templates",
+        staff_notice={"languages": {"en": "APPROVED", "pt_BR": "PAUSED"}},
+        staff_notice_2="utility",
+        hello="marketing",
+    )
+    wanted = [NamedTemplate(name, "en") for name in ("staff_notice", "none", "hello")]
+
+    found = meta_probes.read_templates(settings(sandbox), wanted)
+
+    assert found == (
+        TemplateInfo("staff_notice", "en", "APPROVED"),
+        TemplateInfo("staff_notice", "pt_BR", "PAUSED"),
+        TemplateInfo("hello", "en", "APPROVED"),
+    )
+    assert meta_probes.read_templates(settings(sandbox, META_WABA_ID=""), wanted) == NO_ACCOUNT
 
 
 def test_what_is_not_set_is_named_and_the_rest_is_asked(sandbox: Stack) -> None:

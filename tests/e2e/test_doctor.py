@@ -18,15 +18,27 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 APP, WABA, SECRET = "100000000000003", "102290129340398", "0123456789abcdef"
+WITH_TEMPLATE = """\
+version: 1
+rules:
+  - name: person
+    when: {text: agent}
+    then:
+      notify:
+        text: A customer asks for a person.
+        to: "351900000099"
+        template: {name: staff_notice, language: en}
+"""
 Checks = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
 def stack(tmp_path: Path, server: Server, store: Store) -> Iterator[Stack]:
     ids = {"META_APP_ID": APP, "META_WABA_ID": WABA, "META_APP_SECRET": SECRET}
-    made = Stack(tmp_path, server, META_MESSAGES_PER_SECOND="80", **ids)
+    made = Stack(tmp_path, server, WITH_TEMPLATE, META_MESSAGES_PER_SECOND="80", **ids)
     processes = ("sandbox", "web", "inbound", "outbound", "outgoing", "beat")
-    made.start(*processes, sandbox={"app_id": APP, "waba_id": WABA, "app_secret": SECRET})
+    account = {"app_id": APP, "waba_id": WABA, "app_secret": SECRET}
+    made.start(*processes, sandbox={**account, "templates": {"staff_notice": "utility"}})
     yield made
     made.stop()
 
@@ -65,3 +77,16 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
         == "No worker that listens to the queue critical answered."
     )
     assert checks["worker critical"]["advice"].startswith("Start worker-critical")
+
+
+def test_a_template_that_meta_paused_is_named(stack: Stack) -> None:
+    wait_until(lambda: "templates" not in doctor(stack)[1], "the template is approved", 60)
+
+    url, languages = f"{stack.meta_url}/sandbox/templates", {"en": "PAUSED"}
+    assert stack.client.post(url, json={"staff_notice": {"languages": languages}}).is_success
+
+    code, checks = doctor(stack)
+    assert (code, checks["templates"]["state"]) == (1, "broken")
+    assert checks["templates"]["reason"] == (
+        "staff_notice (en): its status is PAUSED, so it is not sent."
+    )

@@ -14,6 +14,7 @@ from gateway.graph.admin.models import (
     AppCallback,
     Callbacks,
     SubscribedApp,
+    TemplateInfo,
     TokenInfo,
     app_callback,
     number_info,
@@ -97,6 +98,26 @@ def test_a_token_that_has_ended_is_told_and_no_error(serve: Serve) -> None:
         info = setup.token_info()
 
     assert (info.valid, info.code, info.subcode) == (False, 190, 463)
+
+
+def test_templates_of_a_name_are_read_page_by_page(serve: Serve) -> None:
+    row = {"name": "notice", "language": "en", "status": "APPROVED", "id": "1"}
+    paging = {"cursors": {"after": "CUR"}, "next": "https://elsewhere.test/?access_token=x"}
+    others = [row | {"name": "notice_2"}, row | {"language": "pt_BR", "status": 7}, "odd"]
+    with a_setup(serve, reply({"data": [row], "paging": paging}), reply({"data": others})) as (
+        setup,
+        asked,
+    ):
+        found = setup.templates(WABA, "notice")
+
+    assert found == (
+        TemplateInfo("notice", "en", "APPROVED"),
+        TemplateInfo("notice", "pt_BR", "7"),
+    )
+    assert asked[0].startswith(
+        f"GET /v25.0/{WABA}/message_templates?name=notice&fields=name%2Clanguage%2Cstatus HTTP/1.1"
+    )
+    assert "name=notice&after=CUR&fields=" in asked[1]
 
 
 def test_a_number_tells_its_state_and_its_callbacks(serve: Serve) -> None:

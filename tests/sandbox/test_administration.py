@@ -47,6 +47,58 @@ async def test_a_token_can_be_a_temporary_one_that_ends() -> None:
     assert refused == (190, 463)
 
 
+TEMPLATES = {
+    "hello": "marketing",
+    "staff_notice": {
+        "languages": {"en": "APPROVED", "pt_BR": "REJECTED"},
+        "components": [{"type": "BODY", "text": "{{1}} asks for a person."}],
+    },
+}
+
+
+async def test_templates_are_listed_with_the_status_of_each_language() -> None:
+    async with a_rig(templates=TEMPLATES) as rig:
+        await rig.client.post(
+            "/sandbox/templates", json={"later": {"languages": {"de": "PENDING"}}}
+        )
+        every = (await rig.ask(f"{WABA}/message_templates?fields=name,language,status"))["data"]
+        named = await rig.ask(f"{WABA}/message_templates?name=notice")
+
+    assert [(one["name"], one["language"], one["status"]) for one in every] == [
+        ("hello", "en", "APPROVED"),
+        ("staff_notice", "en", "APPROVED"),
+        ("staff_notice", "pt_BR", "REJECTED"),
+        ("later", "de", "PENDING"),
+    ]
+    assert len({one["id"] for one in every}) == len(every)
+    first = named["data"][0]
+    assert (first["category"], first["components"]) == (
+        "UTILITY",
+        TEMPLATES["staff_notice"]["components"],  # type: ignore[index]
+    )
+
+
+async def test_templates_are_listed_page_by_page() -> None:
+    async with a_rig(templates={f"t{n}": "utility" for n in range(5)}) as rig:
+        path = f"{WABA}/message_templates?fields=name&limit=2"
+        pages = [await rig.ask(path)]
+        while "next" in pages[-1]["paging"]:
+            after = pages[-1]["paging"]["cursors"]["after"]
+            pages.append(await rig.ask(f"{path}&after={after}"))
+
+    assert [[one["name"] for one in page["data"]] for page in pages] == [
+        ["t0", "t1"], ["t2", "t3"], ["t4"],
+    ]  # fmt: skip
+
+
+async def test_templates_of_another_account_or_with_unknown_fields_are_refused() -> None:
+    async with a_rig(templates=TEMPLATES) as rig:
+        foreign = await code_of(rig, f"{OTHER}/message_templates")
+        odd = await code_of(rig, f"{WABA}/message_templates?fields=name,colour")
+
+    assert (foreign[0], odd[0]) == (100, 100)
+
+
 async def test_a_revoked_token_is_told() -> None:
     async with a_rig() as rig:
         await rig.client.post("/sandbox/token", json={"revoked": True})

@@ -85,7 +85,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "template of no category": (
         SMALLEST | {"templates": {"sale": "service"}},
-        "templates must be names of templates, each with marketing, utility, authentication.",
+        "templates must be names of templates, each with marketing, utility, authentication or "
+        "with category, languages (of each its status) and components.",
     ),
     "account of a word": (
         SMALLEST | {"other_accounts": {"x": SMALLEST["numbers"]}},

@@ -1,7 +1,7 @@
 """Client of Meta's administration: reads and sets up an app, its WhatsApp account and numbers."""
 
-from collections.abc import Iterator, Sequence
-from types import TracebackType
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ _NUMBER_FIELDS = (
     "code_verification_status", "name_status", "account_mode", "platform_type", "throughput",
     "whatsapp_business_manager_messaging_limit", "webhook_configuration", "health_status",
 )  # fmt: skip
+_TEMPLATE_FIELDS = ("name", "language", "status")
 _PAGES_MAX = 20
 
 
@@ -68,12 +69,18 @@ class AdminClient:
 
     def number(self, phone_number_id: str) -> facts.NumberInfo:
         """Return one phone number; asks again without each field that this version lacks."""
-        return facts.number_info(self._with_fields(_node(phone_number_id), {}))
+        return facts.number_info(self._with_fields(_node(phone_number_id), _NUMBER_FIELDS, {}))
 
     def numbers(self, waba_id: str) -> tuple[facts.NumberInfo, ...]:
         """Return all phone numbers of an account, one request per page."""
-        rows = self._pages(f"{_node(waba_id)}/phone_numbers")
+        rows = self._pages(f"{_node(waba_id)}/phone_numbers", _NUMBER_FIELDS)
         return tuple(facts.number_info(one) for one in rows)
+
+    def templates(self, waba_id: str, name: str) -> tuple[facts.TemplateInfo, ...]:
+        """Return an account's template of this name in each language, one request per page."""
+        rows = self._pages(f"{_node(waba_id)}/message_templates", _TEMPLATE_FIELDS, {"name": name})
+        # Meta also finds templates whose names contain this one.
+        return tuple(one for one in map(facts.template_info, rows) if one.name == name)
 
     def subscribed_apps(self, waba_id: str) -> tuple[facts.SubscribedApp, ...]:
         """Return the apps that receive an account's webhooks."""
@@ -132,11 +139,13 @@ class AdminClient:
         path, hide = _node(phone_number_id), (verify_token,)
         _require_success(self._caller.call("POST", path, self._token, body=body, hide=hide))
 
-    def _pages(self, path: str) -> Iterator[Json]:
+    def _pages(
+        self, path: str, fields: Sequence[str], query: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[Json]:
         """Yield the rows of all pages; Meta's URL of the next page, token included, is unused."""
         after: dict[str, str] = {}
         for _ in range(_PAGES_MAX):
-            answer = self._with_fields(path, after)
+            answer = self._with_fields(path, fields, {**query, **after})
             yield from _rows(answer)
             paging = answer.get("paging")
             cursor = _next_cursor(paging) if isinstance(paging, dict) else ""
@@ -144,8 +153,8 @@ class AdminClient:
                 return
             after = {"after": cursor}
 
-    def _with_fields(self, path: str, query: dict[str, str]) -> Json:
-        fields = list(_NUMBER_FIELDS)
+    def _with_fields(self, path: str, wanted: Sequence[str], query: dict[str, str]) -> Json:
+        fields = list(wanted)
         while True:
             params = query | {"fields": ",".join(fields)}
             try:

@@ -107,6 +107,15 @@ class NumberInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateInfo:
+    """A template in one language; its status is Meta's word, such as APPROVED or PAUSED."""
+
+    name: str
+    language: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppInfo:
     """An app, identified by its id."""
 
@@ -174,6 +183,13 @@ def number_info(data: Mapping[str, Any]) -> NumberInfo:
             app=_text(callbacks.get("application")),
         ),
         health=health(data),
+    )
+
+
+def template_info(data: Mapping[str, Any]) -> TemplateInfo:
+    """Read a template."""
+    return TemplateInfo(
+        _text(data.get("name")), _text(data.get("language")), _text(data.get("status"))
     )
 
 

@@ -1,7 +1,8 @@
 """Compiled action of a rule, whose placeholders are filled for each event."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.core.planning.decision import Action
 from gateway.core.rendering.message_template import fill, prepare
@@ -19,6 +20,13 @@ from gateway.rules.language.send_actions import (
 
 # Actions on the message that is answered, which may be repeated.
 TO_THE_MESSAGE = frozenset({"mark_read", "typing", "react"})
+
+
+class NamedTemplate(NamedTuple):
+    """A template in one language, as a rule names it."""
+
+    name: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,14 @@ class CompiledAction:
     def notified_phone(self) -> str:
         """Return the phone number that a notification goes to, "" if it goes to none."""
         return str(self.body.get("to", "")) if self.verb == NOTIFY else ""
+
+    @property
+    def templates(self) -> Iterator[NamedTemplate]:
+        """The templates that it may send, but for those that a placeholder names."""
+        bodies = (self.body, self.when_closed)
+        for body in (one for one in bodies if isinstance(one, dict)):
+            if isinstance(template := body.get("template"), dict):
+                yield from _name_template(template)
 
     @property
     def calls_meta(self) -> bool:
@@ -83,6 +99,13 @@ def compile_action(step: Written, when_closed: WhenClosed, position: int = 0) ->
     if _is_filled(compiled.body) and _is_filled(compiled.when_closed):
         return replace(compiled, always=compiled.build_action(lambda _: ""))
     return compiled
+
+
+def _name_template(template: dict[str, Any]) -> Iterator[NamedTemplate]:
+    language = template.get("language")
+    named = template.get("name"), language.get("code") if isinstance(language, dict) else None
+    if all(isinstance(word, str) for word in named):
+        yield NamedTemplate(*map(str, named))
 
 
 def _is_filled(prepared: Any) -> bool:

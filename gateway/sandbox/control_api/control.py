@@ -6,7 +6,6 @@ from pydantic import BaseModel, Field, StrictFloat, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.sandbox.config import TEMPLATES_FORM, Templates
 from gateway.sandbox.errors import CODES
 from gateway.sandbox.fields import Count, Flag, Text, Texts
 from gateway.sandbox.simulation import webhook_payloads
@@ -18,6 +17,7 @@ from gateway.sandbox.simulation.customer_messages import (
 )
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import TokenType
+from gateway.sandbox.templates import TEMPLATES_FORM, Templates, show
 from gateway.sandbox.wire import as_json
 
 _TEMPLATES: TypeAdapter[Templates] = TypeAdapter(Templates)
@@ -113,13 +113,13 @@ class Control:
         return as_json({"id": number.id, "messages_per_second": rate})
 
     async def set_templates(self, request: Request) -> Response:
-        """Set the categories of templates, and show all that are set."""
+        """Set templates, with the status of each language, and show all that are set."""
         params = await read_params(request)
         try:
             self._sandbox.policy.templates.update(_TEMPLATES.validate_python(params))
         except ValidationError:
             raise ControlError(f"Give {TEMPLATES_FORM}.") from None
-        return as_json(self._sandbox.policy.templates)
+        return as_json(show(self._sandbox.policy.templates))
 
     async def show_pace(self, _: Request) -> Response:
         """Show how many messages each number got through, second by second."""

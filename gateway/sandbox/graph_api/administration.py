@@ -12,6 +12,7 @@ from gateway.sandbox.simulation.account import AppSetup
 from gateway.sandbox.simulation.customer_messages import read_graph_params
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MANAGEMENT
+from gateway.sandbox.templates import FIELDS, list_templates
 from gateway.sandbox.wire import Json, as_json
 
 _Read = Callable[[Number, AppSetup], object]
@@ -65,14 +66,23 @@ def _split_fields(fields: str) -> Sequence[str]:
     return [name.strip() for name in fields.split(",") if name.strip()]
 
 
-def _unknown_field(name: str) -> Refusal:
-    message = (
-        f"(#100) Tried accessing nonexisting field ({name[:80]}) on node type "
-        "(WhatsAppBusinessPhoneNumber)"
-    )
+def _unknown_field(name: str, node: str = "WhatsAppBusinessPhoneNumber") -> Refusal:
+    message = f"(#100) Tried accessing nonexisting field ({name[:80]}) on node type ({node})"
     return Refusal(INVALID, "", message=message)
 
 
+def page(rows: list[Json], params: Json) -> Json:
+    """Return the rows of one page with its cursors; `after` is the cursor before it."""
+    limit, after = str(params.get("limit", "")), str(params.get("after", ""))
+    start = int(after) if after.isdecimal() else 0
+    end = start + (int(limit) if limit.isdecimal() and int(limit) else PAGE)
+    paging: Json = {"cursors": {"before": str(start), "after": str(end)}}
+    if end < len(rows):
+        paging["next"] = f"https://graph.facebook.com/?after={end}"
+    return {"data": rows[start:end], "paging": paging}
+
+
+PAGE = 25  # rows, as Graph has them if it is told nothing
 _WHATSAPP = "whatsapp_business_account"
 _SUCCESS: Json = {"success": True}
 _Handler = Callable[[Request, Json], Awaitable[Json | Refusal]]
@@ -100,6 +110,10 @@ class Administration:
     async def numbers(self, request: Request) -> Response:
         """List the numbers of an account."""
         return await self._answer(request, self._numbers)
+
+    async def templates(self, request: Request) -> Response:
+        """List the templates of an account, page by page."""
+        return await self._answer(request, self._templates)
 
     async def subscribed_apps(self, request: Request) -> Response:
         """List, add or remove the apps that get an account's webhooks."""
@@ -159,6 +173,15 @@ class Administration:
         fields = str(params.get("fields", ""))
         nodes = [number_node(number, self._account, fields) for number in numbers]
         return next((one for one in nodes if isinstance(one, Refusal)), {"data": nodes})
+
+    async def _templates(self, request: Request, params: Json) -> Json | Refusal:
+        if refusal := self._account_refusal(request, params):
+            return refusal
+        fields = _split_fields(str(params.get("fields", ""))) or FIELDS
+        if unknown := next((name for name in fields if name not in FIELDS), None):
+            return _unknown_field(unknown, "WhatsAppMessageTemplate")
+        name = str(params.get("name", ""))
+        return page(list_templates(self._sandbox.policy.templates, name, fields), params)
 
     async def _list_subscribed(self, request: Request, params: Json) -> Json | Refusal:
         if refusal := self._account_refusal(request, params):

@@ -14,6 +14,7 @@ from gateway.sandbox.errors import (
     Refusal,
 )
 from gateway.sandbox.simulation.customers import SimulatedPerson
+from gateway.sandbox.templates import Templates, category_of
 from gateway.sandbox.wire import Json
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform
@@ -111,13 +112,13 @@ class Policy:
     def __init__(self, config: Config) -> None:
         """Start with the templates of the configuration."""
         self._window, self._opt_out = config.enforce_window, config.enforce_opt_out
-        self.templates: dict[str, str] = dict(config.templates)
+        self.templates: Templates = dict(config.templates)
 
     def category(self, body: Json) -> str:
         """Return the category that decides price and consent."""
         if body.get("type") != "template":
             return SERVICE
-        return self.templates.get(body["template"]["name"], "utility")
+        return category_of(self.templates, body["template"]["name"])
 
     def breach(
         self, number_id: str, person: SimulatedPerson, body: Json, now: float

@@ -14,6 +14,7 @@ from rich.status import Status
 from gateway.cli.common.output import open_console
 from gateway.cli.local import target, workspace
 from gateway.cli.setup.doctor import meta_probes, probes
+from gateway.cli.setup.doctor.checks.rules_and_disk import Rules
 from gateway.cli.setup.doctor.checks.settings_file import INCOMPLETE, Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import Result, Unseen, run_checks
@@ -66,7 +67,8 @@ def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
         given=probes.read_given(settings, dev=running is not None),
         version=(settings.meta_graph_version, datetime.now(UTC).date()),
         disk=probes.disk(settings, answers["redis"]),
-        meta=away or _ask_meta(settings, {name: answers[name] for name in questions}, tell),
+        meta=away
+        or _ask_meta(settings, {name: answers[name] for name in questions}, answers["rules"], tell),
         **{name: answers[name] for name in here},
     )
 
@@ -83,10 +85,11 @@ def _collect_without_store(given: Given, status: Status | None, offline: bool) -
     tell = partial(_show_progress, status)
     questions = {} if offline else meta_probes.build_looks(settings)
     answers = run_looks({"rules": partial(probes.rules, settings)} | questions, WITHIN_S, tell)
+    rules = answers.pop("rules")
     facts = {
         "version": (settings.meta_graph_version, datetime.now(UTC).date()),
-        "rules": answers.pop("rules"),
-        "meta": OFFLINE if offline else _ask_meta(settings, answers, tell),
+        "rules": rules,
+        "meta": OFFLINE if offline else _ask_meta(settings, answers, rules, tell),
     }
     return DoctorFacts(given=given, **(nothing | facts))
 
@@ -101,10 +104,17 @@ def _local_looks(settings: Settings) -> dict[str, Look]:
     }
 
 
-def _ask_meta(settings: Settings, answers: dict[str, Any], tell: Any) -> MetaAnswers:
+def _ask_meta(
+    settings: Settings, answers: dict[str, Any], rules: Rules | Unseen, tell: Any
+) -> MetaAnswers:
+    """Combine Meta's answers, and ask what follows from them and from the rules."""
     meta_answers = meta_probes.build_answers(settings, answers)
-    hand = {"handshake": partial(meta_probes.probe_handshake, settings, meta_answers)}
-    return replace(meta_answers, **run_looks(hand, WITHIN_S, tell))
+    looks: dict[str, Look] = {
+        "handshake": partial(meta_probes.probe_handshake, settings, meta_answers)
+    }
+    if isinstance(rules, Rules) and rules.templates:
+        looks["templates"] = partial(meta_probes.read_templates, settings, rules.templates)
+    return replace(meta_answers, **run_looks(looks, WITHIN_S, tell))
 
 
 def _show_progress(status: Status | None, under_way: list[str]) -> None:

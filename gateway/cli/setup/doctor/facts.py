@@ -8,6 +8,7 @@ from typing import Any
 from gateway.cli.setup.doctor.checks import (
     meta_app,
     meta_number,
+    meta_templates,
     meta_webhooks,
     rules_and_disk,
     settings_file,
@@ -46,4 +47,5 @@ CHECKS: tuple[Check[Any], ...] = (
     *meta_app.CHECKS,
     *meta_webhooks.CHECKS,
     *meta_number.CHECKS,
+    *meta_templates.CHECKS,
 )

@@ -15,6 +15,7 @@ from gateway.graph.admin.models import (
     AppInfo,
     NumberInfo,
     SubscribedApp,
+    TemplateInfo,
     TokenInfo,
 )
 
@@ -50,6 +51,7 @@ class MetaAnswers:
     subscribed: MetaResult[tuple[SubscribedApp, ...]] = NOT_ASKED
     callbacks: MetaResult[tuple[AppCallback, ...]] = NOT_ASKED  # the app's own
     handshake: Handshake | Unseen = NOT_ASKED
+    templates: MetaResult[tuple[TemplateInfo, ...]] = NOT_ASKED  # that have the names of ours
 
     @property
     def unreachable_reason(self) -> str:

@@ -1,6 +1,6 @@
 """Probes of Meta: each question once, all at the same time, and then the callback in force."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from gateway.cli.setup.doctor.probes import Look
 from gateway.config.settings import Settings
 from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.models import TemplateInfo
+from gateway.rules.matching.action import NamedTemplate
 
 T = TypeVar("T")
 
@@ -82,6 +84,21 @@ def probe_handshake(settings: Settings, answers: MetaAnswers) -> Handshake | Uns
     return Handshake(
         "" if check.tone == "good" else f"{check.reason[:1].upper()}{check.reason[1:]}."
     )
+
+
+def read_templates(
+    settings: Settings, templates: Sequence[NamedTemplate]
+) -> MetaResult[tuple[TemplateInfo, ...]]:
+    """Return what Meta knows under the names of templates, in all languages."""
+    if not settings.meta_waba_id:
+        return NO_ACCOUNT
+    names = dict.fromkeys(one.name for one in templates)
+
+    def ask(setup: AdminClient) -> tuple[TemplateInfo, ...]:
+        found = (setup.templates(settings.meta_waba_id, name) for name in names)
+        return tuple(one for each in found for one in each)
+
+    return _call_meta(settings, settings.meta_app_secret[0].get_secret_value(), ask)
 
 
 def _call_meta(settings: Settings, key: str, question: Callable[[AdminClient], T]) -> MetaResult[T]:

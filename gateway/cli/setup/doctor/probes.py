@@ -145,7 +145,12 @@ def rules(settings: Settings) -> Rules:
         book = load_if_any(settings.gateway_rules)
     except RulebookError as error:
         return Rules(problems=tuple(str(problem) for problem in error.problems))
-    return Rules(book.version, len(book.rules), notifies=book.posts_notifications)
+    return Rules(
+        book.version,
+        len(book.rules),
+        notifies=book.posts_notifications,
+        templates=book.templates,
+    )
 
 
 def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:

@@ -9,6 +9,7 @@ from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
+from gateway.rules.matching.action import NamedTemplate
 from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.rule_problems import RULES_MISSING, find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
@@ -25,6 +26,7 @@ class Rules:
     count: int = 0
     problems: tuple[str, ...] = ()
     notifies: bool = False  # some rule notifies the operator's address
+    templates: tuple[NamedTemplate, ...] = ()  # that rules send
 
 
 @dataclass(frozen=True, slots=True)
