@@ -24,6 +24,7 @@ COMMANDS = {
     "hold": "operate.hold:hold",
     "release": "operate.hold:release",
     "contacts": "operate.contacts:commands",
+    "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",
     "worker": "run.worker:worker",

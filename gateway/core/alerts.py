@@ -145,8 +145,11 @@ def alert_changes(
     return {key: one for key, one in changed.items() if key not in new_keys[max(0, room) :]}
 
 
-def alert_payload(alert_state: AlertState) -> dict[str, Any]:
-    """Return the body that is posted; chat programs show its `text`."""
+def alert_payload(alert_state: AlertState, account: str = "") -> dict[str, Any]:
+    """Return the body that is posted; chat programs show its `text`.
+
+    `account` is the name of the account of the number, "" where it has none.
+    """
     alert = alert_state.alert
     ended = alert_state.state == "ended"
     return {
@@ -161,6 +164,7 @@ def alert_payload(alert_state: AlertState) -> dict[str, Any]:
         "since": _iso(alert_state.since_ms),
         "until": _iso(alert_state.until_ms) if ended else None,
         "text": _alert_text(alert_state, ended=ended),
+        **({"account": account} if account else {}),
     }
 
 

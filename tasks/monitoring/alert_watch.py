@@ -1,10 +1,13 @@
 """Alert watch: reads a snapshot every few seconds and reports alerts that begin and end."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
+from gateway.accounts.account import Accounts
+from gateway.accounts.source import AccountsSource
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, alert_changes, alert_payload
 from gateway.core.planning.event import RULE_ALERT
@@ -45,16 +48,16 @@ def watch() -> None:
     if ctx.store.mark(keys.WATCH_GUARD, GUARD_MS):
         run_ages.record_run(ctx.store, "watch", release_id(ctx.rules.current().version))
         note_owner(ctx.store, ctx.settings)
-        update_alerts(ctx.store, ctx.settings)
+        update_alerts(ctx.store, ctx.settings, ctx.accounts.current())
 
 
-def update_alerts(store: Store, settings: Settings) -> None:
+def update_alerts(store: Store, settings: Settings, accounts: Accounts | None = None) -> None:
     """Compare the active alerts with those reported before, and report what begins and ends.
 
     Any number of processes may do so at once: each change is written by one of them only, and a
-    process records that it is about to post before it does.
+    process records that it is about to post before it does. `accounts` say whose a number is.
     """
-    store_snapshot = snapshot.read(store, settings.gateway_store_bytes)
+    store_snapshot = snapshot.read(store, settings.gateway_store_bytes, accounts)
     _note_counted(store, store_snapshot)
     snapshot.record_memory_use(store, store_snapshot.now_ms, store_snapshot.health.used_bytes)
     active = find_alerts(store_snapshot) | alert_store.active_alerts(store, store_snapshot.now_ms)
@@ -62,7 +65,8 @@ def update_alerts(store: Store, settings: Settings) -> None:
     url = settings.gateway_alert_url.get_secret_value()
     _drop_ended(store, store_snapshot.now_ms, GIVE_UP_MS if url else 0)
     if url:
-        _send_due(store, url, store_snapshot.now_ms)
+        name_of = accounts.name_of if accounts else lambda _: ""
+        _send_due(store, url, store_snapshot.now_ms, name_of)
 
 
 def _note_counted(store: Store, store_snapshot: Snapshot) -> None:
@@ -88,13 +92,13 @@ def _drop_ended(store: Store, now_ms: int, keep_ms: int) -> None:
             log.info("alert_over", **_log_fields(row.state))
 
 
-def _send_due(store: Store, url: str, now_ms: int) -> None:
+def _send_due(store: Store, url: str, now_ms: int, name_of: Callable[[str], str]) -> None:
     """Post the due alerts; the first failure ends it, since the others would fail too."""
     for key, row in alert_store.read_rows(store).items():
         attempted = row.state.after_attempt(now_ms)
         if not row.state.is_due(now_ms) or not alert_store.replace_row(store, key, row, attempted):
             continue
-        if error := post(url, alert_payload(attempted)):
+        if error := post(url, alert_payload(attempted, name_of(attempted.alert.cause.number))):
             log.warning("alert_unheard", reason=error, **_log_fields(attempted))
             return
         alert_store.record_answer(store, key, attempted)
@@ -131,10 +135,12 @@ class StandIn:
 
     def _run(self) -> None:
         store = Store(self._settings.redis_url)
+        accounts = AccountsSource(self._settings)
         while not self._stop_event.wait(self._every_s):
             try:
                 if are_workers_silent(store):
-                    update_alerts(store, self._settings)
+                    accounts.reload_if_changed()
+                    update_alerts(store, self._settings, accounts.current())
             except (StoreUnavailableError, ScriptError):
                 continue  # nothing can be reported without the store; the heartbeat is missed then
             except Exception:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.alerts import AlertState, alert_payload
 from gateway.core.events import Event
 from gateway.core.planning.decision import Decision
 from gateway.core.sending.pauses import parse_pauses
@@ -14,11 +15,13 @@ from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import pack_header
-from gateway.store.monitoring import alert_store
+from gateway.store.monitoring import alert_store, snapshot
+from gateway.store.monitoring.problems import find_problems
 from gateway.store.redis.client import Store
 from tasks import inbound, outbound
 from tasks.context import WorkerContext
 from tasks.inbound import PlanningStoppedError
+from tasks.monitoring.noted_alerts import unassigned_number_alert
 from tasks.scheduled import jobs
 from tests.support.accounts import TestAccount, accounts_text, write_accounts
 from tests.support.factories import bytes_of, delivery_body, message_item, status_item
@@ -416,3 +419,25 @@ def test_a_store_of_one_account_needs_no_migration(
         ("1001", "Bearer EAA-shop"),
         ("2001", "Bearer EAA-clinic"),
     ]
+
+
+def test_sends_of_a_number_without_account_are_told(ctx: WorkerContext, store: Store) -> None:
+    write_to(store, "clinic", "2001", "1")
+    drain(ctx)
+    remove(ctx, SHOP)
+
+    found = find_problems(snapshot.read(store, 0, ctx.accounts.current()))
+
+    told = [str(one) for one in found if one.number == "2001"]
+    assert [one.partition(" (")[0] for one in told] == [
+        "Number 2001: No account has this number, so no rule answers its customers, "
+        "and its sends wait"
+    ]
+    assert "(1 wait)" in told[0]
+
+
+def test_an_alert_names_the_account_of_its_number(ctx: WorkerContext) -> None:
+    alert = AlertState("id", unassigned_number_alert("2001"), 1)
+
+    assert alert_payload(alert, ctx.accounts.current().name_of("2001"))["account"] == "clinic"
+    assert "account" not in alert_payload(alert, ctx.accounts.current().name_of(UNKNOWN))

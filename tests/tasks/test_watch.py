@@ -296,7 +296,7 @@ def test_bells_that_piled_up_are_one_look(
     at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Store] = []
-    monkeypatch.setattr(watching, "update_alerts", lambda store, _: looked.append(store))
+    monkeypatch.setattr(watching, "update_alerts", lambda store, *_: looked.append(store))
 
     for _ in range(20):
         watching.watch()

@@ -68,6 +68,8 @@ _MONITORS = (
 )
 # Simulated and rehearsed stores are no part of an installation that has a name.
 _OWNER = "GATEWAY_INSTALLATION"
+# Invented customers write to one app.
+_ACCOUNTS = "GATEWAY_ACCOUNTS"
 # Nobody real is answered by a demo.
 _DEMO = "GATEWAY_DEMO_RULES"
 # Settings with which a send reaches Meta.
@@ -186,7 +188,7 @@ def prepare(
     if not real:
         names = {*given, *(field.upper() for field in Settings.model_fields)}
         environment |= _blank_settings(
-            *(name for name in names if name.startswith("META_")), *_MONITORS, _OWNER
+            *(name for name in names if name.startswith("META_")), *_MONITORS, _OWNER, _ACCOUNTS
         )
         environment |= _sandbox_settings(sandbox_port) | _notify_settings(sandbox_port)
         environment["GATEWAY_TRIAL_HOURS"] = str(trial_hours.trial_file())

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import load_if_usable
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Number, Yes, selector
 from gateway.cli.common.output import open_console, print_json
@@ -65,7 +66,8 @@ def pauses_to_dict(state: NumberPauses) -> dict[str, Any]:
 
 def _select_numbers(store: Store, settings: Settings, number: str) -> list[str]:
     """Return the selected numbers; one that has not sent yet may be held as well."""
-    known = {*number_list.numbers_at_meta(store), settings.meta_phone_number_id} - {""}
+    listed = (one.id for account in load_if_usable(settings) or () for one in account.numbers)
+    known = {*number_list.numbers_at_meta(store), *listed} - {""}
     if number and number not in known:
         raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
     numbers = [number] if number else sorted(known)

@@ -1,8 +1,9 @@
 """Problems of the accounts: their file cannot be used, or no account has a number; pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from gateway.core.alerts import HealthProblem
+from gateway.store.monitoring.number_state import NumberState
 from gateway.store.planning.rulebooks import InForce
 
 
@@ -14,9 +15,19 @@ def find_account_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]
             "accounts_broken",
             "The accounts as they are now cannot be used, so those from before stay in force: "
             f"{mistake.removesuffix('.')}.",
-            "Fix that line.",
+            "Fix that line; gateway accounts check tells all.",
             severity="warning",
         )
+
+
+def find_unassigned_numbers(
+    numbers: Iterable[NumberState], unassigned: Collection[str]
+) -> Iterator[HealthProblem]:
+    """Find numbers that no account has, and whose sends wait until one does."""
+    for one in numbers:
+        waiting = sum(lanes.ready for lanes in one.lanes.values()) + one.due + one.parked
+        if one.number in unassigned and waiting:
+            yield number_unassigned(one.number, waiting)
 
 
 def number_unassigned(number: str, waiting: int = 0) -> HealthProblem:
@@ -28,5 +39,5 @@ def number_unassigned(number: str, waiting: int = 0) -> HealthProblem:
         "account at Meta.",
         number=number,
         severity="warning",
-        observed=f"{waiting} conversations wait" if waiting else "",
+        observed=f"{waiting:,} wait" if waiting else "",
     )

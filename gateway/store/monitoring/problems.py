@@ -13,7 +13,7 @@ from gateway.core.sending.canary import OVERDUE_S
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY
-from gateway.store.monitoring.account_problems import find_account_problems
+from gateway.store.monitoring.account_problems import find_account_problems, find_unassigned_numbers
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
@@ -84,6 +84,7 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from find_rule_problems(snapshot.rulebooks)
     yield from _find_delivery_problems(snapshot)
     yield from _find_canary_problems(snapshot)
+    yield from find_unassigned_numbers(snapshot.numbers, snapshot.unassigned)
     yield from _find_lane_problems(snapshot)
     yield from _find_notification_problems(snapshot)
     yield from find_pause_problems({one.number: one.pauses for one in snapshot.numbers})
@@ -195,6 +196,8 @@ def _find_canary_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
 
 def _find_lane_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     for one in snapshot.numbers:
+        if one.number in snapshot.unassigned:
+            continue  # which is why its sends wait
         for priority, lanes in one.lanes.items():
             if lanes.overdue_s > MOST_WAIT_S:
                 problem = _reply_problem(one) if priority == REPLY else BROADCASTS_WAIT

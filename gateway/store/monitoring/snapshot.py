@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.accounts.account import Accounts
 from gateway.core.alerts import Alert
 from gateway.core.dead_letters.dead_letter import Cause
 from gateway.core.dead_letters.filter import DeadLetterFilter
@@ -85,6 +86,7 @@ class Snapshot:
     owner: StoreOwner | None = None
     alerts: tuple[Alert, ...] = ()  # that have begun and not ended
     ahead_s: float = 0.0  # the server's clock of ours, which decides nothing
+    unassigned: frozenset[str] = frozenset()  # numbers that no account has
 
     @property
     def forecast(self) -> Forecast | None:
@@ -127,8 +129,11 @@ class Snapshot:
         return sum(one.counts.get(name, 0) for one in self.numbers)
 
 
-def read(store: Store, limit_bytes: int) -> Snapshot:
-    """Read everything and change nothing. Raises StoreUnavailableError or ScriptError."""
+def read(store: Store, limit_bytes: int, accounts: Accounts | None = None) -> Snapshot:
+    """Read everything and change nothing; `accounts` say which numbers no account has.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
     began = time.time()
     partitions = tuple(Inbox(store, Bodies()).partition_states())
     between = (began + time.time()) / 2
@@ -157,11 +162,12 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         ("HGETALL", keys.MEMORY_HISTORY),
         *(("PTTL", f"{keys.LAST_RUN}{what}") for what in SCHEDULED_RUNS),
     )
+    numbers = _read_numbers(store)
     return Snapshot(
         now_ms=partitions[0].now_ms,
         health=judge_servers(infos, layout.decode() if layout else "", limit_bytes),
         partitions=partitions,
-        numbers=_read_numbers(store),
+        numbers=numbers,
         letters=_count_dead_letters(store),
         ago_s={
             what: (keys.DAY_MS - left) / 1000
@@ -178,6 +184,7 @@ def read(store: Store, limit_bytes: int) -> Snapshot:
         alerts=_read_alerts(store),
         owner=StoreOwner.unpack(owner or b""),
         ahead_s=partitions[0].now_ms / 1000 - between,
+        unassigned=_find_unassigned(numbers, accounts),
     )
 
 
@@ -194,6 +201,13 @@ def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
         return Counter(DeadLetterGroup(one.number, one.cause, one.code) for one in newest)
     except ScriptError:
         return Counter()
+
+
+def _find_unassigned(numbers: Iterable[NumberState], accounts: Accounts | None) -> frozenset[str]:
+    if accounts is None:
+        return frozenset()
+    names = (one.number for one in numbers if one.number)
+    return frozenset(name for name in names if accounts.owner_of(name) is None)
 
 
 def _read_numbers(store: Store) -> tuple[NumberState, ...]:

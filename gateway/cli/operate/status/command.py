@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from gateway.accounts.account import Accounts
+from gateway.cli.common.accounts import load_if_usable
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
@@ -35,6 +37,7 @@ class StatusWatch:
 
     store: Store
     settings: Settings
+    accounts: Accounts | None = None  # None where their file cannot be used here
 
     def view(
         self, last: StatusView | None = None, listeners: Mapping[str, int] | None = None
@@ -54,7 +57,7 @@ class StatusWatch:
 
     def _read(self) -> Snapshot | None:
         try:
-            return snapshot.read(self.store, self.settings.gateway_store_bytes)
+            return snapshot.read(self.store, self.settings.gateway_store_bytes, self.accounts)
         except StoreUnavailableError:
             return None
 
@@ -93,7 +96,7 @@ def status(
     given = target.settings()
     console = open_console()
     with open_store(given.redis_url) as store, suppress(KeyboardInterrupt):
-        watch = StatusWatch(store, given)
+        watch = StatusWatch(store, given, load_if_usable(given))
         if once or json or not console.is_terminal:
             _print(watch, console, seconds, json=json)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.common.accounts import load_if_usable
 from gateway.cli.setup.doctor.checks.rules_and_disk import Disk, Rules
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import Redis
@@ -109,7 +110,7 @@ def read_snapshot(settings: Settings) -> Snapshot | Unseen:
     """Read the snapshot that `gateway status` shows."""
     store = Store(settings.redis_url)
     try:
-        return snapshot.read(store, settings.gateway_store_bytes)
+        return snapshot.read(store, settings.gateway_store_bytes, load_if_usable(settings))
     except StoreUnavailableError:
         return Unseen("Redis does not answer")
     except ScriptError as error:
