@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import socket
 import stat
 import subprocess
@@ -158,8 +159,13 @@ def test_the_temporary_token_tells_its_end_and_how_to_get_a_lasting_one(meta: ht
         (("my app", *ANSWERS), "The app id is an id: digits only."),
         (("7", APP, *ANSWERS[1:]), "The app id is an id: digits only."),
         (("1234567", SECRET, APP, "", *ANSWERS[2:]), "Meta knows no app with this id"),
-        ((APP, "with space", "", *ANSWERS[1:]), "The app secret holds characters that Meta"),
-        ((APP, "hush-wrong", "", *ANSWERS[1:]), "The app secret does not belong to the app id"),
+        ((APP, "with space", *ANSWERS[1:]), "The app secret holds characters that Meta"),
+        ((APP, "hush", *ANSWERS[1:]), "The app secret is too short to be whole: copy it again."),
+        ((APP, "h" * 2001, *ANSWERS[1:]), "The app secret is too long to be one"),
+        ((APP, "", *ANSWERS[1:]), "The app secret is missing: paste it, and press Enter."),
+        ((APP, "hush-wrong", *ANSWERS[1:]), "The app secret does not belong to the app id"),
+        ((APP, "hush-wrong", "", "", *ANSWERS[1:]), "The app secret does not belong to the app"),
+        ((*ANSWERS[:2], "EAA", *ANSWERS[2:]), "The access token is too short to be whole"),
         (("1234567", "hush-wrong", *ANSWERS), "Meta knows no app with this id"),
         ((APP, SECRET, "EAAunknown", *ANSWERS[2:]), "The access token is not valid"),
         ((APP, SECRET, FOREIGN, *ANSWERS[2:]), "The access token belongs to another app"),
@@ -210,7 +216,7 @@ def test_an_account_of_another_is_taken_with_its_own_numbers_only(meta: httpx.Cl
 
 
 def test_input_that_ends_after_a_mistake_was_mended_is_told(meta: httpx.Client) -> None:
-    result = run(APP, "hush-wrong", "", SECRET)
+    result = run(APP, "hush-wrong", SECRET)
 
     assert [told.split(":")[0] for told in mistakes(result)] == [
         "The app secret does not belong to the app id",
@@ -241,6 +247,45 @@ def test_a_meta_that_is_not_there_is_one_sentence(
     [told] = mistakes(result)
     assert told.startswith("Meta cannot be reached (ConnectError: Connection refused).")
     assert (result.exit_code, os.listdir(".")) == (2, [])
+
+
+def test_a_cut_secret_is_told_by_its_length(meta: httpx.Client) -> None:
+    cut, whole = run(APP, "hush-wrong"), run(APP, "0" * 32)
+
+    assert "Meta's have 32 characters, and this has 10." in mistakes(cut)[0]
+    assert "characters, and this has" not in mistakes(whole)[0]
+
+
+def test_offline_writes_all_of_it_and_asks_nothing_of_meta(
+    meta: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("META_GRAPH_URL", "http://127.0.0.1:9")
+    result = run(*ANSWERS, args=("--offline",))
+
+    written = dotenv_values(".env")
+    assert (result.exit_code, mistakes(result)) == (0, [])
+    assert tuple(written[name] for name in ASKED) == ANSWERS
+    assert all(written[name] for name in MADE)
+    assert "nothing of it is checked: run gateway doctor once Meta can be reached" in result.stdout
+
+
+def test_offline_answers_must_have_the_right_form_all_the_same(meta: httpx.Client) -> None:
+    result = run("my app", APP, SECRET, "with space", *ANSWERS[2:], args=("--offline",))
+
+    assert [told.split()[1:3] for told in mistakes(result)] == [["app", "id"], ["access", "token"]]
+    assert result.exit_code == 0
+
+
+def test_whoever_does_not_wait_for_meta_may_go_on_without_it(
+    meta: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("META_GRAPH_URL", "http://127.0.0.1:9")
+    result = run(APP, SECRET, "n", "y", *ANSWERS[2:])
+
+    assert mistakes(result)[0].startswith("Meta cannot be reached")
+    assert result.exit_code == 0
+    assert tuple(dotenv_values(".env")[name] for name in ASKED) == ANSWERS
+    assert "nothing of it is checked" in result.stdout
 
 
 def test_a_meta_that_comes_back_is_asked_the_same_again(
@@ -365,7 +410,7 @@ def test_keys_that_came_while_somebody_answered_are_kept(meta: httpx.Client) -> 
 def test_a_wrong_answer_of_the_environment_is_told_to_win_over_the_right_one(
     meta: httpx.Client,
 ) -> None:
-    wrong = run(APP, "", *ANSWERS[1:], env={"META_APP_SECRET": "hush-wrong"}).stdout
+    wrong = run(*ANSWERS, env={"META_APP_SECRET": "hush-wrong"}).stdout
     right = run(env={"META_APP_SECRET": SECRET}).stdout
 
     assert "The environment has another META_APP_SECRET, and wins over .env" in wrong
@@ -414,33 +459,115 @@ def test_the_command_itself_reads_answers_from_a_file(meta: httpx.Client, tmp_pa
     assert tuple(dotenv_values(".env")[name] for name in ASKED) == ANSWERS
 
 
-def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
-    meta: httpx.Client, tmp_path: Path
-) -> None:
-    ours, theirs = pty.openpty()
-    env = environment(META_GRAPH_URL=str(meta.base_url))
-    with subprocess.Popen(
-        [sys.executable, "-c", AT_A_TERMINAL, "init"], cwd=tmp_path, env=env,
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-    ) as process:  # fmt: skip
+class Terminal:
+    """A terminal with `gateway init` in it, and all that it has shown."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", AT_A_TERMINAL, "init"],
+            cwd=folder, env=environment(TERM="dumb", **env),
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        )  # fmt: skip
         os.close(theirs)
-        told = _until(ours, "app id: ")
-        os.write(ours, f"{APP}\n".encode())
-        told += _until(ours, "app secret: ")
-        os.write(ours, f"{SECRET}\n".encode())
-        told += _until(ours, "access token: ")
-        os.write(ours, b"\x03")
-        told += _until(ours, "nothing was written")
-        assert process.wait(10) == 130
-    os.close(ours)
-    assert "Sandbox app" in told
-    assert SECRET not in told
+        self.shown = ""
+        self._read = 0
+
+    def wait_for(self, wanted: str) -> None:
+        """Read until something stands below what was waited for before."""
+        self._search(re.escape(wanted))
+
+    def _search(self, pattern: str) -> None:
+        while not (found := re.search(pattern, self.shown[self._read :])):
+            assert select.select([self._ours], [], [], 60)[0], f"{pattern}: {self.shown}"
+            self.shown += os.read(self._ours, 4096).decode()
+        self._read += found.end()
+
+    def answer(self, prompt: str, typed: str) -> None:
+        """Wait for a prompt, whatever its default, and type a line."""
+        self._search(rf"{re.escape(prompt)}( \[.*?\])?: ")
+        os.write(self._ours, f"{typed}\n".encode())
+
+    def press(self, key: bytes) -> None:
+        os.write(self._ours, key)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminal(meta: httpx.Client, tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path, META_GRAPH_URL=str(meta.base_url))
+    yield opened
+    opened.close()
+
+
+def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.answer("app id", APP)
+    terminal.answer("app secret", SECRET)
+    terminal.wait_for("access token: ")
+    terminal.press(b"\x03")
+    terminal.wait_for("nothing was written")
+
+    assert terminal.process.wait(10) == 130
+    assert "Sandbox app" in terminal.shown
+    assert SECRET not in terminal.shown
     assert os.listdir(tmp_path) == []
 
 
-def _until(terminal: int, wanted: str) -> str:
-    """Read what a terminal shows until something stands there."""
-    shown = ""
-    while wanted not in shown:
-        shown += os.read(terminal, 4096).decode()
-    return shown
+def test_a_secret_that_was_refused_is_asked_for_again_unseen(terminal: Terminal) -> None:
+    terminal.answer("app id", APP)
+    terminal.answer("app secret", "hush-wrong")
+    terminal.wait_for("no: The app secret does not belong to the app id")
+    terminal.wait_for("An empty line leads back to the app id")
+    terminal.answer("app secret", SECRET)
+    terminal.wait_for("access token: ")
+
+    assert terminal.shown.count("\napp id: ") == 1
+    assert "hush-wrong" not in terminal.shown
+    assert SECRET not in terminal.shown
+
+
+@pytest.mark.parametrize("way", ["an unknown app", "an empty line"])
+def test_a_secret_typed_for_the_app_id_by_mistake_is_not_shown(
+    terminal: Terminal, way: str
+) -> None:
+    terminal.answer("app id", APP if way == "an empty line" else "1234567")
+    terminal.answer("app secret", "hush-wrong")
+    if way == "an empty line":
+        terminal.answer("app secret", "")
+    terminal.wait_for("What you type is not shown")
+    terminal.answer("app id", SECRET)
+    terminal.wait_for("no: The app id is an id: digits only.")
+    terminal.answer("app id", APP)
+    terminal.wait_for(f"  app id {APP}")
+    terminal.answer("app secret", SECRET)
+    terminal.wait_for("access token: ")
+
+    assert SECRET not in terminal.shown
+
+
+def test_a_person_without_a_network_may_go_on(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, META_GRAPH_URL="http://127.0.0.1:9")
+    try:
+        terminal.answer("app id", APP)
+        terminal.answer("app secret", SECRET)
+        terminal.wait_for("no: Meta cannot be reached")
+        terminal.answer("Try once more?", "n")
+        terminal.answer("Go on without Meta, and write what you answer unchecked?", "y")
+        for prompt, answer in zip(
+            ("access token", "Account id", "number id"), ANSWERS[2:], strict=True
+        ):
+            terminal.answer(prompt, answer)
+        terminal.wait_for("nothing of it is checked")
+        assert terminal.process.wait(10) == 0
+    finally:
+        terminal.close()
+
+    assert tuple(dotenv_values(tmp_path / ".env")[name] for name in ASKED) == ANSWERS
+    assert SECRET not in terminal.shown
+    assert TOKEN not in terminal.shown

@@ -34,6 +34,10 @@ NO_REDIS = (
     "of their own.\nFor every other way to run, add the address of yours to .env, such as "
     "REDIS_URL=redis://localhost:6379/0."
 )
+UNCHECKED = (
+    "[yellow]Meta was asked nothing, so nothing of it is checked: run {} doctor once Meta can be "
+    "reached.[/]"
+)
 _out = Console(highlight=False, soft_wrap=True)
 
 
@@ -42,6 +46,9 @@ def init(
     waba_id: Annotated[str, typer.Option(help="Id of the WhatsApp Business Account.")] = "",
     phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Change an .env without asking.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask nothing of Meta; the answers stay unchecked.")
+    ] = False,
 ) -> None:
     """Ask for what Meta gave you, try each at Meta, make the other secrets, and write .env.
 
@@ -49,7 +56,8 @@ def init(
     """
     options = {APP_ID.name: app_id, WABA_ID.name: waba_id, NUMBER_ID.name: phone_number_id}
     try:
-        _set_up({name: value for name, value in options.items() if value}, sure=yes)
+        given = {name: value for name, value in options.items() if value}
+        _set_up(given, sure=yes, offline=offline)
     except dotenv_file.FileError as error:
         raise errors.fail(str(error)) from None
     except (KeyboardInterrupt, typer.Abort):
@@ -57,7 +65,7 @@ def init(
         raise typer.Exit(errors.INTERRUPTED) from None
 
 
-def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
+def _set_up(options: Mapping[str, str], *, sure: bool, offline: bool) -> None:
     names = [question.name for question in QUESTIONS]
     before = read_settings(names, dotenv_file.parse_values(dotenv_file.read(ENV)))
     dotenv_file.check_writable(ENV)
@@ -65,9 +73,12 @@ def _set_up(options: Mapping[str, str], *, sure: bool) -> None:
         here = read_process_settings([*names, *_GENERATED])
         meta = _meta_factory()
     asker = Asker(_out)
-    answers = PromptAnswers(asker, {**here, **options}, before, meta).collect()
+    prompts = PromptAnswers(asker, {**here, **options}, before, meta, offline=offline)
+    answers = prompts.collect()
     _write(answers, here, asker, sure=sure)
     _warn_of_overrides(answers, here)
+    if prompts.is_offline:
+        _out.print(UNCHECKED.format(escape(own_command())))
     _print_next_steps()
 
 

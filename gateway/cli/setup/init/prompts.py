@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.setup.init.questions import APP_ID, APP_SECRET, QUESTIONS, TOKEN, Question
-from gateway.cli.setup.init.validation import MistakeError, ValidAnswer, check
+from gateway.cli.setup.init.validation import MistakeError, ValidAnswer, check, check_form
 from gateway.graph.admin.client import AdminClient
 
 
@@ -35,12 +35,15 @@ class Asker:
         """Show a result, as rich markup."""
         self._console.print(line)
 
-    def ask(self, question: Question, default: str) -> str:
-        """Return the answer, or the default for an empty line. Raises NobodyError."""
-        self._console.print(f"[dim]{escape(question.where)}[/]")
+    def ask(self, question: Question, default: str, hint: str = "", *, hidden: bool) -> str:
+        """Return the answer, or the default for an empty line. Raises NobodyError.
+
+        `hidden` answers are not shown while they are typed.
+        """
+        self._console.print(f"[dim]{escape(' '.join(filter(None, [question.where, hint])))}[/]")
         shown = "keep the one that is known" if question.secret else default
         label = f"{question.label} [{shown}]" if default else question.label
-        return self._line(label, hidden=question.secret, default=default) or default
+        return self._line(label, hidden=hidden, default=default) or default
 
     def confirm(self, sentence: str) -> bool:
         """Return whether the operator says yes; without an operator the answer is no."""
@@ -61,6 +64,11 @@ class Asker:
         return line.strip()
 
 
+# Either of a mismatched pair may be wrong, and whoever believes it is the secret types it again.
+TO_APP_ID = "(An empty line leads back to the app id.)"
+UNSEEN = "(What you type is not shown, in case it is the secret.)"
+
+
 class PromptAnswers:
     """Answers so far, and the default for each question."""
 
@@ -70,34 +78,52 @@ class PromptAnswers:
         given: Mapping[str, str],
         before: Mapping[str, str],
         meta: Callable[..., AdminClient],
+        *,
+        offline: bool = False,
     ) -> None:
-        """Take the given answers and the defaults of the others; `meta` opens a client of Meta."""
+        """Take the given answers and the defaults of the others; `meta` opens a client of Meta.
+
+        With `offline` Meta is asked nothing.
+        """
+        self.is_offline = offline
         self._asker, self._meta = asker, meta
         self._given = dict(given)
         self._defaults = {one.name: before.get(one.name, "") for one in QUESTIONS}
         self._answers: dict[str, str] = {}
-        self._mistaken = False
+        self._mistaken: Question | None = None
 
     def collect(self) -> dict[str, str]:
-        """Ask and try one after the other; go back to an answer that turns out to be wrong."""
+        """Ask and try one after the other; ask again for an answer that turns out to be wrong."""
         index = 0
         while index < len(QUESTIONS):
             question = QUESTIONS[index]
-            self._ask_question(question)
+            answer = self._get_answer(question)
+            if not answer and question is APP_SECRET is self._mistaken:
+                index = QUESTIONS.index(APP_ID)
+                continue
+            self._answers[question.name] = self._defaults[question.name] = answer
             try:
                 self._show(question, self._check_answer(question))
-                self._mistaken = False
+                self._mistaken = None
                 index += 1
             except MistakeError as mistake:
                 errors.errors.print(f"[bold red]no:[/] {escape(mistake.sentence)}")
-                self._mistaken = True
-                index = self._back_to(question, mistake.again)
+                self._mistaken = mistake.again or question
+                index = self._next_after(question, mistake.again)
         return self._answers
 
-    def _ask_question(self, question: Question) -> None:
-        answer = self._given.pop(question.name, "")
+    def _get_answer(self, question: Question) -> str:
+        """Return what was given or is answered now, "" for an empty line without a default."""
+        if answer := self._given.pop(question.name, ""):
+            return answer
+        # The secret was typed already, so its owner may believe that it is asked for again.
+        is_unseen = question is APP_ID and APP_SECRET.name in self._answers
+        hint = UNSEEN if is_unseen else ""
+        if question is APP_SECRET is self._mistaken:
+            hint = TO_APP_ID
+        default = self._defaults[question.name]
         try:
-            answer = answer or self._asker.ask(question, self._defaults[question.name])
+            answer = self._asker.ask(question, default, hint, hidden=question.secret or is_unseen)
         except NobodyError:
             # The sentence about the mistake was already printed.
             if self._mistaken:
@@ -106,10 +132,15 @@ class PromptAnswers:
                 f"The {question.label} is missing, and nobody answers: set {question.name} in the "
                 "environment, or run gateway init at a terminal."
             ) from None
-        self._answers[question.name] = self._defaults[question.name] = answer
+        if is_unseen and not question.find_malformed(answer):
+            self._asker.show(f"  {question.label} {escape(answer)}")
+        return answer
 
     def _check_answer(self, question: Question) -> ValidAnswer:
         known = self._answers
+        if self.is_offline:
+            check_form(question, known)
+            return ValidAnswer("")
         with self._meta(
             app_id=known[APP_ID.name],
             # There are several during a rotation, the newest first.
@@ -118,13 +149,16 @@ class PromptAnswers:
         ) as meta:
             return check(question, known, meta, datetime.now(UTC))
 
-    def _back_to(self, question: Question, again: Question | None) -> int:
+    def _next_after(self, question: Question, again: Question | None) -> int:
+        """Return the index of the question that follows a mistake."""
         if again is not None:
             self._defaults[again.name] = ""
-            # Either of a mismatched pair may be wrong; an empty line keeps the id.
-            return QUESTIONS.index(APP_ID if again is APP_SECRET else again)
+            return QUESTIONS.index(again)
         if not self._asker.confirm("Try once more?"):
-            raise typer.Exit(errors.BAD_INPUT)
+            sentence = "Go on without Meta, and write what you answer unchecked?"
+            if not self._asker.confirm(sentence):
+                raise typer.Exit(errors.BAD_INPUT)
+            self.is_offline = True
         self._given[question.name] = self._answers[question.name]
         return QUESTIONS.index(question)
 

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 _ID = re.compile(r"\d{5,25}")
 # Other characters would need quotes in .env, and Meta's secrets contain none of them.
-_SECRET = re.compile(r"[A-Za-z0-9_|.,~+/=-]{5,2000}")
+_SECRET = re.compile(r"[A-Za-z0-9_|.,~+/=-]*")
+_SHORTEST, _LONGEST = 5, 2000
 _NO_ID = "is an id: digits only"
+_NONE = "is missing: paste it, and press Enter"
+_SHORT = "is too short to be whole: copy it again"
+_LONG = "is too long to be one: copy it again, and nothing else"
 _ODD = "holds characters that Meta uses in none: copy it again, whole and without spaces"
 
 
@@ -20,15 +24,22 @@ class Question:
     secret: bool = False
     otherwise: str = ""  # The sentence about an answer of another form.
 
-    def fits(self, answer: str) -> bool:
-        """Return whether an answer has the right form."""
-        return bool((_SECRET if self.secret else _ID).fullmatch(answer))
+    def find_malformed(self, answer: str) -> str:
+        """Return a sentence on what is wrong with the form of an answer, without it; "" if none."""
+        problem = _describe_secret(answer) if self.secret else self._describe_id(answer)
+        return f"The {self.label} {problem}." if problem else ""
 
-    @property
-    def malformed(self) -> str:
-        """Return the sentence about a malformed answer, without the answer."""
-        problem = self.otherwise or (_ODD if self.secret else _NO_ID)
-        return f"The {self.label} {problem}."
+    def _describe_id(self, answer: str) -> str:
+        return "" if _ID.fullmatch(answer) else self.otherwise or _NO_ID
+
+
+def _describe_secret(answer: str) -> str:
+    """Say what is wrong with the form of a secret, "" if nothing is."""
+    if not answer:
+        return _NONE
+    if not _SECRET.fullmatch(answer):
+        return _ODD
+    return _SHORT if len(answer) < _SHORTEST else _LONG if len(answer) > _LONGEST else ""
 
 
 APP_ID = Question(

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from gateway.cli.setup.init import questions
 from gateway.graph.admin.client import AdminClient
-from gateway.graph.admin.errors import SetupError, explain_token
+from gateway.graph.admin.errors import APP_SECRET, SetupError, explain_token
 from gateway.graph.admin.models import MANAGEMENT, MESSAGING, NumberInfo, TokenInfo
 
 Answers = Mapping[str, str]
+SECRET_LENGTH = 32  # of an app secret: hexadecimal digits
 LASTING = (
     "For one that lasts: business.facebook.com > Settings > Users > System users, Generate token, "
     "expiry Never, with both WhatsApp permissions."
@@ -39,8 +40,7 @@ def check(
     question: questions.Question, answers: Answers, meta: AdminClient, now: datetime
 ) -> ValidAnswer:
     """Check the latest answer at Meta, using the earlier ones. Raises MistakeError."""
-    if not question.fits(answers[question.name]):
-        raise MistakeError(question.malformed, question)
+    check_form(question, answers)
     try:
         return _CHECKS[question.name](answers, meta, now)
     except SetupError as error:
@@ -49,12 +49,26 @@ def check(
         raise MistakeError(error.sentence + reference, again) from None
 
 
+def check_form(question: questions.Question, answers: Answers) -> None:
+    """Check the form of the latest answer, which needs no Meta. Raises MistakeError."""
+    if sentence := question.find_malformed(answers[question.name]):
+        raise MistakeError(sentence, question)
+
+
 def _app_id(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
     return ValidAnswer("")  # It can only be tried together with the secret.
 
 
 def _app_secret(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
-    return ValidAnswer(f"it is that of the app {meta.app().name or answers[questions.APP_ID.name]}")
+    try:
+        app = meta.app()
+    except SetupError as error:
+        length = len(answers[questions.APP_SECRET.name].partition(",")[0])
+        if error.about != APP_SECRET or length == SECRET_LENGTH:
+            raise
+        sentence = f"{error.sentence} Meta's have {SECRET_LENGTH} characters, and this has {length}"
+        raise MistakeError(f"{sentence}.", questions.APP_SECRET) from None
+    return ValidAnswer(f"it is that of the app {app.name or answers[questions.APP_ID.name]}")
 
 
 def _token(answers: Answers, meta: AdminClient, now: datetime) -> ValidAnswer:
