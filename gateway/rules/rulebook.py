@@ -16,7 +16,6 @@ from gateway.core.planning.contact_changes import (
 )
 from gateway.core.planning.decision import Decision, FiredRule, LimitedRule
 from gateway.core.sending.notifications.notification import NOTIFY
-from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
 from gateway.rules.matching.action import NamedTemplate
@@ -83,9 +82,9 @@ class Rulebook:
 
     @cached_property
     def staff(self) -> frozenset[str]:
-        """Phone numbers that some rule notifies, in their one form."""
-        phones = (step.notified_phone for rule in self.rules for step in rule.steps)
-        return frozenset(normalize_phone(phone) for phone in phones if phone)
+        """Phone numbers that rules notify, in their one form, and user ids of their owners."""
+        names = (step.notified_names for rule in self.rules for step in rule.steps)
+        return frozenset().union(*names)
 
     @cached_property
     def templates(self) -> tuple[NamedTemplate, ...]:

@@ -114,6 +114,27 @@ def test_whom_rules_notify_is_not_notified_of_their_own_messages(written: str) -
     assert "so no phone is notified" in made.records[0].fired[0].explanation
 
 
+@pytest.mark.parametrize(
+    ("phone", "user_id", "is_staff"),
+    [
+        pytest.param("", "PT.1", True, id="a hidden number"),
+        pytest.param(BOSS, "PT.1", True, id="both"),
+        pytest.param(BOSS, "PT.2", True, id="the number alone"),
+        pytest.param("", "PT.2", False, id="another id"),
+    ],
+)
+def test_whom_rules_notify_is_known_by_the_user_id_as_well(
+    phone: str, user_id: str, is_staff: bool
+) -> None:
+    rules = PHONE.replace("      template:", "      user_id: PT.1\n      template:")
+    contact = Contact(phone or user_id, wa_id=phone, user_id=user_id)
+    message = a_message(contact=contact.key, wa_id=phone, user_id=user_id)
+
+    made = planned(rules, message, contact=contact)
+
+    assert [send.lane for send in made.sends] == ([] if is_staff else [BOSS])
+
+
 def test_two_phones_do_not_notify_each_other() -> None:
     other = PHONE.replace("person", "other", 1).replace("099", "098")
 

@@ -38,8 +38,8 @@ BEYOND_LIMIT = (
 )
 ANY_MESSAGE_RINGS = (
     "any message notifies this phone: if its owner writes while Meta hides their number, and "
-    "answers by itself, that goes on for ever; a condition on what they write, or a `cooldown`, "
-    "ends it"
+    "answers by itself, that goes on for ever; a condition on what they write, a `cooldown`, or "
+    "their `user_id` beside `to` ends it"
 )
 # Conditions on what the customer wrote, tapped or sent.
 CONTENT = {"text", "tapped", "type", "media", "reaction", "order", "referral"}
@@ -217,7 +217,7 @@ def _endless_notifications(files: Sequence[CheckedFile]) -> Iterator[Problem]:
         if is_any and rule.enabled and not is_limited(rule):
             for step in iter_steps(tree):
                 notify = as_mapping(step.get("notify"))
-                if "to" in notify:
+                if "to" in notify and "user_id" not in notify:
                     mark = notify.marks["to"]
                     yield Problem(file.file, mark, name, ANY_MESSAGE_RINGS, is_warning=True)
 

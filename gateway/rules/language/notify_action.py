@@ -13,6 +13,7 @@ from gateway.rules.language.send_actions import ParameterValues
 from gateway.rules.language.types import Language, Model, Sendable, TemplateName
 
 _PHONE = re.compile(r"[0-9]{7,15}")
+_USER_ID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
 
 def _phone(word: str) -> str:
@@ -20,6 +21,10 @@ def _phone(word: str) -> str:
     if not _PHONE.fullmatch(digits):
         refuse("must be a phone number with its country code, such as +351900000099")
     return digits
+
+
+def _user_id(word: str) -> str:
+    return word if _USER_ID.fullmatch(word) else refuse("must be a user id such as PT.1349128")
 
 
 class StaffTemplate(Model):
@@ -39,6 +44,10 @@ class NotificationForm(Model):
     to: Annotated[str, AfterValidator(_phone)] | None = Field(
         default=None, description="The phone number that gets it on WhatsApp, instead of the post."
     )
+    user_id: Annotated[str, AfterValidator(_user_id)] | None = Field(
+        default=None,
+        description="With `to`: Meta's user id of the same person, known if the number is hidden.",
+    )
     template: StaffTemplate | None = Field(
         default=None, description="With `to`: what is sent once they have not written for 24 hours."
     )
@@ -52,6 +61,8 @@ class NotificationForm(Model):
             )
         if self.template and not self.to:
             refuse("`template` is for a phone, so it needs `to` beside it")
+        if self.user_id and not self.to:
+            refuse("`user_id` is whose phone it is, so it needs `to` beside it")
         return self
 
 
@@ -75,4 +86,5 @@ class NotifyAction(Model):
             return {NOTIFY: form.text}
         parts = messages.parameters(form.template.values) if form.template.values else None
         template = messages.template(form.template.name, form.template.language, parts)
-        return {NOTIFY: form.text, "to": form.to, "template": template["template"]}
+        user_id = {"user_id": form.user_id} if form.user_id else {}
+        return {NOTIFY: form.text, "to": form.to, **user_id, "template": template["template"]}

@@ -8,6 +8,7 @@ from gateway.core.planning.decision import Action
 from gateway.core.rendering.message_template import fill, prepare
 from gateway.core.rendering.placeholders import Lookup, Template
 from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.language import contact_actions
 from gateway.rules.language.actions import SENDS
 from gateway.rules.language.actions import Step as Written
@@ -51,6 +52,15 @@ class CompiledAction:
     def notified_phone(self) -> str:
         """Return the phone number that a notification goes to, "" if it goes to none."""
         return str(self.body.get("to", "")) if self.verb == NOTIFY else ""
+
+    @property
+    def notified_names(self) -> frozenset[str]:
+        """The names by which the person whose phone is notified is recognized, in one form."""
+        if not self.notified_phone:
+            return frozenset()
+        return frozenset(
+            {normalize_phone(self.notified_phone), self.body.get("user_id", "")} - {""}
+        )
 
     @property
     def templates(self) -> Iterator[NamedTemplate]:
