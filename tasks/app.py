@@ -23,6 +23,7 @@ from tasks.celery_setup.broker import use_store
 from tasks.celery_setup.config import UnknownOptionError, config
 from tasks.celery_setup.process_logs import start_logging
 from tasks.context import enable_reloading
+from tasks.processes.garbage import exempt_startup_objects
 from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.process_names import children
 from tasks.processes.store_check import look
@@ -107,6 +108,10 @@ def run_startup_checks(**_: Any) -> None:
         log.warning("no_rules", path=str(path))
     _warn_of_missing_address(settings, rules.rulebooks())
     exit_on_unfit_store()
+
+
+# After the checks, and before the pool forks.
+worker_init.connect(exempt_startup_objects)
 
 
 @beat_init.connect

@@ -133,6 +133,14 @@ def test_a_contact_that_is_given_back_is_listed_as_long_as_its_state_says_so(sto
     assert writes > 2
 
 
+def test_the_commit_of_a_contact_that_was_never_handed_over_leaves_the_list_alone() -> None:
+    never = Plan(NUMBER, Contact(ANA), changed=True, events=(), was_handed_over=False)
+    given_back = replace(never, was_handed_over=True)
+
+    assert "hand_over" not in commit_call(never, WEEK).args
+    assert "hand_over" in commit_call(given_back, WEEK).args
+
+
 def test_a_contact_is_given_back_once(store: Store) -> None:
     hand_over(store, ANA)
     give_back(store, NUMBER, ANA)

@@ -57,6 +57,7 @@ class Plan:
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    was_handed_over: bool = True  # or may have been, so the list of those is changed
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -140,7 +141,8 @@ def _plan_group(
     view: PlanningInput, group: PersonGroup, rulebook: RuleDecider
 ) -> tuple[Plan, list[Failure]]:
     """Plan a customer's events in their order, as many as one commit may hold."""
-    draft = _Draft(group.contact, changed=bool(group.others))
+    was_handed_over = group.contact.hand_over is not None
+    draft = _Draft(group.contact, changed=bool(group.others), was_handed_over=was_handed_over)
     failures = []
     for event in group.events[:MOST_EVENTS]:
         if len(draft.sends) + len(draft.notifications) >= MOST_SENDS:
@@ -158,6 +160,7 @@ class _Draft:
 
     contact: Contact
     changed: bool
+    was_handed_over: bool
     events: list[Event] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
     status_updates: list[StatusUpdate] = field(default_factory=list)
@@ -197,4 +200,5 @@ class _Draft:
             tuple(self.records),
             tuple(self.alerts),
             tuple(self.notifications),
+            self.was_handed_over,
         )

@@ -100,8 +100,8 @@ def _contact_verbs(plan: Plan) -> list[Any]:
         args += _verb("contact", one.key, one.version)
     for name in plan.aliases:
         args += _verb("alias", name)
-    if plan.changed:
-        hand_over = plan.contact.hand_over
+    hand_over = plan.contact.hand_over
+    if plan.changed and (hand_over or plan.was_handed_over):
         until_ms = ms_from_datetime(hand_over.until) if hand_over else 0
         args += _verb("hand_over", plan.contact.key, until_ms)
     return args

@@ -116,3 +116,5 @@ local function stage_done(number, now, id, wamid, news)
   if is_obeyed and news.stage ~= 'failed' then count(number, 'sends.' .. news.stage) end
   return true
 end
+
+local compact_records = {spot_of = spot_of, look_up_spot = look_up_spot}

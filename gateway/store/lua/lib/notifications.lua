@@ -66,3 +66,5 @@ local function note_attempt(key, attempt, at, outcome)
   redis.call('HSET', key, 'attempt:' .. attempt % ATTEMPTS_SHOWN,
     string.format('%d|%.0f|%s', attempt, at, outcome))
 end
+
+local notifications = {write = write_notification, announce = announce}

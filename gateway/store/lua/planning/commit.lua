@@ -1,6 +1,6 @@
 -- commit: write one contact's events of a batch, whole or not at all.
--- with: deduplication, lanes, pace, compact_records, notifications
--- on demand: apply_status
+-- with: deduplication, lanes, pace
+-- on demand: apply_status, compact_records, notifications
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -21,7 +21,7 @@
 --       timer   id, due in ms, row
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
---       hand_over  contact, until when a person answers it (0 if no person does)
+--       hand_over  contact, until when a person answers it (0 if no person does any more)
 -- Returns 1 when committed, 0 when refused: a contact changed, or an event is already known.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
@@ -115,8 +115,10 @@ function apply.push(id, lane, rank, due, place)
   count(number, 'sends.queued')
 end
 
+local notifications
 function apply.announce(id)
-  announce(number, now, id)
+  notifications = notifications or load_notifications()
+  notifications.announce(number, now, id)
 end
 
 local apply_status
@@ -174,7 +176,9 @@ end
 -- sends are planned from one event, which is known.
 local function was_planned(id)
   if redis.call('EXISTS', number .. 'send:' .. id) == 1 then return true end
-  return id:sub(1, 1) == C.ANSWERS_A_STATUS and look_up_spot(number, spot_of('s' .. id)) ~= nil
+  if id:sub(1, 1) ~= C.ANSWERS_A_STATUS then return false end
+  local records = load_compact_records()
+  return records.look_up_spot(number, records.spot_of('s' .. id)) ~= nil
 end
 
 -- The list is compared with the contacts when it is read, so a contact is listed before it is written,
@@ -224,7 +228,8 @@ for i, verb in ipairs(verbs) do
   elseif verb[1] == 'hand_over' then
     list_hand_over(verb[2], verb[3])
   elseif verb[1] == 'notification' then
-    write_notification(number, now, verb[2], verb[3])
+    notifications = notifications or load_notifications()
+    notifications.write(number, now, verb[2], verb[3])
     rest[#rest + 1] = {'announce', verb[2]}
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
