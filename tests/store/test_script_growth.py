@@ -112,6 +112,8 @@ CASES = {
     "trim": Case(lambda _: [0, 8], "partition"),
     "leader": Case(lambda _: ["holder", 1_000]),
     "upcoming": Case(lambda _: [80, 200, 1_500]),
+    "take_requests": Case(lambda n: [f"key{n}", 10, 20, 1]),
+    "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }
 MORE = {
     "pump, past as many doubts as a lane has": ("pump", Case(overtaking)),
@@ -127,6 +129,8 @@ OF_ITS_OWN = {
     "read_owner": "gw:owned",
     "compare_and_swap": "gw:swapped",
     "leader": "gw:turn",
+    "take_requests": "gw:requests:",
+    "note_secrets": "gw:secrets",
 }
 OF_ITS_OWN |= {"list_number": "gw:numbers"}
 
