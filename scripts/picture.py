@@ -1,5 +1,6 @@
 """Make the pictures in docs/ from real runs, as a terminal shows them."""
 
+import itertools
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +22,11 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 GATEWAY = [sys.executable, "-m", "gateway.cli"]
 CUSTOMER = "+351900000001"
-SAID = ["hello", "2", "1", "where is order 4711?"]
+SAID = ["hello", "2", "1", "/voice", "where is order 4711?", "/why"]
+# How many customers write in each second while the status is watched.
+CROWDS = (1, 2, 4, 7, 9, 12, 9, 6, 3, 2, 4, 8, 11, 9, 7, 10)
+WATCHED_S = 12
+FAILING = ["/duplicate", "hello", "/fail 131026", "menu"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
 WIDTH, WIDER = 92, 112
@@ -41,7 +47,8 @@ def main() -> None:
         draw("rules-test", "gateway rules test", tested(folder), WIDTH)
         dev = subprocess.Popen(
             [*GATEWAY, "dev", "--port", str(free_port())],
-            cwd=folder, env=env(WIDTH), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=folder, env=env(WIDER), stdout=(folder / "dev").open("wb"),
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
             wait_for(folder / ".gateway")
@@ -49,13 +56,47 @@ def main() -> None:
             run(folder, WIDTH, "chat", said=TRACED)
             told = traced(folder, "trace", CUSTOMER, "--limit", "1")
             draw("trace", f"gateway trace {CUSTOMER} --limit 1", told, WIDER)
-            draw("status", "gateway status", run(folder, WIDTH, "status", "--once"), WIDTH)
+            draw("status", "gateway status", busy(folder), WIDTH)
             draw("doctor", "gateway doctor", examined(folder), WIDER)
+            run(folder, WIDTH, "chat", said=FAILING)
+            until(folder / "dev", "failed: (131026)")
+            draw("dev", "gateway dev", watched(folder / "dev"), WIDER)
         finally:
             dev.send_signal(signal.SIGINT)
             dev.wait(30)
     with tempfile.TemporaryDirectory() as name:
         draw("tunnel", f"gateway tunnel --real --url {ADDRESS}", tunnelled(Path(name)), WIDER)
+
+
+def watched(shown: Path) -> str:
+    """Return what dev shows of its start and of the newest messages."""
+    lines = shown.read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if "Ctrl-C" in line) + 1
+    return "\n".join([*lines[:start], *lines[start:][-14:]])
+
+
+def busy(folder: Path) -> str:
+    """Return the status while customers write, more of them in some seconds than in others."""
+    running = json.loads(next(folder.rglob("dev.json")).read_text())
+    writing = threading.Thread(target=crowd, args=[f"{running['sandbox']}/sandbox/customers"])
+    writing.start()
+    try:
+        seconds = str(WATCHED_S)
+        return run(folder, WIDTH, "status", "--once", "--seconds", seconds, check=False)
+    finally:
+        writing.join()
+
+
+def crowd(customers: str) -> None:
+    """Let customers write, each for the first time."""
+    number = itertools.count(351_900_001_000)
+    with httpx.Client() as client:
+        for count in CROWDS:
+            until_s = time.monotonic() + 1
+            for _ in range(count):
+                client.post(f"{customers}/{next(number)}/messages", json={"text": "hello"})
+                time.sleep(max(0.0, until_s - time.monotonic()) / (count + 1))
+            time.sleep(max(0.0, until_s - time.monotonic()))
 
 
 def tunnelled(folder: Path) -> str:

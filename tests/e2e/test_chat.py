@@ -93,7 +93,7 @@ def test_a_customer_sends_more_than_text(playing: Playing) -> None:
 
 def with_rules(playing: Playing, written: str, count: int) -> None:
     """Change the rules, and wait until they are in force."""
-    line = f"taken up: {count} rules\n"
+    line = f"taken up: {count} rule"
     before = playing.said().count(line)
     playing.rules.write_text(written)
     wait_until(lambda: playing.said().count(line) > before, "the change is seen")
@@ -109,6 +109,29 @@ def test_a_message_can_be_made_to_fail_with_a_code_of_metas(playing: Playing) ->
     assert any(line.startswith("    the answer is dead: (100) ") for line in shown)
     assert "  Write a code of Meta's behind it, such as /fail 131026." in shown
     assert "‹ Yes: red, green and blue." not in shown
+
+
+def test_dev_joins_what_came_in_with_what_went_out(playing: Playing) -> None:
+    """The send of the one message is named where it is planned, posted and reported."""
+    before = len(playing.said())
+    playing.chat("/fail 131026", "/duplicate", "which color then?")
+    wait_until(lambda: "failed: (131026)" in playing.said()[before:], "the status is shown")
+    shown = playing.said()[before:]
+
+    (send,) = re.findall(r"planned 1 send → (\w{4})", shown)
+    assert f"out     {send} accepted" in shown
+    assert f"{send} failed: (131026) Message undeliverable" in shown
+    wait_until(lambda: "1 duplicate, known already" in playing.said()[before:], "so is the other")
+
+
+def test_dev_shows_what_an_alert_says(playing: Playing) -> None:
+    alert = "  - {name: cross, when: {text: nope}, then: {alert: 'They say {{ text }}.'}}\n"
+    with_rules(playing, f"version: 1\nrules:\n{alert}", 1)
+    try:
+        playing.chat("nope")
+        wait_until(lambda: "alert   rule cross: They say nope." in playing.said(), "it is shown")
+    finally:
+        with_rules(playing, RULES, 4)
 
 
 def test_the_window_is_shown_and_can_be_ended(playing: Playing) -> None:
