@@ -2,7 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic.dataclasses import dataclass
 
 from gateway.sandbox.fields import Count, Digits, Flag, Seconds, Text, explain_error
@@ -43,8 +50,8 @@ def _check_last_pause(pauses_s: tuple[float, ...]) -> tuple[float, ...]:
     return pauses_s
 
 
-class Config(BaseModel):
-    """All settings; times of statuses count from the acceptance of the message."""
+class AppConfig(BaseModel):
+    """One app with its secret and token, and with the account and the numbers that it works for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -55,13 +62,46 @@ class Config(BaseModel):
         description="a web address that begins with http:// or https://",
     )
     numbers: _Numbers
-    any_number: Flag = False  # Whether every other phone number id is one of ours as well.
-    waba_id: Text = "100000000000001"
-    app_id: Digits = "100000000000003"
+    waba_id: Text
+    app_id: Digits
+    require_proof: Flag = False  # Whether calls with the token need an appsecret_proof.
     # Accounts that the token may look at, by their ids.
     other_accounts: dict[Digits, _Numbers] = Field(
         {}, description="accounts, each an id with a list like numbers"
     )
+
+    @property
+    def accounts(self) -> dict[str, tuple[Number, ...]]:
+        """Return all accounts and their numbers."""
+        return {**self.other_accounts, self.waba_id: self.numbers}
+
+
+_UNIQUE = ("app_id", "waba_id", "access_token")
+
+
+def _check_unique_ids(more: tuple[AppConfig, ...], info: ValidationInfo) -> tuple[AppConfig, ...]:
+    # Fields before this one that are wrong are missing here, and are reported instead of it.
+    if not {*_UNIQUE, "numbers"} <= info.data.keys():
+        return more
+    apps = [info.data, *map(dict, more)]
+    columns = [[app[name] for app in apps] for name in _UNIQUE]
+    columns.append([number.id for app in apps for number in app["numbers"]])
+    if any(len({*column}) != len(column) for column in columns):
+        raise ValueError
+    return more
+
+
+class Config(AppConfig):
+    """All settings, with those of the first app; times of statuses count from the acceptance."""
+
+    waba_id: Text = "100000000000001"
+    app_id: Digits = "100000000000003"
+    more_apps: Annotated[tuple[AppConfig, ...], AfterValidator(_check_unique_ids)] = Field(
+        (),
+        description="a list of apps, each with app_id, app_secret, access_token, webhook_url, "
+        "waba_id and numbers, and none of their ids and tokens twice",
+    )
+    any_number: Flag = False  # Whether every other phone number id is the first app's as well.
     host: Text = "127.0.0.1"
     port: int = Field(8081, strict=True, ge=0, le=65535, description="a port, 0 to 65535")
     enforce_limits: Flag = True
@@ -91,9 +131,9 @@ class Config(BaseModel):
     log_max: Count = 200_000
 
     @property
-    def accounts(self) -> dict[str, tuple[Number, ...]]:
-        """Return all accounts and their numbers."""
-        return {**self.other_accounts, self.waba_id: self.numbers}
+    def apps(self) -> tuple[AppConfig, ...]:
+        """Return all apps, the first one first."""
+        return (self, *self.more_apps)
 
     @classmethod
     def from_mapping(cls, mapping: object) -> Self:

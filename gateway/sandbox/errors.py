@@ -141,6 +141,7 @@ class Refusal:
     status: int = 0
     subcode: int | None = None
     message: str = ""  # Replaces the code's title if Meta says more.
+    is_of_method: bool = False  # Meta calls it a GraphMethodException.
 
     @property
     def http_status(self) -> int:
@@ -150,9 +151,10 @@ class Refusal:
     def body(self) -> Json:
         """Return the refusal in Graph's wording."""
         known = code_of(self.code)
+        is_of_method = self.is_of_method or self.subcode == NO_SUCH_OBJECT
         error: Json = {
             "message": self.message or f"(#{self.code}) {known.title}",
-            "type": "GraphMethodException" if self.subcode == NO_SUCH_OBJECT else "OAuthException",
+            "type": "GraphMethodException" if is_of_method else "OAuthException",
             "code": self.code,
         }
         if known.transient:
@@ -171,6 +173,30 @@ BAD_TOKEN_REFUSAL = Refusal(
     subcode=REVOKED,
     message="Error validating access token: The session is invalid because the user logged out.",
 )
+
+
+# https://developers.facebook.com/docs/graph-api/guides/secure-requests
+NO_PROOF = Refusal(
+    INVALID,
+    "",
+    message="API calls from the server require an appsecret_proof argument",
+    is_of_method=True,
+)
+WRONG_PROOF = Refusal(
+    INVALID,
+    "",
+    message="Invalid appsecret_proof provided in the API argument",
+    is_of_method=True,
+)
+
+
+def no_such_object(method: str, object_id: str) -> Refusal:
+    """Return the refusal of an object that is not there, or that the token may not see."""
+    message = (
+        f"Unsupported {method.lower()} request. Object with ID '{object_id[:40]}' does not exist, "
+        "cannot be loaded due to missing permissions, or does not support this operation"
+    )
+    return Refusal(INVALID, "", subcode=NO_SUCH_OBJECT, message=message)
 
 
 def missing(path: str) -> Refusal:

@@ -1,6 +1,8 @@
 """The sandbox's own endpoints: faults, grants, set-up, and the log of the judge."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import BaseModel, Field, StrictFloat, TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -9,6 +11,7 @@ from starlette.responses import Response
 from gateway.sandbox.errors import CODES
 from gateway.sandbox.fields import Count, Flag, Text, Texts
 from gateway.sandbox.simulation import webhook_payloads
+from gateway.sandbox.simulation.apps import SimulatedApp
 from gateway.sandbox.simulation.customer_messages import (
     ControlError,
     find_number,
@@ -24,9 +27,10 @@ _TEMPLATES: TypeAdapter[Templates] = TypeAdapter(Templates)
 
 
 class TokenForm(BaseModel):
-    """Changes to the token, and tokens of other apps."""
+    """Changes to the token of an app, by default the first, and tokens of apps elsewhere."""
 
     access_token: Text = ""
+    keeps_old: Flag = False
     revoked: Flag = False
     type: TokenType = Field("SYSTEM_USER", description="one of SYSTEM_USER, USER")
     expires_in_s: StrictFloat | None = Field(
@@ -34,15 +38,17 @@ class TokenForm(BaseModel):
     )
     scopes: Texts = ()
     of_another_app: Texts = ()
+    app: Text = ""
 
 
 class AccountForm(BaseModel):
-    """Changes to the app and its account."""
+    """Changes to an app, by default the first, and to its account."""
 
     callback: str = Field("", description="a web address, or empty for none")
     fields: Texts = ()
     subscribed: Flag = False
     other_apps: dict[str, Text] = Field({}, description="ids of apps, each with a name")
+    app: Text = ""
 
 
 class NumberForm(BaseModel):
@@ -80,9 +86,9 @@ class Control:
     async def set_token(self, request: Request) -> Response:
         """Replace the token, revoke or restore it, or change what kind of token it is."""
         sandbox, params = self._sandbox, await read_form(request, TokenForm)
-        token = sandbox.token
+        token = self._app(params).token
         if "access_token" in params:
-            token.change(params["access_token"])
+            token.change(params["access_token"], keeps_old=params.get("keeps_old", False))
         if "expires_in_s" in params:
             lasts_s = params["expires_in_s"]
             token.expires_at = 0.0 if lasts_s is None else sandbox.clock() + lasts_s
@@ -91,13 +97,15 @@ class Control:
             setattr(token, name, params.get(name, getattr(token, name)))
         return as_json({"revoked": token.revoked})
 
-    async def show_account(self, _: Request) -> Response:
-        """Show the set-up of the app and its account."""
-        return as_json(self._sandbox.account.show())
+    async def show_account(self, request: Request) -> Response:
+        """Show the set-up of an app and its account."""
+        return as_json(self._app(request.query_params).setup.show())
 
     async def set_account(self, request: Request) -> Response:
-        """Set up the app or its account without the handshake, and show the set-up."""
-        params, account = await read_form(request, AccountForm), self._sandbox.account
+        """Set up an app or its account without the handshake, and show the set-up."""
+        params = await read_form(request, AccountForm)
+        account = self._app(params).setup
+        params.pop("app", None)
         for name, value in params.items():
             setattr(account, name, value)
         return as_json(account.show())
@@ -109,7 +117,7 @@ class Control:
         rate = params["messages_per_second"]
         self._sandbox.limits.grant(number.id, rate)
         if params.get("announce") is True:
-            self._sandbox.post_update(webhook_payloads.throughput_change(number))
+            self._sandbox.post_update(number, webhook_payloads.throughput_change(number))
         return as_json({"id": number.id, "messages_per_second": rate})
 
     async def set_templates(self, request: Request) -> Response:
@@ -155,3 +163,11 @@ class Control:
     async def health(self, _: Request) -> Response:
         """Answer that the sandbox is up."""
         return as_json({"status": "ok"})
+
+    def _app(self, params: Mapping[str, Any]) -> SimulatedApp:
+        """Return the app that a request names, else the first."""
+        apps = self._sandbox.apps
+        app = apps.named(params["app"]) if "app" in params else apps.first
+        if app is None:
+            raise ControlError("app must be the id of an app of this sandbox.")
+        return app

@@ -99,7 +99,7 @@ class CustomerActions:
         (person.stopped.add if value == "stop" else person.stopped.discard)(number.id)
         name, now = self._sandbox.phones.of(person.key).name, self._sandbox.clock()
         self._sandbox.post_update(
-            webhook_payloads.preference_change(number, person, name, value, now)
+            number, webhook_payloads.preference_change(number, person, name, value, now)
         )
         return as_json({"marketing": value})
 

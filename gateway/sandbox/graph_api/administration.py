@@ -6,9 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.sandbox.config import Number
-from gateway.sandbox.errors import INVALID, NO_SUCH_OBJECT, Refusal
+from gateway.sandbox.errors import INVALID, Refusal, no_such_object
 from gateway.sandbox.graph_api.auth import Credentials
 from gateway.sandbox.simulation.account import AppSetup
+from gateway.sandbox.simulation.apps import SimulatedApp
 from gateway.sandbox.simulation.customer_messages import read_graph_params
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MANAGEMENT
@@ -94,7 +95,6 @@ class Administration:
     def __init__(self, sandbox: Sandbox) -> None:
         """Serve one sandbox."""
         self._sandbox = sandbox
-        self._account = sandbox.account
         self._credentials = Credentials(sandbox)
 
     async def debug_token(self, request: Request) -> Response:
@@ -134,21 +134,24 @@ class Administration:
         return as_json(result)
 
     async def _debug_token(self, request: Request, params: Json) -> Json | Refusal:
-        return self._credentials.app_refusal(request, params) or self._credentials.inspect(params)
+        app = self._credentials.calling_app(request, params)
+        return app if isinstance(app, Refusal) else self._credentials.inspect(app, params)
 
     async def _describe_node(self, request: Request, params: Json) -> Json | Refusal:
         if self._credentials.is_app(request, params):
-            node = {"id": self._sandbox.config.app_id, "name": "Sandbox app"}
-            return self._app_refusal(request, params) or node
-        number = self._number(request, params)
-        if isinstance(number, Refusal):
-            return number
-        return number_node(number, self._account, str(params.get("fields", "")))
+            app = self._app(request, params)
+            return app if isinstance(app, Refusal) else _app_node(app)
+        found = self._number(request, params)
+        if isinstance(found, Refusal):
+            return found
+        app, number = found
+        return number_node(number, app.setup, str(params.get("fields", "")))
 
     async def _set_number_callback(self, request: Request, params: Json) -> Json | Refusal:
-        number = self._number(request, params)
-        if isinstance(number, Refusal):
-            return number
+        found = self._number(request, params)
+        if isinstance(found, Refusal):
+            return found
+        app, number = found
         configuration = params.get("webhook_configuration")
         if not isinstance(configuration, dict) or not isinstance(
             configuration.get("override_callback_uri"), str
@@ -156,27 +159,29 @@ class Administration:
             return Refusal(INVALID, "", message="(#100) Invalid parameter")
         uri = configuration["override_callback_uri"]
         if uri and (
-            refusal := await self._override_refusal(uri, configuration.get("verify_token"))
+            refusal := await self._override_refusal(app, uri, configuration.get("verify_token"))
         ):
             return refusal
-        self._account.number_overrides.pop(number.id, None)
+        app.setup.number_overrides.pop(number.id, None)
         if uri:
-            self._account.number_overrides[number.id] = uri
+            app.setup.number_overrides[number.id] = uri
         return _SUCCESS
 
     async def _numbers(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._credentials.token_refusal(request, params, MANAGEMENT):
-            return refusal
-        numbers = self._sandbox.config.accounts.get(request.path_params["node"])
+        app = self._credentials.app_of_token(request, params, MANAGEMENT)
+        if isinstance(app, Refusal):
+            return app
+        numbers = app.config.accounts.get(request.path_params["node"])
         if numbers is None:
-            return _no_such_object(request)
+            return _no_such_node(request)
         fields = str(params.get("fields", ""))
-        nodes = [number_node(number, self._account, fields) for number in numbers]
+        nodes = [number_node(number, app.setup, fields) for number in numbers]
         return next((one for one in nodes if isinstance(one, Refusal)), {"data": nodes})
 
     async def _templates(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._account_refusal(request, params):
-            return refusal
+        app = self._app_of_account(request, params)
+        if isinstance(app, Refusal):
+            return app
         fields = _split_fields(str(params.get("fields", ""))) or FIELDS
         if unknown := next((name for name in fields if name not in FIELDS), None):
             return _unknown_field(unknown, "WhatsAppMessageTemplate")
@@ -184,55 +189,62 @@ class Administration:
         return page(list_templates(self._sandbox.policy.templates, name, fields), params)
 
     async def _list_subscribed(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._account_refusal(request, params):
-            return refusal
-        ours = {self._sandbox.config.app_id: "Sandbox app"} if self._account.subscribed else {}
-        apps = ours | self._account.other_apps
-        return {"data": [self._row(id_, name) for id_, name in apps.items()]}
+        app = self._app_of_account(request, params)
+        if isinstance(app, Refusal):
+            return app
+        ours = {app.config.app_id: "Sandbox app"} if app.setup.subscribed else {}
+        apps = ours | app.setup.other_apps
+        return {"data": [_row(app, id_, name) for id_, name in apps.items()]}
 
     async def _subscribe(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._account_refusal(request, params):
-            return refusal
+        app = self._app_of_account(request, params)
+        if isinstance(app, Refusal):
+            return app
         uri = str(params.get("override_callback_uri", ""))
-        if uri and (refusal := await self._override_refusal(uri, params.get("verify_token"))):
+        if uri and (refusal := await self._override_refusal(app, uri, params.get("verify_token"))):
             return refusal
-        self._account.subscribed, self._account.override = True, uri
+        app.setup.subscribed, app.setup.override = True, uri
         return _SUCCESS
 
     async def _unsubscribe(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._account_refusal(request, params):
-            return refusal
-        self._account.subscribed, self._account.override = False, ""
+        app = self._app_of_account(request, params)
+        if isinstance(app, Refusal):
+            return app
+        app.setup.subscribed, app.setup.override = False, ""
         return _SUCCESS
 
     async def _callbacks(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._app_refusal(request, params):
-            return refusal
-        account = self._account
-        row = {"object": _WHATSAPP, "callback_url": account.callback, "active": True}
-        fields = [{"name": name, "version": "v25.0"} for name in account.fields]
-        return {"data": [{**row, "fields": fields}] if account.callback else []}
+        app = self._app(request, params)
+        if isinstance(app, Refusal):
+            return app
+        row = {"object": _WHATSAPP, "callback_url": app.setup.callback, "active": True}
+        fields = [{"name": name, "version": "v25.0"} for name in app.setup.fields]
+        return {"data": [{**row, "fields": fields}] if app.setup.callback else []}
 
     async def _set_callback(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._app_refusal(request, params):
-            return refusal
+        app = self._app(request, params)
+        if isinstance(app, Refusal):
+            return app
         uri, fields = params.get("callback_url"), params.get("fields", "")
         names = fields if isinstance(fields, list) else str(fields).split(",")
         if params.get("object") != _WHATSAPP or not isinstance(uri, str) or not all(names):
             return Refusal(INVALID, "", message="(#100) Invalid parameter")
         if refusal := await self._sandbox.handshakes.refusal(uri, str(params.get("verify_token"))):
             return refusal
-        self._account.callback, self._account.fields = uri, tuple(names)
+        app.setup.callback, app.setup.fields = uri, tuple(names)
         return _SUCCESS
 
     async def _drop_callback(self, request: Request, params: Json) -> Json | Refusal:
-        if refusal := self._app_refusal(request, params):
-            return refusal
-        self._account.callback = ""
+        app = self._app(request, params)
+        if isinstance(app, Refusal):
+            return app
+        app.setup.callback = ""
         return _SUCCESS
 
-    async def _override_refusal(self, uri: str, verify_token: object) -> Refusal | None:
-        if not self._account.is_listening:
+    async def _override_refusal(
+        self, app: SimulatedApp, uri: str, verify_token: object
+    ) -> Refusal | None:
+        if not app.setup.is_listening:
             message = (
                 "(#100) Before override the current callback uri, your app must be subscribed to "
                 "receive messages for WhatsApp Business Account"
@@ -240,37 +252,39 @@ class Administration:
             return Refusal(INVALID, "", message=message)
         return await self._sandbox.handshakes.refusal(uri, str(verify_token or ""))
 
-    def _number(self, request: Request, params: Json) -> Number | Refusal:
-        if refusal := self._credentials.token_refusal(request, params, MANAGEMENT):
-            return refusal
+    def _number(self, request: Request, params: Json) -> tuple[SimulatedApp, Number] | Refusal:
+        app = self._credentials.app_of_token(request, params, MANAGEMENT)
+        if isinstance(app, Refusal):
+            return app
         node = request.path_params["node"]
-        every = (one for numbers in self._sandbox.config.accounts.values() for one in numbers)
-        return next((one for one in every if one.id == node), None) or _no_such_object(request)
+        every = (one for numbers in app.config.accounts.values() for one in numbers)
+        number = next((one for one in every if one.id == node), None)
+        return (app, number) if number else _no_such_node(request)
 
-    def _account_refusal(self, request: Request, params: Json) -> Refusal | None:
-        if refusal := self._credentials.token_refusal(request, params, MANAGEMENT):
-            return refusal
-        ours = request.path_params["node"] == self._sandbox.config.waba_id
-        return None if ours else _no_such_object(request)
+    def _app_of_account(self, request: Request, params: Json) -> SimulatedApp | Refusal:
+        app = self._credentials.app_of_token(request, params, MANAGEMENT)
+        if isinstance(app, Refusal) or app.config.waba_id == request.path_params["node"]:
+            return app
+        return _no_such_node(request)
 
-    def _app_refusal(self, request: Request, params: Json) -> Refusal | None:
-        if refusal := self._credentials.app_refusal(request, params):
-            return refusal
-        ours = request.path_params["node"] == self._sandbox.config.app_id
-        return None if ours else _no_such_object(request)
-
-    def _row(self, id_: str, name: str) -> Json:
-        link = f"https://www.facebook.com/games/?app_id={id_}"
-        row: Json = {"whatsapp_business_api_data": {"id": id_, "name": name, "link": link}}
-        if id_ == self._sandbox.config.app_id and self._account.override:
-            row["override_callback_uri"] = self._account.override
-        return row
+    def _app(self, request: Request, params: Json) -> SimulatedApp | Refusal:
+        app = self._credentials.calling_app(request, params)
+        if isinstance(app, Refusal) or app.config.app_id == request.path_params["node"]:
+            return app
+        return _no_such_node(request)
 
 
-def _no_such_object(request: Request) -> Refusal:
-    message = (
-        f"Unsupported {request.method.lower()} request. Object with ID "
-        f"'{request.path_params['node'][:40]}' does not exist, cannot be loaded due to missing "
-        "permissions, or does not support this operation"
-    )
-    return Refusal(INVALID, "", subcode=NO_SUCH_OBJECT, message=message)
+def _app_node(app: SimulatedApp) -> Json:
+    return {"id": app.config.app_id, "name": "Sandbox app"}
+
+
+def _row(app: SimulatedApp, id_: str, name: str) -> Json:
+    link = f"https://www.facebook.com/games/?app_id={id_}"
+    row: Json = {"whatsapp_business_api_data": {"id": id_, "name": name, "link": link}}
+    if id_ == app.config.app_id and app.setup.override:
+        row["override_callback_uri"] = app.setup.override
+    return row
+
+
+def _no_such_node(request: Request) -> Refusal:
+    return no_such_object(request.method, request.path_params["node"])

@@ -6,6 +6,7 @@ import re
 from starlette.requests import Request
 
 from gateway.sandbox.errors import BAD_TOKEN, INVALID, UNKNOWN_PATH, Refusal
+from gateway.sandbox.simulation.apps import SimulatedApp
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.wire import Json
 
@@ -19,7 +20,7 @@ class Credentials:
 
     def __init__(self, sandbox: Sandbox) -> None:
         """Check for one sandbox."""
-        self._config, self._token, self._clock = sandbox.config, sandbox.token, sandbox.clock
+        self._apps, self._clock = sandbox.apps, sandbox.clock
         self._foreign = sandbox.foreign_tokens
 
     def version_refusal(self, request: Request) -> Refusal | None:
@@ -32,33 +33,36 @@ class Credentials:
         """Return whether an app asks, whether or not it is the right one."""
         return "|" in _bearer(request, params)
 
-    def app_refusal(self, request: Request, params: Json) -> Refusal | None:
-        """Refuse a caller that is not the app itself."""
+    def calling_app(self, request: Request, params: Json) -> SimulatedApp | Refusal:
+        """Return the app that calls with its secret; refuse any other caller."""
         id_, bar, secret = _bearer(request, params).partition("|")
         if not bar:
             message = "(#15) This method must be called with an app access_token."
             return Refusal(_NEEDS_APP, "", 400, message=message)
-        if id_ != self._config.app_id:
+        app = self._apps.named(id_)
+        if app is None:
             message = "Error validating application. Invalid application ID."
             return Refusal(BAD_TOKEN, "", 400, message=message)
-        if not hmac.compare_digest(secret.encode(), self._config.app_secret.encode()):
+        if not hmac.compare_digest(secret.encode(), app.config.app_secret.encode()):
             return Refusal(BAD_TOKEN, "", 400, message="Invalid OAuth access token signature.")
-        return None
+        return app
 
-    def token_refusal(self, request: Request, params: Json, scope: str) -> Refusal | None:
-        """Refuse a caller without the token, or a token without this scope."""
-        return self._token.refusal(f"Bearer {_bearer(request, params)}", self._clock(), scope)
+    def app_of_token(self, request: Request, params: Json, scope: str) -> SimulatedApp | Refusal:
+        """Return the app of a caller with a token; refuse a token without this scope."""
+        proof = str(params.get("appsecret_proof", ""))
+        return self._apps.caller(f"Bearer {_bearer(request, params)}", proof, self._clock(), scope)
 
-    def inspect(self, params: Json) -> Json | Refusal:
+    def inspect(self, app: SimulatedApp, params: Json) -> Json | Refusal:
         """Describe to the app the token that it asks about."""
         token = str(params.get("input_token", ""))
-        if token in self._foreign:
+        owner = self._apps.of_token(token)
+        if token in self._foreign or owner not in (None, app):
             return Refusal(INVALID, "", message=_OTHER_APP)
-        if not self._token.matches(token):
+        if owner is None:
             error = {"code": BAD_TOKEN, "message": "Invalid OAuth access token."}
             return {"data": {"error": error, "is_valid": False, "scopes": []}}
-        shown = self._token.show(self._clock(), self._config.waba_id)
-        return {"data": {"app_id": self._config.app_id, "application": "Sandbox app", **shown}}
+        shown = app.token.show(self._clock(), app.config.waba_id)
+        return {"data": {"app_id": app.config.app_id, "application": "Sandbox app", **shown}}
 
 
 def _bearer(request: Request, params: Json) -> str:

@@ -8,12 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from gateway.sandbox.config import Number
-from gateway.sandbox.errors import (
-    INVALID,
-    NO_SUCH_OBJECT,
-    UNKNOWN_PATH,
-    Refusal,
-)
+from gateway.sandbox.errors import INVALID, UNKNOWN_PATH, Refusal, no_such_object
 from gateway.sandbox.simulation.faults import ON_REQUEST
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MESSAGING
@@ -52,13 +47,16 @@ class GraphApi:
 
     def _judge(self, request: Request, raw: bytes) -> Refusal | tuple[Number, Json]:
         header, now = request.headers.get("authorization", ""), self._sandbox.clock()
-        if refusal := self._sandbox.token.refusal(header, now, MESSAGING):
-            return refusal
+        proof = request.query_params.get("appsecret_proof", "")
+        app = self._sandbox.apps.caller(header, proof, now, MESSAGING)
+        if isinstance(app, Refusal):
+            return app
         if not _VERSION.fullmatch(request.path_params["version"]):
             return Refusal(UNKNOWN_PATH, "The path must begin with a version, such as v25.0.")
-        number = self._sandbox.number(request.path_params["phone_number_id"])
-        if number is None:
-            return Refusal(INVALID, "There is no such phone number.", subcode=NO_SUCH_OBJECT)
+        wanted = request.path_params["phone_number_id"]
+        number = self._sandbox.number(wanted)
+        if number is None or self._sandbox.apps.of_number(number.id) is not app:
+            return no_such_object("post", wanted)
         body = _decode(request, raw)
         if isinstance(body, Refusal):
             return body

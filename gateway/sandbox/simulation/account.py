@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import httpx
 
-from gateway.sandbox.config import Config
+from gateway.sandbox.config import AppConfig
 from gateway.sandbox.errors import INVALID, Refusal
 from gateway.sandbox.wire import Json
 
@@ -31,7 +31,7 @@ class AppSetup:
     other_apps: dict[str, str] = field(default_factory=dict)  # Id to name.
 
     @classmethod
-    def of(cls, config: Config) -> "AppSetup":
+    def of(cls, config: AppConfig) -> "AppSetup":
         """Return an account that is set up completely, so that a simple trial needs no set-up."""
         return cls(config.webhook_url)
 

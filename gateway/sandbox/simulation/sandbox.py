@@ -5,10 +5,11 @@ from collections.abc import Callable
 import httpx
 import orjson
 
-from gateway.sandbox.config import Config, Number
+from gateway.sandbox.config import AppConfig, Config, Number
 from gateway.sandbox.errors import NOT_LISTED, RECIPIENT_IS_SENDER, Refusal
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.account import AppSetup, Handshakes
+from gateway.sandbox.simulation.apps import Apps, SimulatedApp
 from gateway.sandbox.simulation.customers import CustomerPhones, Customers, SimulatedPerson
 from gateway.sandbox.simulation.faults import ON_REQUEST, Faults
 from gateway.sandbox.simulation.message_statuses import FollowedMessage, StatusReports
@@ -33,23 +34,20 @@ class Sandbox:
         """Start with no messages, no customers and no faults."""
         self.config = config
         self.clock = clock
-        self.token = Token(config.access_token)
-        self.foreign_tokens: set[str] = set()  # Of other apps.
-        self.account = AppSetup.of(config)
+        self.foreign_tokens: set[str] = set()  # Of apps that are not here.
         self.faults = Faults()
         self.limits = ThroughputLimits(config.messages_per_second)
         self.policy = Policy(config)
         self.customers = Customers()
         self.phones = CustomerPhones()
         self.log = Log(config.log_max)
-        self.paces = Paces(number.id for number in config.numbers)
-        self.webhooks = Webhooks(config, self.account, self.faults, self.log.tally, transport)
         self.handshakes = Handshakes(config.webhook_timeout_s, transport)
-        self._reports = StatusReports(config, clock, self.faults, self.webhooks)
-        self._numbers = {number.id: number for number in config.numbers}
+        self.apps = Apps(self._app(one, transport) for one in config.apps)
+        self._numbers = {number.id: number for one in config.apps for number in one.numbers}
+        self.paces = Paces(self._numbers)
 
     def number(self, number_id: str) -> Number | None:
-        """Return one of our numbers by its id; with `any_number` every id is one of ours."""
+        """Return a number by its id; with `any_number` every other id is the first app's."""
         if number := self._numbers.get(number_id):
             return number
         is_ours = self.config.any_number and number_id.isascii() and number_id.isdigit()
@@ -101,24 +99,33 @@ class Sandbox:
         def on_attempt(http_status: int) -> None:
             phone.show("webhook", message_id=wamid, http_status=http_status)
 
-        self.webhooks.owe(1, self.webhooks.send(change, on_attempt))
+        webhooks = self.apps.of_number(number.id).webhooks
+        webhooks.owe(1, webhooks.send(change, on_attempt))
         return message
 
     def announce(self, person: SimulatedPerson, number: Number, system: Json) -> str:
         """Send a system message about a customer's change; return the message's id."""
         message = self._message(person, {"type": "system", "system": system})
-        self.post_update(webhook_payloads.system_change(number, message))
+        self.post_update(number, webhook_payloads.system_change(number, message))
         wamid: str = message["id"]
         return wamid
 
-    def post_update(self, change: Json) -> None:
-        """Post an update that no phone shows."""
-        self.webhooks.owe(1, self.webhooks.send(change, lambda _: None))
+    def post_update(self, number: Number, change: Json) -> None:
+        """Post an update about a number that no phone shows."""
+        webhooks = self.apps.of_number(number.id).webhooks
+        webhooks.owe(1, webhooks.send(change, lambda _: None))
 
     async def aclose(self) -> None:
         """Stop posting."""
-        await self.webhooks.aclose()
+        for app in self.apps.all:
+            await app.webhooks.aclose()
         await self.handshakes.aclose()
+
+    def _app(self, app: AppConfig, transport: httpx.AsyncBaseTransport | None) -> SimulatedApp:
+        setup, config = AppSetup.of(app), self.config
+        webhooks = Webhooks(config, app, setup, self.faults, self.log.tally, transport)
+        reports = StatusReports(config, self.clock, self.faults, webhooks)
+        return SimulatedApp(app, Token(app.access_token), setup, webhooks, reports)
 
     def _message(self, person: SimulatedPerson, content: Json) -> Json:
         stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
@@ -142,7 +149,7 @@ class Sandbox:
         if self.config.statuses:
             kind, category = body.get("type", "text"), self.policy.category(body)
             followed = FollowedMessage(number, message, person, phone.name, kind, category, failure)
-            self._reports.follow(followed)
+            self.apps.of_number(number.id).reports.follow(followed)
 
     def _failure(self, number: Number, breach: Breach | None) -> Json | None:
         if fault := self.faults.take("fail_status", number.id):

@@ -14,7 +14,10 @@ _NEEDS = 200
 
 
 class Token:
-    """One token that can be changed, revoked and restored; a system user's, which never expires."""
+    """One token that can be changed, revoked and restored; a system user's, which never expires.
+
+    While it is rotated the one before is accepted as well.
+    """
 
     def __init__(self, text: str) -> None:
         """Accept this token."""
@@ -22,15 +25,15 @@ class Token:
         self.type: TokenType = "SYSTEM_USER"
         self.expires_at = 0.0  # Never, as Meta writes it.
         self.scopes: tuple[str, ...] = (MANAGEMENT, MESSAGING)
-        self.change(text)
+        self._texts = (text.encode(),)
 
-    def change(self, text: str) -> None:
-        """Replace the accepted token."""
-        self._text = text.encode()
+    def change(self, text: str, *, keeps_old: bool = False) -> None:
+        """Replace the accepted token; with `keeps_old` the newest of those before stays valid."""
+        self._texts = (text.encode(), *(self._texts[:1] if keeps_old else ()))
 
     def matches(self, text: str) -> bool:
         """Return whether this is the token, accepted or not."""
-        return hmac.compare_digest(text.encode(), self._text)
+        return any(hmac.compare_digest(text.encode(), one) for one in self._texts)
 
     def is_accepted(self, authorization: str) -> bool:
         """Return whether a header holds the accepted token."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 
 import httpx
 
-from gateway.sandbox.config import Config
+from gateway.sandbox.config import AppConfig, Config
 from gateway.sandbox.simulation.account import AppSetup
 from gateway.sandbox.simulation.faults import Faults
 from gateway.sandbox.simulation.traffic import WebhookTally
@@ -53,11 +53,12 @@ class _Batch:
 
 
 class Webhooks:
-    """Queue and client that bring updates to the business's endpoint."""
+    """Queue and client that bring the updates of one app to the business's endpoint."""
 
     def __init__(
         self,
         config: Config,
+        app: AppConfig,
         account: AppSetup,
         faults: Faults,
         tally: WebhookTally,
@@ -65,6 +66,7 @@ class Webhooks:
     ) -> None:
         """Prepare a client; nothing is posted before the first update."""
         self._config = config
+        self._app = app
         self._account = account
         self._faults = faults
         self._tally = tally
@@ -141,7 +143,7 @@ class Webhooks:
         batch.settled.set()
 
     async def _deliver(self, changes: list[Json], listeners: list[OnAttempt]) -> None:
-        body = encode_escaped(envelope(self._config.waba_id, changes))
+        body = encode_escaped(envelope(self._app.waba_id, changes))
         if self._faults.take("duplicate"):
             self.owe(1, self._repeat(changes[0], body))
         status = await self._attempt(changes[0], body, listeners)
@@ -176,7 +178,7 @@ class Webhooks:
     async def _post(self, client: httpx.AsyncClient, uri: str, body: bytes) -> int:
         headers = {
             "content-type": "application/json",
-            SIGNATURE_HEADER: signature(self._config.app_secret, body),
+            SIGNATURE_HEADER: signature(self._app.app_secret, body),
         }
         try:
             async with asyncio.timeout(self._config.webhook_timeout_s):
