@@ -4,11 +4,14 @@ They are filled by scripts, a part at a time: everything in them is as our own s
 """
 
 from gateway.store import keys
-from gateway.store.lua.scripts import source
+from gateway.store.lua.constants import write_constants
+from gateway.store.lua.scripts import SCRIPTS
 from gateway.store.redis.client import Store
 from tests.support.store.raw import raw
 
 STEP = 1_000
+# What scripts share, of which the world is made.
+PARTS = ("prelude", "deduplication", "lanes", "compact_records", "notifications")
 
 # KEYS 1 a number's prefix; ARGV 1 the first, 2 the last, 3 how many there will be.
 NUMBER_LUA = """
@@ -106,7 +109,8 @@ class World:
         self.partition = f"gw:{{p{count}}}:"
         self.fenced = f"gw:{{f{count}}}:"  # holds nothing
         self.history = f"gw:{{p{count}h}}:"  # nothing aside, so half of it may be trimmed
-        library = source("commit").partition("\n-- commit:")[0]
+        parts = [(SCRIPTS / "lib" / f"{part}.lua").read_text() for part in PARTS]
+        library = write_constants("\n".join(parts))
         for prefix, lua, more in (
             (self.number, NUMBER_LUA, ()),
             (self.partition, PARTITION_LUA, ("1",)),
