@@ -19,13 +19,19 @@ from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.number_list import increment_counter
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
-from gateway.store.planning.planning_stop import stop_planning, stopped_releases
+from gateway.store.planning.planning_stop import stopped_releases
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.unconfirmed import note_gap
 from tasks.app import app
 from tasks.context import WorkerContext, release_id, worker_context
 from tasks.monitoring.noted_alerts import note_damaged_partitions, note_rule_alerts
-from tasks.receiving.account_routing import Routing, admit_events, all_stopped, split_by_rulebook
+from tasks.receiving.account_routing import (
+    Routing,
+    admit_events,
+    all_stopped,
+    split_by_rulebook,
+    stop_release,
+)
 from tasks.receiving.batch_tally import BatchTally
 from tasks.receiving.grants import apply_grants
 from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
@@ -253,7 +259,7 @@ def _record_planning(
     failed_keys = [one.event.contact or one.event.key for one in result.failures]
     if breaker.note(release, planned_count, failed_keys, time.monotonic()):
         breaker.reset()
-        stop_planning(ctx.store, release)
+        stop_release(ctx, release)
         raise PlanningStoppedError
     if result.known:
         increment_counter(ctx.store, keys.number(number), "events.known", result.known)

@@ -31,17 +31,20 @@ State = Literal["begun", "ended"]
 class Cause:
     """The reason of an alert: a kind, a detail such as Meta's code, and the number concerned.
 
-    It never names a customer or a send, so that causes stay few however much goes wrong.
+    `account` is the name of the account, if it has one, where a whole account is concerned. A cause
+    never names a customer or a send, so that causes stay few however much goes wrong.
     """
 
     kind: str
     detail: str = ""
     number: str = ""
+    account: str = ""
 
     @property
     def key(self) -> str:
         """Return the key that two reports of the same cause share."""
-        return join(self.kind, self.detail, self.number)
+        named = (self.account,) if self.account else ()
+        return join(self.kind, self.detail, self.number, *named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,12 @@ class HealthProblem:
     detail: str = ""
     observed: str = ""
     severity: Severity = "critical"
+    account: str = ""
 
     @property
     def alert(self) -> Alert:
         """Return the problem as an alert, whose cause is the same while the problem lasts."""
-        cause = Cause(self.kind, self.detail, self.number)
+        cause = Cause(self.kind, self.detail, self.number, self.account)
         return Alert(cause, self.severity, self.text, self.advice)
 
     @property
@@ -151,6 +155,7 @@ def alert_payload(alert_state: AlertState, account: str = "") -> dict[str, Any]:
     `account` is the name of the account of the number, "" where it has none.
     """
     alert = alert_state.alert
+    account = account or alert.cause.account
     ended = alert_state.state == "ended"
     return {
         "id": alert_state.id,

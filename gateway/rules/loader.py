@@ -53,6 +53,14 @@ def read(path: Path) -> tuple[File, ...]:
     return tuple(read_file(file) for file in _rule_files(path))
 
 
+def read_if_any(path: Path) -> tuple[File, ...]:
+    """Read like `read`; there is nothing in a folder without a file of rules."""
+    try:
+        return read(path)
+    except NoRulesError:
+        return ()
+
+
 def read_file(file: Path) -> File:
     """Read one file; a pipe or a device is a problem, since it might never end."""
     try:

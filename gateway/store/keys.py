@@ -45,7 +45,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
-| gw:stopped | the releases that must not plan | 5 minutes |
+| gw:stopped, gw:stopped_rules | what must not plan: a release, the rules of accounts | 5 minutes |
 | gw:bell:<task> | a wake-up of beat's is on its way | a minute |
 | …bell:found | how often the sweep found work since a worker took the wake-up | an hour |
 | gw:ran:<what> | that a tick, sweep or watch ran, by which release; that web wrote | a day |
@@ -107,7 +107,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
-| gw:stopped | one for each rulebook |
+| gw:stopped, gw:stopped_rules | one; one for each rulebook |
 | gw:bell:<task> | one for each entry of the schedule |
 | …bell:found | one for each wake-up key |
 | gw:ran:<what> | one for each of four |
@@ -147,6 +147,7 @@ NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
 OWNER = f"{SPACE}owner"
 STOPPED_RELEASE = f"{SPACE}stopped"
+STOPPED_RULES = f"{SPACE}stopped_rules"
 STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 API = f"{SPACE}{{api}}"

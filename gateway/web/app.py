@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.accounts.account import Accounts
 from gateway.accounts.source import AccountsSource
 from gateway.config.settings import Settings
 from gateway.core.webhook.signature import SignatureError
@@ -24,7 +25,7 @@ from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring import secret_uses
 from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.counters import Counters
-from gateway.store.monitoring.problems import find_pause_problems
+from gateway.store.monitoring.pause_problems import find_pause_problems
 from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
@@ -94,7 +95,7 @@ def create_app(
     accounts = AccountsSource(settings)
     uses = SecretUseCounter(partial(secret_uses.note_uses, client))
     webhook = Webhook(GuardedInbox(writer, pressure), accounts.current, uses.add)
-    health = HealthPages(pressure.refresh, partial(_find_warnings, client))
+    health = HealthPages(pressure.refresh, partial(_find_warnings, client, accounts.current))
     key_table = KeyTable(client, settings.environment_keys)
     api = create_api(health, MetricsPage(counters.read), key_table.find, RequestRate(client).take)
 
@@ -146,9 +147,11 @@ async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
         tasks = list(left)
 
 
-async def _find_warnings(client: AsyncClient) -> list[str]:
+async def _find_warnings(client: AsyncClient, accounts: Callable[[], Accounts]) -> list[str]:
     """Return the problems that do not keep a delivery from being stored."""
-    pause_problems = find_pause_problems(await pauses.read_pauses(client))
+    by_number = await pauses.read_pauses(client)
+    names = {number: accounts().name_of(number) for number in by_number}
+    pause_problems = find_pause_problems(by_number, names)
     reports = await rulebooks.read_reports(client)
     problems = (*pause_problems, *find_account_problems(reports), *find_rule_problems(reports))
     return [str(one) for one in problems]

@@ -107,7 +107,8 @@ def _send_due(store: Store, url: str, now_ms: int, name_of: Callable[[str], str]
 
 def _log_fields(state: AlertState) -> dict[str, str]:
     cause = state.alert.cause
-    return {"cause": cause.kind, "detail": cause.detail, "number": cause.number}
+    account = {"account": cause.account} if cause.account else {}
+    return {"cause": cause.kind, "detail": cause.detail, "number": cause.number, **account}
 
 
 def _title_field(alert: Alert) -> dict[str, str]:

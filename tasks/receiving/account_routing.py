@@ -19,6 +19,7 @@ from gateway.core.planning.decision import RuleDecider
 from gateway.core.sending import canary
 from gateway.store import keys, number_list
 from gateway.store.monitoring.alert_store import record_alert
+from gateway.store.planning.planning_stop import stop_planning, stop_rules, stopped_releases
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.context import WorkerContext, release_id
 from tasks.monitoring.noted_alerts import (
@@ -71,6 +72,14 @@ class Routing:
 def all_stopped(rules: RulesInForce, stopped: Collection[str]) -> bool:
     """Say whether there is no rulebook with which events may be planned now."""
     return all(release_id(one.version) in stopped for one in rules.by_path.values())
+
+
+def stop_release(ctx: WorkerContext, release: str) -> None:
+    """Stop planning with a release; where there are several rulebooks, with its rules only."""
+    if len(ctx.rules.current().by_path) == 1:
+        stop_planning(ctx.store, release)
+    else:
+        stop_rules(ctx.store, release, stopped_releases(ctx.store))
 
 
 def admit_events(

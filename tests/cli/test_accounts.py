@@ -9,8 +9,11 @@ from typer.testing import CliRunner, Result
 
 from gateway.accounts.account import AppSecret
 from gateway.cli.main import app
-from gateway.store import keys
+from gateway.cli.operate.status import command
+from gateway.store import keys, number_list
 from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
+from tasks.celery_setup.config import QUEUES
 from tests.support.accounts import CLINIC, TestAccount, accounts_text, write_accounts
 from tests.support.servers import Server
 from tests.support.stack import RULES
@@ -34,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, stor
         monkeypatch.setenv(name, value)
     for name in ("META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(command, "count_listeners", lambda _: dict.fromkeys(QUEUES, 1))
     return tmp_path
 
 
@@ -147,3 +151,24 @@ def test_other_commands_end_with_every_mistake(folder: Path) -> None:
     assert result.exit_code == 2
     assert "The accounts cannot be used" in result.stderr
     assert len(result.stderr.splitlines()) == 3
+
+
+def test_status_of_one_account_shows_no_other(store: Store) -> None:
+    for number in ("1001", "2001"):
+        number_list.add_number(store, number)
+    pauses.hold(store, ["1001"], "", "closed")
+
+    told = {
+        name: CliRunner().invoke(app, ["status", "--account", name, "--json"]).output
+        for name in ("shop", "clinic")
+    }
+
+    assert [list(json.loads(one)["numbers"]) for one in told.values()] == [["1001"], ["2001"]]
+    assert ["closed" in one for one in told.values()] == [True, False]
+
+
+def test_status_of_an_unknown_account_names_the_known_ones() -> None:
+    result = CliRunner().invoke(app, ["status", "--account", "shap"])
+
+    assert result.exit_code == 2
+    assert "There is no account shap; did you mean 'shop'?" in result.stderr

@@ -59,6 +59,8 @@ MORE: dict[str, dict[str, Any]] = {
     "paused and held": number(pauses=NumberPauses(stopped(190).pause, held("").holds)),
     "paused without a code": number(pauses=NumberPauses(Pause(AT, AT, {"reason": "Wait."}))),
     "two numbers of an account paused": numbers("1", "2", pauses=stopped(190)),
+    "two accounts paused": numbers("1", "2", pauses=stopped(190))
+    | {"accounts_by_number": {"1": "shop", "2": "clinic"}},
     "two numbers paused": numbers("1", "2", pauses=stopped(131045)),
     "two numbers whose replies wait": numbers("1", "2", lanes={"reply": LATE}),
     "two holds": number(pauses=NumberPauses(None, (Hold("", AT, ""), Hold("offers", AT, "no")))),
@@ -128,6 +130,7 @@ PART_OF_KIND = {
     "accounts_broken": "accounts",
     "partition_damaged": "deliveries",
     "planning_stopped": "deliveries",
+    "rules_stopped": "deliveries",
     "deliveries_wait": "deliveries",
     "deliveries_aside": "aside",
     "canary_overdue": "canary",

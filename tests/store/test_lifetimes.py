@@ -69,6 +69,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:migrated": FOREVER,
     "gw:migration": (60_000, 60_000),
     "gw:stopped": (300_000, 300_000),
+    "gw:stopped_rules": (300_000, 300_000),
     "<p>aside": FOREVER,
     "<p>aside:tries": FOREVER,
     "<p>aside:why": FOREVER,
@@ -193,7 +194,7 @@ def live(store: Store, server: Server) -> None:
     wakeups.should_wake_again(store, keys.INBOX_BELL)
     note_gap(store, timedelta(seconds=20))
     run_ages.record_run(store, "sweep")
-    planning_stop.stop_planning(store, "release")
+    stop_all_planning(store)
     workers_die(store)
     for rank in ("reply", "bulk"):
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
@@ -225,6 +226,11 @@ def migrate_a_little(store: Store) -> None:
     store.call("fence_number", PREFIX, FENCE)
     raw(store).set(keys.MIGRATED, "1/8")
     LeaderLock(store, keys.MIGRATION, TURN_OF_MIGRATION_MS).acquire()
+
+
+def stop_all_planning(store: Store) -> None:
+    planning_stop.stop_planning(store, "release")
+    planning_stop.stop_rules(store, "release")
 
 
 def workers_die(store: Store) -> None:

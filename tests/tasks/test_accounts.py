@@ -21,7 +21,7 @@ from gateway.store.redis.client import Store
 from tasks import inbound, outbound
 from tasks.context import WorkerContext
 from tasks.inbound import PlanningStoppedError
-from tasks.monitoring.noted_alerts import unassigned_number_alert
+from tasks.monitoring.noted_alerts import find_alerts, unassigned_number_alert
 from tasks.scheduled import jobs
 from tests.support.accounts import TestAccount, accounts_text, write_accounts
 from tests.support.factories import bytes_of, delivery_body, message_item, status_item
@@ -335,6 +335,8 @@ def test_rules_that_fail_for_every_event_stop_their_own_accounts_only(
     write_to(store, "shop", "1001", "99")
     inbound.drain.run()
 
+    assert not raw(store).exists(keys.STOPPED_RELEASE)
+    assert raw(store).exists(keys.STOPPED_RULES)
     assert planned(store, "1001") == ["from the shop"]
     aside = sum(one.deferred for one in ctx.inbox.partition_states())
     dead = raw(store).zcard(f"{keys.number('2001')}dead")
@@ -441,3 +443,22 @@ def test_an_alert_names_the_account_of_its_number(ctx: WorkerContext) -> None:
 
     assert alert_payload(alert, ctx.accounts.current().name_of("2001"))["account"] == "clinic"
     assert "account" not in alert_payload(alert, ctx.accounts.current().name_of(UNKNOWN))
+
+
+def test_two_accounts_that_are_paused_are_two_alerts(
+    ctx: WorkerContext, store: Store, meta: Meta
+) -> None:
+    for name, number, wamid in (("shop", "1001", "1"), ("clinic", "2001", "2")):
+        meta.answers_by_token[f"Bearer EAA-{name}"] = refuse(190, 401)
+        write_to(store, name, number, wamid)
+    drain(ctx)
+    for number in ("1001", "2001"):
+        outbound.pump(number, REPLY)
+
+    found = find_alerts(snapshot.read(store, 0, ctx.accounts.current())).values()
+
+    paused_accounts = {one.cause.account: one.title for one in found if one.cause.kind == "paused"}
+    assert paused_accounts == {
+        "shop": "Meta takes no sends of the account shop any more.",
+        "clinic": "Meta takes no sends of the account clinic any more.",
+    }

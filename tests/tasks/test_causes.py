@@ -60,6 +60,11 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"stopped_release": "1.0/v1", "partitions": (replace(IDLE, oldest_ms=LATE_MS),)},
         {"planning_stopped"},
     ),
+    "the rules of an account stopped": ({"stopped_rules": "1.0/v1"}, {"rules_stopped"}),
+    "a delivery waits beside rules that stopped": (
+        {"stopped_rules": "1.0/v1", "partitions": (replace(IDLE, oldest_ms=LATE_MS),)},
+        {"rules_stopped", "deliveries_wait"},
+    ),
     "changed accounts cannot be used": (
         {"rulebooks": (InForce("v1", accounts_problem="accounts.yaml:4:9: wrong"),)},
         {"accounts_broken"},

@@ -1,10 +1,18 @@
 """Accounts of a command: all of them, or the one that an option names."""
 
+from functools import partial
+from typing import Annotated
+
 from gateway.accounts.account import Account, Accounts
 from gateway.accounts.loader import AccountsError, load_accounts
+from gateway.accounts.rulebooks import AccountRules
 from gateway.cli.common import errors
+from gateway.cli.common.options import selector
 from gateway.config.settings import Settings
 from gateway.core.text import suggestion_for
+from gateway.rules.reloader import RulebookSource
+
+AccountName = Annotated[str, selector("Only of this account of GATEWAY_ACCOUNTS.")]
 
 
 def load_if_usable(given: Settings) -> Accounts | None:
@@ -28,3 +36,9 @@ def choose_account(accounts: Accounts, name: str) -> Account:
     names = [one.name for one in accounts if one.name]
     hint = suggestion_for(name, names) if names else "GATEWAY_ACCOUNTS is not set"
     raise errors.fail(f"There is no account {name}; {hint}")
+
+
+def open_rules(accounts: Accounts, given: Settings) -> AccountRules:
+    """Return the rules of all accounts, as workers would open them; raises RulebookError."""
+    trial_hours = given.gateway_trial_hours
+    return AccountRules(lambda: accounts, partial(RulebookSource, trial_hours=trial_hours))

@@ -20,6 +20,18 @@ def find_account_problems(reports: Iterable[InForce]) -> Iterator[HealthProblem]
         )
 
 
+def find_stopped_rules(stopped: str) -> Iterator[HealthProblem]:
+    """Find that planning has stopped for the rules of some accounts, while others go on."""
+    if stopped:
+        yield HealthProblem(
+            "rules_stopped",
+            "Planning has stopped for the rules of some accounts, for too many events raised an "
+            "error; their deliveries are set aside.",
+            "Roll back the release or these rules, and see gateway dead-letters list.",
+            observed=", ".join(stopped.split("\n")),
+        )
+
+
 def find_unassigned_numbers(
     numbers: Iterable[NumberState], unassigned: Collection[str]
 ) -> Iterator[HealthProblem]:

@@ -4,17 +4,20 @@ Alerts, `gateway status`, /readyz and `gateway doctor` choose from this list, so
 contradict each other. A new problem is a function here and in `find_problems`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.core.alerts import HealthProblem
 from gateway.core.dead_letters.dead_letter import advice, needs_operator
 from gateway.core.sending.canary import OVERDUE_S
-from gateway.core.sending.error_codes import error_policy
-from gateway.core.sending.pauses import NumberPauses, Pause
 from gateway.core.sending.send import REPLY
-from gateway.store.monitoring.account_problems import find_account_problems, find_unassigned_numbers
+from gateway.store.monitoring.account_problems import (
+    find_account_problems,
+    find_stopped_rules,
+    find_unassigned_numbers,
+)
 from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.pause_problems import find_pause_problems
 from gateway.store.monitoring.rule_problems import find_rule_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.monitoring.too_old import find_too_old
@@ -82,12 +85,14 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from _find_schedule_problems(snapshot)
     yield from find_account_problems(snapshot.rulebooks)
     yield from find_rule_problems(snapshot.rulebooks)
+    yield from find_stopped_rules(snapshot.stopped_rules)
     yield from _find_delivery_problems(snapshot)
     yield from _find_canary_problems(snapshot)
     yield from find_unassigned_numbers(snapshot.numbers, snapshot.unassigned)
     yield from _find_lane_problems(snapshot)
     yield from _find_notification_problems(snapshot)
-    yield from find_pause_problems({one.number: one.pauses for one in snapshot.numbers})
+    pauses = {one.number: one.pauses for one in snapshot.numbers}
+    yield from find_pause_problems(pauses, snapshot.accounts_by_number)
     yield from _find_damaged_numbers(snapshot)
     yield from _find_counted_problems(snapshot)
     yield from _find_dead_letter_problems(snapshot)
@@ -218,36 +223,6 @@ def _reply_problem(number: NumberState) -> HealthProblem:
     if number.pauses.pause or any(not held.rule for held in number.pauses.holds):
         return replace(REPLIES_WAIT, kind="replies_stopped", advice="It goes on with its number.")
     return REPLIES_WAIT
-
-
-def find_pause_problems(by_number: Mapping[str, NumberPauses]) -> Iterator[HealthProblem]:
-    """Find numbers from which Meta accepts no sends, and what an operator holds."""
-    for number, pauses in by_number.items():
-        if pauses.pause:
-            yield _pause_problem(number, pauses.pause)
-        for hold in pauses.hold_sentences():
-            yield HealthProblem(
-                "held",
-                f"Sending is {hold}.",
-                "Run gateway release when whoever held it agrees.",
-                number,
-                severity="warning",
-            )
-
-
-def _pause_problem(number: str, pause: Pause) -> HealthProblem:
-    """Return the problem that Meta accepts nothing from the number, or from its whole account."""
-    code = pause.error.get("code")
-    whole_account = code is not None and error_policy(code, 400).scope != "number"
-    return HealthProblem(
-        "paused",
-        f"Meta takes no sends {'of the account' if whole_account else 'of this number'} any more.",
-        f"{pause.error.get('reason', '')} Sends wait, and go on by themselves.".strip(),
-        number="" if whole_account else number,
-        detail="" if code is None else str(code),
-        observed=f"{f'number {number}, ' if whole_account else ''}"
-        f"since {pause.since:%Y-%m-%d %H:%M:%S} UTC, asked again at {pause.probe_at:%H:%M:%S}",
-    )
 
 
 def _find_damaged_numbers(snapshot: Snapshot) -> Iterator[HealthProblem]:

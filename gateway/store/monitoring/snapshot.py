@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.accounts.account import Accounts
+from gateway.accounts.account import Account, Accounts
 from gateway.core.alerts import Alert
+from gateway.core.alerts import Cause as AlertCause
 from gateway.core.dead_letters.dead_letter import Cause
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.forecast import HOUR_MS, MOST_MS, Forecast, forecast
@@ -31,6 +32,13 @@ from gateway.store.redis.client import ScriptError, Store
 from gateway.store.redis.driver import Client
 from gateway.store.sending.lookup import run_commands
 from gateway.store.server.health import REFUSE_FROM, ServerHealth, judge_servers
+
+
+def _concerns(cause: AlertCause, numbers: Container[str], account: str) -> bool:
+    """Say whether an alert is about one of these numbers, about an account, or about all."""
+    if cause.number:
+        return cause.number in numbers
+    return cause.account in ("", account)
 
 
 def record_memory_use(store: Store, now_ms: int, used_bytes: int) -> None:
@@ -76,6 +84,7 @@ class Snapshot:
     ago_s: Mapping[str, float] = field(default_factory=dict)  # when each scheduled job ran
     counts: Mapping[str, int] = field(default_factory=dict)  # of the space as a whole
     stopped_release: str = ""  # the release that must not plan now
+    stopped_rules: str = ""  # releases with the rules of some accounts, a line each
     canary: Canary = NONE_YET
     rulebooks: tuple[InForce, ...] = ()  # one for each worker process
     release: str = ""  # of the worker that ran the watch last, with its rules; "" where none has
@@ -87,6 +96,7 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()  # that have begun and not ended
     ahead_s: float = 0.0  # the server's clock of ours, which decides nothing
     unassigned: frozenset[str] = frozenset()  # numbers that no account has
+    accounts_by_number: Mapping[str, str] = field(default_factory=dict)  # those with a name
 
     @property
     def forecast(self) -> Forecast | None:
@@ -103,6 +113,16 @@ class Snapshot:
             cause_counts[group.cause] += count
         deferred = sum(one.deferred for one in self.partitions)
         return dict(cause_counts) | ({"aside": deferred} if deferred else {})
+
+    def of_account(self, account: Account) -> "Snapshot":
+        """Return the snapshot with nothing of the numbers of other accounts."""
+        own = {one.number for one in self.numbers if account.number(one.number)}
+        return replace(
+            self,
+            numbers=tuple(one for one in self.numbers if one.number in own),
+            letters={group: n for group, n in self.letters.items() if group.number in own},
+            alerts=tuple(one for one in self.alerts if _concerns(one.cause, own, account.name)),
+        )
 
     @property
     def kept(self) -> int:
@@ -143,6 +163,7 @@ def read(store: Store, limit_bytes: int, accounts: Accounts | None = None) -> Sn
         owner,
         counts,
         stopped_release,
+        stopped_rules,
         canary_row,
         rulebook_rows,
         release,
@@ -155,6 +176,7 @@ def read(store: Store, limit_bytes: int, accounts: Accounts | None = None) -> Sn
         ("HGET", keys.OWNER, "owner"),
         ("HGETALL", f"{keys.SPACE}count"),
         ("GET", keys.STOPPED_RELEASE),
+        ("GET", keys.STOPPED_RULES),
         ("HGETALL", keys.CANARY),
         ("HGETALL", keys.RULEBOOKS),
         ("GET", f"{keys.LAST_RUN}watch"),
@@ -176,6 +198,7 @@ def read(store: Store, limit_bytes: int, accounts: Accounts | None = None) -> Sn
         },
         counts=parse_counts(counts),
         stopped_release=stopped_release.decode() if stopped_release else "",
+        stopped_rules=stopped_rules.decode() if stopped_rules else "",
         canary=read_canary(canary_row, partitions[0].now_ms),
         rulebooks=rulebooks.parse_reports(rulebook_rows, partitions[0].now_ms),
         release=release.decode() if release else "",
@@ -185,6 +208,7 @@ def read(store: Store, limit_bytes: int, accounts: Accounts | None = None) -> Sn
         owner=StoreOwner.unpack(owner or b""),
         ahead_s=partitions[0].now_ms / 1000 - between,
         unassigned=_find_unassigned(numbers, accounts),
+        accounts_by_number=_name_accounts(numbers, accounts),
     )
 
 
@@ -208,6 +232,11 @@ def _find_unassigned(numbers: Iterable[NumberState], accounts: Accounts | None) 
         return frozenset()
     names = (one.number for one in numbers if one.number)
     return frozenset(name for name in names if accounts.owner_of(name) is None)
+
+
+def _name_accounts(numbers: Iterable[NumberState], accounts: Accounts | None) -> dict[str, str]:
+    names = ((one.number, accounts.name_of(one.number)) for one in numbers if accounts)
+    return {number: name for number, name in names if name}
 
 
 def _read_numbers(store: Store) -> tuple[NumberState, ...]:

@@ -4,22 +4,28 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from gateway.accounts.account import Accounts
-from gateway.cli.common.accounts import load_if_usable
+from gateway.accounts.account import Account, Accounts
+from gateway.cli.common.accounts import (
+    AccountName,
+    choose_account,
+    load_if_usable,
+    load_or_end,
+    open_rules,
+)
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
 from gateway.cli.operate.status.figures import MOST_BARS
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.config.settings import Settings
-from gateway.rules.loader import load_if_any, read_trial_now
+from gateway.rules.loader import fingerprint, read_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
@@ -38,6 +44,8 @@ class StatusWatch:
     store: Store
     settings: Settings
     accounts: Accounts | None = None  # None where their file cannot be used here
+    account: Account | None = None  # the one that alone is shown
+    _versions: dict[bytes, str] = field(default_factory=dict)  # by digest of the rules' files
 
     def view(
         self, last: StatusView | None = None, listeners: Mapping[str, int] | None = None
@@ -57,16 +65,24 @@ class StatusWatch:
 
     def _read(self) -> Snapshot | None:
         try:
-            return snapshot.read(self.store, self.settings.gateway_store_bytes, self.accounts)
+            now = snapshot.read(self.store, self.settings.gateway_store_bytes, self.accounts)
         except StoreUnavailableError:
             return None
+        return now.of_account(self.account) if self.account else now
 
     def _rulebook(self) -> str:
+        """Return the version of the rules in the files here, "" if they cannot be used."""
+        if self.accounts is None:
+            return ""
         try:
-            trial_now = read_trial_now(self.settings.gateway_trial_hours)
-            return load_if_any(self.settings.gateway_rules, trial_now).version
+            files = [file for path in self.accounts.rule_paths for file in read_if_any(path)]
+            seen = fingerprint(files) + read_trial_now(self.settings.gateway_trial_hours).encode()
+            if seen not in self._versions:  # to load them takes long
+                rules = open_rules(self.accounts, self.settings)
+                self._versions[seen] = "" if rules.problems else rules.current().version
         except RulebookError:
             return ""
+        return self._versions[seen]
 
 
 class QueueCheck:
@@ -90,13 +106,15 @@ def status(
         int,
         typer.Option(help="Watch rates for so long, when it is printed once.", min=1, max=3600),
     ] = 1,
+    account: AccountName = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON, once.")] = False,
 ) -> None:
     """Show how everything stands; printed once, the exit code is 1 where something is wrong."""
     given = target.settings()
+    only = choose_account(load_or_end(given), account) if account else None
     console = open_console()
     with open_store(given.redis_url) as store, suppress(KeyboardInterrupt):
-        watch = StatusWatch(store, given, load_if_usable(given))
+        watch = StatusWatch(store, given, load_if_usable(given), only)
         if once or json or not console.is_terminal:
             _print(watch, console, seconds, json=json)
         else:

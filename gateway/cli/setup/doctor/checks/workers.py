@@ -143,7 +143,8 @@ CHECKS: tuple[Check[Any], ...] = (
         for queue in QUEUES
     ),
     problem_check(
-        "workers", "deliveries", "deliveries_wait", "planning_stopped", "partition_damaged",
+        "workers", "deliveries", "deliveries_wait", "planning_stopped", "rules_stopped",
+        "partition_damaged",
         well="What waits is worked off in time.",
     ),
     problem_check(
