@@ -31,10 +31,16 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     server = Server(tmp_path / "valkey").start()
     made = Stack(tmp_path, server, RULES)
     # A message that was read is compacted at once.
-    made.start(sandbox={"delivered_after_s": DELIVERED_AFTER_S, "read_after_s": None})
+    sandbox = {"delivered_after_s": DELIVERED_AFTER_S, "read_after_s": None}
+    made.start("sandbox", "web", "inbound", "outbound", "beat", sandbox=sandbox)
     yield made
     made.stop()
     server.kill()
+
+
+def write(stack: Stack, customer: str) -> None:
+    item = message_item(f"wamid.{customer}", "papers", customer)
+    assert stack.post(delivery_body(item)).status_code == 200
 
 
 def sends(stack: Stack, lane: str) -> list[dict[str, str]]:
@@ -47,8 +53,7 @@ def sends(stack: Stack, lane: str) -> list[dict[str, str]]:
 
 def test_a_text_is_posted_after_the_file_before_it_was_delivered(stack: Stack) -> None:
     for customer in CUSTOMERS:
-        item = message_item(f"wamid.{customer}", "papers", customer)
-        assert stack.post(delivery_body(item)).status_code == 200
+        write(stack, customer)
 
     wait_until(lambda: len(stack.posted()) == 2 * len(CUSTOMERS), "all is posted", 60)
 
@@ -60,3 +65,20 @@ def test_a_text_is_posted_after_the_file_before_it_was_delivered(stack: Stack) -
     told = stack.trace(f"wamid.{CUSTOMERS[0]}")
     (waited,) = re.findall(r"the sends behind it\s+waited for delivered ([\d,]+) ms", told)
     assert int(waited.replace(",", "")) > 0
+
+
+def test_a_text_waits_also_if_the_sender_dies_while_the_file_is_posted(stack: Stack) -> None:
+    slow = {"slow": {"seconds": 60.0, "times": 1}}
+    assert stack.client.post(f"{stack.meta_url}/sandbox/faults", json=slow).is_success
+    (customer, *_) = CUSTOMERS
+    write(stack, customer)
+    wait_until(lambda: len(stack.posted()) == 1, "Meta has the file", 60)
+
+    stack.programs["outbound"].kill()
+    stack.run("outbound#2")
+
+    wait_until(lambda: len(stack.posted()) == 2, "the text is posted", 90)
+    assert [one["body"]["type"] for one in stack.posted()] == ["document", "text"]
+    file, text = sends(stack, customer)
+    assert "attempt:1" not in file, "its answer was lost"
+    assert int(file["rest_ended"]) <= int(text["began:1"])

@@ -1,6 +1,6 @@
 """When named hours are open, and when they open or close next."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -127,6 +127,14 @@ def test_hours_can_be_tried_at_another_moment(
     assert (tried.is_open(at(moment)), tried.local_time(at(moment))) == (is_open, at(seen))
     assert tried.next_opening(at(moment)) == hours(SHOP).next_opening(at(seen))
     assert tried.next_closing(at(moment)) == hours(SHOP).next_closing(at(seen))
+
+
+def test_the_time_since_and_until_an_opening_is_that_of_the_trial() -> None:
+    tried = try_hours({"shop": hours(SHOP)}, "mon 20:00")["shop"]
+    now = at("2026-11-25 03:00")
+
+    assert tried.since_opening(now) == timedelta(hours=11)
+    assert tried.until_opening(now) == timedelta(hours=13)
 
 
 def test_hours_that_never_open_stay_closed_in_a_trial() -> None:

@@ -1,15 +1,21 @@
 """A lane rests behind a send that must be delivered first: until it is, or for a minute."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.sending.send import DELIVERY_WAIT, Send
+from gateway.core.sending.send import DELIVERY_WAIT, FollowUp, Send
+from gateway.store.body_codec import Bodies
+from gateway.store.maintenance.due_items import tick
 from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
+from gateway.store.sending.send_rows import read_rows
 from gateway.store.sending.unconfirmed import read_unconfirmed, resend
 from tests.support.factories import ANA, NUMBER
+from tests.support.store.compacted_sends import compact
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import (
     PREFIX,
@@ -133,6 +139,7 @@ def test_a_file_delivered_late_makes_no_second_attempt_of_what_is_posted(posted:
     tell(posted, "delivered", FILE)
 
     assert take(posted) == []
+    assert stage(posted, TEXT) == "attempting"
 
 
 def test_a_status_of_another_send_lets_the_lane_rest_on(store: Store) -> None:
@@ -218,6 +225,70 @@ def test_a_file_that_is_posted_again_is_waited_for_again(posted: Store) -> None:
     assert take(posted) == []
     tell(posted, "delivered", FILE, "wamid.2", 2)
     assert take(posted) == ["last"]
+
+
+def test_a_text_that_expires_while_it_waits_is_not_posted_and_the_next_is(store: Store) -> None:
+    soon = a_send("soon", expires_at=datetime.now(UTC) + timedelta(seconds=30))
+    queue_at_once(store, FILE, soon, LAST)
+    take(store)
+    settle(store, FILE, "accepted", wamid="wamid.out")
+    raw(store).hset(f"{PREFIX}send:{soon.id}", "expires", now_ms(store) - 1)
+
+    assert take(store) == []
+    tell(store, "delivered", FILE)
+
+    assert take(store) == ["last"]
+    assert stage(store, soon) == "expired"
+
+
+def test_the_sends_of_a_rule_that_is_held_meanwhile_come_back_to_their_place(store: Store) -> None:
+    held = a_send("held", rule="offers")
+    queue_at_once(store, FILE, held)
+    take(store)
+    settle(store, FILE, "accepted", wamid="wamid.out")
+    pauses.hold(store, [NUMBER], "offers", "prices are wrong")
+    tell(store, "delivered", FILE)
+    assert take(store) == []
+    queue(store, LAST)
+
+    pauses.release(store, [NUMBER], "offers")
+    list(tick(store, [NUMBER]))
+
+    assert take(store) == ["held"]
+
+
+def test_a_paused_number_sends_the_text_once_it_resumes(posted: Store) -> None:
+    settle(posted, FILE, "accepted", wamid="wamid.out")
+    pauses.hold(posted, [NUMBER], "", "stop")
+    tell(posted, "delivered", FILE)
+    assert take(posted) == []
+
+    pauses.release(posted, [NUMBER], "")
+
+    assert take(posted) == ["text"]
+
+
+def test_a_file_that_is_compacted_early_lets_its_lane_rest_for_the_minute_only(
+    posted: Store,
+) -> None:
+    settle(posted, FILE, "accepted", wamid="wamid.out")
+    assert compact(posted) == 1
+
+    tell(posted, "delivered", FILE)
+
+    assert ready_in_s(posted) == pytest.approx(REST_S, abs=2)
+    (found,) = read_rows(posted, Bodies(), NUMBER, [FILE.id])
+    assert {"rest_began", "rest_until"} <= found.fields.keys()
+
+
+def test_a_file_that_failed_and_goes_again_follows_the_text(posted: Store) -> None:
+    settle(posted, FILE, "accepted", wamid="wamid.out")
+
+    tell(posted, "failed", FILE, follow_up=FollowUp("later", 0))
+
+    assert take(posted) == ["text"]
+    settle(posted, TEXT, "accepted", wamid="wamid.text")
+    assert take(posted) == ["file"]
 
 
 def test_a_send_that_waits_for_nothing_leaves_nothing_in_its_row(store: Store) -> None:
