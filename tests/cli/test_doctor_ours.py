@@ -1,17 +1,20 @@
 """Each check of what is ours, in a case in which it fails; by table."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli.operate.status.view import HIDDEN, StatusView
+from gateway.cli.setup.doctor import probes
 from gateway.cli.setup.doctor.checks.rules_and_disk import Disk, Rules
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.facts import CHECKS
 from gateway.cli.setup.doctor.findings import Unseen
+from gateway.config.settings import Settings
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.core.storage.ownership import Installation, StoreOwner
 from gateway.store.monitoring.canary import NONE_YET, Canary
@@ -195,6 +198,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no rules": (
         {"rules": Rules("abc")}, "rules", "warning", "There are no rules, so nothing is answered."
     ),
+    "hours that are tried out": (
+        {"rules": Rules("abc", 3, trial_now="closed")}, "rules", "warning", "(closed)",
+    ),
     "workers without rules": (
         reading(rulebooks=(InForce("v0", has_files=False),)), "rulebook", "warning", "no rules",
     ),
@@ -276,3 +282,20 @@ def test_what_others_wrote_cannot_move_the_cursor() -> None:
     said = found(replace(WELL, redis=Redis("\x1b[2J\nRedis is away.")), "store")
 
     assert said[0].message == " [2J Redis is away."
+
+
+def test_the_rules_are_judged_with_the_hours_that_are_tried(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("version: 1\nrules: [{name: it, then: Hi.}]\n")
+    (tmp_path / "hours").write_text("closed\n")
+    names = ("META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN")
+    env = dict.fromkeys(names, "t") | {"REDIS_URL": "redis://host", "META_PHONE_NUMBER_ID": "1"}
+    paths = {
+        "GATEWAY_RULES": str(tmp_path / "rules.yaml"),
+        "GATEWAY_TRIAL_HOURS": str(tmp_path / "hours"),
+    }
+    tried = probes.rules(Settings.from_env(env | paths))
+    (tmp_path / "hours").unlink()
+    untried = probes.rules(Settings.from_env(env | paths))
+
+    assert (tried.count, tried.trial_now, untried.trial_now) == (1, "closed", "")
+    assert tried.version != untried.version

@@ -15,7 +15,7 @@ from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
-from gateway.rules.loader import load_if_any
+from gateway.rules.loader import load_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
@@ -142,8 +142,9 @@ def workers(settings: Settings) -> Mapping[str, int] | Unseen:
 
 def rules(settings: Settings) -> Rules:
     """Load the rules."""
+    trial_now = read_trial_now(settings.gateway_trial_hours)
     try:
-        book = load_if_any(settings.gateway_rules)
+        book = load_if_any(settings.gateway_rules, trial_now)
     except RulebookError as error:
         return Rules(problems=tuple(str(problem) for problem in error.problems))
     return Rules(
@@ -151,6 +152,7 @@ def rules(settings: Settings) -> Rules:
         len(book.rules),
         notifies=book.posts_notifications,
         templates=book.templates,
+        trial_now=trial_now,
     )
 
 

@@ -16,6 +16,7 @@ from gateway.store.monitoring.snapshot import Snapshot
 
 LEAST_BYTES = 100 << 20
 ENOUGH_BYTES = 1 << 30
+UNSET_TRIAL = "Unset GATEWAY_TRIAL_HOURS, or empty its file: it is for trying rules out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Rules:
     problems: tuple[str, ...] = ()
     notifies: bool = False  # some rule notifies the operator's address
     templates: tuple[NamedTemplate, ...] = ()  # that rules send
+    trial_now: str = ""  # what opening hours take for now, "" for the time that it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ def rules(loaded_rules: Rules) -> Iterator[Finding]:
         )
     else:
         yield fine(f"{pluralize(loaded_rules.count, 'rule')}, version {loaded_rules.version}.")
+    if loaded_rules.trial_now:
+        moment = f"Opening hours take another moment for now ({loaded_rules.trial_now})."
+        yield Finding("warning", moment, UNSET_TRIAL)
 
 
 def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
