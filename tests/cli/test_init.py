@@ -112,7 +112,14 @@ def test_it_leads_on(meta: httpx.Client) -> None:
     told = run(*ANSWERS).stdout
 
     led = re.findall(r"^  gateway (\w+)", told, re.MULTILINE)
-    assert led == ["tunnel", "tunnel", "doctor"]
+    assert led == ["rules", "tunnel", "tunnel", "doctor"]
+
+
+def test_whoever_has_rules_is_not_led_to_new_ones(meta: httpx.Client) -> None:
+    Path("rules").mkdir()
+    Path("rules/mine.yaml").write_text("version: 1\nrules: [{name: hello, then: Hello}]\n")
+
+    assert "rules new" not in run(*ANSWERS).stdout
 
 
 @pytest.mark.parametrize(("url", "said"), [("", True), ("redis://localhost", False)])

@@ -13,12 +13,15 @@ from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.local.log_view import own_command
+from gateway.cli.local.rules_folder import USUAL
 from gateway.cli.setup.init import dotenv_file
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.config.settings import Settings, environment, read_process_settings, read_settings
 from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import AdminClient
+from gateway.rules.loader import load_if_any
+from gateway.rules.problems import RulebookError
 
 ENV = Path(".env")
 # Generated once and then kept: stored data can be decrypted only with its key.
@@ -137,10 +140,21 @@ def _warn_of_overrides(answers: Mapping[str, str], here: Mapping[str, str]) -> N
         )
 
 
+def _has_rules() -> bool:
+    path = Path(environment().get("GATEWAY_RULES") or USUAL)
+    try:
+        return path.exists() and bool(load_if_any(path).rules)
+    except RulebookError:
+        return True  # other commands tell what is wrong with them
+
+
 def _print_next_steps() -> None:
     name = escape(own_command())
+    write_rules = (
+        f"  [bold]{name} rules new[/]      writes a first file; without rules nothing is answered\n"
+    )
     _out.print(
-        "\nNext, to a reply on your phone:\n"
+        f"\nNext, to a reply on your phone:\n{'' if _has_rules() else write_rules}"
         f"  [bold]{name} tunnel[/]         lets your phone's messages in; replies go nowhere yet\n"
         f"  [bold]{name} tunnel --real[/]  the same, and the reply is sent\n"
         f"  [bold]{name} doctor[/]         says what is wrong if none comes"
