@@ -388,11 +388,11 @@ WAITS = {
     "none": (None, []),
     "lasting": (
         DeliveryWait(NOW, UNTIL),
-        ["the sends behind it: wait for delivered, until 2026-11-22 12:01:00Z at most"],
+        ["next sends: wait for delivered, until 2026-11-22 12:01:00Z at most"],
     ),
     "over": (
         DeliveryWait(NOW, UNTIL, NOW + timedelta(milliseconds=1_234)),
-        ["the sends behind it: waited for delivered 1,234 ms"],
+        ["next sends: waited for delivered 1,234 ms"],
     ),
 }
 

@@ -63,7 +63,7 @@ def test_a_text_is_posted_after_the_file_before_it_was_delivered(stack: Stack) -
         file, text = sends(stack, customer)
         assert int(file["rest_began"]) < int(file["rest_ended"]) <= int(text["began:1"])
     told = stack.trace(f"wamid.{CUSTOMERS[0]}")
-    (waited,) = re.findall(r"the sends behind it\s+waited for delivered ([\d,]+) ms", told)
+    (waited,) = re.findall(r"next sends\s+waited for delivered ([\d,]+) ms", told)
     assert int(waited.replace(",", "")) > 0
 
 

@@ -163,7 +163,7 @@ def _wait_line(send: TracedSend) -> Iterator[StoryLine]:
         if wait.ended_at:
             waited_ms = (wait.ended_at - wait.began_at) // timedelta(milliseconds=1)
             till = f"waited for delivered {waited_ms:,} ms"
-        yield StoryLine("the sends behind it", till, wait.began_at)
+        yield StoryLine("next sends", till, wait.began_at)
 
 
 def _price_line(send: TracedSend) -> Iterator[StoryLine]:
