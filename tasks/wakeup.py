@@ -5,6 +5,7 @@ wakes workers for a queue that does not move. A wake-up that waits already is no
 none goes into a queue that holds a thousand: without workers, wake-ups must not fill a store.
 """
 
+import contextlib
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from kombu.exceptions import OperationalError
 from gateway.core.sending.send import REPLY
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.redis.client import IDLE_S, Store
+from gateway.store.redis.client import IDLE_S, ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 
 log = structlog.get_logger(__name__)
@@ -189,6 +190,39 @@ def _renew_if_idle(producer: Any) -> None:
         # The timeout is process-wide at this moment, so it stays as it is.
         connection.collect(socket_timeout=socket.getdefaulttimeout())
         producer.revive(connection)
+
+
+class NumberWakeups:
+    """Sends wake-ups for numbers from a thread; those asked for meanwhile are sent together."""
+
+    def __init__(self, store: Store) -> None:
+        """Take the store that knows which wake-ups are on their way."""
+        self._store = store
+        self._requested: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+        self._thread = WakeupThread(self._ring_requested)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def ring(self, number: str, priority: str) -> None:
+        """Ask for a wake-up, and return at once."""
+        with self._lock:
+            self._requested.add((number, priority))
+        self._thread.ring()
+
+    def close(self) -> None:
+        """Send the wake-ups asked for, then end."""
+        self._thread.close()
+        self._store.close()
+
+    def _ring_requested(self) -> None:
+        with self._lock:
+            requested, self._requested = self._requested, set()
+        # The sweep wakes workers where this fails.
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            ring_numbers(self._store, sorted(requested))
 
 
 class WakeupThread:

@@ -35,6 +35,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}take:<call> | the sends that one call of a pump took | 30 seconds |
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
+| {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
@@ -97,6 +98,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}take:<call> | a tenth of a second's messages |
 | {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}too_old | a count for each kind of event, and five moments |
+| {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
 | {n}recorded | records of GATEWAY_RETENTION |
 | {n}doubts:<rank>:<contact> | 100 of a lane |

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.core.sending import canary
 from gateway.store import keys
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Call, Store
 
 # Any holder of an app secret can name any number, and each listed one is read every second.
 MOST_NUMBERS = 10_000
@@ -16,7 +16,13 @@ def add_number(store: Store, number: str) -> bool:
     Replicas have it too, so a caller need not list a number twice. False where the list is full: it
     is limited, since each tick reads all of it.
     """
-    return bool(store.call("list_number", keys.NUMBERS, number, MOST_NUMBERS))
+    call = list_call(number)
+    return bool(store.call(call.script, call.prefix, *call.args))
+
+
+def list_call(number: str) -> Call:
+    """Return the script call that lists a number; its answer is 0 where the list is full."""
+    return Call("list_number", keys.NUMBERS, [number, MOST_NUMBERS])
 
 
 def numbers(store: Store) -> list[str]:

@@ -35,6 +35,7 @@ from gateway.store.server.health import HealthMonitor
 from gateway.store.server.ownership import OwnerMonitor
 from gateway.web.api.app import create_api
 from gateway.web.api.listener import listen
+from gateway.web.api.message_api import MessageApi
 from gateway.web.background import Heartbeat, reload_accounts
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
@@ -74,8 +75,9 @@ def create_app(
     ring: Callable[[], None],
     bounds: Bounds | None = None,
     second_socket: socket.socket | None = None,
+    ring_number: Callable[[str, str], None] = lambda number, priority: None,
 ) -> Starlette:
-    """Build the web process; `ring` returns at once, and wakes a worker later.
+    """Build the web process; the functions that ring return at once, and wake a worker later.
 
     The lifespan yields the Door that BoundedHttpProtocol needs, and serves `state.api`, the
     application of the second address, on the bound `second_socket`. Raises AccountsError.
@@ -96,8 +98,16 @@ def create_app(
     uses = SecretUseCounter(partial(secret_uses.note_uses, client))
     webhook = Webhook(GuardedInbox(writer, pressure), accounts.current, uses.add)
     health = HealthPages(pressure.refresh, partial(_find_warnings, client, accounts.current))
-    key_table = KeyTable(client, settings.environment_keys)
-    api = create_api(health, MetricsPage(counters.read), key_table.find, RequestRate(client).take)
+    messages = MessageApi(
+        settings, client, accounts.current, ring_number, lambda: pressure.health.is_ready
+    )
+    api = create_api(
+        health,
+        MetricsPage(counters.read),
+        messages.routers(),
+        KeyTable(client, settings.environment_keys).find,
+        RequestRate(client).take,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
@@ -111,7 +121,7 @@ def create_app(
                 reload_accounts(accounts),
             )
         ]  # fmt: skip
-        async with listen(api, second_socket):
+        async with messages.running(), listen(api, second_socket, messages.answer_all):
             yield {"door": door}
         door.close()
         await writer.close()

@@ -126,6 +126,38 @@ def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, statu
     assert heals(store, commit_call(plan, WEEK), lambda: commit_all(store, news)) > 10
 
 
+ASKED = (
+    "asked".ljust(24, "x"), ANA, "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
+    "f" * 32, "asked".ljust(24, "x") + "fingerprint0:0", 86_400_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("due", [0, 9_000_000_000_000])
+def test_each_write_of_a_request_that_is_repeated_with_its_key_may_fail(
+    store: Store, due: int
+) -> None:
+    asked = [*ASKED[:3], due, *ASKED[4:]]
+
+    def again() -> None:
+        # A repeated request has another id; the first one's counts as soon as its key is known.
+        if not raw(store).exists(f"{PREFIX}idempotent:{asked[9]}"):
+            raw(store).delete(f"{PREFIX}send:{asked[0]}")
+        store.call("accept", PREFIX, *asked)
+
+    assert heals(store, Call("accept", PREFIX, asked), again) > 6
+
+
+@pytest.mark.parametrize("due", [0, 9_000_000_000_000])
+def test_each_write_of_a_cancellation_may_fail(store: Store, due: int) -> None:
+    store.call("accept", PREFIX, *ASKED[:3], due, *ASKED[4:])
+    change = (ASKED[0], "cancel", 0, 0)
+
+    def again() -> None:
+        assert store.call("change_send", PREFIX, *change) == b"done"
+
+    assert heals(store, Call("change_send", PREFIX, change), again) > 3
+
+
 def by_both(wamid: str) -> Event:
     return a_message(wamid, user_id="PT.1")
 

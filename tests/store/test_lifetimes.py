@@ -56,6 +56,10 @@ UNREAD = Unreadable(
 FOREVER = None
 NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
 TOO_OLD = ("know", 5, b"l" * 16, "0:1-0/0", "message", 1, 1)
+ASKED_FOR = (
+    "askedfor".ljust(24, "x"), "asked", "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
+    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY,
+)  # fmt: skip
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
 KINDS: dict[str, tuple[int, int] | None] = {
     "<p>inbox": FOREVER,
@@ -91,6 +95,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:failedx+": FOREVER,
     r"<n>send:deadx+": FOREVER,
     r"<n>send:expiredx+": FOREVER,
+    r"<n>send:askedforx+": FOREVER,
+    "<n>idempotent:[0-9a-f]{32}": (DAY, DAY),
     r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
@@ -256,6 +262,7 @@ def watch(store: Store) -> None:
     alert_store.record_counter(store, "doubled", 1)
     add_key(store, ApiKey("k1", "0" * 64))
     store.call("take_requests", keys.API, "k1", 200, 1_000, 20)
+    store.call("accept", PREFIX, *ASKED_FOR)
 
 
 async def count(server: Server) -> None:
@@ -372,6 +379,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "leader": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),
+    "accept": (PREFIX, list(ASKED_FOR)),
+    "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),
 }

@@ -75,6 +75,12 @@ def compacted(n: int) -> list[Any]:
     return [DAY_MS, DAY_MS, DAY_MS, *row, b"", b"a record", b"a text", b"\0" * 10, 0]
 
 
+def requested(n: int) -> list[Any]:
+    """Accept a send into a lane in which many wait, with an idempotency key."""
+    id_ = f"requested{n}".ljust(24, "x")
+    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, f"{n:032}", f"{id_}0:0", DAY_MS]
+
+
 CASES = {
     "resend": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
     "bury_event": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
@@ -112,6 +118,8 @@ CASES = {
     "trim": Case(lambda _: [0, 8], "partition"),
     "leader": Case(lambda _: ["holder", 1_000]),
     "upcoming": Case(lambda _: [80, 200, 1_500]),
+    "accept": Case(requested),
+    "change_send": Case(lambda n: [f"new{n}", "cancel", 0, 0]),
     "take_requests": Case(lambda n: [f"key{n}", 10, 20, 1]),
     "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }

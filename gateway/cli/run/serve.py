@@ -18,11 +18,12 @@ from gateway.accounts.loader import load_accounts
 from gateway.cli.common import errors, open_files
 from gateway.config import logs
 from gateway.config.settings import Settings
+from gateway.store.redis.client import Store
 from gateway.web.app import create_app
 from gateway.web.http_protocol import BoundedHttpProtocol
 from gateway.web.request_limits import Bounds
 from tasks.monitoring.alert_watch import StandIn
-from tasks.wakeup import WakeupThread
+from tasks.wakeup import NumberWakeups, WakeupThread
 
 log = structlog.get_logger(__name__)
 
@@ -89,11 +90,14 @@ def web(second: socket.socket) -> Starlette:
     ringer = WakeupThread()
     ringer.start()
     atexit.register(ringer.close)
+    wakeups = NumberWakeups(Store(settings.redis_url))
+    wakeups.start()
+    atexit.register(wakeups.close)
     stand_in = StandIn(settings)
     stand_in.start()
     atexit.register(stand_in.close)
     bounds = Bounds(connections=open_files.connections())
-    app = create_app(settings, ringer.ring, bounds, second)
+    app = create_app(settings, ringer.ring, bounds, second, wakeups.ring)
     # Imported objects live as long as the process. Scanning all of them for garbage again and again
     # stopped every request for some 50 ms, twice a second under load.
     gc.collect()

@@ -21,7 +21,7 @@ Row = Mapping[str, str]
 
 VERSION = 1
 # A record holds the index of its stage in this list: new stages go to the end.
-STAGES = (*STATUS_RANK, "dead", "expired", "dropped", "parked", "redriven")
+STAGES = (*STATUS_RANK, "dead", "expired", "dropped", "parked", "redriven", "cancelled")
 IS_BULK, IS_FINAL, HAS_WAMID = 1, 2, 4
 _HEAD = struct.Struct(">BBH6s")
 _STAGE_INDEX = {stage: place for place, stage in enumerate(STAGES)}

@@ -43,10 +43,14 @@ def error_policy(code: int, status: int, subcode: int | None = None) -> ErrorPol
     """Look up `code`; the HTTP status decides only for a code that is not in the table."""
     if code == INVALID_PARAMETER and subcode == UNKNOWN_NUMBER:
         return ERROR_POLICIES[UNKNOWN_NUMBER]
-    known = ERROR_POLICIES.get(code) or next(
+    return find_policy(code) or _by_status(status)
+
+
+def find_policy(code: int) -> ErrorPolicy | None:
+    """Return the policy of a code, None for one that is not in the table."""
+    return ERROR_POLICIES.get(code) or next(
         (policy for codes, policy in _RANGES if code in codes), None
     )
-    return known or _by_status(status)
 
 
 def _by_status(status: int) -> ErrorPolicy:

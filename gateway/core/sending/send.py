@@ -56,6 +56,8 @@ class Send:
     closed: ClosedWindowAction = ""
     instead: Mapping[str, Any] | None = field(default=None, repr=False)  # body of the template
     delivery_wait: timedelta = timedelta(0)  # the lane rests for so long until Meta delivered it
+    requested: bool = False  # by a client of the API, and not by a rule
+    reference: str = ""  # the client's own name of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Batching of deliveries that wait to be stored; each is answered with its own result."""
+"""Batching of what waits to be stored; each item is answered with its own result."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -11,6 +12,19 @@ from gateway.store.redis.client import StoreUnavailableError, translate_error
 
 MOST_DELIVERIES = 64
 MOST_BYTES = 256 * 1024
+
+
+class Pending(Protocol):
+    """An item that waits to be stored; its future gets the result."""
+
+    future: asyncio.Future[Any]
+
+    @property
+    def size(self) -> int:
+        """Return its bytes."""
+
+
+P = TypeVar("P", bound=Pending)
 
 
 @dataclass(slots=True)
@@ -22,28 +36,33 @@ class PendingDelivery:
     record: bytes
     future: asyncio.Future[None]
 
+    @property
+    def size(self) -> int:
+        """Return the bytes of its record."""
+        return len(self.record)
 
-class Batcher:
-    """Passes waiting deliveries on, one batch at a time.
+
+class Batcher(Generic[P]):
+    """Passes waiting items on, one batch at a time.
 
     Its task never ends: an error fails its batch with StoreUnavailableError, and the next batch is
     tried afresh. Where the server cannot be reached, or too few replicas have the batch, all that
     wait fail at once, since each batch behind would wait as long again.
     """
 
-    def __init__(self, keep: Callable[[Sequence[PendingDelivery]], Awaitable[None]]) -> None:
+    def __init__(self, keep: Callable[[Sequence[P]], Awaitable[None]]) -> None:
         """Take the function that stores a batch and answers it."""
         self._keep = keep
-        self._waiting: deque[PendingDelivery] = deque()
+        self._waiting: deque[P] = deque()
         self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self.waiting_bytes = 0
 
-    def add(self, delivery: PendingDelivery) -> None:
-        """Add a delivery to those that wait."""
-        self._waiting.append(delivery)
-        self.waiting_bytes += len(delivery.record)
+    def add(self, item: P) -> None:
+        """Add an item to those that wait."""
+        self._waiting.append(item)
+        self.waiting_bytes += item.size
         self._wake.set()
 
     def start(self) -> None:
@@ -75,16 +94,16 @@ class Batcher:
             except Exception as error:  # the task outlives any failed batch
                 fail(batch, error)
 
-    def _next_batch(self) -> list[PendingDelivery]:
-        """Take waiting deliveries, up to the limit of a script call; a large body is sent alone."""
-        batch: list[PendingDelivery] = []
+    def _next_batch(self) -> list[P]:
+        """Take waiting items, up to the limit of a script call; a large one is sent alone."""
+        batch: list[P] = []
         size = 0
         while self._waiting and len(batch) < MOST_DELIVERIES:
-            size += len(self._waiting[0].record)
+            size += self._waiting[0].size
             if batch and size > MOST_BYTES:
                 break
             batch.append(self._waiting.popleft())
-        self.waiting_bytes -= sum(len(one.record) for one in batch)
+        self.waiting_bytes -= sum(one.size for one in batch)
         return batch
 
 
@@ -99,8 +118,8 @@ def answer(group: Sequence[PendingDelivery], reply: object) -> None:
     return None
 
 
-def fail(group: Sequence[PendingDelivery], error: Exception) -> None:
-    """Answer deliveries that could not be stored."""
+def fail(group: Sequence[Pending], error: Exception) -> None:
+    """Answer items that could not be stored."""
     translated = translate_error(error) if isinstance(error, RedisError) else error
     reason = (
         str(translated) if isinstance(translated, StoreUnavailableError) else type(error).__name__

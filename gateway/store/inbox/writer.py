@@ -32,7 +32,9 @@ class InboxWriter:
         self._packing = 0  # bytes
         self._closing = False
         self._bell = client.bell(keys.INBOX_BELL, keys.BELL_MS, ring)
-        self._batchers = [Batcher(self._keep) for _ in range(client.count_lines(keys.PARTITIONS))]
+        self._batchers = [
+            Batcher[PendingDelivery](self._keep) for _ in range(client.count_lines(keys.PARTITIONS))
+        ]
 
     async def keep(
         self, body: bytes, *, secret: str = "", account: str = "", origin: str = "meta"

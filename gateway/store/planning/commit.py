@@ -56,7 +56,7 @@ def _effect_verbs(plan: Plan) -> list[Any]:
     """Return the verbs of what others get to see: sends, notifications, stages of sends."""
     args: list[Any] = []
     for send in plan.sends:
-        args += _verb("action", *_send_args(send))
+        args += _verb("action", *send_args(send))
     for notification in plan.notifications:
         args += _verb("notification", notification.id, _json(notification.payload))
     for update in plan.status_updates:
@@ -122,12 +122,15 @@ def _moments(event: Event) -> tuple[int, int]:
     return ms_from_datetime(event.at), kept_ms
 
 
-def _send_args(send: Send) -> list[Any]:
+def send_args(send: Send) -> list[Any]:
+    """Return a send as the scripts write it, the last of ten for how long its lane rests."""
     due = ms_from_datetime(send.due_at) if send.due_at else 0
     row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
     # Most sends have none of these, and a row is stored for a month.
     row |= {"instead": send.instead} if send.instead else {}
     row |= {"marketing": True} if send.marketing else {}
+    row |= {"api": True} if send.requested else {}
+    row |= {"reference": send.reference} if send.reference else {}
     expires = ms_from_datetime(send.expires_at)
     wait_ms = int(send.delivery_wait.total_seconds() * 1000) or ""
     details = [int(send.repeatable), send.closed, send.rule, _json(row), wait_ms]

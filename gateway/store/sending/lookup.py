@@ -85,6 +85,9 @@ class TracedSend:
     wamid: str = ""
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     planned_at: datetime | None = None
+    expires_at: datetime | None = None
+    reference: str = ""  # a client's name of it
+    is_requested: bool = False  # by a client of the API, and not by a rule
     attempts: int = 0
     began: Mapping[int, datetime] = field(default_factory=dict)  # when each attempt began
     notes: Mapping[int, Note] = field(default_factory=dict)
@@ -205,6 +208,9 @@ def _to_traced_send(
         wamid=row.get("wamid", ""),
         body=planned.get("body", {}),
         planned_at=_moment(row["planned"]),
+        expires_at=_moment(row["expires"]),
+        reference=planned.get("reference", ""),
+        is_requested=planned.get("api", False),
         attempts=int(row["attempts"]),
         began={n: datetime_from_ms(at) for n, at in _iter_by_attempt(row, "began")},
         notes={n: _parse_note(text) for n, text in _iter_by_attempt(row, "attempt")},

@@ -1,18 +1,23 @@
 """Application of the second address: its routes, and the errors that clients see."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
+from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from gateway import __version__
+from gateway.core.sending.error_codes import find_policy
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.web.api.gate import FindKey, Gate, TakeRequest
+from gateway.web.api.message_view import ERROR_PAGES
 from gateway.web.api.problems import PAGES, ApiError, describe_type
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
@@ -25,7 +30,11 @@ Page = Callable[[Request], Awaitable[Response]]
 
 
 def create_api(
-    health: HealthPages, metrics: MetricsPage, find_key: FindKey, take_request: TakeRequest
+    health: HealthPages,
+    metrics: MetricsPage,
+    routers: Sequence[APIRouter],
+    find_key: FindKey,
+    take_request: TakeRequest,
 ) -> Starlette:
     """Build the application that answers on the second address."""
     limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
@@ -35,18 +44,38 @@ def create_api(
             Route("/readyz", limited(health.ready)),
             Route("/metrics", limited(metrics.show)),
             Route(f"{PAGES}/{{kind}}", show_problem_type),
+            Route(f"{ERROR_PAGES}/{{code:int}}", show_meta_code),
+            Mount("/", create_routes(routers)),
         ],
         middleware=[Middleware(Gate, find_key=find_key, take_request=take_request)],
-        exception_handlers={
-            ApiError: _show_error,
-            HTTPException: _show_http_error,
-            StoreUnavailableError: _show_unavailable,
-            ScriptError: _show_internal,
-            Exception: _show_internal,
-        },
+        exception_handlers=_EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
     return app
+
+
+def create_routes(routers: Sequence[APIRouter]) -> FastAPI:
+    """Build the part that the OpenAPI document describes; it is mounted into the other."""
+    app = FastAPI(
+        title="WhatsApp gateway",
+        version=__version__,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=_EXCEPTION_HANDLERS,
+    )
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+async def show_meta_code(request: Request) -> Response:
+    """Answer with what one of Meta's error codes means for a message, and what to do."""
+    code = request.path_params["code"]
+    if (policy := find_policy(code)) is None:
+        raise ApiError("not-found")
+    return PlainTextResponse(f"Meta's error {code}\n\n{policy.advice}\n")
 
 
 async def show_problem_type(request: Request) -> Response:
@@ -73,6 +102,15 @@ def _show_unavailable(_: Request, __: Exception) -> Response:
 
 def _show_internal(_: Request, __: Exception) -> Response:
     return ApiError("internal").response()
+
+
+_EXCEPTION_HANDLERS: dict[Any, Any] = {
+    ApiError: _show_error,
+    HTTPException: _show_http_error,
+    StoreUnavailableError: _show_unavailable,
+    ScriptError: _show_internal,
+    Exception: _show_internal,
+}
 
 
 def _limit_concurrency(free: asyncio.Semaphore, page: Page) -> Page:

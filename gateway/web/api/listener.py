@@ -5,7 +5,7 @@ webhook's room.
 """
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -19,8 +19,13 @@ STOP_WITHIN_S = 5  # requests that are not answered by then are cut off
 
 
 @asynccontextmanager
-async def listen(app: ASGIApp, listening: socket.socket | None) -> AsyncIterator[None]:
-    """Serve an application on a bound socket until the context ends; without a socket nowhere."""
+async def listen(
+    app: ASGIApp, listening: socket.socket | None, answer_all: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
+    """Serve an application on a bound socket until the context ends; without a socket nowhere.
+
+    `answer_all` lets requests that wait for something be answered at the end.
+    """
     if listening is None:
         yield
         return
@@ -44,4 +49,5 @@ async def listen(app: ASGIApp, listening: socket.socket | None) -> AsyncIterator
     try:
         yield
     finally:
+        answer_all()
         await server.shutdown(sockets=[listening])

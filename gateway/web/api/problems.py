@@ -1,11 +1,13 @@
 """Problems: every error of the API, in the form of RFC 9457, and the pages about them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from starlette.responses import Response
+
+from gateway.core.api.field_errors import FieldError
 
 PAGES = "/v1/problems"
 MEDIA_TYPE = "application/problem+json"
@@ -71,18 +73,6 @@ TYPES: Mapping[str, ProblemType] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong at one place of a request, by its JSON pointer."""
-
-    pointer: str
-    detail: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Return it as clients see it."""
-        return {"pointer": self.pointer, "detail": self.detail}
-
-
 class ApiError(Exception):
     """An error that a client sees, of one of the kinds in `TYPES`."""
 
@@ -109,7 +99,7 @@ class ApiError(Exception):
             "detail": self.detail or about.advice,
         }
         if self.errors:
-            body["errors"] = [one.to_dict() for one in self.errors]
+            body["errors"] = [one._asdict() for one in self.errors]
         return body
 
     def response(self) -> Response:
@@ -127,19 +117,3 @@ def describe_type(kind: str) -> str | None:
     if not (about := TYPES.get(kind)):
         return None
     return f"{about.title} (HTTP {about.status})\n\n{about.advice}\n"
-
-
-@dataclass(slots=True)
-class ErrorCollector:
-    """Collects what is wrong, so that a client learns all of it at once."""
-
-    errors: list[FieldError] = field(default_factory=list)
-
-    def add(self, pointer: str, detail: str) -> None:
-        """Note one error."""
-        self.errors.append(FieldError(pointer, detail))
-
-    def raise_if_any(self) -> None:
-        """Raise ApiError if anything was noted."""
-        if self.errors:
-            raise ApiError("invalid", errors=self.errors)

@@ -22,6 +22,7 @@ import tasks.context
 import tasks.outbound
 import tasks.wakeup
 from gateway.graph.messages import Graph
+from gateway.store.api import send_writer
 from gateway.store.inbox import inbox
 from gateway.store.inbox.lease import RELEASE
 from gateway.store.inbox.writer import InboxWriter
@@ -85,6 +86,18 @@ class Halting:
 
         return halting
 
+    def requests(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `run_calls` of the send writer with steps before and after its scripts."""
+
+        async def halting(client: Any, calls: Sequence[Call], *args: Any) -> Any:
+            step = named(calls)
+            self.at(f"{step}.before")
+            results = await run(client, calls, *args)
+            self.at(f"{step}.after")
+            return results
+
+        return halting
+
     def _claims(self, step: str) -> bool:
         """Say whether this process is the one to die at a step: nobody else is from now on."""
         asked = self._start + step
@@ -99,6 +112,7 @@ class Halting:
         changed: Sequence[tuple[Any, str, Callable[..., Any]]] = (
             (Store, "call_many", self.scripts),
             (InboxWriter, "_append", self.keeps),
+            (send_writer, "run_calls", self.requests),
             (Graph, "post_message", lambda one: self.around("post", one)),
             (inbox, "clear_wakeup", lambda one: self.around("bell", one)),
             (tasks.outbound, "clear_wakeup", lambda one: self.around("bell", one)),

@@ -21,6 +21,7 @@ UNTOLD_KEYS = re.compile(rb"}:(count|tokens|places|recorded|known:\d+|take:.*|pa
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
 UNTOLD_FIELDS |= {
+    b"ended_at",
     b"doubted",
     b"seen",
     b"paused_at",

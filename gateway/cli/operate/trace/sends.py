@@ -28,6 +28,8 @@ def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
     if not send.stage:
         return StoryLine(f"send {send.id}", FORGOTTEN, tone="odd")
     cause = f"by rule {send.rule}" if send.rule else "by no rule"
+    if send.is_requested:
+        cause = "by a client of the API"
     request = masking.request(send.body) if send.has_text else TEXTLESS
     details = f"{request}, {cause}, {send.priority}: {send.stage}"
     head = StoryLine(f"send {send.id}", details, send.planned_at, _TONES.get(send.stage, ""))

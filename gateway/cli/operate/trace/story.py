@@ -122,6 +122,8 @@ class Teller:
 
     def _kept_lines(self, trace: Trace) -> Iterator[StoryLine]:
         kept = trace.kept_event
+        if kept is None and any(send.is_requested for send in trace.sends):
+            return
         if kept is None:
             yield StoryLine(
                 "kept", "by which event it was caused is not known any more", tone="odd"

@@ -1,5 +1,5 @@
 -- commit: write one contact's events of a batch, whole or not at all.
--- with: deduplication, lanes, pace
+-- with: deduplication, planned_sends, pace
 -- on demand: apply_status, compact_records, notifications
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
@@ -103,16 +103,7 @@ function apply.alias(name, contact)
 end
 
 function apply.push(id, lane, rank, due, place)
-  local send = number .. 'send:' .. id
-  if redis.call('HGET', send, 'stage') ~= 'new' then return end
-  if tonumber(due) > now then
-    -- Sends that are due in the same moment stay in the order in which they were planned.
-    redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
-  else
-    enqueue(number, rank, lane, id, place, now)
-  end
-  redis.call('HSET', send, 'stage', 'queued')
-  count(number, 'sends.queued')
+  push_planned(number, now, id, lane, rank, due, place)
 end
 
 local notifications
@@ -209,9 +200,8 @@ for i, verb in ipairs(verbs) do
   if verb[1] == 'action' then
     if not was_planned(verb[2]) then
       local wait = verb[11] ~= '' and {'delivery_wait', verb[11]} or {}
-      redis.call('HSET', number .. 'send:' .. verb[2], 'stage', 'new', 'rung', C.STATUS_RANK.queued,
-        'attempts', 0, 'lane', verb[3], 'rank', verb[4], 'planned', now, 'expires', verb[6],
-        'repeatable', verb[7], 'closed', verb[8], 'rule', verb[9], 'row', verb[10], unpack(wait))
+      write_planned(number, now, verb[2], verb[3], verb[4], verb[6], verb[7], verb[8], verb[9], verb[10],
+        unpack(wait))
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then

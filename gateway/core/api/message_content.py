@@ -1,0 +1,134 @@
+"""Content of a requested message: a short form, or Meta's own inner object unchanged."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.core import messages
+from gateway.core.api.field_errors import FieldReader, escape
+from gateway.core.messages import length_limits
+from gateway.core.messages.length_limits import TEXT, is_line, too_long_reason
+
+# What Meta's outer object has beside the content; what clients of Meta send is accepted as it is.
+ENVELOPE: Mapping[str, str] = {"messaging_product": "whatsapp", "recipient_type": "individual"}
+TYPES = frozenset(
+    {"audio", "contacts", "document", "image", "interactive", "location", "reaction", "sticker"}
+    | {"template", "text", "video"}
+)
+MOST_DEPTH = 20
+_ODD_SPACES = re.compile(r"[\n\t]| {5}")
+_NAME = re.compile(r"[a-z0-9_]{1,512}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
+
+
+def read_content(reader: FieldReader) -> messages.Body | None:
+    """Return the message in Meta's form; None, and a note for everything that is wrong."""
+    kind = reader.fields.get("type")
+    for name, value in ENVELOPE.items():
+        if reader.fields.get(name, value) != value:
+            reader.add(name, f"must be {value}")
+    if kind is not None:
+        return _read_meta(reader, kind)
+    given = [name for name in ("text", "template") if reader.fields.get(name) is not None]
+    if len(given) != 1:
+        reader.add("", "needs one of text, template, or type with a part of that name")
+        return None
+    return _read_text(reader) if given == ["text"] else read_template(reader, "template")
+
+
+def _read_text(reader: FieldReader) -> messages.Body | None:
+    text = reader.text("text", TEXT)
+    return messages.text(text) if text else None
+
+
+def _read_meta(reader: FieldReader, kind: object) -> messages.Body | None:
+    """Return Meta's object of a type, as it was given."""
+    if not isinstance(kind, str) or kind not in TYPES:
+        reader.add("type", f"must be one of {', '.join(sorted(TYPES))}")
+        return None
+    inner = reader.fields.get(kind)
+    # Only contacts are a list.
+    wanted = list if kind == "contacts" else dict
+    if not isinstance(inner, wanted) or not inner:
+        reader.add(kind, f"must be the {kind} in Meta's form")
+        return None
+    body = {"type": kind, kind: inner}
+    before = len(reader.errors)
+    _check_parts(reader, body)
+    return body if len(reader.errors) == before else None
+
+
+def read_template(reader: FieldReader, name: str) -> messages.Body | None:
+    """Return a template in the short form: its name, its language, and the values of its text."""
+    given = reader.fields.get(name)
+    if not isinstance(given, Mapping):
+        reader.add(name, "must have name and language")
+        return None
+    inner = FieldReader(given, f"{reader.pointer}/{name}", reader.errors)
+    inner.refuse_unknown(frozenset({"name", "language", "params"}))
+    before = len(reader.errors)
+    if not isinstance(given.get("name"), str) or not _NAME.fullmatch(given["name"]):
+        inner.add("name", "must be a template's name: small letters, digits and _")
+    if not isinstance(given.get("language"), str) or not _LANGUAGE.fullmatch(given["language"]):
+        inner.add("language", "must be a template's language, such as en or pt_PT")
+    values = _read_parameters(inner)
+    if len(reader.errors) > before:
+        return None
+    components = messages.parameters(values) if values else None
+    return messages.template(given["name"], given["language"], components)
+
+
+def _read_parameters(reader: FieldReader) -> Mapping[str, str] | list[str]:
+    """Return the values of a template's text, by name or in order."""
+    given = reader.fields.get("params", [])
+    if isinstance(given, Mapping):
+        return {name: _read_value(reader, name, value) for name, value in given.items()}
+    if isinstance(given, list):
+        return [_read_value(reader, str(i), value) for i, value in enumerate(given)]
+    reader.add("params", "must be a list of values, or an object of names and values")
+    return []
+
+
+def _read_value(reader: FieldReader, name: str, value: object) -> str:
+    place = f"params/{escape(name)}"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        reader.add(place, "must be a text or a number")
+        return ""
+    if not str(value).strip():
+        reader.add(place, "is empty, and Meta refuses an empty parameter")
+    elif _ODD_SPACES.search(str(value)):
+        reader.add(place, "holds a line break, a tab or more than four spaces, which Meta refuses")
+    return str(value)
+
+
+def _check_parts(reader: FieldReader, body: messages.Body) -> None:
+    """Note each part that Meta would refuse for its length, its link or its depth."""
+    limits = length_limits.of(body)
+    for pointer, path, value in _iter_texts(body, "", "", 0):
+        place = pointer.removeprefix("/")
+        if pointer.count("/") > MOST_DEPTH:
+            reader.add(place, f"lies deeper than {MOST_DEPTH} levels")
+            return
+        if (most := limits.get(path)) and len(value) > most:
+            reader.add(place, too_long_reason(len(value), most))
+        if is_line(path) and _ODD_SPACES.search(value):
+            reader.add(place, "holds a line break, a tab or more than four spaces")
+        if path.endswith(".link") and not value.startswith("https://"):
+            reader.add(place, "must begin with https://, or Meta does not fetch it")
+        if path == "text.body" and not value.strip():
+            reader.add(place, "is empty")
+
+
+def _iter_texts(value: Any, pointer: str, path: str, depth: int) -> Iterator[tuple[str, str, str]]:
+    """Yield each text with its JSON pointer, and with its path without the positions of lists."""
+    if depth > MOST_DEPTH:
+        yield pointer, path, ""
+    elif isinstance(value, str):
+        yield pointer, path, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            below = f"{path}.{name}" if path else name
+            yield from _iter_texts(inner, f"{pointer}/{escape(name)}", below, depth + 1)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _iter_texts(inner, f"{pointer}/{i}", path, depth + 1)

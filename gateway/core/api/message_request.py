@@ -1,0 +1,179 @@
+"""Request to send a message: read from a client's JSON, then planned as a send; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.core import messages
+from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.message_content import ENVELOPE, TYPES, read_content, read_template
+from gateway.core.api.recipient import Recipient, address_to, read_recipient
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.send import (
+    BULK,
+    BULK_LIFETIME,
+    REPLY,
+    REPLY_LIFETIME,
+    WAITING_LIFETIME,
+    ClosedWindowAction,
+    Send,
+)
+
+MOST_AHEAD = timedelta(days=366)
+PAST_IS_NOW = timedelta(seconds=60)  # so much in the past counts as now
+MOST_LIFETIME = timedelta(days=30)
+MOST_REFERENCE = 128
+PRIORITIES = (REPLY, BULK)
+_CLOSED: Mapping[str, ClosedWindowAction] = {"fail": "", "drop": "drop", "wait": "wait"}
+FIELDS = frozenset(
+    {"to", "from", "text", "template", "type", "reply_to", "context", "send_at", "expires_at"}
+    | {"ttl", "priority", "when_closed", "reference", "marketing"}
+    | ENVELOPE.keys()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRequest:
+    """A message that a client wants to be sent, checked as far as that needs no clock."""
+
+    recipient: Recipient = field(repr=False)
+    body: messages.Body = field(repr=False)
+    number: str = ""  # the phone number id to send from, "" for the default
+    is_answer: bool = False
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    ttl: timedelta | None = None
+    priority: str = REPLY
+    closed: ClosedWindowAction = ""
+    instead: messages.Body | None = field(default=None, repr=False)
+    reference: str = ""
+    marketing: bool = False
+
+
+def read_request(fields: Mapping[str, Any]) -> MessageRequest | list[FieldError]:
+    """Return the request in a JSON object, or everything that is wrong with it."""
+    reader = FieldReader(fields)
+    kind = fields.get("type")
+    reader.refuse_unknown(FIELDS | ({kind} if isinstance(kind, str) and kind in TYPES else set()))
+    recipient, body = read_recipient(reader, "to"), read_content(reader)
+    answered = _read_answered(reader)
+    closed, instead = _read_when_closed(reader)
+    send_at, expires_at = read_moment(reader, "send_at"), read_moment(reader, "expires_at")
+    ttl = reader.integer("ttl", 1, int(MOST_LIFETIME.total_seconds()))
+    if ttl is not None and fields.get("expires_at") is not None:
+        reader.add("ttl", "must be left out beside expires_at")
+    number = reader.text("from", 64)
+    priority = reader.choice("priority", PRIORITIES)
+    reference, marketing = reader.text("reference", MOST_REFERENCE), reader.flag("marketing")
+    if reader.errors or recipient is None or body is None:
+        return reader.errors
+    return MessageRequest(
+        recipient=recipient,
+        body=body | ({"context": {"message_id": answered}} if answered else {}),
+        number=number,
+        is_answer=bool(answered),
+        send_at=send_at,
+        expires_at=expires_at,
+        ttl=timedelta(seconds=ttl) if ttl is not None else None,
+        priority=priority or REPLY,
+        closed=closed,
+        instead=instead,
+        reference=reference,
+        marketing=marketing,
+    )
+
+
+def plan_request(
+    request: MessageRequest, id_: str, contact: Contact, now: datetime
+) -> Send | list[FieldError]:
+    """Return the send that a request asks for at this moment, or why its times do not fit."""
+    reader = FieldReader({})
+    due_at = request.send_at if request.send_at and request.send_at > now else None
+    if request.send_at and now - request.send_at > PAST_IS_NOW:
+        reader.add("send_at", "is in the past")
+    if request.send_at and request.send_at - now > MOST_AHEAD:
+        reader.add("send_at", f"is more than {MOST_AHEAD.days} days ahead")
+    since = due_at or now
+    expires_at = request.expires_at or since + (request.ttl or _default_lifetime(request))
+    if expires_at <= since:
+        reader.add("expires_at", "is not after the moment of sending")
+    elif expires_at - since > MOST_LIFETIME:
+        reader.add("expires_at", f"is more than {MOST_LIFETIME.days} days after sending")
+    if reader.errors:
+        return reader.errors
+    wa_id, user_id = address_to(contact, request.recipient)
+    person = replace(contact, wa_id=wa_id, user_id=user_id)
+    return Send(
+        id=id_,
+        lane=contact.key,
+        priority=request.priority,
+        body=messages.with_recipient(request.body, person),
+        expires_at=expires_at,
+        due_at=due_at,
+        marketing=request.marketing,
+        closed=request.closed,
+        instead=messages.with_recipient(request.instead, person) if request.instead else None,
+        reference=request.reference,
+        requested=True,
+    )
+
+
+def _default_lifetime(request: MessageRequest) -> timedelta:
+    if request.closed == "wait":
+        return WAITING_LIFETIME
+    return REPLY_LIFETIME if request.is_answer else BULK_LIFETIME
+
+
+def _read_answered(reader: FieldReader) -> str:
+    """Return the wamid of the message that is answered, in our form or in Meta's."""
+    answered = reader.text("reply_to", 256)
+    match reader.fields.get("context"):
+        case None:
+            return answered
+        case {"message_id": str(wamid), **rest} if not rest and 0 < len(wamid) <= 256:
+            if answered and answered != wamid:
+                reader.add("context", "names another message than reply_to")
+            return wamid
+        case _:
+            reader.add("context", 'must be {"message_id": "wamid.…"}')
+            return answered
+
+
+def _read_when_closed(reader: FieldReader) -> tuple[ClosedWindowAction, messages.Body | None]:
+    """Return what to do if the customer has been silent for 24 hours, and with which template."""
+    match reader.fields.get("when_closed"):
+        case None:
+            return "", None
+        case str(word) if word in _CLOSED:
+            return _CLOSED[word], None
+        case {"template": template, **rest} if not rest:
+            inner = FieldReader(
+                {"template": template}, f"{reader.pointer}/when_closed", reader.errors
+            )
+            return "template", read_template(inner, "template")
+        case _:
+            words = ", ".join(_CLOSED)
+            reader.add("when_closed", f'must be one of {words}, or {{"template": {{…}}}}')
+            return "", None
+
+
+def read_moment(reader: FieldReader, name: str) -> datetime | None:
+    """Return a moment in a field, which must name its offset."""
+    given = reader.fields.get(name)
+    if given is None:
+        return None
+    form = "must be a time with its offset, such as 2026-12-01T09:00:00+01:00"
+    if not isinstance(given, str) or len(given) > 40 or "T" not in given.upper():
+        reader.add(name, form)
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+        moment = at.astimezone(UTC) if at.tzinfo else None
+        # The store counts milliseconds, and an answer repeats what is stored.
+        moment = moment and moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        reader.add(name, form)
+    return moment

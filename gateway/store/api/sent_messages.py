@@ -1,0 +1,56 @@
+"""Messages that a client asked for: found by their id, cancelled, and moved to another time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.core.storage.timestamps import ms_from_datetime
+from gateway.store import keys
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import Store
+from gateway.store.sending.lookup import TracedSend, read_sends
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A send with the number that it goes out from."""
+
+    number: str
+    send: TracedSend
+
+
+def find_message(
+    store: Store, bodies: Bodies, numbers: Sequence[str], id_: str
+) -> SentMessage | None:
+    """Return the message of an id, of any of the numbers; None where it is unknown or forgotten.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    for number in numbers:
+        (send,) = read_sends(store, bodies, number, [id_])
+        if send.stage:
+            return SentMessage(number, send)
+    return None
+
+
+def cancel(store: Store, number: str, id_: str) -> str:
+    """Cancel a message; return "" if that is done, or the stage that forbids it.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    return _change(store, number, id_, "cancel", 0, 0)
+
+
+def move(store: Store, number: str, id_: str, due_at: datetime, expires_at: datetime) -> str:
+    """Move a message that waits for its time; return "" if that is done, or what forbids it.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    moments = ms_from_datetime(due_at), ms_from_datetime(expires_at)
+    return _change(store, number, id_, "move", *moments)
+
+
+def _change(store: Store, number: str, id_: str, verb: str, due: int, expires: int) -> str:
+    args = (id_, verb, due, expires)
+    reply = store.call("change_send", keys.number(number), *args).decode()
+    return "" if reply == "done" else reply or "forgotten"

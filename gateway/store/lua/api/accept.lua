@@ -1,0 +1,48 @@
+-- accept: store sends that a client asked for, each with the row that makes a repeated request known.
+-- with: planned_sends
+-- KEYS  1 the number's prefix
+-- ARGV  for each send twelve: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
+--       what follows a closed window, rule, row, name of its idempotency row or "", the value of
+--       that row, which begins with the id, and for how many ms after the send is due it lives
+-- Returns for each false where it was stored, or else the value of the earlier request.
+--
+-- A failure half-way leaves rows that vanish by themselves, unless they are in a lane already; a
+-- repeated request with the same idempotency key finishes them.
+local number, now = KEYS[1], clock()
+local UNFINISHED, ID = 3600000, 24
+
+-- The end of the expiry is the last write: before it the send may have been pushed or not.
+local function push(id, lane, rank, due, place)
+  push_planned(number, now, id, lane, rank, due, place)
+  redis.call('PERSIST', number .. 'send:' .. id)
+end
+
+local function finish(id, place)
+  local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'due')
+  if row[1] then push(id, row[1], row[2], row[3], place) end
+end
+
+local function accept(i, place)
+  local id, lane, rank, due, lives = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 11])
+  lives = lives + math.max(0, tonumber(due) - now)
+  local known = number .. 'idempotent:' .. ARGV[i + 9]
+  local before = ARGV[i + 9] ~= '' and redis.call('GET', known)
+  if before then
+    finish(before:sub(1, ID), place)
+    return before
+  end
+  local send = number .. 'send:' .. id
+  write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
+  redis.call('HSET', send, 'due', due)
+  -- Longer than the idempotency row, which leads to it.
+  redis.call('PEXPIRE', send, lives + UNFINISHED)
+  if ARGV[i + 9] ~= '' then redis.call('SET', known, ARGV[i + 10], 'PX', lives) end
+  push(id, lane, rank, due, place)
+  return false
+end
+
+local place, replies = redis.call('INCR', number .. 'places'), {}
+for i = 1, #ARGV, 12 do
+  replies[#replies + 1] = accept(i, place + i / (#ARGV + 1))
+end
+return replies

@@ -1,0 +1,38 @@
+-- change_send: cancel a send, or move it to another time, while nothing was attempted.
+-- with: lanes
+-- KEYS  1 the number's prefix
+-- ARGV  1 id, 2 "cancel" or "move", 3 the new time in ms, 4 the new expiry in ms
+-- Returns "done", "" for an unknown send, or the stage that forbids it; for a move also "due" where
+-- the send no longer waits for its time. Repeating it finishes what a failure left undone.
+local number, now, id = KEYS[1], clock(), ARGV[1]
+local send = number .. 'send:' .. id
+local WAITS = {new = true, queued = true, parked = true, cancelled = true}
+
+local function cancel(row)
+  retire(number, id, now + C.DAY_MS)
+  -- It is over from here on: whoever finds it elsewhere passes it.
+  if row.stage ~= 'cancelled' then
+    raise(number, send, 'cancelled', 'final', 1, 'ended_at', now, 'error', '{"reason":"cancelled"}')
+  end
+  redis.call('ZREM', number .. 'due', id)
+  if redis.call('ZREM', number .. 'parked', id) == 1 then
+    redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
+  end
+  leave_lane(number, row.rank, row.lane, id, now)
+end
+
+local function move(due, expires)
+  if not redis.call('ZSCORE', number .. 'due', id) then return 'due' end
+  redis.call('HSET', send, 'expires', expires, 'due', due)
+  redis.call('ZADD', number .. 'due', 'XX', due, id)
+  return 'done'
+end
+
+local row = read_send(send)
+if not row then return '' end
+if row.attempts > 0 or not WAITS[row.stage] then return row.stage end
+if ARGV[2] == 'move' then
+  return row.stage == 'cancelled' and row.stage or move(ARGV[3], ARGV[4])
+end
+cancel(row)
+return 'done'

@@ -1,0 +1,21 @@
+-- Planned sends: their rows, and their way into a lane. Until a send is in its lane, or due later,
+-- its stage is `new`: nothing points at it yet.
+-- with: lanes
+local function write_planned(number, now, id, lane, rank, expires, repeatable, closed, rule, row, ...)
+  redis.call('HSET', number .. 'send:' .. id, 'stage', 'new', 'rung', C.STATUS_RANK.queued,
+    'attempts', 0, 'lane', lane, 'rank', rank, 'planned', now, 'expires', expires,
+    'repeatable', repeatable, 'closed', closed, 'rule', rule, 'row', row, ...)
+end
+
+-- Sends that are due in the same moment stay in the order of their places.
+local function push_planned(number, now, id, lane, rank, due, place)
+  local send = number .. 'send:' .. id
+  if redis.call('HGET', send, 'stage') ~= 'new' then return end
+  if tonumber(due) > now then
+    redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
+  else
+    enqueue(number, rank, lane, id, place, now)
+  end
+  redis.call('HSET', send, 'stage', 'queued')
+  count(number, 'sends.queued')
+end

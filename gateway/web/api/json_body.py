@@ -1,0 +1,42 @@
+"""JSON of requests and answers."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.web.api.problems import ApiError
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object in a body. Raises ApiError."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise ApiError("media-type")
+    if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
+        raise ApiError("media-type")
+    try:
+        value = orjson.loads(await request.body())
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ApiError("malformed", f"The body is no JSON ({where}).") from None
+    if not isinstance(value, dict):
+        raise ApiError("malformed", "The body must be a JSON object.")
+    return value
+
+
+def json_response(value: Any, status: int = 200, **headers: str) -> Response:
+    """Return a value as JSON; header names are written with _ for -."""
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Response(
+        orjson.dumps(value, option=orjson.OPT_UTC_Z),
+        status_code=status,
+        headers=named,
+        media_type="application/json",
+    )
+
+
+def canonical(value: Any) -> bytes:
+    """Return a value in the one form in which equal requests are equal."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

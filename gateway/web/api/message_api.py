@@ -1,0 +1,78 @@
+"""Message API: puts together what its addresses need, and lets it begin and end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter
+
+from gateway.accounts.account import Accounts
+from gateway.config.settings import Settings
+from gateway.store.api.number_names import read_numbers
+from gateway.store.api.send_writer import SendWriter
+from gateway.store.api.stage_watch import StageWatch
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import Store
+from gateway.store.redis.driver import AsyncClient
+from gateway.web.api.message_sending import MessageSending
+from gateway.web.api.messages import MessageLookup, MessageRoutes
+from gateway.web.api.tasks import TaskRoutes
+
+
+class MessageApi:
+    """The parts of the API that send messages and say what became of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: AsyncClient,
+        accounts: Callable[[], Accounts],
+        ring: Callable[[str, str], None],
+        is_ready: Callable[[], bool],
+    ) -> None:
+        """Take the client of the event loop; what is read for one answer is read in threads."""
+        self._redis = client
+        self._accounts = accounts
+        self._writer = SendWriter(client, ring)
+        self._watch = StageWatch(client)
+        self._store = Store(settings.redis_url)
+        bodies = Bodies(settings.encryption_keys)
+        sending = MessageSending(self._writer, self._default_number, self._numbers, is_ready)
+        lookup = MessageLookup(self._store, bodies, self._numbers, self._watch)
+        self._routes = MessageRoutes(sending, lookup)
+        self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
+
+    def routers(self) -> Sequence[APIRouter]:
+        """Return the routes of all parts."""
+        return [self._routes.router(), self._tasks.router()]
+
+    def answer_all(self) -> None:
+        """Let all requests that wait for a change be answered."""
+        self._watch.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Store sends until the context ends, those that still wait included."""
+        self._writer.start()
+        try:
+            yield
+        finally:
+            self._watch.close()
+            await self._writer.close()
+            await asyncio.to_thread(self._store.close)
+
+    def _default_number(self) -> str:
+        """Return the number of a message that names none, "" where none is the obvious one."""
+        accounts = self._accounts()
+        account = accounts.default or (next(iter(accounts)) if len(accounts) == 1 else None)
+        return account.numbers[0].id if account and account.numbers else ""
+
+    async def _numbers(self) -> Sequence[str]:
+        """Return the numbers of all accounts, those that only the store knows last.
+
+        Raises StoreUnavailableError or ScriptError.
+        """
+        accounts = self._accounts()
+        own = [number.id for account in accounts for number in account.numbers]
+        listed = await read_numbers(self._redis)
+        return [*own, *(one for one in listed if one not in own and accounts.number(one))]

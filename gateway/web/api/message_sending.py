@@ -1,0 +1,116 @@
+"""Sending through the API: a request is read, planned and stored; what every address shares."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.core.api.field_errors import FieldError
+from gateway.core.api.keys import ApiKey
+from gateway.core.api.message_request import MessageRequest, read_request
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.send import Send
+from gateway.store.api.pending_send import (
+    AcceptedSend,
+    Idempotency,
+    KeyReusedError,
+    RequestRefusedError,
+    idempotency_of,
+)
+from gateway.store.redis.client import StoreUnavailableError
+from gateway.web.api.json_body import canonical
+from gateway.web.api.problems import ApiError
+
+MESSAGES, TASKS = "/v1/messages", "/v1/tasks"
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class SendKeeper(Protocol):
+    """The part of the send writer that the API needs."""
+
+    async def accept(
+        self, number: str, request: MessageRequest, idempotency: Idempotency | None, size: int
+    ) -> AcceptedSend:
+        """Return once a send is on disk."""
+
+    async def plan(self, number: str, request: MessageRequest) -> tuple[Send, Contact, datetime]:
+        """Return what would be stored, the contact, and the server's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSending:
+    """Accepts messages for all addresses that send."""
+
+    keeper: SendKeeper
+    default_number: Callable[[], str]
+    read_numbers: Callable[[], Awaitable[Sequence[str]]]
+    is_ready: Callable[[], bool]
+
+    async def accept(
+        self, key: ApiKey, fields: Mapping[str, Any], idempotency_key: str, path: str = MESSAGES
+    ) -> AcceptedSend:
+        """Store a message. Raises ApiError; after the kind `unavailable` it may be stored."""
+        number, request = await self.read(key, fields)
+        if not self.is_ready():
+            raise _unavailable()
+        text = canonical(dict(fields))
+        known = idempotency_of(f"{key.id} {path}", check_idempotency_key(idempotency_key), text)
+        try:
+            return await self.keeper.accept(number, request, known, len(text))
+        except RequestRefusedError as error:
+            raise ApiError("invalid", errors=error.errors) from None
+        except KeyReusedError:
+            raise ApiError("key-reused") from None
+        except StoreUnavailableError:
+            raise _unavailable() from None
+
+    async def plan(
+        self, key: ApiKey, fields: Mapping[str, Any]
+    ) -> tuple[str, Send, Contact, datetime]:
+        """Return what would be stored now. Raises ApiError or StoreUnavailableError."""
+        number, request = await self.read(key, fields)
+        try:
+            return number, *await self.keeper.plan(number, request)
+        except RequestRefusedError as error:
+            raise ApiError("invalid", errors=error.errors) from None
+
+    async def read(self, key: ApiKey, fields: Mapping[str, Any]) -> tuple[str, MessageRequest]:
+        """Return the number to send from, and the request. Raises ApiError."""
+        request = read_request(fields)
+        if not isinstance(request, MessageRequest):
+            raise ApiError("invalid", errors=request)
+        default = self.default_number()
+        number = request.number or default
+        if not number:
+            detail = "is missing, and there is no default account"
+            raise ApiError("invalid", errors=[FieldError("#/from", detail)])
+        if not key.may_use(number):
+            raise ApiError("forbidden", "The key is bound to other numbers.")
+        if number != default and number not in await self.read_numbers():
+            raise ApiError("invalid", errors=[FieldError("#/from", "is none of our numbers")])
+        return number, request
+
+
+def check_idempotency_key(text: str) -> str:
+    """Return an idempotency key. Raises ApiError for one in another form."""
+    if text and not _IDEMPOTENCY_KEY.fullmatch(text):
+        detail = "An Idempotency-Key has 1 to 255 visible ASCII characters."
+        raise ApiError("malformed", detail)
+    return text
+
+
+def view_accepted(accepted: AcceptedSend) -> dict[str, Any]:
+    """Return the answer to an accepted message."""
+    return {
+        "id": accepted.id,
+        "status": "scheduled" if accepted.due_at else "queued",
+        "task_id": accepted.id,
+        "check_status": f"{TASKS}/{accepted.id}",
+        "send_at": accepted.due_at,
+        "expires_at": accepted.expires_at,
+    }
+
+
+def _unavailable() -> ApiError:
+    return ApiError("unavailable", headers={"retry-after": "1"})

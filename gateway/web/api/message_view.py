@@ -1,0 +1,155 @@
+"""What a client sees of a message: its status, why it waits, its history and its error; pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway.core.sending.error_codes import find_policy
+from gateway.store.api.sent_messages import SentMessage
+from gateway.store.sending.lookup import SendState, TracedSend
+
+# Our stages in the words of the API; all others have the same name.
+_STATUS = {"new": "queued", "parked": "queued", "redriven": "queued", "dead": "failed",
+           "dropped": "failed"}  # fmt: skip
+ACCEPTED = ("accepted", "sent", "delivered", "read", "played")
+FAILED = ("failed", "expired", "cancelled")
+FINAL = frozenset({"read", "played", *FAILED})
+ERROR_PAGES = "/v1/errors"
+
+
+def status_of(send: TracedSend) -> str:
+    """Return the status of a message in the words of the API."""
+    status = _STATUS.get(send.stage, send.stage)
+    is_scheduled = send.state.due_at is not None and not send.attempts
+    return "scheduled" if status == "queued" and is_scheduled else status
+
+
+def view_message(message: SentMessage, now: datetime) -> dict[str, Any]:
+    """Return all that a client may see of a message."""
+    send = message.send
+    status = status_of(send)
+    return {
+        "id": send.id,
+        "status": status,
+        "final": status in FINAL,
+        "from": message.number,
+        "message_id": send.wamid or None,
+        "reference": send.reference or None,
+        "priority": send.priority,
+        "created_at": send.planned_at,
+        "send_at": send.state.due_at if status == "scheduled" else None,
+        "expires_at": send.expires_at,
+        "attempts": send.attempts,
+        "waiting_for": _waiting_for(send, status, now),
+        "error": view_error(send) if status in FAILED else None,
+        "history": _history(send),
+    }
+
+
+def view_task(send: TracedSend) -> dict[str, Any]:
+    """Return a message as a task: the words of Celery, and the result of the usual recipe."""
+    status = status_of(send)
+    return {
+        "task_id": send.id,
+        "status": _task_status(send, status),
+        "result": _result(send, status),
+    }
+
+
+def view_error(send: TracedSend) -> dict[str, Any]:
+    """Return why a message failed, with advice; Meta's code is null where Meta was not asked."""
+    error = send.error
+    code = error.get("code")
+    about: dict[str, Any] = {
+        "code": code,
+        "title": str(error.get("reason", "")) or status_of(send),
+        "details": str(error.get("details", "")) or None,
+    }
+    if isinstance(code, int) and (policy := find_policy(code)):
+        about |= {"advice": policy.advice or None, "page": f"{ERROR_PAGES}/{code}"}
+    return about
+
+
+def ended_at(send: TracedSend) -> datetime | None:
+    """Return when a task was over; None while it is not, or where nothing says when."""
+    status = status_of(send)
+    if status not in (*ACCEPTED, *FAILED):
+        return None
+    began = max(send.began.values(), default=None)
+    return began or send.planned_at
+
+
+def _task_status(send: TracedSend, status: str) -> str:
+    if status in ACCEPTED:
+        return "SUCCESS"
+    if status in FAILED:
+        return "FAILURE"
+    if status in ("attempting", "unconfirmed"):
+        return "STARTED"
+    return "RETRY" if send.attempts else "PENDING"
+
+
+def _result(send: TracedSend, status: str) -> dict[str, Any] | None:
+    if status in ACCEPTED:
+        return {"status": "sent", "message_id": send.wamid or None}
+    if status in FAILED:
+        error = view_error(send)
+        title = error["title"] if status == "failed" else status
+        return {"status": "failed", "error": title, "advice": error.get("advice")}
+    return None
+
+
+def _waiting_for(send: TracedSend, status: str, now: datetime) -> dict[str, Any] | None:
+    """Return what a message waits for, and until when if that is known."""
+    if status == "unconfirmed":
+        return _wait("evidence", send.state.unconfirmed_till)
+    if status not in ("scheduled", "queued"):
+        return None
+    state = send.state
+    if state.due_at is not None:
+        return _wait("backoff" if send.attempts else "time", state.due_at)
+    if state.parked_till is not None:
+        return _wait("window", state.parked_till)
+    return _stopped_by(state) or _held_up_by(send, now)
+
+
+def _stopped_by(state: SendState) -> dict[str, Any] | None:
+    if state.pauses.pause:
+        return _wait("number_paused", state.pauses.pause.probe_at)
+    is_held = state.is_held or any(not one.rule for one in state.pauses.holds)
+    return _wait("hold") if is_held else None
+
+
+def _held_up_by(send: TracedSend, now: datetime) -> dict[str, Any]:
+    if send.state.sends_ahead:
+        return _wait("conversation")  # an earlier message to the same person
+    lane_at = send.state.lane_at
+    if lane_at is not None and lane_at > now:
+        return _wait("backoff" if send.attempts else "pair", lane_at)
+    return _wait("pace")
+
+
+def _wait(reason: str, until: datetime | None = None) -> dict[str, Any]:
+    return {"reason": reason, "until": until}
+
+
+def _history(send: TracedSend) -> list[dict[str, Any]]:
+    """Return what happened, in order: the request, each attempt, and Meta's statuses."""
+    entries: list[dict[str, Any]] = [
+        {
+            "status": "queued",
+            "at": send.planned_at,
+            "source": "api" if send.is_requested else "rule",
+        }
+    ]
+    for attempt, at in sorted(send.began.items()):
+        entry = {"status": "attempting", "at": at, "source": "sender", "attempt": attempt}
+        entries.append(entry | _outcome(send.notes.get(attempt, {})))
+    for one in send.statuses:
+        entries.append({"status": one.stage, "at": one.at, "source": "webhook"})
+    return sorted(entries, key=lambda entry: (entry["at"] is None, entry["at"]))
+
+
+def _outcome(note: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: note[name] for name in ("outcome", "code", "reason") if note.get(name)}
+    return {"outcome": known.pop("outcome"), **known} if "outcome" in known else {}

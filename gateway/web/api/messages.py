@@ -1,0 +1,192 @@
+"""Messages: sent, asked for, cancelled and moved."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.keys import ApiKey
+from gateway.core.api.message_request import MOST_AHEAD, read_moment
+from gateway.core.sending.preflight import is_window_open
+from gateway.store.api import sent_messages
+from gateway.store.api.sent_messages import SentMessage
+from gateway.store.api.stage_watch import StageWatch
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import Store
+from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.message_sending import MESSAGES, MessageSending, view_accepted
+from gateway.web.api.message_view import status_of, view_message
+from gateway.web.api.problems import ApiError
+
+MOST_IN_BATCH = 1_000
+MOST_WAIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLookup:
+    """Finds messages for whoever may see them."""
+
+    store: Store
+    bodies: Bodies
+    read_numbers: Callable[[], Awaitable[Sequence[str]]]
+    watch: StageWatch
+
+    async def find(self, key: ApiKey, id_: str) -> SentMessage:
+        """Return the message of an id. Raises ApiError where the key may see none of it."""
+        numbers = [one for one in await self.read_numbers() if key.may_use(one)]
+        find = sent_messages.find_message
+        if len(id_) <= 64 and (
+            found := await asyncio.to_thread(find, self.store, self.bodies, numbers, id_)
+        ):
+            return found
+        raise ApiError("not-found", "No message has this id, or it is forgotten.")
+
+    async def wait(self, key: ApiKey, id_: str, within_s: float) -> SentMessage:
+        """Return the message once its status has changed, or the time is over."""
+        message = await self.find(key, id_)
+        if within_s <= 0:
+            return message
+        await self.watch.wait(message.number, id_, message.send.stage, within_s)
+        return await self.find(key, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRoutes:
+    """Addresses of messages."""
+
+    sending: MessageSending
+    lookup: MessageLookup
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["messages"])
+        for path, method, endpoint, summary in (
+            (MESSAGES, "POST", self.send, "Send a message, now or at a time"),
+            (f"{MESSAGES}/batch", "POST", self.send_batch, "Send up to 1,000 messages"),
+            (f"{MESSAGES}/{{id}}", "GET", self.show, "Ask what became of a message"),
+            (f"{MESSAGES}/{{id}}", "DELETE", self.cancel, "Cancel a message"),
+            (f"{MESSAGES}/{{id}}", "PATCH", self.move, "Move a scheduled message"),
+        ):
+            router.add_api_route(path, endpoint, methods=[method], summary=summary)
+        return router
+
+    async def send(self, request: Request) -> Response:
+        """Answer 202 once the message is on disk; with dry_run=true only show it."""
+        key, fields = request.state.key, await read_object(request)
+        if _flag(request, "dry_run"):
+            return json_response(await self._dry_run(key, fields))
+        given = request.headers.get("idempotency-key", "")
+        accepted = await self.sending.accept(key, fields, given)
+        headers = {"location": f"{MESSAGES}/{accepted.id}"}
+        if accepted.is_replay:
+            headers["idempotent_replayed"] = "true"
+        return json_response(view_accepted(accepted), 202, **headers)
+
+    async def send_batch(self, request: Request) -> Response:
+        """Store many messages in one write, and answer each of them."""
+        key, fields = request.state.key, await read_object(request)
+        items = fields.get("messages")
+        if not isinstance(items, list) or not 0 < len(items) <= MOST_IN_BATCH:
+            reader = FieldReader({})
+            reader.add("messages", f"must be a list of 1 to {MOST_IN_BATCH:,} messages")
+            raise ApiError("invalid", errors=reader.errors)
+        results = await asyncio.gather(*(self._accept_item(key, one) for one in items))
+        return json_response({"results": [{"index": i, **one} for i, one in enumerate(results)]})
+
+    async def show(self, request: Request, id: str) -> Response:
+        """Answer with the message, after its next change if wait names how many seconds."""
+        message = await self.lookup.wait(request.state.key, id, _wait_s(request))
+        return json_response(view_message(message, datetime.now(UTC)))
+
+    async def cancel(self, request: Request, id: str) -> Response:
+        """Cancel the message unless its first attempt began; answer with it."""
+        message = await self.lookup.find(request.state.key, id)
+        args = (self.lookup.store, message.number, id)
+        _check_change(message, await asyncio.to_thread(sent_messages.cancel, *args))
+        return await self._show_now(request, id)
+
+    async def move(self, request: Request, id: str) -> Response:
+        """Give a scheduled message another time; it lives as long after it as before."""
+        reader = FieldReader(await read_object(request))
+        reader.refuse_unknown(frozenset({"send_at"}))
+        due_at, now = read_moment(reader, "send_at"), datetime.now(UTC)
+        if due_at is None and not reader.errors:
+            reader.add("send_at", "is missing")
+        if due_at and not now < due_at <= now + MOST_AHEAD:
+            reader.add("send_at", f"must be within the next {MOST_AHEAD.days} days")
+        if due_at is None or reader.errors:
+            raise ApiError("invalid", errors=reader.errors)
+        message = await self.lookup.find(request.state.key, id)
+        await self._move(message, due_at)
+        return await self._show_now(request, id)
+
+    async def _move(self, message: SentMessage, due_at: datetime) -> None:
+        send = message.send
+        if send.state.due_at is None or send.expires_at is None:
+            raise _too_late(message)
+        expires_at = due_at + (send.expires_at - send.state.due_at)
+        args = (self.lookup.store, message.number, send.id, due_at, expires_at)
+        _check_change(message, await asyncio.to_thread(sent_messages.move, *args))
+
+    async def _show_now(self, request: Request, id_: str) -> Response:
+        message = await self.lookup.find(request.state.key, id_)
+        return json_response(view_message(message, datetime.now(UTC)))
+
+    async def _accept_item(self, key: ApiKey, item: Any) -> dict[str, Any]:
+        """Return the answer to one message of a batch, or its problem."""
+        try:
+            if not isinstance(item, dict):
+                raise ApiError("malformed", "A message must be a JSON object.")
+            given = item.get("key", "")
+            fields = {name: value for name, value in item.items() if name != "key"}
+            if not isinstance(given, str):
+                raise ApiError("malformed", "A key must be a text.")
+            accepted = await self.sending.accept(key, fields, given, f"{MESSAGES}/batch")
+        except ApiError as error:
+            return {"problem": error.to_dict()}
+        return view_accepted(accepted)
+
+    async def _dry_run(self, key: ApiKey, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return what would be posted, without storing anything."""
+        number, send, contact, now = await self.sending.plan(key, fields)
+        opened_at = contact.window_opened_at
+        return {
+            "from": number,
+            "body": send.body,
+            "priority": send.priority,
+            "window_open": is_window_open(contact, now),
+            "window_opened_at": opened_at,
+            "opted_out": contact.opted_out_at is not None,
+            "send_at": send.due_at,
+            "expires_at": send.expires_at,
+        }
+
+
+def _check_change(message: SentMessage, obstacle: str) -> None:
+    if obstacle == "forgotten":
+        raise ApiError("not-found", "No message has this id, or it is forgotten.")
+    if obstacle:
+        raise _too_late(message)
+
+
+def _too_late(message: SentMessage) -> ApiError:
+    return ApiError("conflict", f"The message has the status {status_of(message.send)}.")
+
+
+def _flag(request: Request, name: str) -> bool:
+    return request.query_params.get(name, "").lower() in ("1", "true", "yes")
+
+
+def _wait_s(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    if not text.isdecimal() or not 0 <= int(text) <= MOST_WAIT_S:
+        reader = FieldReader({})
+        reader.add("wait", f"must be a whole number of seconds from 0 to {MOST_WAIT_S:.0f}")
+        raise ApiError("invalid", errors=reader.errors)
+    return float(text)

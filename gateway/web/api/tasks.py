@@ -1,0 +1,63 @@
+"""Tasks: what became of a message in Celery's words, and the addresses of the usual recipe."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.api.field_errors import FieldReader
+from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.message_sending import TASKS, MessageSending
+from gateway.web.api.message_view import ended_at, view_task
+from gateway.web.api.messages import MessageLookup
+from gateway.web.api.problems import ApiError
+
+RECIPE_SEND, RECIPE_TASKS = "/send-message", "/tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRoutes:
+    """Addresses of tasks."""
+
+    sending: MessageSending
+    lookup: MessageLookup
+    results: timedelta  # how long the result of a task can be asked for
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["tasks"])
+        summary = "Ask for the result of a task"
+        for path in (TASKS, RECIPE_TASKS):
+            router.add_api_route(f"{path}/{{task_id}}", self.show, methods=["GET"], summary=summary)
+        router.add_api_route(
+            RECIPE_SEND, self.send, methods=["POST"], summary="Send as the usual recipe does"
+        )
+        return router
+
+    async def show(self, request: Request, task_id: str) -> Response:
+        """Answer with status and result, until the result is too old."""
+        send = (await self.lookup.find(request.state.key, task_id)).send
+        ended = ended_at(send)
+        if ended is not None and datetime.now(UTC) - ended > self.results:
+            raise ApiError("not-found", "The result is no longer kept (GATEWAY_RESULTS).")
+        return json_response(view_task(send))
+
+    async def send(self, request: Request) -> Response:
+        """Take phone_number and message, which is Meta's inner object; a template unless typed."""
+        reader = FieldReader(await read_object(request))
+        reader.refuse_unknown(frozenset({"phone_number", "message"}))
+        message = reader.fields.get("message")
+        if not isinstance(message, dict):
+            reader.add("message", "must be a message in Meta's form")
+        if reader.errors:
+            raise ApiError("invalid", errors=reader.errors)
+        assert isinstance(message, dict)  # noqa: S101 - narrows the type
+        is_whole = bool({"type", "template"} & message.keys())
+        typed = {"type": "template"} | (message if is_whole else {"template": message})
+        fields = {**typed, "to": reader.fields.get("phone_number")}
+        given = request.headers.get("idempotency-key", "")
+        accepted = await self.sending.accept(request.state.key, fields, given, RECIPE_SEND)
+        status = f"{RECIPE_TASKS}/{accepted.id}"
+        return json_response({"status": "queued", "task_id": accepted.id, "check_status": status})

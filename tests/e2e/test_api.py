@@ -1,0 +1,178 @@
+"""Messages through the API, with real processes: accepted, sent, reported, scheduled, cancelled."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.factories import delivery_body, message_item
+from tests.support.servers import Server, wait_until
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.e2e
+KEY = "a-key-of-the-environment"
+ANA = "351900000777"
+ENDED = {"read", "failed", "expired", "cancelled"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("api")
+    server = Server(folder / "valkey").start()
+    made = Stack(folder, server, GATEWAY_API_KEYS=KEY).start()
+    made.post(delivery_body(message_item("wamid.opens", "hi", ANA)))
+    wait_until(lambda: window_is_open(made), "the customer's message is planned", 60)
+    yield made
+    made.stop()
+    server.kill()
+
+
+def window_is_open(stack: Stack) -> bool:
+    url = f"{stack.api}/v1/messages?dry_run=true"
+    headers = {"authorization": f"Bearer {KEY}"}
+    answer = httpx.post(url, json={"to": f"+{ANA}", "text": "Hi"}, headers=headers)
+    return bool(answer.json().get("window_open"))
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    headers = {"authorization": f"Bearer {KEY}"}
+    with httpx.Client(base_url=stack.api, headers=headers, timeout=30) as client:
+        yield client
+
+
+def shown(api: httpx.Client, id_: str) -> dict[str, Any]:
+    return dict(api.get(f"/v1/messages/{id_}").json())
+
+
+def reaches(api: httpx.Client, id_: str, statuses: set[str]) -> dict[str, Any]:
+    """Wait until a message has one of these statuses, as a client does."""
+    found: dict[str, Any] = {}
+
+    def holds() -> bool:
+        found.update(api.get(f"/v1/messages/{id_}?wait=5").json())
+        return found["status"] in statuses
+
+    wait_until(holds, f"{id_} is {statuses}", 30)
+    return found
+
+
+def test_a_text_into_an_open_window_is_sent_and_its_statuses_are_shown(
+    stack: Stack, api: httpx.Client
+) -> None:
+    asked = {"to": f"+{ANA}", "text": "Your order is ready.", "reference": "order 17"}
+    accepted = api.post("/v1/messages", json=asked)
+
+    assert accepted.status_code == 202
+    told = reaches(api, accepted.json()["id"], {"delivered", "read"})
+    assert told["message_id"].startswith("wamid.")
+    assert {"queued", "attempting", "sent", "delivered"} <= {
+        one["status"] for one in told["history"]
+    }
+    task = api.get(accepted.json()["check_status"]).json()
+    assert task["result"] == {"status": "sent", "message_id": told["message_id"]}
+    assert [one["body"]["text"]["body"] for one in stack.posted()].count(asked["text"]) == 1
+
+
+def test_a_text_into_a_closed_window_fails_before_it_is_posted(
+    stack: Stack, api: httpx.Client
+) -> None:
+    id_ = api.post("/v1/messages", json={"to": "+351900000778", "text": "Hi"}).json()["id"]
+
+    told = reaches(api, id_, ENDED)
+    assert told["status"] == "failed"
+    assert told["error"]["code"] == 131047
+    assert told["error"]["advice"]
+    assert api.get(f"/v1/tasks/{id_}").json()["status"] == "FAILURE"
+    assert [one for one in stack.posted() if one["to"].endswith("778")] == []
+
+
+def test_a_text_that_waits_for_the_window_goes_once_the_customer_writes(
+    stack: Stack, api: httpx.Client
+) -> None:
+    asked = {"to": "+351900000779", "text": "Hi again", "when_closed": "wait"}
+    id_ = api.post("/v1/messages", json=asked).json()["id"]
+    wait_until(
+        lambda: (shown(api, id_)["waiting_for"] or {}).get("reason") == "window", "it is parked"
+    )
+
+    stack.post(delivery_body(message_item("wamid.opens2", "hi", "351900000779")))
+
+    assert reaches(api, id_, {"delivered", "read"})["status"] in ("delivered", "read")
+
+
+def test_a_scheduled_message_goes_at_its_second_and_not_before(
+    stack: Stack, api: httpx.Client
+) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=4)
+    asked = {"to": f"+{ANA}", "text": "On time", "send_at": at.isoformat()}
+    id_ = api.post("/v1/messages", json=asked).json()["id"]
+    told = shown(api, id_)
+
+    assert (told["status"], told["waiting_for"]["reason"]) == ("scheduled", "time")
+    after = reaches(api, id_, {"accepted", "sent", "delivered", "read"})
+    began = next(one["at"] for one in after["history"] if one["status"] == "attempting")
+    late = datetime.fromisoformat(began) - at
+    assert timedelta(seconds=-0.01) <= late < timedelta(seconds=2)
+
+
+def test_a_cancelled_message_is_never_posted(stack: Stack, api: httpx.Client) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=3)
+    asked = {"to": f"+{ANA}", "text": "Cancelled", "send_at": at.isoformat()}
+    cancelled = api.post("/v1/messages", json=asked).json()["id"]
+    kept = api.post("/v1/messages", json=asked | {"text": "Kept"}).json()["id"]
+
+    assert api.delete(f"/v1/messages/{cancelled}").json()["status"] == "cancelled"
+    reaches(api, kept, {"accepted", "sent", "delivered", "read"})
+    assert "Cancelled" not in [one["body"]["text"]["body"] for one in stack.posted()]
+    assert cancelled in stack.trace(cancelled)
+
+
+def test_a_broker_that_is_away_neither_blocks_nor_fails_a_request(
+    tmp_path: Any, api: httpx.Client, stack: Stack
+) -> None:
+    broker = Server(tmp_path / "broker").start()
+    apart = Stack(
+        tmp_path / "run", stack.server, GATEWAY_API_KEYS=KEY, CELERY_BROKER_URL=broker.url
+    ).start("web")
+    broker.kill()
+    try:
+        asked = {"to": f"+{ANA}", "text": "Without a broker"}
+        headers = {"authorization": f"Bearer {KEY}"}
+        answer = httpx.post(f"{apart.api}/v1/messages", json=asked, headers=headers, timeout=5)
+    finally:
+        apart.stop()
+
+    assert answer.status_code == 202
+    reaches(api, answer.json()["id"], {"accepted", "sent", "delivered", "read"})
+
+
+def blocks(language: str) -> list[str]:
+    """Return the examples of docs/api.md in one language."""
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+
+def test_the_examples_of_the_page_work_as_they_stand(stack: Stack, api: httpx.Client) -> None:
+    curl = next(one for one in blocks("sh") if one.startswith("curl"))
+    command = curl.replace("http://127.0.0.1:8001", stack.api)
+    env = {"KEY": KEY, "PATH": os.environ["PATH"]}
+    done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, check=True)
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)
+    message = {"to": f"+{ANA}", "text": "From Python"}
+    id_ = names["send"](api, "from-python", message)
+
+    told = json.loads(done.stdout)
+    page = json.loads(blocks("json")[0])
+    assert told.keys() == page.keys()
+    assert shown(api, told["id"])["reference"] == "order 17"
+    assert names["send"](api, "from-python", message) == id_
+    reaches(api, id_, {"accepted", "sent", "delivered", "read"})

@@ -1,0 +1,77 @@
+"""kill -9 of a web process between any two steps of a request: each key becomes one message."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.support.faults.dying_stack import HaltedStack
+from tests.support.faults.ledger import stages
+from tests.support.servers import Server, wait_until
+
+pytestmark = pytest.mark.faults
+KEY = "a-key-of-the-environment"
+AT_ONCE = 20
+STEPS = ("load.before", "load.after", "accept.before", "accept.after", "ring.before", "ring.after")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HaltedStack]:
+    folder = tmp_path_factory.mktemp("requests")
+    server = Server(folder / "valkey").start()
+    env = {"GATEWAY_API_KEYS": KEY, "GATEWAY_LOG_LEVEL": "warning"}
+    made = HaltedStack(folder, server, **env)
+    made.start("sandbox", "web", "outbound", "inbound", "beat")
+    yield made
+    made.stop()
+    server.kill()
+
+
+def insist(stack: HaltedStack, name: str, to: str) -> str:
+    """Ask with one key until the request is accepted, as a client would; return the id."""
+    template = {"name": "order_sent", "language": "en"}
+    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": name}
+    ids: list[str] = []
+
+    def accepted() -> bool:
+        try:
+            answer = httpx.post(
+                f"{stack.api}/v1/messages", json={"to": to, "template": template}, headers=headers
+            )
+        except httpx.HTTPError:
+            return False
+        if answer.status_code == 202:
+            ids.append(answer.json()["id"])
+        return answer.status_code == 202
+
+    wait_until(accepted, f"{name} is accepted", 60)
+    return ids[0]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_web_process_killed_at_any_step_loses_and_doubles_no_request(
+    stack: HaltedStack, step: str
+) -> None:
+    turn = STEPS.index(step)
+    named = {f"{step}.{i}": f"+35191{turn:02}{i:05}" for i in range(AT_ONCE)}
+    stack.ask("web", step)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        first = [pool.submit(insist, stack, name, to) for name, to in named.items()]
+        stack.run(stack.dies("web", step))
+        ids = [one.result() for one in first]
+    again = [insist(stack, name, to) for name, to in named.items()]
+
+    assert again == ids
+    assert len(set(ids)) == AT_ONCE
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
+    wait_until(stack.idle, "nothing waits", 30)
+    assert posts(stack, ids) == dict.fromkeys(ids, 1)
+    assert "new" not in stages(stack).values()
+
+
+def posts(stack: HaltedStack, ids: list[str]) -> Counter[str]:
+    """Return how often Meta was posted each of these messages."""
+    sent = (one["callback"].partition(".")[0] for one in stack.posted())
+    return Counter(one for one in sent if one in ids)
