@@ -11,7 +11,7 @@ ASK = "import resource; from gateway.cli.common.open_files import connections; p
 
 
 @pytest.mark.parametrize(
-    ("open_files", "connections"), [(100, 64), (1024, 512), (2560, 2048), (10**6, 2048)]
+    ("open_files", "connections"), [(100, 64), (1024, 256), (2816, 2048), (10**6, 2048)]
 )
 def test_connections_leave_room_for_what_is_open_beside_them(
     open_files: int, connections: int
@@ -21,7 +21,7 @@ def test_connections_leave_room_for_what_is_open_beside_them(
 
 @pytest.mark.parametrize(
     ("soft", "hard", "expected"),
-    [(300, 1024, "512 1024 1024"), (300, 3000, "2048 2560 3000"), (2600, 3000, "2048 2600 3000")],
+    [(300, 1024, "256 1024 1024"), (300, 3000, "2048 2816 3000"), (2900, 3000, "2048 2900 3000")],
 )
 def test_the_limit_is_raised_where_it_is_too_low(soft: int, hard: int, expected: str) -> None:
     command = f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" -c "$1"'
