@@ -3,6 +3,7 @@
 From `gateway init` to a reply it is followed in `test_to_a_phone.py`.
 """
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,15 @@ def test_without_real_the_reply_goes_to_a_sandbox_and_no_phone_shows_it(alone: T
     assert alone.phone() == []
     assert alone.end(signal.SIGTERM) == 0
     assert alone.account()["number_overrides"] == {}
+
+
+def test_without_rules_it_says_that_nothing_is_answered(alone: Tunnelling) -> None:
+    shutil.rmtree(alone.folder / "rules")
+    alone.start("--url", alone.url)
+
+    assert "! rules       rules/ has none, so nothing is answered" in alone.said()
+    assert "examples/shop" not in alone.said()
+    assert alone.end() == 0
 
 
 def test_a_gateway_that_runs_is_used_and_goes_on(at: Tunnelling) -> None:
