@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-Stack.forked = True
+Stack.forked = Server.in_memory = True
 
 # A job in the background is started deaf to Ctrl-C, and whatever it starts would be as well.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -31,7 +31,7 @@ _RUNNING: list[Server] = []
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("valkey")).start()
+    running = Server(tmp_path_factory.mktemp("server") / "valkey").start()
     _RUNNING.append(running)
     yield running
     running.kill()

@@ -31,7 +31,7 @@ FROM_THE_FUTURE = b"\x09 of a format that nobody here knows"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("valkey")).start()
+    running = Server(tmp_path_factory.mktemp("server") / "valkey").start()
     yield running
     running.kill()
 

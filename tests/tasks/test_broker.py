@@ -81,7 +81,7 @@ def test_rabbitmq_behind_tls_has_to_prove_that_it_is_the_host_of_the_address() -
 def test_a_bell_is_done_with_though_the_broker_goes_away_before_it_is_acknowledged(
     tmp_path: Path,
 ) -> None:
-    server = Server(tmp_path).start()
+    server = Server(tmp_path / "valkey").start()
     told = broker_settings(server.url)
     options = told["broker_transport_options"]
     with Connection(told["broker_url"], transport_options=options) as connection:
