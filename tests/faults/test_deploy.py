@@ -24,7 +24,7 @@ from tests.support.stack import RULES, Stack
 from tests.support.store.raw import raw
 
 pytestmark = pytest.mark.faults
-CLIENTS = 4
+CLIENTS, PAUSE_S = 4, 0.03  # enough that there is always one on its way, and no more
 WORKERS = ["inbound", "outbound"]
 FROM_THE_FUTURE = b"\x09 of a format that nobody here knows"
 
@@ -80,6 +80,7 @@ class Load:
             while self._status(delivery_body(item)) != 200:
                 time.sleep(0.01)
             self.acknowledged += 1
+            self._over.wait(PAUSE_S)
 
     def _status(self, body: bytes) -> int:
         try:
