@@ -12,6 +12,7 @@ from tests.support.stack import Stack
 
 # A shared machine may stand still for longer than any one example takes.
 settings.register_profile("patient", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=25)
 settings.load_profile("patient")
 
 Stack.forked = Server.in_memory = True
@@ -21,9 +22,37 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The files that take longest, in this order; `--durations=0` tells how long each test takes.
+LONGEST = (
+    "faults/test_chaos.py",
+    "faults/test_kill_between_steps.py",
+    "faults/test_pressure_server.py",
+    "faults/test_kill_each.py",
+    "faults/test_deploy.py",
+    "faults/test_cut_wires.py",
+    "e2e/test_beat_trouble.py",
+    "faults/test_strangers.py",
+    "faults/test_poison.py",
+    "e2e/test_chat.py",
+    "e2e/test_dev.py",
+    "e2e/test_tunnel.py",
+    "e2e/test_worker_start.py",
+    "e2e/test_notifications.py",
+    "faults/test_large_crowd.py",
+    "e2e/test_compose.py",
+    "e2e/test_flower.py",
+)
+RANKS = {name: rank for rank, name in enumerate(LONGEST)}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no lane is left with it at the end."""
-    items.sort(key=lambda item: not {"faults", "e2e"} & set(item.keywords))
+
+    def rank(item: pytest.Item) -> int:
+        slow = bool({"faults", "e2e"} & set(item.keywords))
+        return RANKS.get("/".join(item.path.parts[-2:]), len(RANKS) + (not slow))
+
+    items.sort(key=rank)
 
 
 _RUNNING: list[Server] = []

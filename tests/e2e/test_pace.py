@@ -22,7 +22,7 @@ from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 WORKERS = 10
-SECONDS = 12
+SECONDS = 9
 # As many bells as there are workers, again and again, so that all of them pump at once.
 RING = f"""
 import time

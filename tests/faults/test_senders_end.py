@@ -15,7 +15,7 @@ from tests.support.owed_sends import owe, stages
 from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.faults, pytest.mark.alone]
+pytestmark = pytest.mark.faults
 NUMBERS = [f"20000000000{i}" for i in range(6)]
 EACH = 200
 ALL = EACH * len(NUMBERS)

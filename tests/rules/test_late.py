@@ -19,7 +19,7 @@ from gateway.core.planning.decision import Decision
 from gateway.rules.rulebook import Rulebook
 from tests.rules.test_decide import verbs
 from tests.rules.test_total import (
-    ALL,
+    COUNT,
     EVENTS,
     LIMITS,
     MESSAGES,
@@ -28,6 +28,7 @@ from tests.rules.test_total import (
     THENS,
     WHENS,
     told_apart,
+    with_rules,
 )  # fmt: skip
 from tests.support.factories import ANA, NOW, NUMBER, a_message
 from tests.support.rules.rulebooks import book, decided, planned
@@ -37,18 +38,18 @@ OF_ANY_AGE, OF_NO_AGE = timedelta(days=9_999), timedelta(days=-9_999)
 # Of these the answer depends on the moment of planning, whatever `max_age` is.
 BY_THE_CLOCK = ("age:", "window:", "inside:", "outside:", "hours.")
 TIMELESS = [
-    rule
-    for rule, (when, then), limit in zip(
-        ALL.rules,
+    n
+    for n, (when, then), limit in zip(
+        range(COUNT),
         product(WHENS, THENS),
-        LIMITS * len(ALL.rules),
+        LIMITS * COUNT,
         strict=False,
     )
     if not any(word in when + then for word in BY_THE_CLOCK) and limit in ("", ", stop: yes")
 ]
-TIMELESS_BOOKS = st.lists(
-    st.sampled_from(TIMELESS), min_size=1, max_size=6, unique_by=lambda rule: rule.name
-).map(lambda rules: replace(ALL, rules=tuple(rules)))
+TIMELESS_BOOKS = st.lists(st.sampled_from(TIMELESS), min_size=1, max_size=6, unique=True).map(
+    with_rules
+)
 
 
 def test_late_stop_is_an_opt_out_without_an_answer() -> None:
@@ -246,7 +247,7 @@ def test_an_event_notes_the_same_however_late_it_comes(
 
 
 def test_there_are_rules_of_every_verb_among_those_without_a_clock() -> None:
-    found = {step.verb for rule in TIMELESS for step in rule.steps}
+    found = {step.verb for rule in with_rules(TIMELESS).rules for step in rule.steps}
 
     assert found >= {"opt_out", "opt_in", "tag", "untag", "set", "unset", "mute", "unmute", "alert"}
 

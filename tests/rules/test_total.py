@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -43,6 +44,7 @@ THENS = [
 LIMITS = ["", ", cooldown: 1m", ", at_most: 2 per 1h", ", shadow: yes", ", stop: yes"]
 
 
+@cache
 def all_rules() -> Rulebook:
     """Load each condition with each action, limits in turn."""
     pairs = product(WHENS, THENS)
@@ -54,9 +56,14 @@ def all_rules() -> Rulebook:
     return book("\n".join(["version: 1", hours, "rules:", *rules]))
 
 
-ALL = all_rules()
-POSITIONS = st.lists(st.integers(0, len(ALL.rules) - 1), min_size=1, max_size=6, unique=True)
-RULEBOOKS = POSITIONS.map(lambda chosen: replace(ALL, rules=tuple(ALL.rules[n] for n in chosen)))
+def with_rules(chosen: Sequence[int]) -> Rulebook:
+    """Return all rules but for those at other positions."""
+    return replace(all_rules(), rules=tuple(all_rules().rules[n] for n in chosen))
+
+
+COUNT = len(WHENS) * len(THENS)
+POSITIONS = st.lists(st.integers(0, COUNT - 1), min_size=1, max_size=6, unique=True)
+RULEBOOKS = POSITIONS.map(with_rules)
 TEXTS = st.sampled_from(["hi", "a", "a b", "\ud83d", "{{ name }}", "x" * 5_000]) | st.text()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 2**33) | TEXTS,
