@@ -2,13 +2,16 @@
 local SILENCE, PATIENCE = 10000, 60000
 local MOST_PARKED = 100
 
-local function read_send(send)
+-- A send's row, and the values of more of its fields, in the order in which they are named.
+local function read_send(send, ...)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
-    'call', 'spent', 'attempting_at', 'reopened', 'delivery_wait', 'rest_until')
-  return f[1] and {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
+    'call', 'spent', 'attempting_at', 'reopened', 'delivery_wait', 'rest_until', 'repeatable', ...)
+  if not f[1] then return nil end
+  return {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
     rank = f[5], final = f[6], wamid = f[7], call = f[8], spent = tonumber(f[9] or 0),
     began = tonumber(f[10] or 0), reopened = f[11],
-    delivery_wait = tonumber(f[12] or 0), rest_until = tonumber(f[13] or 0)}
+    delivery_wait = tonumber(f[12] or 0), rest_until = tonumber(f[13] or 0),
+    repeatable = f[14] == '1'}, {unpack(f, 15)}
 end
 
 -- Rank of each stage. What the gateway ended itself ranks like Meta's acceptance.

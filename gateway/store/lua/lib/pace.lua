@@ -73,13 +73,14 @@ local function pay_until(number, now, lane, paid)
   redis.call('SET', number .. 'pair:' .. lane, paid, 'PX', paid - now)
 end
 
--- The moment from which one more message may go to a customer; `pay_pair` counts one.
-local function pair_from(number, now, lane)
-  return paid_until(number, now, lane) - (PAIR_BURST - 1) * PAIR_EVERY + PAIR_SLACK
+-- The moment from which one more message may go to a customer who is `paid` for until then;
+-- `pay_pair` counts one.
+local function pair_from(paid)
+  return paid - (PAIR_BURST - 1) * PAIR_EVERY + PAIR_SLACK
 end
 
-local function pay_pair(number, now, lane)
-  pay_until(number, now, lane, paid_until(number, now, lane) + PAIR_EVERY)
+local function pay_pair(number, now, lane, paid)
+  pay_until(number, now, lane, paid + PAIR_EVERY)
 end
 
 local function rest_pair(number, now, lane, wait)

@@ -86,9 +86,10 @@ end
 
 -- Let a send's row be compacted once its time has come, however late that is. Repeatable sends (a
 -- tick, "typing", a canary) are many, and after a day their result is of no interest.
-local function retire(number, id, at)
+local function retire(number, id, at, repeatable)
   local send = number .. 'send:' .. id
-  if redis.call('HGET', send, 'repeatable') == '1' then
+  if repeatable == nil then repeatable = redis.call('HGET', send, 'repeatable') == '1' end
+  if repeatable then
     redis.call('PEXPIRE', send, C.DAY_MS)
   else
     redis.call('ZADD', number .. 'finished', 'LT', at, id)

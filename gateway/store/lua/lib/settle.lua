@@ -52,7 +52,7 @@ function settle.accepted(number, now, id, send, row, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)
   redis.call('ZREM', number .. 'due', id)
-  if not row.final then retire(number, id, now + C.DAY_MS) end
+  if not row.final then retire(number, id, now + C.DAY_MS, row.repeatable) end
   leave_lane(number, row.rank, row.lane, id, now, next_from(row, row.rung, now))
   if not row.final and row.rung < C.STATUS_RANK.accepted then raise(number, send, 'accepted') end
 end

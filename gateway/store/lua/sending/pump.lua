@@ -101,6 +101,7 @@ if probing then budget = 1 end
 
 -- A row stays small: no decision and no operator needs so old a refusal.
 local function forget(send, attempt)
+  if attempt < 1 then return end
   local note = redis.call('HGET', send, 'attempt:' .. attempt)
   if note and not note:find('"outcome":"[aku]') then
     redis.call('HDEL', send, 'attempt:' .. attempt, 'began:' .. attempt)
@@ -109,32 +110,40 @@ end
 
 local begun -- the send that is being taken, with its attempt
 
-local function attempt(id, send, lane, rank, attempts)
+local function attempt(id, send, lane, rank, row, more)
+  local attempts, first = row.attempts + 1, more.first or now
   -- The contact as it is now, to show whether the customer wrote before this is settled.
   local _, version, contact = contact_of(number, lane)
   forget(send, attempts - C.ATTEMPTS_KEPT)
   begun = {id = id, send = send, attempts = attempts}
   redis.call('SADD', take, id)
   redis.call('ZADD', number .. 'ready:' .. rank, now + tonumber(ARGV[1]), lane)
-  redis.call('HSETNX', send, 'first', now)
-  redis.call('HSET', send, 'began:' .. attempts, now, 'seen', version or '')
-  raise(number, send, 'attempting', 'attempts', attempts, 'attempting_at', now, 'call',
-    ARGV[4])
-  local row = redis.call('HMGET', send, 'planned', 'first', 'row', 'repeatable', 'expires', 'spent',
-    'closed', 'instead', 'pair_refusals', 'last_error')
-  if row[4] ~= '1' then pay_pair(number, now, lane) end
-  return {id, attempts, row[1], row[2], row[3], rank, row[4], row[5], row[6] or 0, row[7] or '',
-    row[8] or '', row[9] or 0, lane, contact or '', row[10] or ''}
+  raise(number, send, 'attempting', 'first', first, 'began:' .. attempts, now, 'seen', version or '',
+    'attempts', attempts, 'attempting_at', now, 'call', ARGV[4])
+  if more.paid then pay_pair(number, now, lane, more.paid) end
+  return {id, attempts, more.planned, first, more.row, rank, row.repeatable and '1' or '', more.expires,
+    row.spent, more.closed or '', more.instead or '', more.refusals or 0, lane, contact or '',
+    more.last_error or ''}
+end
+
+-- A head's row, with what an attempt of it needs.
+local function read_head(send)
+  local row, f = read_send(send, 'planned', 'first', 'row', 'expires', 'closed', 'instead',
+    'pair_refusals', 'last_error', 'rule')
+  return row, row and {planned = f[1], first = f[2], row = f[3], expires = f[4], closed = f[5],
+    instead = f[6], refusals = f[7], last_error = f[8], rule = f[9]}
 end
 
 -- Return whether a head may go now: "wait" with its lane for the pair, or be held, out of its lane.
-local function may_go(id, send, lane, rank, key)
-  local said = redis.call('HMGET', send, 'repeatable', 'rule')
-  if stops.any_rule and stops.rules[said[2] or ''] then
-    hold_send(number, said[2], key, id)
+-- A message of a pair is `paid` for; what may be repeated is none.
+local function may_go(id, lane, rank, key, row, more)
+  if stops.any_rule and stops.rules[more.rule or ''] then
+    hold_send(number, more.rule, key, id)
     return 'held'
   end
-  local from = said[1] == '1' and 0 or pair_from(number, now, lane)
+  if row.repeatable then return 'go' end
+  more.paid = paid_until(number, now, lane)
+  local from = pair_from(more.paid)
   if from <= now then return 'go' end
   redis.call('ZADD', number .. 'ready:' .. rank, from, lane)
   return 'wait'
@@ -150,20 +159,19 @@ local function work(lane, rank)
       return nil
     end
     local send = number .. 'send:' .. id
-    local row = read_send(send)
-    local expires = redis.call('HMGET', send, 'expires', 'repeatable')
-    if row and row.stage == 'attempting' and expires[2] ~= '1' then
+    local row, more = read_head(send)
+    if row and row.stage == 'attempting' and not row.repeatable then
       -- Its lease ran out, so its process died: it is unknown whether Meta had it.
       redis.call('HSET', send, 'attempt:' .. row.attempts, '{"outcome":"killed"}')
-      doubt(number, now, id, send, row, expires[1])
+      doubt(number, now, id, send, row, more.expires)
       return nil
     end
     if row and not row.final and row.rung < C.STATUS_RANK.unconfirmed then
-      if tonumber(expires[1]) <= now then
+      if tonumber(more.expires) <= now then
         bury(number, now, id, 'expired', '{"reason":"expired before it could be sent"}')
       else
-        local may = may_go(id, send, lane, rank, key)
-        if may == 'go' then return attempt(id, send, lane, rank, row.attempts + 1) end
+        local may = may_go(id, lane, rank, key, row, more)
+        if may == 'go' then return attempt(id, send, lane, rank, row, more) end
         if may == 'wait' then return nil end
       end
     end
