@@ -34,11 +34,11 @@ def test_only_web_and_flower_can_be_reached_from_the_host() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_of_ours_waits_for_redis_and_cannot_change_rules(name: str) -> None:
+def test_a_service_of_ours_waits_for_redis_and_cannot_change_files(name: str) -> None:
     service = SERVICES[name]
 
     assert service["depends_on"] == {"redis": {"condition": "service_healthy"}}
-    assert service["volumes"] == ["./rules:/app/rules:ro"]
+    assert service["volumes"] == ["./rules:/app/rules:ro", "./accounts:/app/accounts:ro"]
     assert service["env_file"] == [".env"]
     # Compose refuses what YAML would read as a number or a boolean.
     assert all(isinstance(value, str) for value in service["environment"].values())

@@ -101,7 +101,19 @@ def test_the_verify_token_of_a_handshake_is_in_no_log_of_the_proxy(
         assert "a-secret-of-the-handshake" not in log.read_text(), log
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/readyz", "/healthz", "/webhook/", "/Webhook"])
+def test_the_address_of_an_account_passes(client: httpx.Client, stack: Stack) -> None:
+    unknown = 'gateway_deliveries_refused_total{reason="account_unknown"}'
+    before = stack.metrics()[unknown]
+
+    client.get("/webhook/shop", params={"hub.mode": "subscribe"})
+
+    wait_until(lambda: stack.metrics()[unknown] > before, "the gateway counts it")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/metrics", "/readyz", "/healthz", "/webhook/", "/Webhook", "/webhook/a/b", "/webhook/A"],
+)
 def test_nothing_but_the_webhook_passes(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
