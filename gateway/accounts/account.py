@@ -148,6 +148,17 @@ class Accounts:
         return owner.name if owner else ""
 
     @property
+    def default_number(self) -> str:
+        """Return the number of a message that names none, "" where none is the obvious one."""
+        account = self.default or (self._all[0] if len(self._all) == 1 else None)
+        return account.numbers[0].id if account and account.numbers else ""
+
+    def numbers_among(self, listed: Iterable[str]) -> list[str]:
+        """Return the numbers of all accounts, and those `listed` in the store that are theirs."""
+        own = list(self._by_number)
+        return [*own, *(one for one in listed if one not in self._by_number and self.number(one))]
+
+    @property
     def rule_paths(self) -> tuple[Path, ...]:
         """Return each file or folder of rules once, in the order of the accounts."""
         return tuple(dict.fromkeys(one.rules for one in self._all))

@@ -24,6 +24,8 @@ COMMANDS = {
     "hold": "operate.hold:hold",
     "release": "operate.hold:release",
     "contacts": "operate.contacts:commands",
+    "send": "operate.messages.send:send",
+    "messages": "operate.messages.command:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",

@@ -191,6 +191,8 @@ def prepare(
             *(name for name in names if name.startswith("META_")), *_MONITORS, _OWNER, _ACCOUNTS
         )
         environment |= _sandbox_settings(sandbox_port) | _notify_settings(sandbox_port)
+        environment |= _blank_settings("GATEWAY_API_KEYS")
+        environment["GATEWAY_API_KEYS"] = secrets.token_urlsafe(24)  # of this run only
         environment["GATEWAY_TRIAL_HOURS"] = str(trial_hours.trial_file())
         environment[_DEMO] = str(find_example(DEMO) or "")
     mode: Mode = "real" if real else "play"

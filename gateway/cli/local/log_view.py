@@ -249,7 +249,8 @@ def welcome(setup: LocalSetup, rules: str, took_s: float) -> None:
     """Print all addresses, and one line on the rules."""
     rows = {
         "webhook": f"{setup.web}/webhook",
-        "pages": f"{setup.api}/readyz, {setup.api}/metrics",
+        "api": f"{setup.api}, for /v1/messages, /readyz and /metrics",
+        "key": "" if setup.is_real else setup.environment["GATEWAY_API_KEYS"],
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
         "rules": rules,

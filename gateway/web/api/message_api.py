@@ -62,17 +62,11 @@ class MessageApi:
             await asyncio.to_thread(self._store.close)
 
     def _default_number(self) -> str:
-        """Return the number of a message that names none, "" where none is the obvious one."""
-        accounts = self._accounts()
-        account = accounts.default or (next(iter(accounts)) if len(accounts) == 1 else None)
-        return account.numbers[0].id if account and account.numbers else ""
+        return self._accounts().default_number
 
     async def _numbers(self) -> Sequence[str]:
         """Return the numbers of all accounts, those that only the store knows last.
 
         Raises StoreUnavailableError or ScriptError.
         """
-        accounts = self._accounts()
-        own = [number.id for account in accounts for number in account.numbers]
-        listed = await read_numbers(self._redis)
-        return [*own, *(one for one in listed if one not in own and accounts.number(one))]
+        return self._accounts().numbers_among(await read_numbers(self._redis))

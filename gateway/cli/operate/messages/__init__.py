@@ -1,0 +1,1 @@
+"""Messages from the shell: sent, shown, listed and cancelled."""

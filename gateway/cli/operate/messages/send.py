@@ -1,0 +1,146 @@
+"""`gateway send`: the operator sends a message, through the same code as a client of the API."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from gateway.accounts.source import AccountsSource
+from gateway.cli.common import errors
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import print_json
+from gateway.cli.common.store import open_own_store
+from gateway.cli.local import target
+from gateway.cli.operate.messages.show import follow, print_message
+from gateway.config.settings import Settings
+from gateway.core.api.field_errors import FieldError
+from gateway.core.api.message_request import MessageRequest, read_request
+from gateway.core.sending.send import Send
+from gateway.store import number_list
+from gateway.store.api.pending_send import AcceptedSend, RequestRefusedError
+from gateway.store.api.send_writer import SendWriter
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import StoreUnavailableError, connect_async
+from gateway.web.api.message_sending import view_accepted
+from tasks.wakeup import ring_numbers
+
+WAIT_S = 20.0
+_NAMED = re.compile(r"[a-z_][a-z0-9_]*=", re.ASCII)
+Param = Annotated[
+    list[str] | None,
+    typer.Option(help="A value of the template, in order, or as name=value; may be repeated."),
+]
+
+
+def send(
+    to: Annotated[str, typer.Argument(metavar="+NUMBER", help="Phone number with country code.")],
+    text: Annotated[str, typer.Argument(help="The text, unless there is a --template.")] = "",
+    template: Annotated[str, typer.Option(help="Name of a template.")] = "",
+    language: Annotated[str, typer.Option(help="Language of the template.")] = "en",
+    param: Param = None,
+    at: Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00. Unset: now.")] = "",
+    number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
+    when_closed: Annotated[
+        str, typer.Option(help="If the customer is silent for a day: fail, wait or drop.")
+    ] = "fail",
+    reference: Annotated[str, typer.Option(help="Your own name of the message.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and send nothing.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait up to 20 s until Meta has it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Send a message to a customer, now or at a time."""
+    optional = {"from": number, "send_at": at, "reference": reference, "when_closed": when_closed}
+    fields: dict[str, Any] = {"to": to, **_content(text, template, language, param or ())}
+    fields |= {name: value for name, value in optional.items() if value}
+    request = read_request(fields)
+    if not isinstance(request, MessageRequest):
+        raise _refuse(request)
+    settings = target.settings()
+    if dry_run:
+        print_json(dict(asyncio.run(_plan(settings, request)).body))
+        return
+    number, accepted = _accept(settings, request)
+    if not json and not wait:
+        typer.echo(f"{accepted.id} is {view_accepted(accepted)['status']}.")
+        return
+    if not wait:
+        print_json(view_accepted(accepted))
+        return
+    with open_own_store(settings) as store:
+        message = follow(store, Bodies(settings.encryption_keys), number, accepted.id, WAIT_S)
+    print_message(message, json=json)
+
+
+def _content(text: str, template: str, language: str, params: Sequence[str]) -> Mapping[str, Any]:
+    """Return the content in the short form of the API, or end the command."""
+    if bool(text) == bool(template):
+        raise errors.fail("Say what to send: a text, or --template.")
+    if not template:
+        return {"text": text}
+    named = [bool(_NAMED.match(one)) for one in params]
+    if any(named) and not all(named):
+        raise errors.fail("Give either all values as name=value, or all of them in order.")
+    values: Any = list(params)
+    if any(named):
+        values = dict(one.split("=", 1) for one in params)
+    return {"template": {"name": template, "language": language, "params": values}}
+
+
+def _refuse(problems: Sequence[FieldError]) -> typer.Exit:
+    """Print each mistake on a line; the option or argument has the name of the field."""
+    lines = [f"{one.pointer.removeprefix('#/')}: {one.detail}" for one in problems]
+    return errors.fail("The message cannot be sent:\n  " + "\n  ".join(lines))
+
+
+def _accept(settings: Settings, request: MessageRequest) -> tuple[str, AcceptedSend]:
+    """Store the message, wake a worker, and return the number that it is sent from."""
+    with open_own_store(settings, "so nothing was sent") as store:
+        number = _choose_number(settings, request, number_list.numbers_at_meta(store))
+        rung: list[tuple[str, str]] = []
+        accepted = asyncio.run(_write(settings, number, request, rung))
+        ring_numbers(store, rung)
+    return number, accepted
+
+
+def _choose_number(settings: Settings, request: MessageRequest, listed: Sequence[str]) -> str:
+    with errors.exit_on_config_error():
+        accounts = AccountsSource(settings).current()
+    number = request.number or accounts.default_number
+    if not number:
+        raise errors.fail("Say with --from which number sends: there is no default account.")
+    if number not in accounts.numbers_among(listed):
+        raise errors.fail(f"{number} is none of our numbers.")
+    return number
+
+
+async def _write(
+    settings: Settings, number: str, request: MessageRequest, rung: list[tuple[str, str]]
+) -> AcceptedSend:
+    client = connect_async(settings.redis_url)
+    writer = SendWriter(client, lambda number, priority: rung.append((number, priority)))
+    writer.start()
+    try:
+        return await writer.accept(number, request, None, 0)
+    except RequestRefusedError as error:
+        raise _refuse(error.errors) from None
+    finally:
+        await writer.close()
+        await client.aclose()
+
+
+async def _plan(settings: Settings, request: MessageRequest) -> Send:
+    client = connect_async(settings.redis_url)
+    try:
+        number = _choose_number(settings, request, [request.number] if request.number else [])
+        planned, _, _ = await SendWriter(client, lambda *_: None).plan(number, request)
+    except RequestRefusedError as error:
+        raise _refuse(error.errors) from None
+    except StoreUnavailableError as error:
+        raise errors.fail(f"Redis does not answer ({error}), so nothing can be told.") from None
+    finally:
+        await client.aclose()
+    return planned

@@ -1,0 +1,63 @@
+"""A message on the screen: its status, why it waits, and its history."""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from gateway.cli.common import errors
+from gateway.cli.common.formats import format_time
+from gateway.cli.common.output import print_json
+from gateway.store.api.sent_messages import SentMessage, find_message
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import Store
+from gateway.web.api.message_view import ACCEPTED, FAILED, status_of, view_message
+
+LOOK_EVERY_S = 0.2
+FAILED_EXIT = 1
+
+
+def follow(store: Store, bodies: Bodies, number: str, id_: str, within_s: float) -> SentMessage:
+    """Return the message once Meta has it or it failed, or when the time is over."""
+    deadline = time.monotonic() + within_s
+    while True:
+        message = find_message(store, bodies, [number], id_)
+        if message is None:
+            raise errors.fail(f"The message {id_} is forgotten.")
+        is_over = status_of(message.send) in (*ACCEPTED, *FAILED)
+        if is_over or time.monotonic() > deadline:
+            return message
+        time.sleep(LOOK_EVERY_S)
+
+
+def print_message(message: SentMessage, *, json: bool) -> None:
+    """Print a message; the command ends with exit code 1 if it failed."""
+    shown = view_message(message, datetime.now(UTC))
+    if json:
+        print_json(shown)
+    else:
+        for line in _lines(shown):
+            typer.echo(line)
+    if shown["status"] in FAILED and shown["status"] != "cancelled":
+        raise typer.Exit(FAILED_EXIT)
+
+
+def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{shown['id']} is {shown['status']}{_reason(shown)}."
+    for one in shown["history"]:
+        details = [
+            one["source"],
+            *(str(one[name]) for name in ("outcome", "reason") if name in one),
+        ]
+        yield f"  {format_time(one['at'])}  {one['status']:11} {', '.join(details)}"
+
+
+def _reason(shown: Mapping[str, Any]) -> str:
+    if waiting := shown["waiting_for"]:
+        until = f" until {format_time(waiting['until'])}" if waiting["until"] else ""
+        return f", waiting for {waiting['reason']}{until}"
+    if error := shown["error"]:
+        return f": {error['title'].rstrip('.')}"
+    return ""
