@@ -196,7 +196,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "rules", "broken", "rules.yaml:4",
     ),
     "no rules": (
-        {"rules": Rules("abc")}, "rules", "warning", "There are no rules, so nothing is answered."
+        {"rules": Rules("abc")}, "rules", "warning", "There are no rules here"
     ),
     "hours that are tried out": (
         {"rules": Rules("abc", 3, trial_now="closed")}, "rules", "warning", "(closed)",

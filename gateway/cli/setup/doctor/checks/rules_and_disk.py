@@ -45,9 +45,8 @@ def rules(loaded_rules: Rules) -> Iterator[Finding]:
     if loaded_rules.problems:
         return
     if not loaded_rules.count:
-        yield Finding(
-            "warning", "There are no rules, so nothing is answered.", RULES_MISSING.advice
-        )
+        message = "There are no rules here; a gateway that starts without any answers nothing."
+        yield Finding("warning", message, RULES_MISSING.advice)
     else:
         yield fine(f"{pluralize(loaded_rules.count, 'rule')}, version {loaded_rules.version}.")
     if loaded_rules.trial_now:
@@ -60,9 +59,6 @@ def rulebook(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
     loaded_rules, reading = inputs
     release, _, version = reading.release.partition("/")
     problems = [*find_account_problems(reading.rulebooks), *find_rule_problems(reading.rulebooks)]
-    if not (loaded_rules.count or loaded_rules.problems):
-        # The check of the rules has said so.
-        problems = [one for one in problems if one.kind != RULES_MISSING.kind]
     if problems:
         yield from map(Finding.of_problem, problems)
     elif loaded_rules.problems:
