@@ -60,7 +60,7 @@ class Routing:
 
     def is_stopped(self, rulebook: RuleDecider) -> bool:
         """Say whether events must not be planned with a rulebook now."""
-        return release_id(rulebook.version) in self.stopped
+        return bool(self.stopped) and release_id(rulebook.version) in self.stopped
 
     def is_foreign(self, event: Event) -> bool:
         """Say whether a delivery of one account names a number of another."""

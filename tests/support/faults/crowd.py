@@ -145,7 +145,7 @@ class Crowd:
             return Outcome(attempt.send, attempt.ordinal, "unconfirmed", wait_ms=till)
         return accepted if fate == "accepted" else None
 
-    def post_message(self, _: str, body: Mapping[str, Any]) -> Answer:
+    def post_message(self, _: str, body: Mapping[str, Any], __: object) -> Answer:
         """Be Meta for the worker's own tasks."""
         send, attempt = parse_callback_data(body["biz_opaque_callback_data"])
         fate = self.fates.pop(0) if self.fates else "accepted"
