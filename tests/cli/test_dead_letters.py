@@ -96,8 +96,8 @@ def test_the_list_as_json_holds_what_programs_need(store: Store) -> None:
 
     assert datetime.fromisoformat(letter.pop("died")) <= datetime.now(UTC)
     assert letter == {
-        "id": "one".ljust(24, "x"), "kind": "send", "number": NUMBER, "cause": "refused",
-        "code": 131047, "error": "131047: Send a template. (24 hours)",
+        "id": "one".ljust(24, "x"), "kind": "send", "number": NUMBER, "account": None,
+        "cause": "refused", "code": 131047, "error": "131047: Send a template. (24 hours)",
         "advice": "Send a template: the customer's last message is older than 24 hours.",
         "attempts": 1, "redriven": 0,
     }  # fmt: skip

@@ -59,8 +59,8 @@ def test_the_list_as_json_says_why_and_when_it_is_tried_again(place: str) -> Non
     assert letter.pop("error").startswith("a worker could not open it: key ")
     letter.pop("died")
     assert letter == {
-        "id": place, "kind": "delivery", "number": "", "cause": "aside", "class": "unopened",
-        "code": None, "attempts": 1,
+        "id": place, "kind": "delivery", "number": "", "account": None, "cause": "aside",
+        "class": "unopened", "code": None, "attempts": 1,
         "advice": "Give the workers the encryption key or the release that it needs.",
     }  # fmt: skip
 

@@ -1,7 +1,9 @@
 """Accounts of a command: all of them, or the one that an option names."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Self
 
 from gateway.accounts.account import Account, Accounts
 from gateway.accounts.loader import AccountsError, load_accounts
@@ -13,6 +15,11 @@ from gateway.core.text import suggestion_for
 from gateway.rules.reloader import RulebookSource
 
 AccountName = Annotated[str, selector("Only of this account of GATEWAY_ACCOUNTS.")]
+
+
+def no_account(_: str) -> str:
+    """Return the name of a number's account where accounts have none."""
+    return ""
 
 
 def load_if_usable(given: Settings) -> Accounts | None:
@@ -36,6 +43,47 @@ def choose_account(accounts: Accounts, name: str) -> Account:
     names = [one.name for one in accounts if one.name]
     hint = suggestion_for(name, names) if names else "GATEWAY_ACCOUNTS is not set"
     raise errors.fail(f"There is no account {name}; {hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChoice:
+    """Accounts of a command, and the one that its option names; without one it means all."""
+
+    accounts: Accounts | None  # None where their file cannot be used here
+    only: Account | None = None
+
+    @classmethod
+    def of(cls, given: Settings, name: str) -> Self:
+        """Return the choice, or end the command if there is no account of this name."""
+        if not name:
+            return cls(load_if_usable(given))
+        accounts = load_or_end(given)
+        return cls(accounts, choose_account(accounts, name))
+
+    def has(self, number: str) -> bool:
+        """Say whether the command means a number."""
+        return self.only is None or self.only.number(number) is not None
+
+    def numbers(self, known: Iterable[str]) -> list[str]:
+        """Return the numbers that the command means: known ones, and those of the accounts."""
+        meant = [self.only] if self.only else self.accounts or ()
+        listed = {number.id for account in meant for number in account.numbers}
+        return sorted({*filter(self.has, known), *listed} - {""})
+
+    def check_number(self, number: str) -> None:
+        """End the command if a number is none of the chosen account's."""
+        if number and self.only and not self.has(number):
+            hint = suggestion_for(number, self.numbers(()))
+            raise errors.fail(f"{number} is no number of the account {self.only.name}; {hint}")
+
+    def name_of(self, number: str) -> str:
+        """Return the name of the account that has a number, "" if it has none."""
+        return self.accounts.name_of(number) if self.accounts else ""
+
+    @property
+    def has_names(self) -> bool:
+        """Say whether the accounts are in a file, so that each has a name to show."""
+        return any(one.name for one in self.accounts or ())
 
 
 def open_rules(accounts: Accounts, given: Settings) -> AccountRules:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json, Number, Reveal, parse_customer, selector
@@ -38,6 +39,7 @@ def list_contacts(
         bool, selector("Those that a person answers, and no rule.", "--handed-over")
     ] = False,
     number: Number = "",
+    account: AccountName = "",
     limit: Annotated[
         int, typer.Option(help="Of a number: how many at most.", min=1, max=MOST_SHOWN)
     ] = 100,
@@ -47,18 +49,22 @@ def list_contacts(
     """List customers that a person answers: since when, until when, and why."""
     if not handed_over:
         raise errors.fail("Say which: --handed-over lists those that a person answers.")
-    with open_store(target.settings().redis_url, "so nothing can be told") as store:
-        numbers = [number] if number else number_list.numbers_at_meta(store)
+    given = target.settings()
+    choice = AccountChoice.of(given, account)
+    choice.check_number(number)
+    with open_store(given.redis_url, "so nothing can be told") as store:
+        known = filter(choice.has, number_list.numbers_at_meta(store))
+        numbers = [number] if number else list(known)
         found = {one: find_handed_over(store, one, limit) for one in numbers}
     rows = [
-        _to_dict(one, contact, Masking(reveal))
+        {"account": choice.name_of(one) or None} | _to_dict(one, contact, Masking(reveal))
         for one, each in found.items()
         for contact in each.contacts
     ]
     if json:
         print_json({"contacts": rows, "unreadable": _count_unreadable(found)})
         return
-    _print_rows(rows)
+    _print_rows(rows, with_account=choice.has_names)
     if unreadable := _count_unreadable(found):
         typer.echo(f"{pluralize(unreadable, 'contact')} cannot be read.")
 
@@ -84,7 +90,7 @@ def unmute(
     typer.echo(f"{after.change[0].upper()}{after.change[1:]}.")
 
 
-def _to_dict(number: str, contact: HandedOverContact, masking: Masking) -> Mapping[str, Any]:
+def _to_dict(number: str, contact: HandedOverContact, masking: Masking) -> dict[str, Any]:
     hand_over = contact.hand_over
     return {
         "number": number,
@@ -95,11 +101,14 @@ def _to_dict(number: str, contact: HandedOverContact, masking: Masking) -> Mappi
     }
 
 
-def _print_rows(rows: list[Mapping[str, Any]]) -> None:
+def _print_rows(rows: list[dict[str, Any]], *, with_account: bool) -> None:
     if rows:
-        table = Table("number", "customer", "since", "until", "why")
+        accounts = ["account"] if with_account else []
+        table = Table(*accounts, "number", "customer", "since", "until", "why")
         for row in rows:
-            table.add_row(*(printable(str(value)) for value in row.values()))
+            name, *values = row.values()
+            shown = [name or "–", *values] if with_account else values
+            table.add_row(*(printable(str(value)) for value in shown))
         open_console().print(table)
     typer.echo(f"{pluralize(len(rows), 'customer')} answered by a person.")
 

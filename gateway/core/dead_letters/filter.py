@@ -14,10 +14,17 @@ class DeadLetterFilter:
     """Conditions on dead letters; an empty one matches all."""
 
     number: str | None = None
+    numbers: frozenset[str] | None = None  # those of one account; None: of any
     causes: frozenset[str] = frozenset()
     codes: frozenset[int] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
+
+    def has_number(self, number: str) -> bool:
+        """Say whether dead letters of a number are wanted."""
+        if self.number is not None and number != self.number:
+            return False
+        return self.numbers is None or number in self.numbers
 
     def matches(self, dead_letter: Letter) -> bool:
         """Say whether a dead letter of the right number and time has the causes and codes."""

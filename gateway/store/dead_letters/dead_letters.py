@@ -54,7 +54,8 @@ def iter_dead_letters(
     bodies: Bodies = WITHOUT_KEYS,
 ) -> Iterator[DeadLetter]:
     """Yield the wanted dead letters, newest first, read in pages; with `most` only the newest."""
-    numbers = number_list.numbers(store) if wanted.number is None else [wanted.number]
+    known = number_list.numbers(store) if wanted.number is None else [wanted.number]
+    numbers = filter(wanted.has_number, known)
     per_number = [_iter_entries(store, number, wanted) for number in numbers]
     entries = islice(merge(*per_number, key=lambda one: one.died_ms, reverse=True), most)
     while page := list(islice(entries, AT_ONCE)):

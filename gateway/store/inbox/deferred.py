@@ -62,7 +62,7 @@ def _prefix_and_entry(delivery: DeferredDelivery) -> tuple[str, str]:
 
 
 def _is_in_scope(delivery: DeferredDelivery, wanted: DeadLetterFilter) -> bool:
-    if wanted.number is not None and delivery.number != wanted.number:
+    if not wanted.has_number(delivery.number):
         return False
     since, until = wanted.since, wanted.until
     return (since is None or delivery.at >= since) and (until is None or delivery.at <= until)

@@ -35,6 +35,7 @@ class KeptEvent:
     origin: str = ""
     secret: str = ""  # which of the active app secrets verified the signature
     event: Event | None = field(default=None, repr=False)
+    account: str = ""  # name of the account to whose address the delivery was posted
 
     @property
     def partition(self) -> int:
@@ -96,9 +97,7 @@ class TracedInbox:
             return KeptEvent(delivery, int(item), f"its delivery cannot be opened here: {error}")
         # Another release may have split it differently.
         event = next((one for one in split(delivery_read) if one.item == int(item)), None)
-        return KeptEvent(
-            delivery_read.id, int(item), "", delivery_read.origin, delivery_read.secret, event
-        )
+        return _to_kept_event(delivery_read, int(item), event)
 
     def read_content(self, delivery: str) -> DeliveryContent:
         """Return the content of a delivery."""
@@ -162,7 +161,8 @@ class TracedInbox:
             opened = self._open_delivery(delivery, fields)
         except UnknownRecordError:
             return None
-        return [_to_kept_event(opened, event) for event in split(opened) if wanted(event)]
+        events = (event for event in split(opened) if wanted(event))
+        return [_to_kept_event(opened, event.item, event) for event in events]
 
     def _open_delivery(self, delivery_id: str, fields: dict[bytes, bytes]) -> Delivery:
         return read_delivery(delivery_id, fields[HEADER], fields[BODY], self._bodies)
@@ -203,5 +203,7 @@ def _parse_json(body: bytes) -> Any:
         return body.decode(errors="replace")
 
 
-def _to_kept_event(delivery: Delivery, event: Event) -> KeptEvent:
-    return KeptEvent(delivery.id, event.item, "", delivery.origin, delivery.secret, event)
+def _to_kept_event(delivery: Delivery, item: int, event: Event | None) -> KeptEvent:
+    return KeptEvent(
+        delivery.id, item, "", delivery.origin, delivery.secret, event, delivery.account
+    )

@@ -1,7 +1,7 @@
 """Traces: everything the store knows of a message, a send or a customer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -86,6 +86,20 @@ class Search:
     conversations: tuple[Conversation, ...] = ()
     unopened: int = 0
     is_truncated: bool = False
+
+    def of_account(self, name: str, has_number: Callable[[str], bool]) -> "Search":
+        """Return what concerns one account: its numbers, and deliveries without a number to it."""
+
+        def concerns(trace: Trace) -> bool:
+            if trace.number:
+                return has_number(trace.number)
+            return trace.kept_event is not None and trace.kept_event.account == name
+
+        return replace(
+            self,
+            traces=tuple(filter(concerns, self.traces)),
+            conversations=tuple(one for one in self.conversations if has_number(one.number)),
+        )
 
     @property
     def has_results(self) -> bool:

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.common.accounts import AccountChoice
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Reveal, Yes, spread_options
 from gateway.cli.common.output import open_console, print_json
@@ -72,6 +73,7 @@ def list_letters(
     """List dead letters, the newest first."""
     shown: list[Letter] = []
     causes = Counter[str]()
+    choice = filters.choose_account()
     with _open_store() as store:
         now = dead_letters.server_time(store)
         wanted = filters.to_filter(now)
@@ -80,12 +82,13 @@ def list_letters(
             if len(shown) < limit:
                 shown.append(letter)
     if json:
-        print_json(
-            {"dead_letters": [view.summary_to_dict(letter) for letter in shown], "causes": causes}
-        )
+        rows = [view.summary_to_dict(one, choice.name_of(one.number)) for one in shown]
+        print_json({"dead_letters": rows, "causes": causes})
         return
     if shown:
-        open_console().print(view.render_table(shown, now))
+        open_console().print(
+            view.render_table(shown, now, choice.name_of if choice.has_names else None)
+        )
     by_cause = f" ({format_causes(causes)})" if causes else ""
     typer.echo(f"{pluralize(causes.total(), 'dead letter')}{by_cause}")
 
@@ -106,7 +109,8 @@ def show(
             inside = TracedInbox(store, bodies).read_content(letter.id)
         elif isinstance(letter, DeadEvent) and letter.cause == "unreadable":
             unread = read_bytes(store, bodies, letter)
-        whole = view.letter_to_dict(letter, inside, unread, reveal=reveal)
+        account = AccountChoice.of(target.settings(), "").name_of(letter.number)
+        whole = view.letter_to_dict(letter, inside, unread, account=account, reveal=reveal)
     if json:
         print_json(whole)
         return

@@ -9,9 +9,11 @@ from datetime import datetime
 import typer
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Cause, Code, Number, Since, Until, parse_moment
 from gateway.cli.common.output import progress_bar
+from gateway.cli.local import target
 from gateway.core.dead_letters.dead_letter import CAUSES, DeadEvent, DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter, Letter
 from gateway.store import keys
@@ -27,6 +29,7 @@ class LetterOptions:
     """Filter options of a command for dead letters; an empty option matches all."""
 
     number: Number = ""
+    account: AccountName = ""
     cause: Cause = None
     code: Code = None
     since: Since = ""
@@ -35,7 +38,14 @@ class LetterOptions:
     @property
     def is_empty(self) -> bool:
         """Return whether no filter is given."""
-        return not any((self.number, self.cause, self.code, self.since, self.until))
+        chosen = (self.number, self.account, self.cause, self.code, self.since, self.until)
+        return not any(chosen)
+
+    def choose_account(self) -> AccountChoice:
+        """Return the accounts, or end the command if the options name none of them."""
+        choice = AccountChoice.of(target.settings(), self.account)
+        choice.check_number(self.number)
+        return choice
 
     def to_filter(self, now: datetime) -> DeadLetterFilter:
         """Return the filter, or end the command if an option is malformed."""
@@ -44,6 +54,7 @@ class LetterOptions:
             raise errors.fail(f"{strange[0]} is no cause: write one of {', '.join(CAUSES)}.")
         return DeadLetterFilter(
             number=self.number or None,
+            numbers=frozenset(self.choose_account().numbers(())) if self.account else None,
             causes=causes,
             codes=frozenset(self.code or ()),
             since=parse_moment(self.since, now),

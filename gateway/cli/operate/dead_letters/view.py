@@ -1,7 +1,7 @@
 """Rendering of dead letters: texts and phone numbers are masked unless they are asked for; pure."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +26,12 @@ _PUBLIC = frozenset(
 _FRAME = re.compile(r'  File ".*", line \d+, in .*')
 
 
-def render_table(letters: Sequence[Letter], now: datetime) -> Table:
-    """Return a table with one line per letter."""
+def render_table(
+    letters: Sequence[Letter], now: datetime, name_of: Callable[[str], str] | None = None
+) -> Table:
+    """Return a table with one line per letter; `name_of` names the account of a number."""
     table = Table(
+        *([Column("account", no_wrap=True)] if name_of else []),
         Column("id", no_wrap=True),
         Column("age", no_wrap=True, justify="right"),
         Column("cause", no_wrap=True),
@@ -41,6 +44,7 @@ def render_table(letters: Sequence[Letter], now: datetime) -> Table:
         cause = letter.cause if letter.code is None else f"{letter.cause} {letter.code}"
         # Text objects, so that no content is read as markup.
         row = (
+            *([name_of(letter.number) or "–"] if name_of else []),
             letter.id,
             format_duration(now - letter.at),
             cause,
@@ -51,12 +55,13 @@ def render_table(letters: Sequence[Letter], now: datetime) -> Table:
     return table
 
 
-def summary_to_dict(letter: Letter) -> dict[str, Any]:
-    """Return the list entry of a letter in JSON form."""
+def summary_to_dict(letter: Letter, account: str = "") -> dict[str, Any]:
+    """Return the list entry of a letter in JSON form, with the name of its account."""
     fields = {
         "id": letter.id,
         "kind": _KINDS[type(letter)],
         "number": letter.number,
+        "account": account or None,
         "died": _iso_time(letter.at),
         "cause": letter.cause,
         "code": letter.code,
@@ -76,6 +81,7 @@ def letter_to_dict(
     inside: DeliveryContent | None = None,
     unread: UnreadableBytes | None = None,
     *,
+    account: str = "",
     reveal: bool,
 ) -> dict[str, Any]:
     """Return the full description of a letter in JSON form.
@@ -92,7 +98,7 @@ def letter_to_dict(
             more = _deferred_fields(
                 letter, inside or DeliveryContent("it was not looked at"), reveal
             )
-    return summary_to_dict(letter) | more
+    return summary_to_dict(letter, account) | more
 
 
 def iter_lines(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json, parse_customer
@@ -36,17 +37,21 @@ def trace(
     limit: Annotated[
         int, typer.Option(help="Of a customer: how many records at most.", min=1, max=100)
     ] = 10,
+    account: AccountName = "",
     reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
     json: Json = False,
 ) -> None:
     """Tell what happened to a message: kept, planned and why, sent, and what Meta said of it."""
     given = target.settings()
+    choice = AccountChoice.of(given, account)
     with open_store(given.redis_url, "so nothing can be told") as store:
         search = _find(Traces(store, Bodies(given.encryption_keys)), asked.strip(), limit)
+    if choice.only:
+        search = search.of_account(choice.only.name, choice.has)
     if json:
-        print_json(TraceData(Masking(reveal)).search(search))
+        print_json(TraceData(Masking(reveal), choice.name_of).search(search))
     else:
-        teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention)
+        teller = Teller(Masking(reveal), datetime.now(UTC), given.gateway_retention, choice.name_of)
         _show(teller.tell(search))
     if not search.has_results:
         raise typer.Exit(NOT_FOUND)

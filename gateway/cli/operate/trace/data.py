@@ -3,11 +3,12 @@
 docs/trace.md lists the names. A released name keeps its meaning; what is not known is null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.cli.common.accounts import no_account
 from gateway.cli.common.masking import Masking
 from gateway.cli.operate.trace.sends import messages_by_attempt, remembered_attempts
 from gateway.core.contacts.contact import Contact
@@ -26,6 +27,7 @@ class TraceData:
     """Writes what was found as values that JSON has."""
 
     masking: Masking
+    name_of: Callable[[str], str] = no_account  # the account of a number
 
     def search(self, found: Search) -> dict[str, Any]:
         """Return everything that was found, and whether all was searched."""
@@ -40,6 +42,7 @@ class TraceData:
     def _customer(self, one: Conversation) -> dict[str, Any]:
         return {
             "number": one.number,
+            "account": self.name_of(one.number) or None,
             "customer": self.masking.person(one.contact.key),
             **self._contact(one.contact),
             "unreadable": one.unreadable or None,
@@ -66,6 +69,7 @@ class TraceData:
         kept, event = trace.kept_event, trace.kept_event.event if trace.kept_event else None
         return {
             "number": trace.number,
+            "account": self.name_of(trace.number) or (kept.account if kept else "") or None,
             "kind": kind or None,
             "type": event.type if isinstance(event, Message) else None,
             # The key of another event may hold the customer's number.
@@ -76,7 +80,8 @@ class TraceData:
             "state": _state(trace),
             "kept": {
                 "at": _iso(kept.at), "delivery": kept.delivery, "item": kept.item,
-                "origin": kept.origin or None, "problem": kept.problem or None,
+                "origin": kept.origin or None, "account": kept.account or None,
+                "problem": kept.problem or None,
             }
             if kept
             else None,

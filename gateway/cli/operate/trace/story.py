@@ -3,10 +3,11 @@
 Unknown parts are reported as plainly as known ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.cli.common.accounts import no_account
 from gateway.cli.common.formats import format_duration, format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
@@ -27,6 +28,7 @@ class Teller:
     masking: Masking
     now: datetime
     retention: timedelta
+    name_of: Callable[[str], str] = no_account  # the account of a number
 
     def tell(self, search: Search) -> list[StoryLine]:
         """Return the story of every trace found, and the places that could not be searched."""
@@ -54,8 +56,12 @@ class Teller:
             *self._send_lines(trace),
         )
 
+    def _number(self, number: str) -> str:
+        account = self.name_of(number)
+        return f"number {number} of {account}" if account else f"number {number}"
+
     def _head(self, trace: Trace) -> StoryLine:
-        number = f"number {trace.number}"
+        number = self._number(trace.number)
         if not trace.key:
             return StoryLine(number)
         event = trace.kept_event.event if trace.kept_event else None
@@ -102,7 +108,7 @@ class Teller:
                     StoryLine(f"{priority} lane", f"{pluralize(count, 'send')} in it", tone="odd")
                 )
         lines += [describe_send(one, self.masking) for one in conversation.sends]
-        return StoryLine(f"customer of number {conversation.number}").with_below(*lines)
+        return StoryLine(f"customer of {self._number(conversation.number)}").with_below(*lines)
 
     def _silence_lines(self, contact: Contact) -> Iterator[StoryLine]:
         """Say until when rules send nothing, and whether a person answers meanwhile."""
@@ -195,4 +201,5 @@ def _describe_origin(kept: KeptEvent) -> str:
         return "put back by the gateway itself"
     # Releases before several accounts stored the place of the secret in its list, from 0.
     secret = str(int(kept.secret) + 1) if kept.secret.isdecimal() else kept.secret
-    return f"signed with app secret {secret}" if secret else ""
+    whose = f" of {kept.account}" if kept.account else ""
+    return f"signed with app secret {secret}{whose}" if secret else ""
