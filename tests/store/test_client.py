@@ -127,6 +127,25 @@ def test_a_failed_script_gives_its_error_in_its_place(store: Store) -> None:
     assert len(right) == 1
 
 
+def test_a_server_without_scripts_is_sent_each_text_once(harmed: Store) -> None:
+    calls = [Call("keep", prefix, ["meta||", b"body"]) for prefix in (P0, P1) for _ in range(20)]
+
+    replies = harmed.call_many(calls)
+
+    ran = raw(harmed).info("commandstats")
+    assert [len(reply) for reply in replies] == [1] * 40
+    assert ran["cmdstat_eval"]["calls"] == 2
+    assert [raw(harmed).xlen(f"{prefix}inbox") for prefix in (P0, P1)] == [20, 20]
+
+
+def test_a_full_server_without_scripts_is_away_for_every_call(harmed: Store) -> None:
+    raw(harmed).config_set("maxmemory", 1)
+
+    replies = harmed.call_many([Call("keep", P0, ["meta||", b"body"])] * 3)
+
+    assert [type(reply) for reply in replies] == [StoreUnavailableError] * 3
+
+
 def test_a_server_that_forgot_some_scripts_runs_each_call_once(store: Store) -> None:
     store.call("keep", P0, "meta||", b"body")
     raw(store).script_flush()

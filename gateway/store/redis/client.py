@@ -1,7 +1,7 @@
 """Access to Redis: no hidden retries, scripts by hash, and errors with one meaning."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -66,6 +66,18 @@ class Call:
     script: str
     prefix: str
     args: Sequence[Any]
+
+
+def _first_of_each(calls: Sequence[Call]) -> Container[int]:
+    """Return the position of the first call of each script on each prefix, which is one server."""
+    first: dict[tuple[str, str], int] = {}
+    for i, call in enumerate(calls):
+        first.setdefault((call.script, call.prefix), i)
+    return frozenset(first.values())
+
+
+def _every_one(calls: Sequence[Call]) -> Container[int]:
+    return range(len(calls))
 
 
 def connect(url: str, **more: Any) -> Client:
@@ -165,23 +177,25 @@ class Store:
         """
         if not calls:
             return []
-        results = self._run(calls, by_hash=True)
-        lost = [i for i, result in enumerate(results) if isinstance(result, NoScriptError)]
-        if lost:
-            # A server that was restarted, or promoted, has no scripts; none of these ran.
-            retried = self._run([calls[i] for i in lost], by_hash=False)
+        results = self._run(calls, by_text=())
+        # A server that was restarted, or promoted, has no scripts; none of these ran. The text of
+        # one call loads the script for those behind it, unless the server refuses that call.
+        for choose in (_first_of_each, _every_one):
+            lost = [i for i, result in enumerate(results) if isinstance(result, NoScriptError)]
+            again = [calls[i] for i in lost]
+            retried = self._run(again, by_text=choose(again)) if again else []
             for i, result in zip(lost, retried, strict=True):
                 results[i] = result
         return [translate_error(r) if isinstance(r, RedisError) else r for r in results]
 
-    def _run(self, calls: Sequence[Call], *, by_hash: bool) -> list[Any]:
+    def _run(self, calls: Sequence[Call], *, by_text: Container[int]) -> list[Any]:
         pipe = self.redis.pipeline(transaction=False)
         replicas = self.replicas if any(call.script in _REPLICATED for call in calls) else 0
-        for call in calls:
-            if by_hash:
-                pipe.evalsha(sha(call.script), 1, call.prefix, *call.args)
-            else:
+        for i, call in enumerate(calls):
+            if i in by_text:
                 pipe.eval(source(call.script), 1, call.prefix, *call.args)
+            else:
+                pipe.evalsha(sha(call.script), 1, call.prefix, *call.args)
         try:
             return pipe.answers(replicas)
         except RedisError as error:
