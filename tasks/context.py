@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from gateway import __version__
+from gateway.accounts.account import Accounts
 from gateway.accounts.rulebooks import AccountRules
 from gateway.accounts.source import AccountsSource
 from gateway.config.settings import Settings
@@ -66,6 +68,7 @@ class WorkerContext(StoreAccess):
     listed_numbers: set[str] = field(default_factory=set)
     sender: Sender = field(default_factory=Sender)
     reported_errors: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
+    _next_look_s: float = 0.0
     _breakers: dict[str, Breaker] = field(default_factory=dict)  # by release
 
     def lanes(self, number: str) -> Lanes:
@@ -74,6 +77,13 @@ class WorkerContext(StoreAccess):
         lanes = self._lanes.setdefault(number, Lanes(self.store, number, pace))
         lanes.use_pace(pace)
         return lanes
+
+    def are_accounts_behind(self, accounts: Accounts) -> bool:
+        """Look now, once a second at most, whether there are other accounts than these by now."""
+        if time.monotonic() >= self._next_look_s:
+            self._next_look_s = time.monotonic() + 1.0
+            self.accounts.reload_now()
+        return self.accounts.current() != accounts
 
     def breaker(self, release: str) -> Breaker:
         """Return the breaker of a release: one account's rules stop no other account's events."""

@@ -2,7 +2,8 @@
 
 A number leads to its account, and an event without a number to the account of its delivery. A
 delivery may name only numbers of its own account: otherwise whoever has the secret of one account
-could write into the conversations of another.
+could write into the conversations of another. Which account a delivery is of, its name says, or the
+secret that signed it, if the account was renamed since.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ class Routing:
     """Rules for the events of a batch; `stopped` are the releases that must not plan now."""
 
     rules: RulesInForce
-    accounts_by_delivery: Mapping[str, str] = field(default_factory=dict)
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     stopped: Collection[str] = ()
 
     @classmethod
@@ -44,14 +45,16 @@ class Routing:
         cls, rules: RulesInForce, deliveries: Sequence[Delivery], stopped: Collection[str] = ()
     ) -> "Routing":
         """Return the routing for the events of some deliveries."""
-        return cls(rules, {one.id: one.account for one in deliveries}, stopped)
+        return cls(rules, {one.id: one for one in deliveries}, stopped)
 
     def account_of(self, event: Event) -> Account | None:
         """Return the account whose rules answer an event, None if no account has it."""
         if event.number:
             return self.rules.accounts.owner_of(event.number)
-        name = self.accounts_by_delivery.get(event.delivery, "")
-        return self.rules.accounts.named(name) if name else self.rules.accounts.default
+        delivery = self.deliveries.get(event.delivery)
+        if delivery is None or not delivery.account:
+            return self.rules.accounts.default
+        return next((one for one in self.rules.accounts if _is_of(delivery, one)), None)
 
     def rulebook_of(self, event: Event) -> RuleDecider | None:
         """Return the rulebook that answers an event, None if it cannot be used now."""
@@ -64,9 +67,32 @@ class Routing:
 
     def is_foreign(self, event: Event) -> bool:
         """Say whether a delivery of one account names a number of another."""
-        name = self.accounts_by_delivery.get(event.delivery, "")
-        owner = self.rules.accounts.owner_of(event.number)
-        return bool(name and owner) and owner != self.rules.accounts.named(name)
+        owner, name = self.rules.accounts.owner_of(event.number), self.delivery_account(event)
+        if not owner or not name or _is_of(self.deliveries[event.delivery], owner):
+            return False
+        return self.rules.accounts.named(name) is not None
+
+    def is_of_unknown_account(self, event: Event) -> bool:
+        """Say whether no account has the name of the event's delivery, nor the secret it had."""
+        if not self.delivery_account(event):
+            return False
+        delivery = self.deliveries[event.delivery]
+        return not any(_is_of(delivery, one) for one in self.rules.accounts)
+
+    def is_of_unknown_number(self, event: Event) -> bool:
+        """Say whether no account has the number of an event."""
+        is_ours = event.number not in ("", canary.NUMBER)
+        return is_ours and self.rules.accounts.owner_of(event.number) is None
+
+    def delivery_account(self, event: Event) -> str:
+        """Return the name of the account that an event's delivery was kept for, "" if none."""
+        delivery = self.deliveries.get(event.delivery)
+        return delivery.account if delivery else ""
+
+
+def _is_of(delivery: Delivery, account: Account) -> bool:
+    signed = (one.id for one in account.secrets)
+    return delivery.account == account.name or delivery.secret in signed
 
 
 def all_stopped(rules: RulesInForce, stopped: Collection[str]) -> bool:
@@ -91,17 +117,26 @@ def admit_events(
     """Return the events that are to be planned now.
 
     Events of another account's number are dropped: they are not known from then on, since that
-    account's own copy must have its effect. Those whose rules cannot be used now are deferred.
+    account's own copy must have its effect. Those whose rules cannot be used now are deferred, and
+    those of an account that is not in the file, or not yet in this process.
     """
     admitted = []
+    strangers = {
+        id(event)
+        for event in events
+        if routing.is_of_unknown_account(event) or routing.is_of_unknown_number(event)
+    }
+    is_behind = bool(strangers) and ctx.are_accounts_behind(routing.rules.accounts)
     for event in events:
         if routing.is_foreign(event):
             _report_foreign(ctx.store, event, routing)
+        elif routing.is_of_unknown_account(event) or (is_behind and id(event) in strangers):
+            defer(event, DeferReason("account", number=event.number))
         elif routing.rulebook_of(event) is None:
             defer(event, _why_not_now(event, routing))
         else:
             admitted.append(event)
-    _report_unassigned(ctx.store, {e.number for e in admitted if routing.account_of(e) is None})
+    _report_unassigned(ctx.store, {e.number for e in admitted if routing.is_of_unknown_number(e)})
     return admitted
 
 
@@ -122,7 +157,7 @@ def _why_not_now(event: Event, routing: Routing) -> DeferReason:
 
 
 def _report_foreign(store: Store, event: Event, routing: Routing) -> None:
-    account = routing.accounts_by_delivery[event.delivery]
+    account = routing.delivery_account(event)
     log.error("event_foreign", account=account, number=event.number)
     with contextlib.suppress(StoreUnavailableError, ScriptError):
         number_list.increment_counter(store, keys.number(event.number), "events.foreign")
@@ -130,7 +165,7 @@ def _report_foreign(store: Store, event: Event, routing: Routing) -> None:
 
 
 def _report_unassigned(store: Store, numbers: Collection[str]) -> None:
-    for number in sorted({*numbers} - {"", canary.NUMBER}):
+    for number in sorted(numbers):
         log.warning("number_unassigned", number=number)
         with contextlib.suppress(StoreUnavailableError, ScriptError):
             record_alert(store, unassigned_number_alert(number), UNASSIGNED_FOR)

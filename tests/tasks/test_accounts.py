@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.accounts.account import AppSecret
 from gateway.core.alerts import AlertState, alert_payload
-from gateway.core.events import Event
+from gateway.core.events import Delivery, Event, Notice
 from gateway.core.planning.decision import Decision
 from gateway.core.sending.pauses import parse_pauses
 from gateway.core.sending.send import REPLY
@@ -22,9 +23,10 @@ from tasks import inbound, outbound
 from tasks.context import WorkerContext
 from tasks.inbound import PlanningStoppedError
 from tasks.monitoring.noted_alerts import find_alerts, unassigned_number_alert
+from tasks.receiving.account_routing import Routing
 from tasks.scheduled import jobs
 from tests.support.accounts import TestAccount, accounts_text, write_accounts
-from tests.support.factories import bytes_of, delivery_body, message_item, status_item
+from tests.support.factories import NOW, bytes_of, delivery_body, message_item, status_item
 from tests.support.servers import Server
 from tests.support.tasks.fake_graph import Meta, a_meta, refuse
 from tests.support.tasks.worker_process import a_worker_process
@@ -71,11 +73,11 @@ def ctx(
         yield made
 
 
-def keep(store: Store, account: str, *bodies: bytes) -> None:
+def keep(store: Store, account: str, *bodies: bytes, secret: str = "s1") -> None:
     """Keep deliveries as the door of an account would."""
     for body in bodies:
         prefix = keys.partition(partition_of(body))
-        store.call("keep", prefix, pack_header("meta", "s1", account), Bodies().pack(body))
+        store.call("keep", prefix, pack_header("meta", secret, account), Bodies().pack(body))
 
 
 def write_to(store: Store, account: str, number: str, *wamids: str, text: str = "hi") -> None:
@@ -462,3 +464,66 @@ def test_two_accounts_that_are_paused_are_two_alerts(
         "shop": "Meta takes no sends of the account shop any more.",
         "clinic": "Meta takes no sends of the account clinic any more.",
     }
+
+
+def test_deliveries_of_a_removed_account_wait_until_it_comes_back(
+    ctx: WorkerContext, store: Store
+) -> None:
+    write_to(store, "clinic", "2001", "1")
+    write_to(store, "shop", "1001", "2")
+    remove(ctx, SHOP)
+
+    inbound.drain.run()
+
+    (aside,) = [one for one in ctx.inbox.partition_states() if one.deferred]
+    assert (aside.deferred, planned(store, "1001")) == (1, ["from the shop"])
+
+    remove(ctx, SHOP, CLINIC)
+    make_due(store)
+    drain(ctx)
+
+    assert planned(store, "2001") == ["from the clinic"]
+
+
+def test_a_renamed_account_keeps_its_deliveries(ctx: WorkerContext, store: Store) -> None:
+    secret = AppSecret.of(b"secret of clinic").id
+    item = message_item("wamid.1")
+    keep(store, "clinic", delivery_body(item, number="2001"), secret=secret)
+    path = ctx.settings.gateway_accounts
+    assert path
+    path.write_text(accounts_text(ALL).replace("name: clinic", "name: practice"))
+    assert ctx.accounts.reload_now()
+    ctx.rules.reload_if_changed()
+
+    drain(ctx)
+
+    assert planned(store, "2001") == ["from the clinic"]
+
+
+def test_a_worker_that_is_behind_answers_a_new_number_with_the_next_try(
+    ctx: WorkerContext, store: Store
+) -> None:
+    path = ctx.settings.gateway_accounts
+    assert path
+    grown = TestAccount("shop", ["1001", UNKNOWN], "501", more="rules: shop.yaml")
+    path.write_text(accounts_text([grown]))
+    write_to(store, "shop", UNKNOWN, "1")
+
+    inbound.drain.run()
+
+    assert sum(one.deferred for one in ctx.inbox.partition_states()) == 1
+    ctx.rules.reload_if_changed()
+    make_due(store)
+    drain(ctx)
+    assert planned(store, UNKNOWN) == ["from the shop"]
+
+
+def test_a_notice_of_a_renamed_account_is_answered_by_its_rules(ctx: WorkerContext) -> None:
+    (clinic,) = [one for one in ctx.accounts.current() if one.name == "clinic"]
+    delivery = Delivery("0:1-0", NOW, b"", "practice", clinic.secrets[0].id)
+    routing = Routing.of(ctx.rules.current(), [delivery])
+    event = Notice(
+        key="k", delivery="0:1-0", item=0, number="", contact="", at=NOW, raw={}, field="x", waba=""
+    )
+
+    assert routing.account_of(event) == clinic

@@ -25,6 +25,7 @@ _DEFERRED_ADVICE: Mapping[str, str] = {
     "unreadable": "Mend what is stored of the contact, or run the release that wrote it.",
     "failed": "Mend the store as the error says.",
     "contended": "Wait; if it stays, look for who else writes to this store.",
+    "account": "Put the account back into the file GATEWAY_ACCOUNTS, or give the delivery up.",
     "rules": "Fix the rules of the number's account; gateway rules check tells all.",
     "stopped": "Fix the rules of the number's account, or start the release before.",
 }
@@ -51,10 +52,16 @@ class DeferredDelivery(DeadLetterBase):
         return _DEFERRED_ADVICE.get(kind, ADVICE["aside"])
 
 
-# A record that the worker cannot open; a contact or known events that it cannot read; a commit
-# that the store refused; a contact that another process always changed first; rules of its account
-# that cannot be used, or with which planning has stopped.
-Kind = Literal["unopened", "unreadable", "failed", "contended", "rules", "stopped"]
+Kind = Literal["unopened", "unreadable", "failed", "contended", "account", "rules", "stopped"]
+_REASONS: Mapping[Kind, str] = {
+    "unopened": "a worker could not open it: {error}",
+    "unreadable": "a worker could not read what is stored of its contact: {error}",
+    "failed": "the store refused its commit: {error}",
+    "contended": "somebody else always changed its contact first",
+    "account": "its account is not in the file of accounts, or not yet known to the worker",
+    "rules": "the rules of its account cannot be used",
+    "stopped": "too many events failed with the rules of its account",
+}
 
 
 _NO_REASON = {"class": "untold", "reason": "no reason was written down"}
@@ -71,21 +78,8 @@ class DeferReason:
     @property
     def reason(self) -> str:
         """Return the reason in words."""
-        match self.kind:
-            case "unopened":
-                return f"a worker could not open it: {self.error}"
-            case "unreadable":
-                return (
-                    f"a worker could not read what is stored of its contact: {sanitize(self.error)}"
-                )
-            case "failed":
-                return f"the store refused its commit: {sanitize(self.error)}"
-            case "contended":
-                return "somebody else always changed its contact first"
-            case "rules":
-                return "the rules of its account cannot be used"
-            case "stopped":
-                return "too many events failed with the rules of its account"
+        error = self.error if self.kind == "unopened" else sanitize(self.error)
+        return _REASONS[self.kind].format(error=error)
 
     def pack(self) -> bytes:
         """Return the reason as it is stored."""
