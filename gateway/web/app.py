@@ -105,6 +105,7 @@ def create_app(
         health,
         MetricsPage(counters.read),
         messages.routers(),
+        messages.busy(),
         KeyTable(client, settings.environment_keys).find,
         RequestRate(client).take,
     )

@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
 from gateway.core.api import message_request
 from gateway.core.api.keys import ApiKey, hash_key
+from gateway.core.api.message_request import FIELDS, MessageRequest, read_request
 from gateway.core.sending.outcome import Attempt, Outcome, Step
 from gateway.store.api.api_keys import add_key
 from gateway.store.redis.client import Store
+from gateway.web.api.descriptions import MessageIn
 from tests.support.servers import Server
 from tests.support.store.sends import PREFIX, lanes
 from tests.support.web.web_app import a_web, nowhere
@@ -421,4 +424,31 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         document = (await client.get("/v1/openapi.json")).json()
 
     assert document["openapi"].startswith("3.1")
-    assert {"/v1/messages", "/v1/messages/{id}", "/v1/tasks/{task_id}"} <= set(document["paths"])
+    assert {path: set(ways) for path, ways in document["paths"].items()} == {
+        "/v1/messages": {"post"},
+        "/v1/messages/batch": {"post"},
+        "/v1/messages/{id}": {"get", "delete", "patch"},
+        "/v1/tasks/{task_id}": {"get"},
+        "/tasks/{task_id}": {"get"},
+        "/send-message": {"post"},
+    }
+    answers = document["paths"]["/v1/messages"]["post"]["responses"]
+    assert {"202", "401", "403", "413", "415", "422", "429", "503"} <= set(answers)
+
+
+@pytest.mark.parametrize("asked", [HELLO, *(meta for meta in (
+    {"to": {"user_id": "PT.1"}, "template": {"name": "a", "language": "en", "params": ["x"]}},
+    {"to": "351912345678", "type": "text", "text": {"body": "Hello"}, "ttl": 60},
+))])  # fmt: skip
+def test_the_schema_of_a_message_accepts_what_is_accepted(asked: dict[str, Any]) -> None:
+    jsonschema.validate(asked, MessageIn.model_json_schema(by_alias=True))
+
+    assert isinstance(read_request(asked), MessageRequest)
+
+
+def test_the_schema_of_a_message_has_the_fields_that_are_read() -> None:
+    described = MessageIn.model_json_schema(by_alias=True)["properties"].keys()
+
+    # Meta's envelope is accepted as it is, and needs no description.
+    assert FIELDS - described == {"context", "messaging_product", "recipient_type"}
+    assert described <= FIELDS

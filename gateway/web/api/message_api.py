@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
+from starlette.routing import Route
 
 from gateway.accounts.account import Accounts
 from gateway.config.settings import Settings
@@ -45,6 +46,10 @@ class MessageApi:
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
         return [self._routes.router(), self._tasks.router()]
+
+    def busy(self) -> Sequence[Route]:
+        """Return the routes that are under load; their documents are among those of all."""
+        return self._routes.busy()
 
     def answer_all(self) -> None:
         """Let all requests that wait for a change be answered."""

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.keys import ApiKey
@@ -19,6 +20,7 @@ from gateway.store.api.sent_messages import SentMessage
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
+from gateway.web.api.descriptions import DESCRIPTIONS
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.message_sending import MESSAGES, MessageSending, view_accepted
 from gateway.web.api.message_view import status_of, view_message
@@ -73,8 +75,17 @@ class MessageRoutes:
             (f"{MESSAGES}/{{id}}", "DELETE", self.cancel, "Cancel a message"),
             (f"{MESSAGES}/{{id}}", "PATCH", self.move, "Move a scheduled message"),
         ):
-            router.add_api_route(path, endpoint, methods=[method], summary=summary)
+            router.add_api_route(
+                path, endpoint, methods=[method], summary=summary, **DESCRIPTIONS[method, path]
+            )
         return router
+
+    def busy(self) -> list[Route]:
+        """Return the routes that send, for a router that does nothing else."""
+        return [
+            Route(MESSAGES, self.send, methods=["POST"]),
+            Route(f"{MESSAGES}/batch", self.send_batch, methods=["POST"]),
+        ]
 
     async def send(self, request: Request) -> Response:
         """Answer 202 once the message is on disk; with dry_run=true only show it."""

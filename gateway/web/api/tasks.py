@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.api.field_errors import FieldReader
+from gateway.web.api.descriptions import RECIPE, TASK
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.message_sending import TASKS, MessageSending
 from gateway.web.api.message_view import ended_at, view_task
@@ -28,12 +29,11 @@ class TaskRoutes:
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(tags=["tasks"])
-        summary = "Ask for the result of a task"
-        for path in (TASKS, RECIPE_TASKS):
-            router.add_api_route(f"{path}/{{task_id}}", self.show, methods=["GET"], summary=summary)
-        router.add_api_route(
-            RECIPE_SEND, self.send, methods=["POST"], summary="Send as the usual recipe does"
-        )
+        for path in (f"{TASKS}/{{task_id}}", f"{RECIPE_TASKS}/{{task_id}}"):
+            asks = TASK | {"summary": "Ask for the result of a task"}
+            router.add_api_route(path, self.show, methods=["GET"], **asks)
+        sends = RECIPE | {"summary": "Send as the usual recipe does"}
+        router.add_api_route(RECIPE_SEND, self.send, methods=["POST"], **sends)
         return router
 
     async def show(self, request: Request, task_id: str) -> Response:

@@ -1,0 +1,176 @@
+"""Descriptions of requests and answers in the OpenAPI document, by method and address."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from gateway.core.api.message_request import MOST_LIFETIME, MOST_REFERENCE, PRIORITIES
+from gateway.core.messages.length_limits import TEXT
+from gateway.web.api.problems import MEDIA_TYPE, TYPES
+
+MESSAGE = "/v1/messages"
+ONE, BATCH = f"{MESSAGE}/{{id}}", f"{MESSAGE}/batch"
+
+
+class UserIdIn(BaseModel):
+    """A customer by Meta's user id."""
+
+    model_config = ConfigDict(extra="forbid")
+    user_id: str
+
+
+class TemplateIn(BaseModel):
+    """A template in the short form."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    language: str
+    params: list[str | int | float] | dict[str, str | int | float] = []
+
+
+class TemplateInstead(BaseModel):
+    """A template that goes in place of a message whose window is closed."""
+
+    model_config = ConfigDict(extra="forbid")
+    template: TemplateIn
+
+
+class MessageIn(BaseModel):
+    """A message to send: text, template, or type with a part of that name in Meta's form."""
+
+    model_config = ConfigDict(extra="allow")
+    to: str | UserIdIn
+    text: str | dict[str, Any] | None = Field(None, description=f"Up to {TEXT:,} characters.")
+    template: TemplateIn | dict[str, Any] | None = None
+    type: str | None = None
+    number: str | None = Field(None, alias="from", description="Phone number id to send from.")
+    reply_to: str | None = None
+    send_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    ttl: int | None = Field(None, ge=1, le=int(MOST_LIFETIME.total_seconds()))
+    priority: str | None = Field(None, json_schema_extra={"enum": list(PRIORITIES)})
+    when_closed: Literal["fail", "wait", "drop"] | TemplateInstead | None = None
+    reference: str | None = Field(None, max_length=MOST_REFERENCE)
+    marketing: bool | None = None
+
+
+class BatchIn(BaseModel):
+    """Up to 1,000 messages; each may have its own idempotency `key`."""
+
+    messages: list[MessageIn] = Field(min_length=1, max_length=1_000)
+
+
+class MoveIn(BaseModel):
+    """The new time of a scheduled message."""
+
+    model_config = ConfigDict(extra="forbid")
+    send_at: AwareDatetime
+
+
+class AcceptedOut(BaseModel):
+    """A message that is on disk."""
+
+    id: str
+    status: Literal["queued", "scheduled"]
+    task_id: str
+    check_status: str
+    send_at: AwareDatetime | None
+    expires_at: AwareDatetime
+
+
+class WaitingOut(BaseModel):
+    """The reason why a message waits, and until when if that is known."""
+
+    reason: str
+    until: AwareDatetime | None
+
+
+class MessageOut(BaseModel):
+    """What became of a message."""
+
+    id: str
+    status: str
+    final: bool
+    number: str = Field(alias="from")
+    message_id: str | None = Field(description="Meta's id of the message.")
+    reference: str | None
+    priority: str
+    created_at: AwareDatetime | None
+    send_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+    attempts: int
+    waiting_for: WaitingOut | None
+    error: dict[str, Any] | None
+    history: list[dict[str, Any]]
+
+
+class TaskOut(BaseModel):
+    """A message as a task."""
+
+    task_id: str
+    status: Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE"]
+    result: dict[str, Any] | None
+
+
+class RecipeIn(BaseModel):
+    """A message as the usual recipe sends it."""
+
+    model_config = ConfigDict(extra="forbid")
+    phone_number: str
+    message: dict[str, Any]
+
+
+def _problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """Return the answers that are problems, by their status."""
+    always = ("unauthorized", "forbidden", "rate", "unavailable")
+    return {
+        TYPES[kind].status: {"description": TYPES[kind].title, "content": {MEDIA_TYPE: {}}}
+        for kind in (*always, *kinds)
+    }
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True)
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _query(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
+
+
+_KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False,
+    "schema": {"type": "string", "maxLength": 255},
+}  # fmt: skip
+_DRY_RUN = _query("dry_run", {"type": "boolean"}, "Store nothing, and show what would be posted.")
+_WAIT = _query("wait", {"type": "integer", "minimum": 0, "maximum": 20}, "Seconds to wait.")
+_SENDING = ("malformed", "too-large", "media-type", "invalid")
+# The arguments of `add_api_route` beside endpoint and summary.
+DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
+    ("POST", MESSAGE): {
+        "status_code": 202,
+        "responses": {202: {"model": AcceptedOut}, **_problems(*_SENDING)},
+        "openapi_extra": {**_body(MessageIn), "parameters": [_KEY, _DRY_RUN]},
+    },
+    ("POST", BATCH): {
+        "responses": _problems(*_SENDING),
+        "openapi_extra": _body(BatchIn),
+    },
+    ("GET", ONE): {
+        "responses": {200: {"model": MessageOut}, **_problems("not-found", "invalid")},
+        "openapi_extra": {"parameters": [_WAIT]},
+    },
+    ("DELETE", ONE): {
+        "responses": {200: {"model": MessageOut}, **_problems("not-found", "conflict")},
+    },
+    ("PATCH", ONE): {
+        "responses": {
+            200: {"model": MessageOut}, **_problems(*_SENDING, "not-found", "conflict"),
+        },
+        "openapi_extra": _body(MoveIn),
+    },
+}  # fmt: skip
+TASK: dict[str, Any] = {"responses": {200: {"model": TaskOut}, **_problems("not-found")}}
+RECIPE: dict[str, Any] = {"responses": _problems(*_SENDING), "openapi_extra": _body(RecipeIn)}
