@@ -431,6 +431,10 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/tasks/{task_id}": {"get"},
         "/tasks/{task_id}": {"get"},
         "/send-message": {"post"},
+        "/v1/numbers": {"get"},
+        "/v1/numbers/{id}": {"get"},
+        "/v1/numbers/{id}/hold": {"post"},
+        "/v1/numbers/{id}/release": {"post"},
     }
     answers = document["paths"]["/v1/messages"]["post"]["responses"]
     assert {"202", "401", "403", "413", "415", "422", "429", "503"} <= set(answers)

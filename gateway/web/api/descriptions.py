@@ -121,6 +121,31 @@ class RecipeIn(BaseModel):
     message: dict[str, Any]
 
 
+class NumberOut(BaseModel):
+    """One of our numbers, and whether it sends."""
+
+    id: str
+    account: str | None
+    pace: int | None = Field(description="Messages a second that Meta grants it.")
+    sends: bool
+    paused: dict[str, Any] | None = Field(description="Why the gateway paused it.")
+    held: list[dict[str, Any]] = Field(description="What an operator holds.")
+
+
+class NumbersOut(BaseModel):
+    """All of our numbers."""
+
+    data: list[NumberOut]
+
+
+class HoldIn(BaseModel):
+    """What is held or released, and why it is held."""
+
+    model_config = ConfigDict(extra="forbid")
+    rule: str | None = Field(None, description="Only what this rule sends.")
+    why: str | None = None
+
+
 def _problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """Return the answers that are problems, by their status."""
     always = ("unauthorized", "forbidden", "rate", "unavailable")
@@ -174,3 +199,9 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
 }  # fmt: skip
 TASK: dict[str, Any] = {"responses": {200: {"model": TaskOut}, **_problems("not-found")}}
 RECIPE: dict[str, Any] = {"responses": _problems(*_SENDING), "openapi_extra": _body(RecipeIn)}
+NUMBERS: dict[str, Any] = {"responses": {200: {"model": NumbersOut}, **_problems()}}
+NUMBER: dict[str, Any] = {"responses": {200: {"model": NumberOut}, **_problems("not-found")}}
+HOLD: dict[str, Any] = {
+    "responses": {200: {"model": NumberOut}, **_problems(*_SENDING, "not-found", "conflict")},
+    "openapi_extra": _body(HoldIn),
+}

@@ -17,6 +17,7 @@ from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
 from gateway.web.api.message_sending import MessageSending
 from gateway.web.api.messages import MessageLookup, MessageRoutes
+from gateway.web.api.numbers import NumberRoutes
 from gateway.web.api.tasks import TaskRoutes
 
 
@@ -42,10 +43,11 @@ class MessageApi:
         lookup = MessageLookup(self._store, bodies, self._numbers, self._watch)
         self._routes = MessageRoutes(sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
+        self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
-        return [self._routes.router(), self._tasks.router()]
+        return [self._routes.router(), self._tasks.router(), self._number_routes.router()]
 
     def busy(self) -> Sequence[Route]:
         """Return the routes that are under load; their documents are among those of all."""
