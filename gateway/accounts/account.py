@@ -77,6 +77,11 @@ class Account:
         return OwnNumber(number, first.waba, first.pace, first.credentials)
 
     @property
+    def webhook(self) -> str:
+        """Return the path of the address to which Meta posts its deliveries."""
+        return "/webhook" if self.is_default else f"/webhook/{self.name}"
+
+    @property
     def secret_values(self) -> tuple[bytes, ...]:
         """Return the secrets as bytes, as signatures need them."""
         return tuple(one.value for one in self.secrets)

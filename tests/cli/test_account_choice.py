@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from gateway.cli.develop.replay.over_http import receiver_of
 from gateway.cli.main import app
 from gateway.core.planning.batch import Failure
 from gateway.store import keys, number_list
@@ -201,3 +202,70 @@ def test_a_trace_of_one_account_finds_nothing_of_another() -> None:
     assert run("trace", f"+{ANA}", "--account", "shop").exit_code == 0
     assert run("trace", "wamid.in", "--account", "clinic").exit_code == 1
     assert run("trace", f"+{ANA}", "--account", "clinic").exit_code == 1
+
+
+def test_rules_of_one_account_are_checked(folder: Path) -> None:
+    (folder / "clinic.yaml").write_text("version: 1\nrules: [{name: broken}]\n")
+
+    assert run_json("rules", "check", "--account", "shop")["ok"]
+    broken = run("rules", "check", "--account", "clinic")
+    assert broken.exit_code == 1
+    assert "clinic.yaml:2" in broken.output
+
+
+def test_rules_of_several_accounts_have_to_be_named() -> None:
+    result = run("rules", "check")
+    both = run("rules", "check", "clinic.yaml", "--account", "clinic")
+
+    assert (result.exit_code, both.exit_code) == (2, 2)
+    assert "name the path of one" in result.output
+    assert "clinic.yaml" in result.output
+    assert "not both" in both.output
+
+
+@pytest.fixture
+def captured(folder: Path) -> str:
+    """Capture a message to each account, both with the same word."""
+    (folder / "captured").mkdir()
+    for number in (NUMBER, "2001"):
+        body = delivery_body(message_item(f"wamid.{number}", "which color?"), number=number)
+        (folder / "captured" / f"{number}.json").write_bytes(body)
+    return "captured"
+
+
+def outcomes(*args: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    result = run("replay", "dry-run", *args, "--json")
+    assert result.exit_code == 0, result.output
+    *sends, summary = map(json.loads, result.stdout.splitlines())
+    return summary, sends
+
+
+def test_a_dry_run_asks_the_rules_of_each_account(captured: str) -> None:
+    summary, sends = outcomes(captured)
+
+    assert summary["deliveries"] == 2
+    assert {(one["number"], one["rule"]) for one in sends} == {
+        (NUMBER, "colour"),
+        ("2001", "appointment"),
+    }
+
+
+def test_a_dry_run_of_one_account_plans_its_deliveries_only(captured: str) -> None:
+    summary, sends = outcomes(captured, "--account", "clinic")
+
+    assert summary["deliveries"] == 1
+    assert [(one["number"], one["rule"]) for one in sends] == [("2001", "appointment")]
+
+
+def test_a_replay_is_signed_with_the_secret_of_its_account() -> None:
+    url, secret = receiver_of("", "clinic")
+
+    assert url == "http://127.0.0.1:8000/webhook/clinic"
+    assert secret == b"secret of clinic"
+
+
+def test_a_replay_over_http_asks_which_of_several_accounts(captured: str) -> None:
+    result = run("replay", "post", captured)
+
+    assert result.exit_code == 2
+    assert "There are several accounts: say which with --account (shop, clinic)" in result.output

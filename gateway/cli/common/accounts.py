@@ -3,15 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Self
 
 from gateway.accounts.account import Account, Accounts
-from gateway.accounts.loader import AccountsError, load_accounts
+from gateway.accounts.loader import (
+    AccountDefaults,
+    AccountsError,
+    load_accounts,
+    read_accounts,
+)
 from gateway.accounts.rulebooks import AccountRules
+from gateway.accounts.values import ValueReader
 from gateway.cli.common import errors
 from gateway.cli.common.options import selector
-from gateway.config.settings import Settings
+from gateway.config.settings import Settings, environment, read_settings
 from gateway.core.text import suggestion_for
+from gateway.rules.loader import read_file
 from gateway.rules.reloader import RulebookSource
 
 AccountName = Annotated[str, selector("Only of this account of GATEWAY_ACCOUNTS.")]
@@ -43,6 +51,34 @@ def choose_account(accounts: Accounts, name: str) -> Account:
     names = [one.name for one in accounts if one.name]
     hint = suggestion_for(name, names) if names else "GATEWAY_ACCOUNTS is not set"
     raise errors.fail(f"There is no account {name}; {hint}")
+
+
+def choose_one_account(accounts: Accounts, name: str) -> Account:
+    """Return the account of a name, the only one without it, or end the command."""
+    if name:
+        return choose_account(accounts, name)
+    first, *others = accounts
+    if others:
+        known = ", ".join(one.name for one in accounts)
+        raise errors.fail(f"There are several accounts: say which with --account ({known})")
+    return first
+
+
+def load_of_environment(usual_rules: Path) -> Accounts | None:
+    """Return the accounts of the file that the environment names, None if it names none.
+
+    Nothing else of the settings is needed; the rules are `usual_rules` of accounts without any.
+    """
+    with errors.exit_on_config_error():
+        env = environment()
+        name = read_settings(["gateway_accounts"], env).get("gateway_accounts")
+        if not name:
+            return None
+        file = Path(name)
+        fields = Settings.model_fields
+        version, pace = fields["meta_graph_version"], fields["meta_messages_per_second"]
+        defaults = AccountDefaults(version.default, pace.default, usual_rules)
+        return read_accounts(read_file(file), ValueReader(env, file.parent), defaults)
 
 
 @dataclass(frozen=True, slots=True)

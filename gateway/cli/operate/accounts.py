@@ -124,7 +124,7 @@ def _to_dict(account: Account, uses: Uses, now_ms: int) -> dict[str, Any]:
     return {
         "name": account.name,
         "app": account.app,
-        "address": "/webhook" if account.is_default else f"/webhook/{account.name}",
+        "address": account.webhook,
         "wabas": list(account.wabas),
         "numbers": [one.id for one in account.numbers],
         "rules": str(account.rules),

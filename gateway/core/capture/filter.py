@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.events import Delivery, Message, Notice, Status, Unreadable
+from gateway.core.events import Delivery, Event, Message, Notice, Status, Unreadable
 from gateway.core.webhook.parser import split
 
 KINDS = tuple(kind.kind for kind in (Message, Status, Notice, Unreadable))
@@ -22,6 +22,8 @@ class DeliveryFilter:
     number: str = ""  # our phone number id
     kinds: frozenset[str] = frozenset()
     contains: str = ""  # anywhere in the body, ignoring case
+    numbers: frozenset[str] | None = None  # those of one account; None: of any
+    wabas: frozenset[str] = frozenset()  # its WhatsApp accounts, for notices without a number
 
     def matches(self, delivery: Delivery) -> bool:
         """Say whether a delivery matches; one event must have both the number and the kind."""
@@ -34,13 +36,21 @@ class DeliveryFilter:
         return self._has_event(delivery)
 
     def _has_event(self, delivery: Delivery) -> bool:
-        if not (self.number or self.kinds):
+        if not (self.number or self.kinds or self.numbers is not None):
             return True
         return any(
             (not self.number or event.number == self.number)
+            and self._is_of_account(event)
             and (not self.kinds or event.kind in self.kinds)
             for event in split(delivery)
         )
+
+    def _is_of_account(self, event: Event) -> bool:
+        if self.numbers is None:
+            return True
+        if event.number:
+            return event.number in self.numbers
+        return isinstance(event, Notice) and event.waba in self.wabas
 
 
 def _contains(body: bytes, folded: str) -> bool:

@@ -69,7 +69,7 @@ def post(
     json: Json = False,
 ) -> None:
     """Post deliveries over HTTP, signed, as Meta would."""
-    pace, address = _parse_speed(speed), receiver_of(to)
+    pace, address = _parse_speed(speed), receiver_of(to, chosen.account)
     with _open_store() if chosen.inbox else nullcontext() as store:
         selection = chosen.select(store)
         count = selection.check(again=again)
@@ -90,7 +90,10 @@ def dry_run(
     with _open_store() as store:
         selection = chosen.select(store)
         count = selection.check(again=True)  # a dry run has no effect, so old deliveries do no harm
-        StoreReplay(store, selection, count, rules, reveal=reveal, json=json).report(only=True)
+        replay = StoreReplay(
+            store, selection, count, rules, account=chosen.account, reveal=reveal, json=json
+        )
+        replay.report(only=True)
 
 
 @commands.command()
@@ -108,7 +111,9 @@ def apply(
     with _open_store() as store:
         selection = chosen.select(store)
         count = selection.check(again=again)
-        replay = StoreReplay(store, selection, count, reveal=reveal, json=json)
+        replay = StoreReplay(
+            store, selection, count, account=chosen.account, reveal=reveal, json=json
+        )
         replay.report(only=False)
         replay.send(pace, yes=yes)
 

@@ -12,9 +12,9 @@ from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import print_json, progress_bar
 from gateway.cli.develop.replay.dry_run import DryRunPlanner, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
+from gateway.cli.develop.replay.rulebooks import load_rulebook
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target, workspace
-from gateway.rules.loader import load
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
@@ -96,13 +96,14 @@ class StoreReplay:
         count: int,
         rules: Path | None = None,
         *,
+        account: str = "",
         reveal: bool,
         json: bool,
     ) -> None:
         """Load the rules, by default those in force, or end the command if that fails."""
         self._settings = target.settings()
         with errors.exit_on_config_error():
-            rulebook = load(rules or self._settings.gateway_rules)
+            rulebook = load_rulebook(self._settings, rules, account)
         self._store, self._selection, self._count = store, selection, count
         self._planner = DryRunPlanner(store, rulebook)
         self._masking, self._json = Masking(reveal), json

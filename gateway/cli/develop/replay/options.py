@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,12 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.delivery_source import CaptureFiles, StoredDeliveries
 from gateway.cli.common.options import DeliveryOptions, selector
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target
+from gateway.core.capture.filter import DeliveryFilter
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
@@ -29,6 +31,7 @@ class ReplayOptions(DeliveryOptions):
         list[Path] | None,
         typer.Argument(help="Captures, bodies, what ngrok and others saved of them, or folders."),
     ] = None
+    account: AccountName = ""
     inbox: Annotated[
         bool, selector("Take what is still in the inbox, and no files.", "--inbox")
     ] = False
@@ -47,12 +50,21 @@ class ReplayOptions(DeliveryOptions):
         if self.inbox == bool(self.files):
             raise errors.fail("Name files or folders, or give --inbox, and not both.")
         clock = _build_clock(store)
-        wanted = self.to_filter(clock())
+        wanted = self._only_of_account(self.to_filter(clock()))
         source: CaptureFiles | StoredDeliveries = CaptureFiles(self.files or ())
         if store and self.inbox:
             history = History(store, Bodies(target.settings().encryption_keys))
             source = StoredDeliveries(history, wanted.since, wanted.until)
         return DeliverySelection(source, wanted, self.limit, self._choose_seed(), clock)
+
+    def _only_of_account(self, wanted: DeliveryFilter) -> DeliveryFilter:
+        """Return the filter for the deliveries of the chosen account."""
+        if not self.account:
+            return wanted
+        choice = AccountChoice.of(target.settings(), self.account)
+        choice.check_number(self.number)
+        wabas = frozenset(choice.only.wabas) if choice.only else frozenset()
+        return replace(wanted, numbers=frozenset(choice.numbers(())), wabas=wabas)
 
     def _choose_seed(self) -> bytes | None:
         """Return the seed of new ids, None if ids stay; it is printed, so that it can be reused."""

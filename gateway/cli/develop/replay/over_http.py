@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import choose_one_account, load_or_end
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import open_console, print_json, progress_bar
@@ -106,24 +107,27 @@ class PostLanes:
 
 
 ADVICE = {
-    401: "It does not believe this secret: set META_APP_SECRET to that of its app.",
-    404: "It has no such path: a gateway takes deliveries at /webhook.",
+    401: "It does not believe this secret: set META_APP_SECRET to that of its app, or name its "
+    "account with --account.",
+    404: "It has no such path: a gateway takes deliveries at /webhook, and those of an account at "
+    "/webhook/NAME.",
     413: "It takes no body as large as that.",
     503: "It keeps nothing at the moment: run it again, for what it kept is known.",
 }
-HERE = "http://127.0.0.1:8000/webhook"
+HERE = "http://127.0.0.1:8000"
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+)(:\d{1,5})?(/\S*)?")
 
 
-def receiver_of(to: str) -> tuple[str, bytes]:
-    """Return the URL to post to, and the secret that its gateway accepts."""
+def receiver_of(to: str, account: str = "") -> tuple[str, bytes]:
+    """Return the URL to post to, and the secret of the account that its gateway accepts there."""
     if to and not _ADDRESS.fullmatch(to):
         raise errors.fail(f"{to} is no web address: write http://host:port/webhook.")
     running = workspace.find_running()
     if running and running.app_secret and to in ("", running.webhook):
         return running.webhook, running.app_secret.encode()
-    there = running.webhook if running else HERE
-    return to or there, errors.settings().app_secrets[0]
+    whose = choose_one_account(load_or_end(errors.settings()), account)
+    there = running.web if running else HERE
+    return to or f"{there}{whose.webhook}", whose.secrets[0].value
 
 
 def post_all(

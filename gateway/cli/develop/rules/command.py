@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from gateway.cli.common import errors
+from gateway.cli.common.accounts import AccountName
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
@@ -39,14 +41,16 @@ PathsGiven = Annotated[
 NO_ADDRESS = "! GATEWAY_NOTIFY_URL is not set here: where it is not, notifications wait for it"
 
 
-def check(paths: PathsGiven = None, json: Json = False) -> None:
+def check(paths: PathsGiven = None, account: AccountName = "", json: Json = False) -> None:
     """Tell everything that is wrong with rules; the exit code is 1 where they cannot be used.
 
     Warnings are told too, and do not keep rules from being used. Several files or folders are
     checked as one rulebook; of test files, only the form is checked.
     """
+    if paths and account:
+        raise errors.fail("Name files or folders, or an account, but not both.")
     given: Sequence[Path | None] = paths or [None]
-    resolved = [resolve_rules_path(path) for path in given]
+    resolved = [resolve_rules_path(path, account) for path in given]
     tests = [path for path in resolved if path.name.endswith(TEST_SUFFIXES)]
     found = check_rules([path for path in resolved if path not in tests])
     problems = (*found.problems, *read_cases(tests).problems)
@@ -80,8 +84,8 @@ def _has_notify_url() -> bool:
 
 def _verdict(found: RulesCheck, problems: Sequence[Problem], tests: int, *, is_ok: bool) -> Text:
     warnings = sum(problem.is_warning for problem in problems)
-    errors = len(problems) - warnings
-    counts = [pluralize(errors, "error")] if errors else []
+    mistakes = len(problems) - warnings
+    counts = [pluralize(mistakes, "error")] if mistakes else []
     counts += [pluralize(warnings, "warning")] if warnings else []
     if not is_ok or not (rulebook := found.rulebook):
         return Text(f"✗ {', '.join(counts)}: these rules cannot be used", "bold red")

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.delivery_source import CaptureFiles, Item
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
@@ -193,14 +194,15 @@ def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
     if not re.fullmatch(r"wamid\.[!-~]{1,250}", wamid):
         raise errors.fail("A message's id has no spaces and at most 256 characters.")
     given = target.settings()
-    with errors.exit_on_config_error():
-        rulebook = load(rules or given.gateway_rules)
     with open_store(given.redis_url, "so nothing can be told") as store:
         traces = Traces(store, Bodies(given.encryption_keys))
         stored_event = find_stored_event(store, traces, wamid)
     if stored_event is None:
         errors.errors.print(f"Nothing is known of {wamid}, or its delivery is no longer kept.")
         raise typer.Exit(NOT_FOUND)
+    owner = load_or_end(given).owner_of(stored_event.event.number)
+    with errors.exit_on_config_error():
+        rulebook = load(rules or (owner.rules if owner else given.gateway_rules))
     why = stored_event.explain(rulebook)
     fired = tuple(one.rule for one in why if one.fired)
     notes = stored_event.describe_change(fired, rulebook.version)

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from gateway.accounts.account import Accounts
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import choose_account, load_of_environment
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
@@ -33,13 +35,28 @@ PathGiven = Annotated[
 ]
 
 
-def resolve_rules_path(path: Path | None) -> Path:
+def resolve_rules_path(path: Path | None, account: str = "") -> Path:
     """Return the path of the rules, or end the command if it does not exist."""
-    resolved = path or Path(environment().get("GATEWAY_RULES") or HERE)
+    resolved = path or _usual_path(account)
     if not resolved.exists():
         hint = "" if path else " Name a file or a folder of rules, or set GATEWAY_RULES."
         raise errors.fail(f"{resolved} does not exist.{hint}")
     return resolved
+
+
+def _usual_path(account: str) -> Path:
+    """Return the path of an account's rules, or of all rules where there is one rulebook."""
+    usual = Path(environment().get("GATEWAY_RULES") or HERE)
+    accounts = load_of_environment(usual)
+    if account:
+        return choose_account(accounts or Accounts([]), account).rules
+    if accounts is None:
+        return usual
+    first, *others = accounts.rule_paths
+    if others:
+        paths = ", ".join(map(str, accounts.rule_paths))
+        raise errors.fail(f"The accounts have several rulebooks: name the path of one ({paths})")
+    return first
 
 
 def console() -> Console:
