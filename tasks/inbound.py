@@ -29,7 +29,7 @@ from tasks.receiving.account_routing import (
     Routing,
     admit_events,
     all_stopped,
-    split_by_rulebook,
+    split_by_account,
     stop_release,
 )
 from tasks.receiving.batch_tally import BatchTally
@@ -188,8 +188,10 @@ def _commit_with_replanning(
         for planning_input, number_events in _load_planning_inputs(ctx, events):
             to_replan |= {
                 id(event)
-                for rulebook, its_events in split_by_rulebook(number_events, routing)
-                for event in _plan_and_commit(ctx, planning_input, its_events, rulebook, tally)
+                for its_input, rulebook, its_events in split_by_account(
+                    planning_input, number_events, routing
+                )
+                for event in _plan_and_commit(ctx, its_input, its_events, rulebook, tally)
             }
         stuck = {key for key, times in tally.refusals.items() if times >= MOST_REFUSALS}
         for event in events:

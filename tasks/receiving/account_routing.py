@@ -8,7 +8,7 @@ secret that signed it, if the account was renamed since.
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -16,6 +16,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.rulebooks import RulesInForce
 from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Delivery, Event
+from gateway.core.planning.batch import PlanningInput
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.sending import canary
 from gateway.store import keys, number_list
@@ -140,15 +141,18 @@ def admit_events(
     return admitted
 
 
-def split_by_rulebook(
-    events: Sequence[Event], routing: Routing
-) -> Iterator[tuple[RuleDecider, list[Event]]]:
-    """Yield a number's events by their rulebooks: events without a number may have several."""
+def split_by_account(
+    planning_input: PlanningInput, events: Sequence[Event], routing: Routing
+) -> Iterator[tuple[PlanningInput, RuleDecider, list[Event]]]:
+    """Yield a number's events by their accounts: events without a number may have several."""
     groups: dict[str, tuple[RuleDecider, list[Event]]] = {}
     for event in events:
+        account = routing.account_of(event)
         if rulebook := routing.rulebook_of(event):
-            groups.setdefault(rulebook.version, (rulebook, []))[1].append(event)
-    yield from groups.values()
+            name = account.name if account else ""
+            groups.setdefault(name, (rulebook, []))[1].append(event)
+    for name, (rulebook, its_events) in groups.items():
+        yield replace(planning_input, account=name), rulebook, its_events
 
 
 def _why_not_now(event: Event, routing: Routing) -> DeferReason:

@@ -527,3 +527,14 @@ def test_a_notice_of_a_renamed_account_is_answered_by_its_rules(ctx: WorkerConte
     )
 
     assert routing.account_of(event) == clinic
+
+
+def test_a_notification_names_its_account(ctx: WorkerContext, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "practice.yaml").write_text(says("{notify: Somebody wrote.}"))
+    remove(ctx, TestAccount("clinic", ["2001"], "502", more="rules: practice.yaml"))
+    write_to(store, "clinic", "2001", "1")
+
+    drain(ctx)
+
+    (key,) = raw(store).keys(f"{keys.number('2001')}notification:*")
+    assert any(b'"account":"clinic"' in value for value in raw(store).hvals(key))

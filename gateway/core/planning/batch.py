@@ -40,6 +40,7 @@ class PlanningInput:
     known: frozenset[str]  # keys of events
     # Names of contacts and keys of events whose stored data cannot be read, and why.
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""  # the name of the account, which notifications tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,9 @@ def _plan_group(
 ) -> tuple[Plan, list[Failure]]:
     """Plan a customer's events in their order, as many as one commit may hold."""
     was_handed_over = group.contact.hand_over is not None
-    draft = _Draft(group.contact, changed=bool(group.others), was_handed_over=was_handed_over)
+    draft = _Draft(
+        group.contact, bool(group.others), was_handed_over=was_handed_over, account=view.account
+    )
     failures = []
     for event in group.events[:MOST_EVENTS]:
         if len(draft.sends) + len(draft.notifications) >= MOST_SENDS:
@@ -161,6 +164,7 @@ class _Draft:
     contact: Contact
     changed: bool
     was_handed_over: bool
+    account: str = ""
     events: list[Event] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
     status_updates: list[StatusUpdate] = field(default_factory=list)
@@ -184,7 +188,7 @@ class _Draft:
         self.inbound += is_message and now - event.at < MOMENT
         self.records += (one.record,) if one.record else ()
         self.alerts += one.alerts
-        self.notifications += one.notifications
+        self.notifications += (each.of_account(self.account) for each in one.notifications)
 
     def finish(self, number: str, joins: tuple[Contact, ...]) -> Plan:
         """Return the plan."""

@@ -1,7 +1,7 @@
 """Notification of a rule: one event of one customer, reported to the operator's address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,10 @@ class Notification:
     def text(self) -> str:
         """Return the text that the rule gave it."""
         return str(self.payload["text"])
+
+    def of_account(self, account: str) -> "Notification":
+        """Return it with the name of the account of its number; the same if that has no name."""
+        return replace(self, payload={**self.payload, "account": account}) if account else self
 
 
 def build_notification(
