@@ -20,6 +20,7 @@ def find_mistakes(tree: Map, values: ValueReader) -> Iterator[Found]:
     yield from _find_twice(accounts, "app", "app", lambda one: [one])
     yield from _find_twice(accounts, "id", "WhatsApp account", wabas_of)
     yield from _find_twice(accounts, "id", "number", numbers_of)
+    yield from _find_phone_twice(accounts)
     yield from _find_second_default(accounts)
     for account in accounts:
         yield from _find_missing_values(account, values)
@@ -62,6 +63,21 @@ def _find_twice(
             of = f" of account {quote_word(owner)}" if owner and what != "account" else ""
             message = f"the {what} {quote_word(value)} stands already in line {mark.line}{of}"
             yield value.mark, account_name(account), message
+
+
+def _find_phone_twice(accounts: list[Map]) -> Iterator[Found]:
+    """Find a phone number of two of our numbers; no message quotes it."""
+    first: dict[str, tuple[str, Mark]] = {}
+    for account in accounts:
+        for number in numbers_of(account):
+            phone = number.get("phone")
+            if not isinstance(phone, Scalar) or not (digits := "".join(filter(str.isdigit, phone))):
+                continue
+            owner, mark = first.setdefault(digits, (account_name(account), phone.mark))
+            if mark is not phone.mark:
+                of = f" of account {quote_word(owner)}" if owner else ""
+                message = f"the phone number stands already in line {mark.line}{of}"
+                yield phone.mark, account_name(account), message
 
 
 def _find_second_default(accounts: list[Map]) -> Iterator[Found]:

@@ -141,6 +141,32 @@ def test_a_token_file_that_is_empty_for_a_moment_keeps_the_token(watched: Watche
     assert watched.token == "EAA-old"
 
 
+def test_a_token_file_that_vanishes_and_comes_back_keeps_the_token(watched: Watched) -> None:
+    held = put_token_in_file(watched)
+    held.unlink()
+
+    assert watched.names_after(3) == ["shop"]
+    assert "the file cannot be read" in watched.source.problem
+    assert watched.token == "EAA-old"
+
+    held.write_text("EAA-new")
+
+    assert watched.names_after(3) == ["shop"]
+    assert (watched.source.problem, watched.token) == ("", "EAA-new")
+
+
+def test_an_account_whose_variable_is_missing_stops_every_change(watched: Watched) -> None:
+    spa = TestAccount("spa", ["4001"], "504")
+    watched.write(CLINIC, spa)
+
+    assert watched.names_after(3) == ["shop"]
+    assert "account 'spa': secrets: the environment has no SPA_SECRET" in watched.source.problem
+
+    watched.write(CLINIC)
+
+    assert watched.names_after(3) == ["clinic"]
+
+
 def test_a_file_with_a_mistake_is_refused_at_the_start(folder: Path) -> None:
     (folder / "accounts.yaml").write_text("version: 1\n")
 

@@ -164,3 +164,27 @@ async def test_an_added_account_is_served_without_a_restart(
             answer = await web.deliver(secret="secret of spa", path="/webhook/spa")
 
     assert f"meta|{AppSecret.of(b'secret of spa').id}|spa" in {header for header, _ in kept(store)}
+
+
+async def test_a_removed_account_has_no_address_until_it_comes_back(
+    web: Web, store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "accounts.yaml"
+    whole = file.read_text()
+
+    async def until_answered_by(status: int) -> None:
+        with anyio.fail_after(30):
+            while (await deliver()).status_code != status:
+                await anyio.sleep(0.1)
+
+    async def deliver() -> Any:
+        return await web.deliver(secret=SECRETS["clinic"], path="/webhook/clinic")
+
+    file.write_text(accounts_text([SHOP, DEFAULT]))
+    await until_answered_by(404)
+    before = len(kept(store))
+    other = await web.deliver(secret=SECRETS["shop"], path="/webhook/shop")
+    assert (other.status_code, len(kept(store))) == (200, before + 1)
+
+    file.write_text(whole)
+    await until_answered_by(200)
