@@ -15,6 +15,7 @@ from gateway.store import number_list
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
 from tests.cli.test_status import write_settings
+from tests.support.accounts import TestAccount, write_accounts
 from tests.support.cli.dev_gateway import RULES
 from tests.support.servers import Server
 
@@ -149,3 +150,16 @@ def test_an_unknown_message_is_a_sentence() -> None:
         result = run("messages", command, "nothing")
         assert result.exit_code == 2
         assert "No message has the id nothing, or it is forgotten." in result.output
+
+
+def test_a_message_of_a_number_that_no_account_has_any_more_can_be_cancelled(
+    server: Server, tmp_path: Path
+) -> None:
+    id_ = json.loads(run("send", TO, "Hello", "--json").output)["id"]
+    others = [TestAccount("shop", ["1002"], "501", more="rules: rules.yaml")]
+    env = {"REDIS_URL": server.url} | write_accounts(tmp_path, others)
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+
+    assert run("messages", "show", id_).exit_code == 0
+    assert run("messages", "cancel", id_).output == f"The message {id_} is cancelled.\n"
+    assert "cancelled" in run("messages", "show", id_).output

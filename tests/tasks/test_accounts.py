@@ -7,6 +7,7 @@ import pytest
 
 from gateway.accounts.account import AppSecret
 from gateway.core.alerts import AlertState, alert_payload
+from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.events import Delivery, Event, Notice
 from gateway.core.planning.decision import Decision
 from gateway.core.sending.pauses import parse_pauses
@@ -312,6 +313,57 @@ def test_sends_of_a_removed_account_wait_until_it_comes_back(
     outbound.pump("2001", REPLY)
 
     assert sent(meta) == [("2001", "Bearer EAA-clinic", "from the clinic")]
+
+
+def test_sends_go_on_from_the_account_to_which_their_number_moves(
+    ctx: WorkerContext, store: Store, meta: Meta
+) -> None:
+    write_to(store, "clinic", "2001", "1")
+    drain(ctx)
+    remove(ctx, TestAccount("shop", ["1001", "2001"], "501", more="rules: shop.yaml"))
+
+    outbound.pump("2001", REPLY)
+
+    assert sent(meta) == [("2001", "Bearer EAA-shop", "from the clinic")]
+
+
+def test_sends_that_expired_while_their_account_was_gone_become_dead_letters(
+    ctx: WorkerContext, store: Store, meta: Meta
+) -> None:
+    write_to(store, "clinic", "2001", "1")
+    drain(ctx)
+    remove(ctx, SHOP)
+    (row,) = raw(store).keys(f"{keys.number('2001')}send:*")
+    raw(store).hset(row, "expires", 1)
+
+    outbound.pump("2001", REPLY)
+    assert list(dead_letters.iter_dead_letters(store, DeadLetterFilter())) == []
+
+    remove(ctx, SHOP, CLINIC)
+    outbound.pump("2001", REPLY)
+
+    (letter,) = dead_letters.iter_dead_letters(store, DeadLetterFilter())
+    assert (letter.number, letter.cause, meta.posted) == ("2001", "expired", [])
+
+
+def test_a_dead_letter_that_is_redriven_while_its_account_is_gone_waits(
+    ctx: WorkerContext, store: Store, meta: Meta
+) -> None:
+    meta.answers_by_token["Bearer EAA-clinic"] = refuse(131009)
+    write_to(store, "clinic", "2001", "1")
+    drain(ctx)
+    outbound.pump("2001", REPLY)
+    del meta.answers_by_token["Bearer EAA-clinic"]
+    remove(ctx, SHOP)
+
+    (letter,) = dead_letters.iter_dead_letters(store, DeadLetterFilter())
+    assert dead_letters.redrive(store, letter) == "redriven"
+    outbound.pump("2001", REPLY)
+    assert len(meta.posted) == 1
+
+    remove(ctx, SHOP, CLINIC)
+    outbound.pump("2001", REPLY)
+    assert len(meta.posted) == 2
 
 
 class Broken(Echo):

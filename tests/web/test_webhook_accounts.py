@@ -172,19 +172,20 @@ async def test_a_removed_account_has_no_address_until_it_comes_back(
     file = tmp_path / "accounts.yaml"
     whole = file.read_text()
 
-    async def until_answered_by(status: int) -> None:
+    async def deliver_until(status: int) -> None:
+        """Deliver to the clinic's address until it answers so."""
+        answered = 0
         with anyio.fail_after(30):
-            while (await deliver()).status_code != status:
+            while answered != status:
                 await anyio.sleep(0.1)
-
-    async def deliver() -> Any:
-        return await web.deliver(secret=SECRETS["clinic"], path="/webhook/clinic")
+                answer = await web.deliver(secret=SECRETS["clinic"], path="/webhook/clinic")
+                answered = answer.status_code
 
     file.write_text(accounts_text([SHOP, DEFAULT]))
-    await until_answered_by(404)
+    await deliver_until(404)
     before = len(kept(store))
     other = await web.deliver(secret=SECRETS["shop"], path="/webhook/shop")
     assert (other.status_code, len(kept(store))) == (200, before + 1)
 
     file.write_text(whole)
-    await until_answered_by(200)
+    await deliver_until(200)

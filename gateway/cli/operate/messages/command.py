@@ -89,6 +89,8 @@ def _find(store: Store, settings: Settings, id_: str) -> SentMessage:
 
 
 def _numbers(store: Store, settings: Settings) -> Sequence[str]:
+    """Return all numbers, also those that no account has any more: their sends wait."""
     with errors.exit_on_config_error():
         accounts = AccountsSource(settings).current()
-    return accounts.numbers_among(number_list.numbers_at_meta(store))
+    listed = number_list.numbers_at_meta(store)
+    return list(dict.fromkeys([*accounts.numbers_among(listed), *listed]))
