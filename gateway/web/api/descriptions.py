@@ -138,6 +138,39 @@ class NumbersOut(BaseModel):
     data: list[NumberOut]
 
 
+class LetterOut(BaseModel):
+    """A message or an event that failed for good."""
+
+    id: str
+    kind: Literal["message", "event"]
+    number: str
+    died_at: AwareDatetime
+    cause: str
+    code: int | None
+    advice: str
+    attempts: int
+
+
+class LettersOut(BaseModel):
+    """Dead letters, the newest first."""
+
+    data: list[LetterOut]
+
+
+class OutcomeOut(BaseModel):
+    """What was done with a dead letter."""
+
+    id: str
+    outcome: Literal["redriven", "dropped"]
+
+
+class RedriveIn(BaseModel):
+    """Whether a message that Meta may have had is sent again."""
+
+    model_config = ConfigDict(extra="forbid")
+    unconfirmed: bool = False
+
+
 class HoldIn(BaseModel):
     """What is held or released, and why it is held."""
 
@@ -204,4 +237,24 @@ NUMBER: dict[str, Any] = {"responses": {200: {"model": NumberOut}, **_problems("
 HOLD: dict[str, Any] = {
     "responses": {200: {"model": NumberOut}, **_problems(*_SENDING, "not-found", "conflict")},
     "openapi_extra": _body(HoldIn),
+}
+_MOMENT = {"type": "string", "format": "date-time"}
+LETTERS: dict[str, Any] = {
+    "responses": {200: {"model": LettersOut}, **_problems("invalid")},
+    "openapi_extra": {
+        "parameters": [
+            _query("cause", {"type": "string"}, "Only of this cause."),
+            _query("code", {"type": "integer"}, "Only with this code of Meta's."),
+            _query("since", _MOMENT, "That died since then."),
+            _query("until", _MOMENT, "That died until then."),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many."),
+        ]
+    },
+}
+LETTER: dict[str, Any] = {
+    "responses": {200: {"model": OutcomeOut}, **_problems("not-found", "conflict")}
+}
+REDRIVE: dict[str, Any] = {
+    "responses": {200: {"model": OutcomeOut}, **_problems(*_SENDING, "not-found", "conflict")},
+    "openapi_extra": _body(RedriveIn),
 }

@@ -15,6 +15,7 @@ from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
+from gateway.web.api.dead_letters import DeadLetterRoutes
 from gateway.web.api.message_sending import MessageSending
 from gateway.web.api.messages import MessageLookup, MessageRoutes
 from gateway.web.api.numbers import NumberRoutes
@@ -44,10 +45,12 @@ class MessageApi:
         self._routes = MessageRoutes(sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
+        self._letter_routes = DeadLetterRoutes(self._store, bodies, self._numbers, ring)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
-        return [self._routes.router(), self._tasks.router(), self._number_routes.router()]
+        parts = (self._routes, self._tasks, self._number_routes, self._letter_routes)
+        return [part.router() for part in parts]
 
     def busy(self) -> Sequence[Route]:
         """Return the routes that are under load; their documents are among those of all."""

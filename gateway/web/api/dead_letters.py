@@ -1,0 +1,157 @@
+"""Dead letters through the API: listed, redriven and dropped."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.keys import ApiKey
+from gateway.core.api.message_request import read_moment
+from gateway.core.dead_letters.dead_letter import DeadSend
+from gateway.core.dead_letters.filter import DeadLetterFilter
+from gateway.store.body_codec import Bodies
+from gateway.store.dead_letters import dead_letters
+from gateway.store.dead_letters.dead_letters import DeadLetter
+from gateway.store.redis.client import Store
+from gateway.web.api.descriptions import LETTER, LETTERS, REDRIVE
+from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.problems import ApiError
+
+PATH = "/v1/dead-letters"
+MOST_LISTED, LISTED = 200, 50
+# Why a letter was not redriven, in words for a client.
+_OBSTACLES = {
+    "accepted": "Meta had it after all; drop it.",
+    "unconfirmed": "Meta may have had it: ask with unconfirmed to send it twice at worst.",
+    "changed": "It is no longer what it was; ask again.",
+    "trimmed": "Its delivery is no longer kept.",
+    "textless": "Its content is no longer kept.",
+    "unopened": "Its content cannot be opened with the keys that are set here.",
+    "too_often": "It was redriven as often as it may be.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRoutes:
+    """Addresses of dead letters."""
+
+    store: Store
+    bodies: Bodies
+    read_numbers: Callable[[], Awaitable[Sequence[str]]]
+    ring: Callable[[str, str], None]
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["dead letters"])
+        lists = LETTERS | {"summary": "List what failed for good, the newest first"}
+        router.add_api_route(PATH, self.list_newest, methods=["GET"], **lists)
+        redrives = REDRIVE | {"summary": "Start a dead letter again"}
+        router.add_api_route(f"{PATH}/{{id}}/redrive", self.redrive, methods=["POST"], **redrives)
+        drops = LETTER | {"summary": "Drop a dead letter"}
+        router.add_api_route(f"{PATH}/{{id}}", self.drop, methods=["DELETE"], **drops)
+        return router
+
+    async def list_newest(self, request: Request) -> Response:
+        """Answer with the newest dead letters of the numbers that the key may see."""
+        wanted, limit = _read_filter(request)
+        key: ApiKey = request.state.key
+        allowed = frozenset(one for one in await self.read_numbers() if key.may_use(one))
+        found = await asyncio.to_thread(self._list, allowed, wanted, limit)
+        return json_response({"data": [view_letter(one) for one in found]})
+
+    async def redrive(self, request: Request, id: str) -> Response:
+        """Start a letter again: a send in its lane, an event with its delivery."""
+        reader = FieldReader(await read_object(request))
+        reader.refuse_unknown(frozenset({"unconfirmed"}))
+        unconfirmed = reader.flag("unconfirmed")
+        if reader.errors:
+            raise ApiError("invalid", errors=reader.errors)
+        letter = await self._find(request, id)
+        outcome = await asyncio.to_thread(self._redrive, letter, unconfirmed)
+        if outcome != "redriven":
+            raise ApiError("conflict", _OBSTACLES[outcome])
+        if isinstance(letter, DeadSend):
+            self.ring(letter.number, letter.priority)
+        return json_response({"id": id, "outcome": outcome})
+
+    async def drop(self, request: Request, id: str) -> Response:
+        """Drop a letter, which nobody has to look at any more."""
+        letter = await self._find(request, id)
+        if not await asyncio.to_thread(dead_letters.drop, self.store, letter):
+            raise ApiError("conflict", _OBSTACLES["changed"])
+        return json_response({"id": id, "outcome": "dropped"})
+
+    async def _find(self, request: Request, id_: str) -> DeadLetter:
+        """Return a letter that the key may see. Raises ApiError."""
+        key: ApiKey = request.state.key
+        numbers = [one for one in await self.read_numbers() if key.may_use(one)]
+        if len(id_) <= 64 and numbers:
+            args = (self.store, id_, numbers, self.bodies)
+            if found := await asyncio.to_thread(dead_letters.find, *args):
+                return found
+        raise ApiError("not-found", "No dead letter has this id.")
+
+    def _list(
+        self, allowed: frozenset[str], wanted: DeadLetterFilter, limit: int
+    ) -> list[DeadLetter]:
+        filtered = DeadLetterFilter(
+            numbers=allowed,
+            causes=wanted.causes,
+            codes=wanted.codes,
+            since=wanted.since,
+            until=wanted.until,
+        )
+        return list(islice(dead_letters.iter_dead_letters(self.store, filtered), limit))
+
+    def _redrive(self, letter: DeadLetter, unconfirmed: bool) -> str:
+        return dead_letters.redrive(self.store, letter, unconfirmed=unconfirmed, bodies=self.bodies)
+
+
+def view_letter(letter: DeadLetter) -> Mapping[str, Any]:
+    """Return what a client sees of a dead letter: no text and no customer."""
+    return {
+        "id": letter.id,
+        "kind": "message" if isinstance(letter, DeadSend) else "event",
+        "number": letter.number,
+        "died_at": letter.at,
+        "cause": letter.cause,
+        "code": letter.code,
+        "advice": letter.advice,
+        "attempts": letter.attempts,
+    }
+
+
+def _read_filter(request: Request) -> tuple[DeadLetterFilter, int]:
+    """Return what is asked for in the query, and how many at most. Raises ApiError."""
+    reader = FieldReader(dict(request.query_params))
+    reader.refuse_unknown(frozenset({"cause", "code", "since", "until", "limit"}))
+    cause = reader.text("cause", 64)
+    code, limit = (
+        _read_number(reader, "code", 0, 10**7),
+        _read_number(reader, "limit", 1, MOST_LISTED),
+    )
+    since: datetime | None = read_moment(reader, "since")
+    until = read_moment(reader, "until")
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)
+    causes = frozenset({cause} - {""})
+    codes = frozenset() if code is None else frozenset({code})
+    return DeadLetterFilter(causes=causes, codes=codes, since=since, until=until), limit or LISTED
+
+
+def _read_number(reader: FieldReader, name: str, least: int, most: int) -> int | None:
+    """Return a whole number in the query, None where it is missing or wrong."""
+    text = reader.fields.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or not least <= int(text[:9]) <= most:
+        reader.add(name, f"must be a whole number from {least:,} to {most:,}")
+        return None
+    return int(text)

@@ -1,0 +1,102 @@
+"""Dead letters through the API: listed without texts, redriven once, and dropped."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from gateway.core.api.keys import ApiKey, hash_key
+from gateway.store import number_list
+from gateway.store.api.api_keys import add_key
+from gateway.store.redis.client import Store
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.store.sends import a_send, lanes, queue, settle
+from tests.support.web.web_app import a_web
+
+pytestmark = [pytest.mark.store, pytest.mark.anyio]
+GIVEN = "a-key-of-the-environment"
+
+
+@asynccontextmanager
+async def api(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with a_web(url, GATEWAY_API_KEYS=GIVEN) as web:
+        web.api.headers["authorization"] = f"Bearer {GIVEN}"
+        yield web.api
+
+
+def die(store: Store, name: str, code: int) -> str:
+    """Let a send die of one of Meta's codes; return its id."""
+    number_list.add_number(store, NUMBER)
+    send = a_send(name, name)
+    queue(store, send)
+    lanes(store).pump([], 9)
+    error = f'"code":{code},"reason":"why"'
+    history = f'{{"outcome":"dead",{error}}}'
+    settle(store, send, "dead", error_json=f"{{{error}}}", history_json=history)
+    return send.id
+
+
+async def test_letters_are_listed_the_newest_first_and_filtered(
+    server: Server, store: Store
+) -> None:
+    first, second = die(store, "first", 131026), die(store, "second", 100)
+    async with api(server.url) as client:
+        everything = (await client.get("/v1/dead-letters")).json()["data"]
+        filtered = (await client.get("/v1/dead-letters?code=100")).json()["data"]
+        limited = (await client.get("/v1/dead-letters?limit=1")).json()["data"]
+        older = (await client.get("/v1/dead-letters?until=2020-01-01T00:00:00Z")).json()["data"]
+
+    assert {one["id"] for one in everything} == {first, second}
+    assert [one["id"] for one in filtered] == [second]
+    assert (len(limited), older) == (1, [])
+    assert filtered[0]["advice"] == "Correct the parameter that Meta names."
+    assert "first" not in str(everything[0].keys())
+
+
+async def test_a_letter_is_redriven_once(server: Server, store: Store) -> None:
+    id_ = die(store, "first", 131026)
+    async with api(server.url) as client:
+        answer = await client.post(f"/v1/dead-letters/{id_}/redrive", json={})
+        again = await client.post(f"/v1/dead-letters/{id_}/redrive", json={})
+
+    assert answer.json() == {"id": id_, "outcome": "redriven"}
+    assert again.status_code == 404
+    assert [one.send for one in lanes(store).pump([], 9).attempts] == [id_]
+
+
+async def test_a_letter_is_dropped(server: Server, store: Store) -> None:
+    id_ = die(store, "first", 131026)
+    async with api(server.url) as client:
+        answer = await client.delete(f"/v1/dead-letters/{id_}")
+        left = (await client.get("/v1/dead-letters")).json()["data"]
+
+    assert answer.json() == {"id": id_, "outcome": "dropped"}
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    "query", ["code=x", "code=-1", "limit=0", "limit=201", "since=yesterday", "page=2"]
+)
+async def test_a_query_that_is_wrong_is_a_problem(server: Server, query: str) -> None:
+    async with api(server.url) as client:
+        answer = await client.get(f"/v1/dead-letters?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"#/{query.partition('=')[0]}"
+
+
+async def test_a_key_for_other_numbers_sees_and_changes_nothing(
+    server: Server, store: Store
+) -> None:
+    id_ = die(store, "first", 131026)
+    add_key(store, ApiKey("k1", hash_key("gwk_bound"), numbers=("999",)))
+    async with api(server.url) as client:
+        client.headers["authorization"] = "Bearer gwk_bound"
+        listed = await client.get("/v1/dead-letters")
+        redriven = await client.post(f"/v1/dead-letters/{id_}/redrive", json={})
+        dropped = await client.delete(f"/v1/dead-letters/{id_}")
+
+    assert listed.json() == {"data": []}
+    assert (redriven.status_code, dropped.status_code) == (404, 404)
