@@ -55,6 +55,8 @@ class Routing:
         delivery = self.deliveries.get(event.delivery)
         if delivery is None or not delivery.account:
             return self.rules.accounts.default
+        if named := self.rules.accounts.named(delivery.account):
+            return named
         return next((one for one in self.rules.accounts if _is_of(delivery, one)), None)
 
     def rulebook_of(self, event: Event) -> RuleDecider | None:
@@ -75,7 +77,8 @@ class Routing:
 
     def is_of_unknown_account(self, event: Event) -> bool:
         """Say whether no account has the name of the event's delivery, nor the secret it had."""
-        if not self.delivery_account(event):
+        name = self.delivery_account(event)
+        if not name or self.rules.accounts.named(name):
             return False
         delivery = self.deliveries[event.delivery]
         return not any(_is_of(delivery, one) for one in self.rules.accounts)
@@ -92,8 +95,9 @@ class Routing:
 
 
 def _is_of(delivery: Delivery, account: Account) -> bool:
-    signed = (one.id for one in account.secrets)
-    return delivery.account == account.name or delivery.secret in signed
+    if delivery.account == account.name:
+        return True
+    return any(one.id == delivery.secret for one in account.secrets)
 
 
 def all_stopped(rules: RulesInForce, stopped: Collection[str]) -> bool:
