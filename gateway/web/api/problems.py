@@ -45,7 +45,9 @@ TYPES: Mapping[str, ProblemType] = {
     "method": ProblemType(405, "The method is not supported here", "See the header Allow."),
     "timeout": ProblemType(408, "The request did not arrive in time", "Send the body at once."),
     "conflict": ProblemType(
-        409, "The present state does not allow it", "A message can be changed until its first attempt began."
+        409,
+        "The present state does not allow it",
+        "A message can be changed until its first attempt begins.",
     ),
     "too-large": ProblemType(413, "The request is too large", "Split it into several requests."),
     "media-type": ProblemType(
