@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Self
 
-from gateway.accounts.account import Account, Accounts
+from pydantic import SecretStr
+
+from gateway.accounts.account import Account, Accounts, OwnNumber
 from gateway.accounts.loader import (
     AccountDefaults,
     AccountsError,
@@ -62,6 +64,25 @@ def choose_one_account(accounts: Accounts, name: str) -> Account:
         known = ", ".join(one.name for one in accounts)
         raise errors.fail(f"There are several accounts: say which with --account ({known})")
     return first
+
+
+def settings_of(given: Settings, account: Account, number: OwnNumber) -> Settings:
+    """Return the settings as if the META_ variables described this account and its number."""
+    credentials = number.credentials
+    return given.model_copy(
+        update={
+            "gateway_accounts": None,
+            "gateway_rules": account.rules,
+            "meta_app_id": account.app,
+            "meta_app_secret": tuple(SecretStr(one.value.decode()) for one in account.secrets),
+            "meta_verify_token": SecretStr(account.verify_token),
+            "meta_access_token": SecretStr(credentials.token),
+            "meta_graph_version": credentials.graph_version,
+            "meta_messages_per_second": number.pace,
+            "meta_phone_number_id": number.id,
+            "meta_waba_id": number.waba,
+        }
+    )
 
 
 def load_of_environment(usual_rules: Path) -> Accounts | None:

@@ -11,9 +11,13 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from gateway.accounts.account import Accounts
+from gateway.accounts.loader import AccountsError, load_accounts
+from gateway.cli.common.accounts import AccountName, choose_account
 from gateway.cli.common.output import open_console
 from gateway.cli.local import target, workspace
 from gateway.cli.setup.doctor import meta_probes, probes
+from gateway.cli.setup.doctor.accounts import check_accounts
 from gateway.cli.setup.doctor.checks.rules_and_disk import Rules
 from gateway.cli.setup.doctor.checks.settings_file import INCOMPLETE, Given
 from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
@@ -35,6 +39,7 @@ PLAYED = Unseen("the gateway dev of this folder speaks to the sandbox; stop it t
 
 
 def doctor(
+    account: AccountName = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of Meta.")] = False,
 ) -> None:
@@ -42,13 +47,42 @@ def doctor(
     waiting = Console(stderr=True)
     shows = waiting.status("looking …") if waiting.is_terminal else nullcontext()
     with shows as status:
-        results = list(run_checks(CHECKS, collect_facts(status, offline=offline)))
+        results = _look(status, account, offline=offline)
     if json:
         typer.echo(orjson.dumps(results_to_dict(results), option=orjson.OPT_INDENT_2))
     else:
         open_console().print(screen(results))
     if _is_broken(results):
         raise typer.Exit(BROKEN)
+
+
+def _look(status: Status | None, account: str, *, offline: bool) -> list[Result]:
+    """Look at the gateway; where accounts are in a file, at each of them or the one named."""
+    running = workspace.find_running()
+    try:
+        settings = target.settings_for(running)
+        accounts = load_accounts(settings) if settings.gateway_accounts else None
+    except SettingsError:
+        return list(run_checks(CHECKS, collect_facts(status, offline=offline)))
+    except AccountsError as error:
+        facts = collect_facts(status, offline=True)
+        given = Given(tuple(map(str, error.problems)), probes.file_mode())
+        unusable = Unseen("the accounts cannot be used")
+        return list(run_checks(CHECKS, replace(facts, given=given, meta=unusable)))
+    if account:
+        chosen = [choose_account(accounts or Accounts([]), account)]
+    if accounts is None:
+        return list(run_checks(CHECKS, collect_facts(status, offline=offline)))
+    facts = collect_facts(status, offline=True)
+    tell = partial(_show_progress, status)
+
+    def ask(one: Settings) -> MetaAnswers | Unseen:
+        if offline:
+            return OFFLINE
+        answers = run_looks(meta_probes.build_looks(one), WITHIN_S, tell)
+        return _ask_meta(one, answers, probes.rules(one), tell)
+
+    return check_accounts(settings, chosen if account else accounts, facts, ask)
 
 
 def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:

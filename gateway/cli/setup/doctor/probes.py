@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.accounts.rulebooks import RulesInForce
 from gateway.cli.common.accounts import load_if_usable
 from gateway.cli.setup.doctor.checks.rules_and_disk import Disk, Rules
 from gateway.cli.setup.doctor.checks.settings_file import Given
@@ -141,17 +142,24 @@ def workers(settings: Settings) -> Mapping[str, int] | Unseen:
 
 
 def rules(settings: Settings) -> Rules:
-    """Load the rules."""
+    """Load the rules of all accounts."""
     trial_now = read_trial_now(settings.gateway_trial_hours)
-    try:
-        book = load_if_any(settings.gateway_rules, trial_now)
-    except RulebookError as error:
-        return Rules(problems=tuple(str(problem) for problem in error.problems))
+    accounts = load_if_usable(settings)
+    if accounts is None:
+        return Rules(problems=("The accounts cannot be used, which name the rules.",))
+    books, problems = {}, list[str]()
+    for path in accounts.rule_paths:
+        try:
+            books[path] = load_if_any(path, trial_now)
+        except RulebookError as error:
+            problems += map(str, error.problems)
+    if problems:
+        return Rules(problems=tuple(problems))
     return Rules(
-        book.version,
-        len(book.rules),
-        notifies=book.posts_notifications,
-        templates=book.templates,
+        RulesInForce(accounts, books).version,
+        sum(len(one.rules) for one in books.values()),
+        notifies=any(one.posts_notifications for one in books.values()),
+        templates=tuple(dict.fromkeys(each for one in books.values() for each in one.templates)),
         trial_now=trial_now,
     )
 
