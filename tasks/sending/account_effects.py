@@ -12,7 +12,12 @@ import orjson
 import structlog
 
 from gateway.core.contacts import consent
-from gateway.core.sending.error_codes import TOKEN_CODES, Scope, error_policy
+from gateway.core.sending.error_codes import (
+    CREDENTIAL_CODES,
+    TOKEN_CODES,
+    Scope,
+    error_policy,
+)
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Later, Paused, Refused, Verdict
 from gateway.core.sending.send import StatusUpdate
@@ -48,14 +53,16 @@ def prepare_probe(ctx: WorkerContext, number: str, taken: PumpResult) -> None:
             pauses.probe_now(ctx.store, others, code if is_shared else None)
 
 
-def has_new_token(ctx: WorkerContext, number: str, transport: Transport, verdict: Verdict) -> bool:
-    """Return whether the token that Meta refused has been renewed meanwhile."""
-    token_refused = isinstance(verdict, Paused) and verdict.code in TOKEN_CODES
-    if not token_refused or not isinstance(transport, MetaTransport):
+def has_new_credentials(
+    ctx: WorkerContext, number: str, transport: Transport, verdict: Verdict
+) -> bool:
+    """Return whether the token or the secret that Meta refused has been renewed meanwhile."""
+    is_refused = isinstance(verdict, Paused) and verdict.code in CREDENTIAL_CODES
+    if not is_refused or not isinstance(transport, MetaTransport):
         return False
     ctx.accounts.reload_now()
     found = ctx.accounts.current().number(number)
-    return found is not None and found.credentials.token != transport.credentials.token
+    return found is not None and found.credentials != transport.credentials
 
 
 def pause_account(

@@ -24,7 +24,7 @@ from tasks.context import WorkerContext
 from tasks.sending.account_effects import (
     STORE_ERRORS,
     alert_on_throttling,
-    has_new_token,
+    has_new_credentials,
     note_opt_out,
     pause_account,
 )
@@ -49,8 +49,8 @@ def run_attempt(
     took_s = time.monotonic() - taken_at
     result = decide_outcome(attempt, verdict, now + timedelta(seconds=took_s), random.random())  # noqa: S311
     try:
-        if has_new_token(ctx, number, transport, verdict):
-            result = replace(result, wait_ms=0)  # so the number is probed with it at once
+        if has_new_credentials(ctx, number, transport, verdict):
+            result = replace(result, wait_ms=0)  # so the number is probed with them at once
         _apply_side_effects(ctx, number, attempt, verdict, result, now)
     # The outcome is known, and more important than its side effects.
     except Exception as error:

@@ -138,6 +138,13 @@ def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> N
         ),
         (
             400,
+            refused(100, message="Invalid appsecret_proof provided in the API argument"),
+            Paused(
+                100, "Give the account the app's secret, and appsecret_proof: yes.", "app", ""
+            ),
+        ),
+        (
+            400,
             refused(131047, "24 hours", "AbC1"),
             WindowClosed(
                 "Send a template: the customer's last message is older than 24 hours.",
@@ -169,7 +176,7 @@ def test_a_2xx_that_cannot_be_read_is_accepted_without_a_wamid(body: bytes) -> N
     ids=[
         "pair", "throughput", "app calls with 400", "account calls with 400", "unknown to Meta",
         "capability with 500", "registration with 500", "deregistration with 500", "token",
-        "permission", "parameter", "unknown number", "window", "opted out",
+        "permission", "parameter", "unknown number", "proof", "window", "opted out",
         "new code 4xx", "new code 5xx", "new code 429", "odd details",
         "odd error_data",
     ],

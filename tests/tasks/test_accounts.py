@@ -264,6 +264,22 @@ def test_a_copy_that_came_through_another_account_makes_nothing_known(
     assert planned(store, "2001") == ["from the clinic"]
 
 
+def test_a_proof_that_meta_refuses_pauses_the_account_and_burns_nothing(
+    ctx: WorkerContext, store: Store, meta: Meta
+) -> None:
+    error = {"code": 100, "message": "Invalid appsecret_proof provided in the API argument"}
+    meta.answers_by_token["Bearer EAA-shop"] = lambda _: (400, {"error": error})
+    for number, wamid in (("1001", "1"), ("1002", "2"), ("2001", "3")):
+        write_to(store, "", number, wamid)
+    drain(ctx)
+
+    outbound.pump("1001", REPLY)
+
+    assert paused(store) == {"1001", "1002"}
+    assert planned(store, "1001") == ["from the shop"]
+    assert raw(store).zcard(f"{keys.number('1001')}dead") == 0
+
+
 def test_an_accounts_notice_is_answered_by_its_own_rules(
     ctx: WorkerContext, store: Store, tmp_path: Path
 ) -> None:

@@ -14,6 +14,11 @@ Scope = Literal["send", "pair", "number", "account", "app"]
 # says which: https://developers.facebook.com/docs/graph-api/guides/error-handling
 INVALID_PARAMETER, UNKNOWN_NUMBER = 100, 33
 TOKEN_CODES = frozenset({0, 190})
+# That a proof of the app's secret is missing or wrong, Meta says by the message of a 100 alone:
+# https://developers.facebook.com/docs/graph-api/guides/secure-requests
+PROOF = "appsecret_proof"
+# A pause of one of these codes may be over with other credentials.
+CREDENTIAL_CODES = TOKEN_CODES | {INVALID_PARAMETER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,12 @@ class ErrorPolicy:
     alert: bool = False
 
 
-def error_policy(code: int, status: int, subcode: int | None = None) -> ErrorPolicy:
+def error_policy(
+    code: int, status: int, subcode: int | None = None, message: str = ""
+) -> ErrorPolicy:
     """Look up `code`; the HTTP status decides only for a code that is not in the table."""
+    if code == INVALID_PARAMETER and PROOF in message:
+        return _PROOF_REFUSED
     if code == INVALID_PARAMETER and subcode == UNKNOWN_NUMBER:
         return ERROR_POLICIES[UNKNOWN_NUMBER]
     return find_policy(code) or _by_status(status)
@@ -76,6 +85,7 @@ def _pause(scope: Scope, advice: str) -> ErrorPolicy:
 
 
 _PERMISSION = _pause("account", "Give the token the permission that Meta names.")
+_PROOF_REFUSED = _pause("app", "Give the account the app's secret, and appsecret_proof: yes.")
 _THROTTLED = _later("number", 1, "Meta asked for fewer calls; wait.")
 _TROUBLE = _again("Meta has trouble; wait.")
 _REFUSED = _never("Meta refused; look up the code.")

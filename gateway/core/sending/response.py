@@ -128,7 +128,8 @@ def _classify_error(status: int, body: bytes) -> Verdict:
     match _parse_json(body):
         # True is an int in Python, but no code of Meta's.
         case {"error": {"code": int(code)} as error} if not isinstance(code, bool):
-            policy = error_policy(code, status, integer(error.get("error_subcode")))
+            subcode, message = integer(error.get("error_subcode")), str(error.get("message"))
+            policy = error_policy(code, status, subcode, message)
             return refusal_by_policy(policy, code, _error_details(error))
         case _:
             # Also a redirect, or a 404 in HTML from a mistyped address: an error not in Graph's
