@@ -43,15 +43,21 @@ class StageWatch:
         finally:
             self._waiting.pop(future, None)
 
-    def close(self) -> None:
-        """Let all that wait go on at once."""
+    async def close(self) -> None:
+        """Let all that wait go on, and end."""
+        self.release()
+        if self._task:
+            await self._task
+
+    def release(self) -> None:
+        """Let all that wait go on at once; nothing waits from now on."""
         self._closing = True
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
 
     async def _run(self) -> None:
-        while self._waiting:
+        while self._waiting and not self._closing:
             with suppress(RedisError):  # a store that is away changes nothing
                 await self._look()
             await asyncio.sleep(LOOK_EVERY_S)

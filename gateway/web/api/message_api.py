@@ -58,7 +58,7 @@ class MessageApi:
 
     def answer_all(self) -> None:
         """Let all requests that wait for a change be answered."""
-        self._watch.close()
+        self._watch.release()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -67,7 +67,7 @@ class MessageApi:
         try:
             yield
         finally:
-            self._watch.close()
+            await self._watch.close()
             await self._writer.close()
             await asyncio.to_thread(self._store.close)
 

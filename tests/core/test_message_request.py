@@ -1,0 +1,138 @@
+"""Requests to send: whatever JSON comes, it becomes a request, or errors that name their place."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.api.field_errors import FieldError
+from gateway.core.api.message_request import (
+    FIELDS,
+    MessageRequest,
+    plan_request,
+    read_request,
+)
+from gateway.core.api.recipient import parse_phone
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.send import Send
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+HELLO = {"to": "+351912345678", "text": "Hello"}
+ID = "a" * 24
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["+351912345678", "text", "image", "template", "wait", "2026-12-01T09:00:00+01:00", "reply"]
+)
+LEAVES = st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats(allow_nan=False) | TEXTS
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(TEXTS | st.just("link"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.sampled_from(sorted(FIELDS | {"image", "contacts"})), VALUES)
+
+
+def planned(**fields: Any) -> Send:
+    request = read_request(HELLO | fields)
+    assert isinstance(request, MessageRequest), request
+    send = plan_request(request, ID, Contact("351912345678"), NOW)
+    assert isinstance(send, Send), send
+    return send
+
+
+@given(OBJECTS)
+def test_whatever_comes_is_a_request_or_errors_with_pointers(fields: dict[str, Any]) -> None:
+    result = read_request(fields)
+
+    if isinstance(result, MessageRequest):
+        contact = Contact(result.recipient.name)
+        outcome = plan_request(result, ID, contact, NOW)
+        if isinstance(outcome, Send):
+            orjson.dumps(outcome.body)
+            return
+        result = outcome
+    assert result
+    assert all(isinstance(one, FieldError) and one.pointer.startswith("#") for one in result)
+
+
+@given(OBJECTS)
+def test_what_is_wrong_beside_a_good_message_is_all_that_is_told(fields: dict[str, Any]) -> None:
+    odd = {name: value for name, value in fields.items() if name in ("ttl", "priority", "reply_to")}
+    result = read_request(HELLO | odd)
+
+    if not isinstance(result, MessageRequest):
+        assert {one.pointer.removeprefix("#/") for one in result} <= odd.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("+351 912 345 678", "351912345678"),
+        ("351912345678", "351912345678"),
+        ("00351912345678", "351912345678"),
+        ("+1 (555) 010-0100", "15550100100"),
+        ("15550783881", "15550783881"),  # Meta's test numbers are possible, and not valid
+        ("912345678", ""),
+        ("+351", ""),
+        ("+999123456789", ""),
+        ("+35191234567890123", ""),
+        ("call me", ""),
+        ("+351-CALL-ME-NOW", ""),
+        ("", ""),
+    ],
+)
+def test_a_phone_number_is_international_and_possible(text: str, digits: str) -> None:
+    assert parse_phone(text) == digits
+
+
+def test_a_customer_is_written_to_by_the_name_that_meta_used_last() -> None:
+    request = read_request(HELLO)
+    assert isinstance(request, MessageRequest)
+    known = Contact("351912345678", wa_id="351900000009", user_id="PT.1")
+
+    send = plan_request(request, ID, known, NOW)
+
+    assert isinstance(send, Send)
+    assert (send.lane, send.body["to"]) == ("351912345678", "+351900000009")
+
+
+LIFETIMES: dict[str, tuple[dict[str, Any], timedelta]] = {
+    "a day": ({}, timedelta(days=1)),
+    "an hour for an answer": ({"reply_to": "wamid.1"}, timedelta(hours=1)),
+    "a week for one that waits": ({"when_closed": "wait"}, timedelta(days=7)),
+    "as long as is said": ({"ttl": 90}, timedelta(seconds=90)),
+    "until the moment that is said": (
+        {"expires_at": "2026-11-30T13:30:00Z"}, timedelta(minutes=90),
+    ),
+    "after the time at which it is due": (
+        {"send_at": "2026-12-01T12:00:00Z", "ttl": 60}, timedelta(days=1, seconds=60),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "lasts"), LIFETIMES.values(), ids=LIFETIMES)
+def test_a_message_may_be_sent_for(fields: dict[str, Any], lasts: timedelta) -> None:
+    assert planned(**fields).expires_at - NOW == lasts
+
+
+def test_a_time_of_a_moment_ago_is_now_and_an_older_one_is_in_the_past() -> None:
+    assert planned(send_at="2026-11-30T11:59:30Z").due_at is None
+
+    request = read_request(HELLO | {"send_at": "2026-11-30T11:58:00Z"})
+    assert isinstance(request, MessageRequest)
+    refused = plan_request(request, ID, Contact("x"), NOW)
+    assert refused == [FieldError("#/send_at", "is in the past")]
+
+
+def test_a_template_goes_instead_where_the_window_is_closed() -> None:
+    instead = {"template": {"name": "hello", "language": "en", "params": {"name": "Ana"}}}
+    send = planned(when_closed=instead)
+
+    assert send.closed == "template"
+    assert send.instead
+    assert send.instead["to"] == "+351912345678"
+    assert send.instead["template"]["name"] == "hello"
