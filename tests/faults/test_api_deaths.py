@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -29,17 +31,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HaltedStack]:
     server.kill()
 
 
-def insist(stack: HaltedStack, name: str, to: str) -> str:
+def insist(stack: HaltedStack, name: str, to: str, **more: Any) -> str:
     """Ask with one key until the request is accepted, as a client would; return the id."""
-    template = {"name": "order_sent", "language": "en"}
+    message = {"to": to, "template": {"name": "order_sent", "language": "en"}, **more}
     headers = {"authorization": f"Bearer {KEY}", "idempotency-key": name}
     ids: list[str] = []
 
     def accepted() -> bool:
         try:
-            answer = httpx.post(
-                f"{stack.api}/v1/messages", json={"to": to, "template": template}, headers=headers
-            )
+            answer = httpx.post(f"{stack.api}/v1/messages", json=message, headers=headers)
         except httpx.HTTPError:
             return False
         if answer.status_code == 202:
@@ -69,6 +69,30 @@ def test_a_web_process_killed_at_any_step_loses_and_doubles_no_request(
     wait_until(stack.idle, "nothing waits", 30)
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
     assert "new" not in stages(stack).values()
+
+
+@pytest.mark.parametrize("step", ["tick.before", "tick.after"])
+def test_scheduled_messages_survive_the_death_of_the_worker_that_moves_them(
+    stack: HaltedStack, step: str
+) -> None:
+    due_at = datetime.now(UTC) + timedelta(seconds=3)
+    at = due_at.isoformat()
+    to = f"+35190{step == 'tick.after':d}"
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [
+            pool.submit(insist, stack, f"{step}.{i}", f"{to}{i:06}", send_at=at)
+            for i in range(AT_ONCE)
+        ]
+        ids = [one.result() for one in asked]
+    # So that the tick which dies is the one that moves them, or the one right before.
+    nearly = due_at - timedelta(seconds=0.2)
+    wait_until(lambda: datetime.now(UTC) >= nearly, "they are nearly due")
+    stack.ask("inbound", step)
+    stack.bury("inbound", step)
+
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
+    wait_until(stack.idle, "nothing waits", 30)
+    assert posts(stack, ids) == dict.fromkeys(ids, 1)
 
 
 def posts(stack: HaltedStack, ids: list[str]) -> Counter[str]:
