@@ -23,11 +23,11 @@ from gateway.store.api.request_rate import RequestRate
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.monitoring import secret_uses
-from gateway.store.monitoring.account_problems import find_account_problems
+from gateway.store.monitoring.account_problems import find_account_problems, find_stopped_rules
 from gateway.store.monitoring.counters import Counters
 from gateway.store.monitoring.pause_problems import find_pause_problems
 from gateway.store.monitoring.rule_problems import find_rule_problems
-from gateway.store.planning import rulebooks
+from gateway.store.planning import planning_stop, rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.sending import pauses
@@ -164,7 +164,13 @@ async def _find_warnings(client: AsyncClient, accounts: Callable[[], Accounts]) 
     names = {number: accounts().name_of(number) for number in by_number}
     pause_problems = find_pause_problems(by_number, names)
     reports = await rulebooks.read_reports(client)
-    problems = (*pause_problems, *find_account_problems(reports), *find_rule_problems(reports))
+    stopped_rules = await planning_stop.read_stopped_rules(client)
+    problems = (
+        *pause_problems,
+        *find_account_problems(reports),
+        *find_stopped_rules(stopped_rules),
+        *find_rule_problems(reports),
+    )
     return [str(one) for one in problems]
 
 

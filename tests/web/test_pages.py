@@ -13,6 +13,7 @@ from gateway.store.inbox.inbox import Inbox
 from gateway.store.monitoring.canary import record_arrival
 from gateway.store.number_list import add_number, increment_counter
 from gateway.store.planning import rulebooks
+from gateway.store.planning.planning_stop import stop_rules
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
@@ -89,6 +90,20 @@ async def test_whoever_asks_whether_it_is_ready_hears_of_broken_rules(
             "r.yaml:4: wrong. Fix that line; gateway rules check tells all."
         ],
     )
+
+
+@pytest.mark.store
+async def test_a_process_is_ready_and_warns_while_the_rules_of_an_account_are_stopped(
+    web: Web, store: Store
+) -> None:
+    stop_rules(store, "1.0/v1")
+
+    answer = await web.api.get("/readyz")
+
+    (warning,) = answer.json()["warnings"]
+    assert answer.status_code == 200
+    assert warning.startswith("Planning has stopped for the rules of some accounts")
+    assert "(1.0/v1)" in warning
 
 
 @pytest.mark.store
