@@ -85,6 +85,22 @@ def settings_of(given: Settings, account: Account, number: OwnNumber) -> Setting
     )
 
 
+def variables_of(settings: Settings) -> dict[str, str]:
+    """Return the variables of a process that serves the account of these settings alone."""
+    values = {
+        "META_APP_SECRET": ",".join(one.get_secret_value() for one in settings.meta_app_secret),
+        "META_VERIFY_TOKEN": settings.meta_verify_token.get_secret_value(),
+        "META_ACCESS_TOKEN": settings.meta_access_token.get_secret_value(),
+        "META_PHONE_NUMBER_ID": settings.meta_phone_number_id,
+        "META_APP_ID": settings.meta_app_id,
+        "META_WABA_ID": settings.meta_waba_id,
+        "META_GRAPH_VERSION": settings.meta_graph_version,
+        "META_MESSAGES_PER_SECOND": str(settings.meta_messages_per_second),
+        "GATEWAY_RULES": str(settings.gateway_rules),
+    }
+    return values | {"GATEWAY_ACCOUNTS": ""} | {f"{name}_FILE": "" for name in values}
+
+
 def load_of_environment(usual_rules: Path) -> Accounts | None:
     """Return the accounts of the file that the environment names, None if it names none.
 

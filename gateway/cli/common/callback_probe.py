@@ -111,9 +111,9 @@ class ProbeAnswer:
 class Probe:
     """Sends requests to one public address; every failure becomes a ProbeAnswer."""
 
-    def __init__(self, url: str, total_s: float = TIMEOUT_S) -> None:
-        """Take the address, without a path, and the time limit of one request."""
-        self._total_s = total_s
+    def __init__(self, url: str, total_s: float = TIMEOUT_S, path: str = WEBHOOK) -> None:
+        """Take the address, the time limit of one request, and the path of the webhook."""
+        self._total_s, self._path = total_s, path
         self._client = httpx.Client(
             base_url=url,
             transport=DeadlineTransport(url),
@@ -136,19 +136,17 @@ class Probe:
         """Request /healthz."""
         return self._ask("GET", "/healthz")
 
-    def request_handshake(
-        self, verify_token: str, address: str = WEBHOOK
-    ) -> tuple[ProbeAnswer, str]:
+    def request_handshake(self, verify_token: str, address: str = "") -> tuple[ProbeAnswer, str]:
         """Send a handshake; return the answer and the challenge that it should contain."""
         challenge = secrets.token_hex(16)
         fields = {"mode": "subscribe", "verify_token": verify_token, "challenge": challenge}
         query = {f"hub.{name}": value for name, value in fields.items()}
-        return self._ask("GET", address, params=query), challenge
+        return self._ask("GET", address or self._path, params=query), challenge
 
     def post_delivery(self, body: bytes, secret: bytes) -> ProbeAnswer:
         """Post a delivery signed as Meta signs it."""
         headers = {"content-type": "application/json", HEADER: sign(body, secret)}
-        return self._ask("POST", WEBHOOK, content=body, headers=headers)
+        return self._ask("POST", self._path, content=body, headers=headers)
 
     def _ask(
         self,

@@ -41,6 +41,7 @@ class Run:
     meta: CallbackClient
     stopping: list[int]
     ending: ExitStack
+    path: str = WEBHOOK  # of the account's address
 
     def run(self) -> None:
         """Go through the checklist, then report messages until a signal asks to stop."""
@@ -51,9 +52,9 @@ class Run:
             self.screen.warn(REAL)
         here, way = self._find_gateway()
         watch = TunnelWatch(here, self.stopping, self.screen)
-        probe = self.ending.enter_context(Probe(way.url))
+        probe = self.ending.enter_context(Probe(way.url, path=self.path))
         with open_store(here.redis_url, "so nothing can be told") as store:
-            self._follow_messages(watch, probe, store, f"{way.url}{WEBHOOK}")
+            self._follow_messages(watch, probe, store, f"{way.url}{self.path}")
 
     def _find_gateway(self) -> tuple[Behind, OpenTunnel]:
         """Return the gateway, started if none runs, and the tunnel that leads to it."""
@@ -95,6 +96,12 @@ def tunnel(
         str,
         typer.Option(help="Public https address of a tunnel of your own; else ngrok opens one."),
     ] = "",
+    account: Annotated[
+        str, typer.Option(help="Account of GATEWAY_ACCOUNTS that is led here.")
+    ] = "",
+    number: Annotated[
+        str, typer.Option(help="Its phone number id; the account's first if it is left out.")
+    ] = "",
     port: Annotated[int, typer.Option(help="Port of the webhook.", min=1, max=65535)] = 8000,
     real: Annotated[bool, typer.Option(help="Send for real; else to a sandbox.")] = False,
     yes: Annotated[bool, typer.Option(help="Give the app a callback if it has none.")] = False,
@@ -112,7 +119,8 @@ def tunnel(
     with errors.exit_on_config_error():
         given = environment()
     screen = Screen(json=json)
-    settings = preparation.read_settings(given)
+    scope = preparation.choose_scope(given, account, number, real=real)
+    settings = scope.settings
     options = preparation.check_options(
         TunnelOptions(url, port, real, yes, replace, reveal, ngrok_api), settings, screen
     )
@@ -125,4 +133,6 @@ def tunnel(
         clear_rest(meta, screen, is_requested=clear)
         if not clear:
             with ExitStack() as ending:
-                Run(options, given, settings, screen, meta, stopping, ending).run()
+                Run(
+                    options, scope.given, settings, screen, meta, stopping, ending, scope.path
+                ).run()

@@ -1,11 +1,18 @@
 """Preparation of `gateway tunnel`: settings, the folder's lock, and a public address."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import (
+    choose_one_account,
+    load_or_end,
+    settings_of,
+    variables_of,
+)
 from gateway.cli.common.callback_probe import (
     NGROK_PLAN_NOTE,
+    WEBHOOK,
     ProbeCheck,
     is_free_ngrok,
     parse_public_address,
@@ -18,6 +25,7 @@ from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.config.settings import Settings, SettingsError
 from gateway.config.types import without_secrets
+from gateway.core.text import suggestion_for
 
 ANY_PORT = 1  # a placeholder: these settings are only read, and no port is opened
 
@@ -32,6 +40,35 @@ def read_settings(given: Mapping[str, str]) -> Settings:
             "The settings are not complete, and gateway init asks for what Meta gave:\n"
             f"  {problems}"
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelScope:
+    """Settings of the number that is led here, and the environment of a gateway for it."""
+
+    settings: Settings = field(repr=False)
+    given: Mapping[str, str] = field(repr=False)
+    path: str = WEBHOOK  # where that gateway takes the number's deliveries
+
+
+def choose_scope(given: Mapping[str, str], account: str, number: str, *, real: bool) -> TunnelScope:
+    """Return the scope of a run, or end the command if the options name no account and number.
+
+    A gateway that sends for real serves all accounts; in a rehearsal it has this account only,
+    because its sandbox has one app.
+    """
+    settings = read_settings(given)
+    chosen = choose_one_account(load_or_end(settings), account)
+    if not chosen.name and not number:
+        return TunnelScope(settings, given)
+    own = chosen.number(number) if number else chosen.numbers[0]
+    if own is None:
+        hint = suggestion_for(number, [one.id for one in chosen.numbers])
+        raise errors.fail(f"{number} is no number of the account {chosen.name}; {hint}")
+    one = settings_of(settings, chosen, own)
+    if real:
+        return TunnelScope(one, given, chosen.webhook)
+    return TunnelScope(one, {**given, **variables_of(one)})
 
 
 def check_options(options: TunnelOptions, settings: Settings, screen: Screen) -> TunnelOptions:
