@@ -19,7 +19,7 @@ from gateway.accounts.account import (
 from gateway.accounts.checks import account_name, find_mistakes
 from gateway.accounts.file_shape import AccountModel, AccountsModel, WabaModel, known_keys
 from gateway.accounts.values import ValueReader, ValueReference
-from gateway.config.settings import DOTENV, Settings, environment, value_files
+from gateway.config.settings import DOTENV, Settings, SettingsError, environment, value_files
 from gateway.rules.loader import File, read_file
 from gateway.rules.problems import Mark, Problem, limit_problems
 from gateway.rules.yaml.errors import describe_error
@@ -71,7 +71,10 @@ class AccountsReader:
         if self._settings.gateway_accounts:
             return self._read_file(self._settings.gateway_accounts, env)
         self.paths = (DOTENV, *value_files(Settings.model_fields, env))
-        return Accounts([account_of_settings(self._read_settings())])
+        settings = self._read_settings()
+        if settings.gateway_accounts:  # the variables need not describe an account any more
+            raise SettingsError(["GATEWAY_ACCOUNTS is set by now: restart, to serve its accounts"])
+        return Accounts([account_of_settings(settings)])
 
     def read_first(self) -> Accounts:
         """Read the accounts, those of the settings as they were given."""

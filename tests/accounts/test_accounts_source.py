@@ -1,5 +1,6 @@
 """Which accounts are in force while their file, and the values that it names, change."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,30 @@ def test_the_token_file_of_the_variables_is_taken_up_too(
     number = source.current().number("1001")
     assert number
     assert number.credentials.token == "EAA-new"
+
+
+def test_a_process_of_one_account_keeps_it_until_it_is_restarted_with_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"META_APP_SECRET": "s", "META_VERIFY_TOKEN": "v", "META_ACCESS_TOKEN": "EAA-one"}
+    both = {"REDIS_URL": "redis://store:6379/0", "META_PHONE_NUMBER_ID": "1001"}
+    several = {"GATEWAY_ACCOUNTS": "accounts.yaml", "GATEWAY_INSTALLATION": "fleet"}
+    for name in (*one, *both, *several):
+        monkeypatch.delenv(name, raising=False)
+    write_dotenv(folder, one | both)
+    now = [100.0]
+    source = AccountsSource(Settings.from_env(), clock=lambda: now[0])
+
+    write_dotenv(folder, both | several)
+    for _ in range(3):
+        now[0] += 1
+        source.reload_if_changed()
+
+    (account,) = source.current()
+    assert account.secret_values == (b"s",)
+    assert source.problem == "GATEWAY_ACCOUNTS is set by now: restart, to serve its accounts"
+
+
+def write_dotenv(folder: Path, values: Mapping[str, str]) -> None:
+    lines = [f"{name}={value}\n" for name, value in values.items()]
+    (folder / ".env").write_text("".join(lines))
