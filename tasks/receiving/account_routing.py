@@ -123,20 +123,23 @@ def admit_events(
 
     Events of another account's number are dropped: they are not known from then on, since that
     account's own copy must have its effect. Those whose rules cannot be used now are deferred, and
-    those of an account that is not in the file, or not yet in this process.
+    those of an account that is not in the file, or not yet in this process. Before an event is
+    dropped or answered by no rule this process looks whether the accounts have changed.
     """
     admitted = []
     strangers = {
         id(event)
         for event in events
-        if routing.is_of_unknown_account(event) or routing.is_of_unknown_number(event)
+        if routing.is_of_unknown_account(event)
+        or routing.is_of_unknown_number(event)
+        or routing.is_foreign(event)
     }
     is_behind = bool(strangers) and ctx.are_accounts_behind(routing.rules.accounts)
     for event in events:
-        if routing.is_foreign(event):
-            _report_foreign(ctx.store, event, routing)
-        elif routing.is_of_unknown_account(event) or (is_behind and id(event) in strangers):
+        if routing.is_of_unknown_account(event) or (is_behind and id(event) in strangers):
             defer(event, DeferReason("account", number=event.number))
+        elif routing.is_foreign(event):
+            _report_foreign(ctx.store, event, routing)
         elif routing.rulebook_of(event) is None:
             defer(event, _why_not_now(event, routing))
         else:

@@ -280,6 +280,26 @@ def test_a_proof_that_meta_refuses_pauses_the_account_and_burns_nothing(
     assert raw(store).zcard(f"{keys.number('1001')}dead") == 0
 
 
+def test_a_number_that_moved_to_another_account_is_not_foreign_until_this_process_has_looked(
+    ctx: WorkerContext, store: Store
+) -> None:
+    path = ctx.settings.gateway_accounts
+    assert path
+    clinic = TestAccount("clinic", ["2001", "3001"], "502", more="rules: clinic.yaml")
+    path.write_text(accounts_text((SHOP, clinic)))
+    write_to(store, "clinic", "3001", "1")
+    inbound.drain.run()
+
+    assert counted(store, "events.foreign", "3001") == 0
+    assert sum(one.deferred for one in ctx.inbox.partition_states()) == 1
+
+    ctx.rules.reload_if_changed()
+    make_due(store)
+    drain(ctx)
+
+    assert planned(store, "3001") == ["from the clinic"]
+
+
 def test_an_accounts_notice_is_answered_by_its_own_rules(
     ctx: WorkerContext, store: Store, tmp_path: Path
 ) -> None:
