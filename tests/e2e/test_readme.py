@@ -57,7 +57,7 @@ class Checkout:
                 args, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log,
             )  # fmt: skip
-        wait_until(lambda: "rules/" in self.said(), "gateway dev is ready")
+        wait_until(lambda: "rules/" in self.said(), "gateway dev is ready", 90)
 
     def run(self, command: str, typed: str = "") -> str:
         """Type a command, and return what it shows; it must succeed."""
