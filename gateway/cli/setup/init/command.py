@@ -15,6 +15,7 @@ from gateway.cli.common import errors
 from gateway.cli.local.log_view import own_command
 from gateway.cli.local.rules_folder import USUAL
 from gateway.cli.setup.init import dotenv_file
+from gateway.cli.setup.init.account import add_account
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
 from gateway.config.settings import Settings, environment, read_process_settings, read_settings
@@ -48,6 +49,10 @@ def init(
     app_id: Annotated[str, typer.Option(help="Meta's id of your app.")] = "",
     waba_id: Annotated[str, typer.Option(help="Id of the WhatsApp Business Account.")] = "",
     phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")] = "",
+    account: Annotated[
+        str,
+        typer.Option(help="Add an account of this name to GATEWAY_ACCOUNTS (docs/accounts.md)."),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Change an .env without asking.")] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask nothing of Meta; the answers stay unchecked.")
@@ -60,6 +65,11 @@ def init(
     options = {APP_ID.name: app_id, WABA_ID.name: waba_id, NUMBER_ID.name: phone_number_id}
     try:
         given = {name: value for name, value in options.items() if value}
+        if account:
+            with errors.exit_on_config_error():
+                meta = _meta_factory()
+                add_account(account, given, Asker(_out), meta, sure=yes, offline=offline)
+            return
         _set_up(given, sure=yes, offline=offline)
     except dotenv_file.FileError as error:
         raise errors.fail(str(error)) from None
