@@ -21,6 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gateway.store.redis.client import Store
+from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
 from tests.bench.numbers import EACH, PER_SECOND, Numbers
@@ -191,6 +192,24 @@ def working_off_large(system: LargeStack, case: Case, into: Figures) -> None:
     into.setdefault(f"fresh reply s meanwhile, {case.name}", []).append(max(took.replies))
 
 
+def accounts(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure one account and many, and compare them; another one begins each round."""
+    runs: dict[type[OneAccount], Run] = {}
+    for system in (OneAccount, ManyAccounts)[:: -1 if turn % 2 else 1]:
+        with_system(system, partial(_use_accounts, asked=asked, runs=runs, into=into))
+    for name, figure in compare(runs[OneAccount], runs[ManyAccounts]):
+        into.setdefault(name, []).append(figure)
+
+
+def _use_accounts(
+    system: OneAccount, asked: Asked, runs: dict[type[OneAccount], Run], into: Figures
+) -> None:
+    runs[type(system)] = system.measure(asked.seconds, asked.backlog)
+    if isinstance(system, ManyAccounts):
+        into.setdefault(f"CPU s to read {ACCOUNTS} accounts", []).append(system.read_cpu_s())
+        into.setdefault("s until an added account is served", []).append(system.reload_s())
+
+
 def idle(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure from webhook to POST where nothing else happens."""
     system.start()
@@ -250,6 +269,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
     "numbers": (numbers, None, None),
+    "accounts": (accounts, None, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
     "large": (large, None, None),

@@ -9,18 +9,43 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from tests.support.factories import delivery_body, message_item
-from tests.support.stack import signed
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.stack import SECRET, signed
 
 CONNECTIONS = 32
 
 
+class Target(NamedTuple):
+    """A number, the address to which Meta posts its webhooks, and the secret that signs them."""
+
+    number: str = NUMBER
+    path: str = "/webhook"
+    secret: str = SECRET
+
+
+DEFAULT = (Target(),)
+
+
 def load(
-    port: int, name: str, text: str, count: int, seconds: float, contacts: int = 1000
+    port: int,
+    name: str,
+    text: str,
+    count: int,
+    seconds: float,
+    contacts: int = 1000,
+    targets: Sequence[Target] = DEFAULT,
 ) -> dict[str, float]:
-    """Run the load generator as a process of its own."""
-    asked = {"port": port, "connections": CONNECTIONS, "name": name, "text": text}
+    """Run the load generator as a process of its own; the targets take turns."""
+    asked = {
+        "port": port,
+        "connections": CONNECTIONS,
+        "name": name,
+        "text": text,
+        "targets": targets,
+    }
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.load"],
         input=json.dumps({**asked, "count": count, "seconds": seconds, "contacts": contacts}),
@@ -71,18 +96,18 @@ class Connection(asyncio.Protocol):
 class Plan:
     """What is posted, and what came of it."""
 
-    def __init__(self, asked: dict[str, object]) -> None:
+    def __init__(self, asked: dict[str, Any]) -> None:
         self.port = int(str(asked["port"]))
         self.connections = int(str(asked["connections"]))
         name, text = str(asked["name"]), str(asked["text"])
         count = int(str(asked["count"]))
         contacts = int(str(asked.get("contacts", 1000)))
+        targets = [Target(*one) for one in asked["targets"]]
         self.requests = iter(
             [
                 _request(
-                    delivery_body(
-                        message_item(f"wamid.{name}.{i}", text, f"3519{i % contacts:08d}")
-                    )
+                    message_item(f"wamid.{name}.{i}", text, f"3519{i % contacts:08d}"),
+                    targets[i % len(targets)],
                 )
                 for i in range(count)
             ]
@@ -124,10 +149,11 @@ def _length(head: bytes) -> int:
     return 0
 
 
-def _request(body: bytes) -> bytes:
+def _request(item: Any, target: Target) -> bytes:
+    body = delivery_body(item, number=target.number)
     head = (
-        "POST /webhook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"X-Hub-Signature-256: {signed(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"X-Hub-Signature-256: {signed(body, target.secret)}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
