@@ -63,6 +63,28 @@ def test_replies_go_before_broadcasts(store: Store) -> None:
     assert take(store) == ["bulk"]
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+def test_bulk_sends_that_wait_get_one_token_in_twenty(store: Store, at_once: int) -> None:
+    queue(store, *(a_send(f"r{i}", f"reply{i}") for i in range(45)))
+    queue(store, *(a_send(f"b{i}", f"bulk{i}", priority=BULK) for i in range(5)))
+
+    taken: list[str] = []
+    while len(taken) < 40:
+        taken += take(store, min(at_once, 40 - len(taken)))
+
+    assert len([name for name in taken if name.startswith("b")]) == 2
+
+
+def test_a_share_that_no_bulk_send_can_use_goes_to_replies(store: Store) -> None:
+    queue(store, *(a_send(f"r{i}", f"reply{i}") for i in range(60)))
+    queue(store, a_send("b", "bulk", priority=BULK))
+
+    taken = take(store, 60)
+
+    assert len(taken) == 60
+    assert "b" in taken
+
+
 def test_an_attempt_tells_all_that_is_needed_and_is_on_disk(store: Store) -> None:
     queue(store, ONE)
 

@@ -192,18 +192,30 @@ local function rest_lane(lane, rank, why)
 end
 
 local taken = {}
-for _, rank in ipairs({'reply', 'bulk'}) do
-  local ready = number .. 'ready:' .. rank
-  if #taken < budget then
-    local lanes = redis.call('ZRANGEBYSCORE', ready, '-inf', now, 'LIMIT', 0, budget - #taken)
-    for _, lane in ipairs(lanes) do
-      begun = nil
-      local one, why = guarded(work, lane, rank)
-      if why then rest_lane(lane, rank, why) end
-      taken[#taken + 1] = one
-    end
+local function take_of(rank, most)
+  if most <= 0 then return end
+  local lanes = redis.call('ZRANGEBYSCORE', number .. 'ready:' .. rank, '-inf', now, 'LIMIT', 0, most)
+  for _, lane in ipairs(lanes) do
+    begun = nil
+    local one, why = guarded(work, lane, rank)
+    if why then rest_lane(lane, rank, why) end
+    taken[#taken + 1] = one
   end
 end
+
+-- Replies go first; while bulk sends wait, one token in twenty is theirs all the same. `owed` counts
+-- the tokens since, however few a call has.
+local BULK_SHARE = 20
+local first_bulk = budget > 0 and redis.call('ZRANGE', number .. 'ready:bulk', 0, 0, 'WITHSCORES')[2]
+local bulk_waits = first_bulk and tonumber(first_bulk) <= now
+local reserved = bulk_waits and math.min(budget, math.floor((pace.owed + budget) / BULK_SHARE)) or 0
+take_of('reply', budget - reserved)
+local of_replies = #taken
+if bulk_waits then take_of('bulk', budget - #taken) end
+local of_bulk = #taken - of_replies
+if of_bulk < reserved then take_of('reply', budget - #taken) end
+local owed = pace.owed
+if bulk_waits then owed = math.max(0, math.min(BULK_SHARE, owed + #taken - BULK_SHARE * of_bulk)) end
 if #taken > 0 then
   redis.call('PEXPIRE', take, ARGV[1])
   redis.call('HSET', number .. 'tokens', 'took', now)
@@ -211,7 +223,8 @@ end
 if #taken > 0 and probing then probe(number, stops, now) end
 -- A clock that stepped back must not make the number wait until it has caught up.
 if #taken > 0 or pace.back then
-  redis.call('HSET', number .. 'tokens', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate)
+  redis.call('HSET', number .. 'tokens', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate,
+    'owed', owed)
 end
 local more = 0
 for _, rank in ipairs({'reply', 'bulk'}) do
