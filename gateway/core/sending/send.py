@@ -28,6 +28,7 @@ STATUS_RANK: Mapping[str, int] = {
     "played": 8,
 }
 
+ID_LENGTH = 24  # characters of every id
 # Not a digit of base32, of which all other ids are made.
 ANSWERS_A_STATUS = "0"
 
@@ -119,7 +120,7 @@ def callback_data(send: str, attempt: int) -> str:
 def parse_callback_data(text: str) -> tuple[str, str]:
     """Return send and attempt named by a status, ("", "") if the data is not ours."""
     send, dot, attempt = text.partition(".")
-    ours = dot and len(send) == 24 and send.isalnum() and attempt.isdecimal()
+    ours = dot and len(send) == ID_LENGTH and send.isalnum() and attempt.isdecimal()
     return (send, attempt) if ours else ("", "")
 
 

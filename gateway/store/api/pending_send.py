@@ -9,10 +9,10 @@ from hashlib import sha256
 
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest
-from gateway.core.sending.send import Send
+from gateway.core.sending.send import ID_LENGTH, Send
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
-ID_CHARACTERS, FINGERPRINT_CHARACTERS = 24, 22
+FINGERPRINT_CHARACTERS = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def known_value(send: Send, known: Idempotency | None) -> str:
 
 def answer_known(one: PendingSend, before: str) -> None:
     """Answer a repeated request as the first one was."""
-    id_, rest = before[:ID_CHARACTERS], before[ID_CHARACTERS:]
+    id_, rest = before[:ID_LENGTH], before[ID_LENGTH:]
     fingerprint, moments = rest[:FINGERPRINT_CHARACTERS], rest[FINGERPRINT_CHARACTERS:]
     due_ms, _, expires_ms = moments.partition(":")
     if one.idempotency and one.idempotency.fingerprint != fingerprint:

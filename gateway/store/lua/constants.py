@@ -7,7 +7,7 @@ from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
 from gateway.core.sending.outcome import PROBE_AFTER_MS
 from gateway.core.sending.retry import MAX_ATTEMPTS
-from gateway.core.sending.send import ANSWERS_A_STATUS, STATUS_RANK
+from gateway.core.sending.send import ANSWERS_A_STATUS, ID_LENGTH, STATUS_RANK
 from gateway.store import keys
 
 # The holder of a partition touches at most this many of its events before it passes them.
@@ -23,6 +23,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "PROBE_AFTER_MS": PROBE_AFTER_MS,
     "MOST_TOUCHED": MOST_TOUCHED,
     "ANSWERS_A_STATUS": ANSWERS_A_STATUS,
+    "ID_LENGTH": ID_LENGTH,
     "STATUS_RANK": STATUS_RANK,
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,

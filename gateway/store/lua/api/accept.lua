@@ -9,7 +9,7 @@
 -- A failure half-way leaves rows that vanish by themselves, unless they are in a lane already; a
 -- repeated request with the same idempotency key finishes them.
 local number, now = KEYS[1], clock()
-local UNFINISHED, ID = 3600000, 24
+local UNFINISHED = 3600000
 
 -- The end of the expiry is the last write: before it the send may have been pushed or not.
 local function push(id, lane, rank, due, place)
@@ -28,7 +28,7 @@ local function accept(i, place)
   local known = number .. 'idempotent:' .. ARGV[i + 9]
   local before = ARGV[i + 9] ~= '' and redis.call('GET', known)
   if before then
-    finish(before:sub(1, ID), place)
+    finish(before:sub(1, C.ID_LENGTH), place)
     return before
   end
   local send = number .. 'send:' .. id
