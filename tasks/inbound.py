@@ -222,7 +222,7 @@ def _plan_and_commit(
     result = plan(planning_input, events, rulebook)
     _record_planning(ctx, planning_input.number, result, rulebook)
     tally.add_known(result.known, result.repeated)
-    apply_grants(ctx, result)
+    apply_grants(ctx, planning_input.account, result)
     note_rule_alerts(ctx.store, result.plans)
     for event, reason in result.blocked:
         tally.defer(event, DeferReason("unreadable", reason, event.number))

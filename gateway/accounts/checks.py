@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gateway.accounts.file_shape import read_reference
@@ -10,6 +11,7 @@ from gateway.accounts.values import MissingValueError, ValueReader
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, as_list
 
+_BOOLEAN = TypeAdapter(bool)
 Found = tuple[Mark, str, str]  # place, name of the account, message
 
 
@@ -81,11 +83,19 @@ def _find_phone_twice(accounts: list[Map]) -> Iterator[Found]:
 
 
 def _find_second_default(accounts: list[Map]) -> Iterator[Found]:
-    defaults = [one for one in accounts if str(one.get("default", "")).lower() in ("yes", "true")]
+    defaults = [one for one in accounts if _is_default(one)]
     for one in defaults[1:]:
         first = quote_word(account_name(defaults[0]))
         message = f"only one account serves /webhook without a name, and {first} does already"
         yield one.marks["default"], account_name(one), message
+
+
+def _is_default(account: Map) -> bool:
+    """Say whether an account is the default one, in any word that the file's shape takes."""
+    try:
+        return _BOOLEAN.validate_python(account.get("default", False))
+    except ValidationError:
+        return False  # reported with the shape
 
 
 def _find_missing_values(account: Map, values: ValueReader) -> Iterator[Found]:

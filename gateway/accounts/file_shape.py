@@ -52,7 +52,7 @@ def read_reference(value: Any) -> ValueReference:
         refuse(f"must name one place of the value: {NAMED}")
     if kind == "env" and not _VARIABLE.fullmatch(name):
         refuse("must be the name of a variable, in capital letters, such as SHOP_TOKEN")
-    if not name.strip():
+    if not name.strip() or not name.isprintable():
         refuse(f"must name one place of the value: {NAMED}")
     return ValueReference(str(kind), str(name).strip())
 

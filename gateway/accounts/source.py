@@ -37,8 +37,8 @@ class AccountsSource:
         self._clock = clock
         self._lock = threading.Lock()
         self._reader = AccountsReader(settings, read_settings)
-        self._accounts = self._reader.read_first()
-        self._handled = self._last_seen = self._look()
+        self._accounts, self._handled = self._read_first()
+        self._last_seen = self._handled
         self._looked_at = clock()
         self.problem = ""
 
@@ -68,6 +68,20 @@ class AccountsSource:
             if self._look() != self._handled:
                 self._reload()
             return self._accounts != before
+
+    def _read_first(self) -> tuple[Accounts, bytes]:
+        """Read until the bytes before and after are the same, a few times at most.
+
+        Which files the accounts name only a reading shows. A digest of b"" says that they went on
+        changing, so that they are read again once they have settled.
+        """
+        accounts, seen = self._reader.read_first(), self._look()
+        for _ in range(MOST_READINGS):
+            accounts = self._reader.read_first()
+            before, seen = seen, self._look()
+            if seen == before:
+                return accounts, seen
+        return accounts, b""
 
     def _look(self) -> bytes:
         """Return a digest of the files that the last reading looked at."""

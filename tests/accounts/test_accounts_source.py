@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.accounts import loader
 from gateway.accounts.loader import AccountsError
 from gateway.accounts.source import AccountsSource
 from gateway.config.settings import Settings
+from gateway.rules.loader import File, read_file
 from tests.support.accounts import CLINIC, SHOP, TestAccount, accounts_text, variables
 
 IN_FILE = TestAccount("shop", ["1001"], "501")
@@ -173,6 +175,24 @@ def test_a_file_with_a_mistake_is_refused_at_the_start(folder: Path) -> None:
 
     with pytest.raises(AccountsError, match="accounts: missing"):
         Watched(folder)
+
+
+def test_a_file_that_changes_while_it_is_first_read_is_taken_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "accounts.yaml"
+    file.write_text(accounts_text([SHOP]))
+    later = [accounts_text([SHOP, CLINIC])]
+
+    def read_before_a_change(path: Path) -> File:
+        read = read_file(path)
+        if later:
+            file.write_text(later.pop())
+        return read
+
+    monkeypatch.setattr(loader, "read_file", read_before_a_change)
+
+    assert Watched(folder).names_after(3) == ["shop", "clinic"]
 
 
 def test_the_token_file_of_the_variables_is_taken_up_too(

@@ -485,6 +485,18 @@ def test_more_throughput_is_granted_to_the_number_that_the_notice_names(
     assert granted == {"1001": None, "2001": b"1000", "3001": None}
 
 
+def test_no_more_throughput_is_granted_to_a_number_of_another_account(
+    ctx: WorkerContext, store: Store
+) -> None:
+    value = {"event": "THROUGHPUT_UPGRADE", "display_phone_number": "15550001111"}
+    change = {"field": "phone_number_quality_update", "value": value}
+    keep(store, "shop", bytes_of(change).replace(b'"id": "1"', b'"id": "5020"'))
+
+    drain(ctx)
+
+    assert raw(store).hget(f"{keys.number('2001')}tokens", "granted") is None
+
+
 def test_statuses_of_a_number_without_account_are_recorded(
     ctx: WorkerContext, store: Store
 ) -> None:
