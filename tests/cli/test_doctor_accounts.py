@@ -39,7 +39,7 @@ def check(given: Settings, folder: Path, answers: dict[str, MetaAnswers]) -> lis
     """Check both accounts; Meta answers well of a number for which no other answers are given."""
     accounts = read(accounts_text(FLEET), folder, variables(FLEET))
     return check_accounts(
-        given, accounts, WELL, lambda one: answers.get(one.meta_phone_number_id, META)
+        given, accounts, WELL, lambda one, _: answers.get(one.meta_phone_number_id, META)
     )
 
 

@@ -192,3 +192,19 @@ def test_without_a_callback_nobody_is_asked(sandbox: Stack, account: Any) -> Non
     given = settings(sandbox)
 
     assert meta_probes.probe_handshake(given, asked_with(given)) == Unseen("there is no callback")
+
+
+@pytest.mark.parametrize(("proof_secret", "is_answered"), [(SECRET.encode(), True), (b"", False)])
+def test_an_app_that_asks_for_a_proof_answers_only_with_one(
+    tmp_path: Path, server: Server, proof_secret: bytes, *, is_answered: bool
+) -> None:
+    stack = Stack(tmp_path, server)
+    config = {"app_id": APP, "waba_id": WABA, "app_secret": SECRET, "require_proof": True}
+    try:
+        given = settings(stack.start("sandbox", sandbox=config))
+        answers = run_looks(meta_probes.build_looks(given, proof_secret), 20)
+    finally:
+        stack.stop()
+
+    assert isinstance(answers["number"], NumberInfo) is is_answered
+    assert isinstance(answers["token"], TokenInfo)

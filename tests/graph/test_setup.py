@@ -1,5 +1,6 @@
 """The client of Meta's administration: what it asks, reads, and says of refusals."""
 
+import hmac
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -342,3 +343,19 @@ def test_an_apps_callback_is_taken_away_for_whatsapp_only(serve: Serve) -> None:
     path = f"/v25.0/{APP}/subscriptions?object=whatsapp_business_account"
     assert asked[0].startswith(f"DELETE {path} HTTP/1.1")
     assert f"Authorization: Bearer {APP}|{SECRET}" in asked[0]
+
+
+@pytest.mark.parametrize("proof_secret", [b"", SECRET.encode()])
+def test_a_proof_goes_with_the_token_where_the_app_asks_for_one(
+    serve: Serve, proof_secret: bytes
+) -> None:
+    asked: list[str] = []
+    url = serve(answering([reply({"id": "1"}), reply({"id": APP, "name": "a"})], asked))
+    given: Any = {"app_id": APP, "app_secret": SECRET, "token": TOKEN, "total_s": 5}
+
+    with AdminClient(url, "v25.0", proof_secret=proof_secret, **given) as setup:
+        setup.number("1")
+        setup.app()
+
+    proof = hmac.digest(SECRET.encode(), TOKEN.encode(), "sha256").hex()
+    assert [f"appsecret_proof={proof}" in one for one in asked] == [bool(proof_secret), False]

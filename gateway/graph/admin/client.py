@@ -5,9 +5,11 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+from gateway.accounts.account import GraphCredentials
 from gateway.graph.admin import models as facts
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.request import Caller, Json
+from gateway.graph.messages import appsecret_proof
 
 _NUMBER_FIELDS = (
     "id", "display_phone_number", "verified_name", "quality_rating", "status",
@@ -33,12 +35,21 @@ class AdminClient:
         app_secret: str = "",
         token: str = "",
         total_s: float = 10,
+        proof_secret: bytes = b"",
     ) -> None:
-        """Take the credentials known so far; a call that lacks one fails at Meta with an error."""
+        """Take the credentials known so far; a call that lacks one fails at Meta with an error.
+
+        `proof_secret` is the app secret of which a proof goes with each call of the token, b"" if
+        the app does not ask for one.
+        """
         self._app_id = app_id
         self._app_token = f"{app_id}|{app_secret}"
         self._token = token
-        self._caller = Caller(base_url, version, total_s, (app_secret, self._app_token, token))
+        proof = ""
+        if proof_secret:
+            proof = appsecret_proof(GraphCredentials(token, version, proof_secret))
+        hidden = (app_secret, self._app_token, token)
+        self._caller = Caller(base_url, version, total_s, hidden, proof)
 
     def __enter__(self) -> Self:
         """Return itself; leaving the context closes the connection."""

@@ -78,7 +78,7 @@ _BY_WORDS: tuple[tuple[str, _Advice], ...] = (
         (
             "",
             "The app asks for a proof with each call: switch off Require App Secret on the app's "
-            "page, Settings > Advanced.",
+            "page, Settings > Advanced, or say appsecret_proof: yes in a file of accounts.",
         ),
     ),
 )

@@ -24,11 +24,21 @@ _CHECK_URL = "Check META_GRAPH_URL and the network between."
 class Caller:
     """Calls one version of the Graph API; not to be shared by threads."""
 
-    def __init__(self, base_url: str, version: str, total_s: float, secrets: Iterable[str]) -> None:
-        """Take the base URL, the time limit of one call, and the secrets to keep out of errors."""
+    def __init__(
+        self,
+        base_url: str,
+        version: str,
+        total_s: float,
+        secrets: Iterable[str],
+        proof: str = "",
+    ) -> None:
+        """Take the base URL, the time limit of one call, and the secrets to keep out of errors.
+
+        `proof` goes with each call of the token; the app itself needs none.
+        """
         self._root = f"{base_url.rstrip('/')}/{version}"
-        self._total_s = total_s
-        self._secrets = frozenset(secrets)
+        self._total_s, self._proof = total_s, proof
+        self._secrets = frozenset(secrets) | ({proof} if proof else set())
         self._transport = DeadlineTransport(base_url)
 
     def close(self) -> None:
@@ -49,6 +59,8 @@ class Caller:
 
         Raises SetupError.
         """
+        if self._proof and "|" not in bearer:
+            query = {**(query or {}), "appsecret_proof": self._proof}
         status, raw = self._exchange(method, path, bearer, query or {}, body)
         answer = _parse_object(status, raw)
         error = answer.get("error")

@@ -40,7 +40,8 @@ KEYS = {
     "META_APP_ID": "app",
 }
 
-AskMeta = Callable[[Settings], MetaAnswers | Unseen]
+# With the app secret of which a proof goes with the token, b"" where none does.
+AskMeta = Callable[[Settings, bytes], MetaAnswers | Unseen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class CheckedNumber:
         version = facts.version
         if not isinstance(version, Unseen):
             version = settings.meta_graph_version, version[1]
-        own = replace(facts, given=read_given(settings), version=version, meta=ask(settings))
+        meta = ask(settings, self.number.credentials.proof_secret)
+        own = replace(facts, given=read_given(settings), version=version, meta=meta)
         checks = OF_AN_ACCOUNT if self.is_first else meta_number.CHECKS
         for result in run_checks(checks, own):
             yield replace(

@@ -76,11 +76,11 @@ def _look(status: Status | None, account: str, *, offline: bool) -> list[Result]
     facts = collect_facts(status, offline=True)
     tell = partial(_show_progress, status)
 
-    def ask(one: Settings) -> MetaAnswers | Unseen:
+    def ask(one: Settings, proof_secret: bytes) -> MetaAnswers | Unseen:
         if offline:
             return OFFLINE
-        answers = run_looks(meta_probes.build_looks(one), WITHIN_S, tell)
-        return _ask_meta(one, answers, probes.rules(one), tell)
+        answers = run_looks(meta_probes.build_looks(one, proof_secret), WITHIN_S, tell)
+        return _ask_meta(one, answers, probes.rules(one), tell, proof_secret)
 
     return check_accounts(settings, chosen if account else accounts, facts, ask)
 
@@ -139,7 +139,11 @@ def _local_looks(settings: Settings) -> dict[str, Look]:
 
 
 def _ask_meta(
-    settings: Settings, answers: dict[str, Any], rules: Rules | Unseen, tell: Any
+    settings: Settings,
+    answers: dict[str, Any],
+    rules: Rules | Unseen,
+    tell: Any,
+    proof_secret: bytes = b"",
 ) -> MetaAnswers:
     """Combine Meta's answers, and ask what follows from them and from the rules."""
     meta_answers = meta_probes.build_answers(settings, answers)
@@ -147,7 +151,9 @@ def _ask_meta(
         "handshake": partial(meta_probes.probe_handshake, settings, meta_answers)
     }
     if isinstance(rules, Rules) and rules.templates:
-        looks["templates"] = partial(meta_probes.read_templates, settings, rules.templates)
+        looks["templates"] = partial(
+            meta_probes.read_templates, settings, rules.templates, proof_secret
+        )
     return replace(meta_answers, **run_looks(looks, WITHIN_S, tell))
 
 

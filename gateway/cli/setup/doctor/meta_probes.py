@@ -28,14 +28,17 @@ CALL_S = 8.0
 SECRET = "secret "  # noqa: S105 - prefix of a probe's name
 
 
-def build_looks(settings: Settings) -> dict[str, Look]:
-    """Return a probe for each question, by the field of `MetaAnswers` that it fills."""
+def build_looks(settings: Settings, proof_secret: bytes = b"") -> dict[str, Look]:
+    """Return a probe for each question, by the field of `MetaAnswers` that it fills.
+
+    `proof_secret` is the app secret of which the account sends a proof with its token.
+    """
     app, account = settings.meta_app_id, settings.meta_waba_id
     number = settings.meta_phone_number_id
     keys = [one.get_secret_value() for one in settings.meta_app_secret]
 
     def ask(question: Callable[[AdminClient], T], key: str = keys[0]) -> Look:
-        return lambda: _call_meta(settings, key, question)
+        return lambda: _call_meta(settings, key, question, proof_secret)
 
     looks = {"number": ask(lambda setup: setup.number(number))}
     for index, key in enumerate(keys if app else []):
@@ -87,7 +90,7 @@ def probe_handshake(settings: Settings, answers: MetaAnswers) -> Handshake | Uns
 
 
 def read_templates(
-    settings: Settings, templates: Sequence[NamedTemplate]
+    settings: Settings, templates: Sequence[NamedTemplate], proof_secret: bytes = b""
 ) -> MetaResult[tuple[TemplateInfo, ...]]:
     """Return what Meta knows under the names of templates, in all languages."""
     if not settings.meta_waba_id:
@@ -98,10 +101,13 @@ def read_templates(
         found = (setup.templates(settings.meta_waba_id, name) for name in names)
         return tuple(one for each in found for one in each)
 
-    return _call_meta(settings, settings.meta_app_secret[0].get_secret_value(), ask)
+    key = settings.meta_app_secret[0].get_secret_value()
+    return _call_meta(settings, key, ask, proof_secret)
 
 
-def _call_meta(settings: Settings, key: str, question: Callable[[AdminClient], T]) -> MetaResult[T]:
+def _call_meta(
+    settings: Settings, key: str, question: Callable[[AdminClient], T], proof_secret: bytes
+) -> MetaResult[T]:
     with AdminClient(
         settings.meta_graph_url,
         settings.meta_graph_version,
@@ -109,6 +115,7 @@ def _call_meta(settings: Settings, key: str, question: Callable[[AdminClient], T
         app_secret=key,
         token=settings.meta_access_token.get_secret_value(),
         total_s=CALL_S,
+        proof_secret=proof_secret,
     ) as setup:
         try:
             return question(setup)

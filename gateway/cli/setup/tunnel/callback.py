@@ -39,14 +39,18 @@ AGAIN = (
 )
 
 
-def open_client(settings: Settings) -> AdminClient:
-    """Return the client of Meta's administration for these settings."""
+def open_client(settings: Settings, proof_secret: bytes = b"") -> AdminClient:
+    """Return the client of Meta's administration for these settings.
+
+    `proof_secret` is the app secret of which the account sends a proof with its token.
+    """
     return AdminClient(
         settings.meta_graph_url,
         settings.meta_graph_version,
         app_id=settings.meta_app_id,
         app_secret=settings.app_secrets[0].decode(),
         token=settings.meta_access_token.get_secret_value(),
+        proof_secret=proof_secret,
     )
 
 

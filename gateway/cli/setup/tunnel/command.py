@@ -128,7 +128,7 @@ def tunnel(
     if json:
         log_view.print_to_stderr()
     stopping = startup.catch_signals()
-    with open_client(settings) as calls:
+    with open_client(settings, scope.proof_secret) as calls:
         meta = CallbackClient(calls, settings)
         clear_rest(meta, screen, is_requested=clear)
         if not clear:

@@ -49,6 +49,7 @@ class TunnelScope:
     settings: Settings = field(repr=False)
     given: Mapping[str, str] = field(repr=False)
     path: str = WEBHOOK  # where that gateway takes the number's deliveries
+    proof_secret: bytes = field(default=b"", repr=False)  # b"" where its app asks for no proof
 
 
 def choose_scope(given: Mapping[str, str], account: str, number: str, *, real: bool) -> TunnelScope:
@@ -66,9 +67,10 @@ def choose_scope(given: Mapping[str, str], account: str, number: str, *, real: b
         hint = suggestion_for(number, [one.id for one in chosen.numbers])
         raise errors.fail(f"{number} is no number of the account {chosen.name}; {hint}")
     one = settings_of(settings, chosen, own)
+    proof_secret = own.credentials.proof_secret
     if real:
-        return TunnelScope(one, given, chosen.webhook)
-    return TunnelScope(one, {**given, **variables_of(one)})
+        return TunnelScope(one, given, chosen.webhook, proof_secret)
+    return TunnelScope(one, {**given, **variables_of(one)}, proof_secret=proof_secret)
 
 
 def check_options(options: TunnelOptions, settings: Settings, screen: Screen) -> TunnelOptions:
