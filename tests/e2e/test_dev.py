@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.cli.dev_gateway import Playing, running, tree
@@ -33,6 +34,23 @@ def test_the_first_message_is_answered_and_ctrl_c_ends_all(playing: Playing) -> 
     assert len(family) >= 8
     assert playing.end(signal.SIGINT) == 0
     assert running(family) == set()
+
+
+def test_the_printed_address_and_key_send_a_message(playing: Playing) -> None:
+    playing.start().chat("hi")
+    wait_until(lambda: "stop    Ctrl-C" in playing.said(), "all addresses are printed")
+    address = re.search(r"api +(http://\S+), for", playing.said())
+    key = re.search(r"key +(\S+)", playing.said())
+    assert address
+    assert key
+
+    asked = {"to": "+351900000001", "text": "Your order is ready."}
+    headers = {"authorization": f"Bearer {key[1]}"}
+    answer = httpx.post(f"{address[1]}/v1/messages", json=asked, headers=headers)
+
+    assert answer.status_code == 202
+    sent = playing.run("messages", "show", answer.json()["id"]).stdout
+    assert answer.json()["id"] in sent
 
 
 def test_the_sandbox_keeps_its_port_and_an_option_sets_another(playing: Playing) -> None:
