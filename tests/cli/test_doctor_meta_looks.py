@@ -26,6 +26,18 @@ pytestmark = pytest.mark.store
 APP, WABA, SECRET, WORD = "100000000000003", "102290129340398", "0123456789abcdef", "the-word"
 
 
+# An app that demands a proof of its secret with each call.
+DEMANDING: dict[str, Any] = {
+    "app_id": "502",
+    "app_secret": "another-secret",
+    "access_token": "EAAanother",
+    "webhook_url": "http://127.0.0.1:1/webhook",
+    "waba_id": "5020",
+    "numbers": [{"id": "2001", "display": "15550002001"}],
+    "require_proof": True,
+}
+
+
 class _Callback(BaseHTTPRequestHandler):
     """Answers a handshake whose word is right as we do, and shows a page at any other path."""
 
@@ -54,7 +66,7 @@ def callback() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Stack]:
     made = Stack(Path(tmp_path_factory.mktemp("sandbox")), server)
-    given = {"app_id": APP, "waba_id": WABA, "app_secret": SECRET}
+    given = {"app_id": APP, "waba_id": WABA, "app_secret": SECRET, "more_apps": [DEMANDING]}
     yield made.start("sandbox", sandbox=given)
     made.stop()
 
@@ -102,6 +114,32 @@ def test_everything_is_asked_and_answered(sandbox: Stack) -> None:
     assert [one.id for one in found.numbers] == [NUMBER]
     assert found.subscribed == (SubscribedApp(APP, "Sandbox app"),)
     assert "messages" in found.callbacks[0].fields
+
+
+@pytest.mark.parametrize(
+    ("proof_secret", "expected"),
+    [(b"another-secret", NumberInfo), (b"a-third-secret", SetupError), (b"", SetupError)],
+    ids=["right", "wrong", "none"],
+)
+def test_a_proof_goes_with_each_question_where_the_app_demands_it(
+    sandbox: Stack, proof_secret: bytes, expected: type
+) -> None:
+    given = settings(
+        sandbox,
+        META_APP_ID="502",
+        META_APP_SECRET="another-secret",
+        META_ACCESS_TOKEN="EAAanother",
+        META_WABA_ID="5020",
+        META_PHONE_NUMBER_ID="2001",
+    )
+
+    found = meta_probes.build_answers(
+        given, run_looks(meta_probes.build_looks(given, proof_secret), 20)
+    )
+
+    assert isinstance(found.token, TokenInfo)
+    assert isinstance(found.number, expected)
+    assert isinstance(found.subscribed, tuple) == (expected is NumberInfo)
 
 
 def test_templates_are_asked_for_by_name(sandbox: Stack, account: Any) -> None:

@@ -231,6 +231,8 @@ def test_what_is_not_said_to_be_done_is_an_error(serve: Serve) -> None:
                     "to receive messages"), "Meta sets another callback only for an app that has"),
         (error(100, "API calls from the server require an appsecret_proof argument"),
          "The app asks for a proof with each call"),
+        (error(100, "Invalid appsecret_proof provided in the API argument"),
+         "The proof of the app secret is wrong"),
         (error(2200, "(#2200) Callback verification failed with the following errors: "
                      "HTTP Status Code = 403"), "did not get it: .*HTTP Status Code = 403"),
         (error(999, "Something new"), "Meta refuses this with code 999: Something new"),

@@ -74,6 +74,10 @@ _BY_WORDS: tuple[tuple[str, _Advice], ...] = (
         ),
     ),
     (
+        "invalid appsecret_proof",
+        (APP_SECRET, "The proof of the app secret is wrong: the first secret is not the app's."),
+    ),
+    (
         "appsecret_proof",
         (
             "",
