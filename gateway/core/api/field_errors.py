@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+MOST_UNKNOWN = 10  # so many unknown fields are named
+
 
 class FieldError(NamedTuple):
     """What is wrong at one place; neither part repeats what the client sent."""
@@ -65,9 +67,15 @@ class FieldReader:
         return ""
 
     def refuse_unknown(self, known: frozenset[str]) -> None:
-        """Note every field that nothing reads."""
-        for name in sorted(self.fields.keys() - known):
-            self.add(escape(name), f"is unknown; known are {', '.join(sorted(known))}")
+        """Note fields that nothing reads."""
+        for name in sorted(self.fields.keys() - known)[:MOST_UNKNOWN]:
+            about = f"known are {', '.join(sorted(known))}" if known else "there are none here"
+            self.add(escape(name), f"is unknown; {about}")
+
+
+def parse_whole(text: str) -> int | None:
+    """Return a whole number of up to nine digits; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
 
 
 def escape(name: str) -> str:

@@ -28,6 +28,7 @@ def read_content(reader: FieldReader) -> messages.Body | None:
         if reader.fields.get(name, value) != value:
             reader.add(name, f"must be {value}")
     if kind is not None:
+        _refuse_beside(reader, kind)
         return _read_meta(reader, kind)
     given = [name for name in ("text", "template") if reader.fields.get(name) is not None]
     if len(given) != 1:
@@ -36,9 +37,18 @@ def read_content(reader: FieldReader) -> messages.Body | None:
     return _read_text(reader) if given == ["text"] else read_template(reader, "template")
 
 
+def _refuse_beside(reader: FieldReader, kind: object) -> None:
+    """Note content beside that of the type, which nothing would send."""
+    for name in ("text", "template"):
+        if name != kind and reader.fields.get(name) is not None:
+            reader.add(name, "must be left out beside a type with another name")
+
+
 def _read_text(reader: FieldReader) -> messages.Body | None:
     text = reader.text("text", TEXT)
-    return messages.text(text) if text else None
+    if text and not text.strip():
+        reader.add("text", "is empty")
+    return messages.text(text) if text.strip() else None
 
 
 def _read_meta(reader: FieldReader, kind: object) -> messages.Body | None:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from gateway import __version__
+from gateway.core.api.field_errors import parse_whole
 from gateway.core.sending.error_codes import find_policy
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.web.api.gate import FindKey, Gate, TakeRequest
@@ -48,7 +49,7 @@ def create_api(
             Route("/readyz", limited(health.ready)),
             Route("/metrics", limited(metrics.show)),
             Route(f"{PAGES}/{{kind}}", show_problem_type),
-            Route(f"{ERROR_PAGES}/{{code:int}}", show_meta_code),
+            Route(f"{ERROR_PAGES}/{{code}}", show_meta_code),
             *busy,
             Mount("/", create_routes(routers)),
         ],
@@ -77,8 +78,8 @@ def create_routes(routers: Sequence[APIRouter]) -> FastAPI:
 
 async def show_meta_code(request: Request) -> Response:
     """Answer with what one of Meta's error codes means for a message, and what to do."""
-    code = request.path_params["code"]
-    if (policy := find_policy(code)) is None:
+    code = parse_whole(request.path_params["code"])
+    if code is None or (policy := find_policy(code)) is None:
         raise ApiError("not-found")
     return PlainTextResponse(f"Meta's error {code}\n\n{policy.advice}\n")
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.field_errors import FieldReader, parse_whole
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import read_moment
 from gateway.core.dead_letters.dead_letter import DeadSend
@@ -151,7 +151,8 @@ def _read_number(reader: FieldReader, name: str, least: int, most: int) -> int |
     text = reader.fields.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:9]) <= most:
+    number = parse_whole(text)
+    if number is None or not least <= number <= most:
         reader.add(name, f"must be a whole number from {least:,} to {most:,}")
         return None
-    return int(text)
+    return number

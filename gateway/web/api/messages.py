@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import MOST_AHEAD, read_moment
 from gateway.core.sending.preflight import is_window_open
@@ -23,10 +23,11 @@ from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import DESCRIPTIONS
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.message_sending import MESSAGES, MessageSending, view_accepted
-from gateway.web.api.message_view import status_of, view_message
+from gateway.web.api.message_view import FINAL, status_of, view_message
 from gateway.web.api.problems import ApiError
 
 MOST_IN_BATCH = 1_000
+READ_AT_ONCE = 8  # messages of a batch; the webhook shares the event loop
 MOST_WAIT_S = 20.0
 
 
@@ -52,7 +53,7 @@ class MessageLookup:
     async def wait(self, key: ApiKey, id_: str, within_s: float) -> SentMessage:
         """Return the message once its status has changed, or the time is over."""
         message = await self.find(key, id_)
-        if within_s <= 0:
+        if within_s <= 0 or status_of(message.send) in FINAL:
             return message
         await self.watch.wait(message.number, id_, message.send.stage, within_s)
         return await self.find(key, id_)
@@ -89,8 +90,9 @@ class MessageRoutes:
 
     async def send(self, request: Request) -> Response:
         """Answer 202 once the message is on disk; with dry_run=true only show it."""
+        is_dry_run = _read_dry_run(request)
         key, fields = request.state.key, await read_object(request)
-        if _flag(request, "dry_run"):
+        if is_dry_run:
             return json_response(await self._dry_run(key, fields))
         given = request.headers.get("idempotency-key", "")
         accepted = await self.sending.accept(key, fields, given)
@@ -101,13 +103,11 @@ class MessageRoutes:
 
     async def send_batch(self, request: Request) -> Response:
         """Store many messages in one write, and answer each of them."""
-        key, fields = request.state.key, await read_object(request)
-        items = fields.get("messages")
-        if not isinstance(items, list) or not 0 < len(items) <= MOST_IN_BATCH:
-            reader = FieldReader({})
-            reader.add("messages", f"must be a list of 1 to {MOST_IN_BATCH:,} messages")
-            raise ApiError("invalid", errors=reader.errors)
-        results = await asyncio.gather(*(self._accept_item(key, one) for one in items))
+        check_query(request)
+        if "idempotency-key" in request.headers:
+            raise ApiError("malformed", "In a batch each message has a key of its own, as key.")
+        key, items = request.state.key, _read_items(await read_object(request))
+        results = await self._accept_items(key, items)
         return json_response({"results": [{"index": i, **one} for i, one in enumerate(results)]})
 
     async def show(self, request: Request, id: str) -> Response:
@@ -148,6 +148,15 @@ class MessageRoutes:
     async def _show_now(self, request: Request, id_: str) -> Response:
         message = await self.lookup.find(request.state.key, id_)
         return json_response(view_message(message, datetime.now(UTC)))
+
+    async def _accept_items(self, key: ApiKey, items: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the answers in order; between few messages other requests have their turn."""
+        tasks = []
+        for item in items:
+            tasks.append(asyncio.create_task(self._accept_item(key, item)))
+            if len(tasks) % READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return await asyncio.gather(*tasks)
 
     async def _accept_item(self, key: ApiKey, item: Any) -> dict[str, Any]:
         """Return the answer to one message of a batch, or its problem."""
@@ -190,14 +199,40 @@ def _too_late(message: SentMessage) -> ApiError:
     return ApiError("conflict", f"The message has the status {status_of(message.send)}.")
 
 
-def _flag(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "").lower() in ("1", "true", "yes")
+def check_query(request: Request, *known: str) -> None:
+    """Raise ApiError for what nothing reads: a misspelled dry_run would send."""
+    reader = FieldReader(request.query_params)
+    reader.refuse_unknown(frozenset(known))
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)
+
+
+def _read_dry_run(request: Request) -> bool:
+    """Return whether nothing is to be sent. Raises ApiError."""
+    check_query(request, "dry_run")
+    text = request.query_params.get("dry_run", "false").lower()
+    if text not in ("true", "false"):
+        raise ApiError("invalid", errors=[FieldError("#/dry_run", "must be true or false")])
+    return text == "true"
+
+
+def _read_items(fields: dict[str, Any]) -> list[Any]:
+    """Return the messages of a batch. Raises ApiError."""
+    reader = FieldReader(fields)
+    reader.refuse_unknown(frozenset({"messages"}))
+    items = fields.get("messages")
+    if not isinstance(items, list) or not 0 < len(items) <= MOST_IN_BATCH:
+        reader.add("messages", f"must be a list of 1 to {MOST_IN_BATCH:,} messages")
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)
+    assert isinstance(items, list)  # noqa: S101 - narrows the type
+    return items
 
 
 def _wait_s(request: Request) -> float:
-    text = request.query_params.get("wait", "0")
-    if not text.isdecimal() or not 0 <= int(text) <= MOST_WAIT_S:
+    seconds = parse_whole(request.query_params.get("wait", "0"))
+    if seconds is None or seconds > MOST_WAIT_S:
         reader = FieldReader({})
         reader.add("wait", f"must be a whole number of seconds from 0 to {MOST_WAIT_S:.0f}")
         raise ApiError("invalid", errors=reader.errors)
-    return float(text)
+    return float(seconds)

@@ -11,6 +11,7 @@ from gateway.core.api.field_errors import FieldError
 
 PAGES = "/v1/problems"
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 50  # so many are listed: a body can have a hundred thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class ApiError(Exception):
             "detail": self.detail or about.advice,
         }
         if self.errors:
-            body["errors"] = [one._asdict() for one in self.errors]
+            body["errors"] = [one._asdict() for one in self.errors[:MOST_ERRORS]]
         return body
 
     def response(self) -> Response:

@@ -12,7 +12,7 @@ from gateway.web.api.descriptions import RECIPE, TASK
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.message_sending import TASKS, MessageSending
 from gateway.web.api.message_view import ended_at, view_task
-from gateway.web.api.messages import MessageLookup
+from gateway.web.api.messages import MessageLookup, check_query
 from gateway.web.api.problems import ApiError
 
 RECIPE_SEND, RECIPE_TASKS = "/send-message", "/tasks"
@@ -46,6 +46,7 @@ class TaskRoutes:
 
     async def send(self, request: Request) -> Response:
         """Take phone_number and message, which is Meta's inner object; a template unless typed."""
+        check_query(request)
         reader = FieldReader(await read_object(request))
         reader.refuse_unknown(frozenset({"phone_number", "message"}))
         message = reader.fields.get("message")

@@ -1,0 +1,142 @@
+"""Odd requests to the API: refused with a reason, never sent by mistake."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.store.api.stage_watch import StageWatch
+from gateway.store.redis.client import Store
+from gateway.web.api.messages import READ_AT_ONCE
+from gateway.web.api.problems import MOST_ERRORS
+from tests.support.servers import Server
+from tests.web.test_api_messages import HELLO, api, take
+
+pytestmark = [pytest.mark.store, pytest.mark.anyio]
+IMAGE = {"to": "351912345678", "type": "image", "image": {"id": "1"}}
+NINES = "9" * 5_000  # more digits than Python makes a number of
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("depth", [1, 300, 900])
+async def test_content_beside_that_of_the_type_is_refused(
+    server: Server, store: Store, depth: int
+) -> None:
+    body = orjson.dumps(IMAGE)[:-1] + b',"text":' + b"[" * depth + b"]" * depth + b"}"
+    async with api(server.url) as client:
+        answer = await client.post("/v1/messages", content=body, headers=JSON)
+        batch = b'{"messages":[' + body + b"]}"
+        answers = await client.post("/v1/messages/batch", content=batch, headers=JSON)
+
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["#/text"]
+    assert answers.json()["results"][0]["problem"]["status"] == 422
+    assert take(store) == []
+
+
+async def test_a_text_of_spaces_is_refused(server: Server) -> None:
+    async with api(server.url) as client:
+        answer = await client.post("/v1/messages", json=HELLO | {"text": " \n "})
+
+    assert answer.json()["errors"] == [{"pointer": "#/text", "detail": "is empty"}]
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/v1/messages?dry_run=on", HELLO),
+        ("/v1/messages?dry_run", HELLO),
+        ("/v1/messages?dryrun=true", HELLO),
+        ("/v1/messages/batch?dry_run=true", {"messages": [HELLO]}),
+        ("/v1/messages/batch", {"messages": [HELLO], "dry_run": True}),
+        ("/send-message?dry_run=true", {
+            "phone_number": HELLO["to"], "message": {"type": "text", "text": {"body": "Hello"}}}),
+    ],
+)  # fmt: skip
+async def test_a_dry_run_that_is_not_understood_sends_nothing(
+    server: Server, store: Store, address: str, body: Any
+) -> None:
+    async with api(server.url) as client:
+        answer = await client.post(address, json=body)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] in ("#/dry_run", "#/dryrun")
+    assert take(store) == []
+
+
+async def test_a_batch_with_a_key_in_its_header_is_refused(server: Server, store: Store) -> None:
+    async with api(server.url) as client:
+        answer = await client.post(
+            "/v1/messages/batch", json={"messages": [HELLO]}, headers={"idempotency-key": "one"}
+        )
+
+    assert answer.status_code == 400
+    assert "key" in answer.json()["detail"]
+    assert take(store) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (f"/v1/messages/x?wait={NINES}", 422),
+        (f"/v1/dead-letters?limit=00000001{NINES}", 422),
+        ("/v1/dead-letters?limit=00000000199999999999999999999", 422),
+        (f"/v1/errors/{NINES}", 404),
+        ("/v1/errors/x", 404),
+    ],
+)
+async def test_a_number_with_too_many_digits_is_no_error_of_ours(
+    server: Server, address: str, status: int
+) -> None:
+    async with api(server.url) as client:
+        answer = await client.get(address)
+
+    assert answer.status_code == status
+
+
+async def test_an_answer_lists_a_bounded_number_of_errors(server: Server) -> None:
+    template = {"name": "a", "language": "en", "params": [""] * 50_000}
+    async with api(server.url) as client:
+        fields = await client.post("/v1/messages", json={f"f{i}": 1 for i in range(20_000)})
+        values = await client.post("/v1/messages", json={"to": HELLO["to"], "template": template})
+
+    assert len(fields.content) < 10_000
+    assert len(values.json()["errors"]) == MOST_ERRORS
+
+
+async def test_other_requests_have_their_turn_while_a_batch_is_read(server: Server) -> None:
+    async with api(server.url) as client:
+        turns = 0
+
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(take_turns())
+        # Nothing of it is valid, so no write to the store gives anything else its turn.
+        await client.post("/v1/messages/batch", json={"messages": [{"to": "x"}] * 1_000})
+        others.cancel()
+
+    assert turns > 1_000 / READ_AT_ONCE
+
+
+async def test_a_message_that_is_over_is_not_waited_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[str] = []
+
+    async def wait(_: StageWatch, number: str, send: str, stage: str, within_s: float) -> None:
+        waited.append(stage)
+
+    monkeypatch.setattr(StageWatch, "wait", wait)
+    async with api(server.url) as client:
+        sent = (await client.post("/v1/messages", json=HELLO)).json()["id"]
+        await client.get(f"/v1/messages/{sent}?wait=20")
+        await client.delete(f"/v1/messages/{sent}")
+        answer = await client.get(f"/v1/messages/{sent}?wait=20")
+
+    assert answer.json()["status"] == "cancelled"
+    assert waited == ["queued"]
