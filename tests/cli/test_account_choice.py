@@ -269,3 +269,19 @@ def test_a_replay_over_http_asks_which_of_several_accounts(captured: str) -> Non
 
     assert result.exit_code == 2
     assert "There are several accounts: say which with --account (shop, clinic)" in result.output
+
+
+@pytest.mark.parametrize(
+    ("number", "rule", "other"),
+    [(NUMBER, "colour", "appointment"), ("2001", "appointment", "colour")],
+)
+def test_a_stored_message_is_explained_by_the_rules_of_its_account(
+    store: Store, number: str, rule: str, other: str
+) -> None:
+    body = delivery_body(message_item("wamid.in", "which color?"), number=number)
+    store.call("keep", keys.partition(3), "meta|s12345678|", Bodies().pack(body))
+
+    result = run("rules", "explain", "wamid.in")
+
+    assert rule in result.output
+    assert other not in result.output
