@@ -1,7 +1,11 @@
 """Several accounts in one worker: each with its own rules, token, pace and pauses."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +33,7 @@ from tasks.scheduled import jobs
 from tests.support.accounts import TestAccount, accounts_text, write_accounts
 from tests.support.factories import NOW, bytes_of, delivery_body, message_item, status_item
 from tests.support.servers import Server
-from tests.support.tasks.fake_graph import Meta, a_meta, refuse
+from tests.support.tasks.fake_graph import Meta, Reply, a_meta, accept, refuse
 from tests.support.tasks.worker_process import a_worker_process
 from tests.support.tasks.worker_state import (
     Echo,
@@ -638,3 +642,39 @@ def test_a_notification_names_its_account(ctx: WorkerContext, store: Store, tmp_
 
     (key,) = raw(store).keys(f"{keys.number('2001')}notification:*")
     assert any(b'"account":"clinic"' in value for value in raw(store).hvals(key))
+
+
+def test_a_token_rotated_under_load_loses_nothing_and_pauses_no_other_account(
+    ctx: WorkerContext, store: Store, meta: Meta, tmp_path: Path
+) -> None:
+    token, renewed, accepted = tmp_path / "token", tmp_path / "renewed", Counter[str]()
+    token.write_text("EAA-shop")
+    renewed.write_text("EAA-new")
+    path = ctx.settings.gateway_accounts
+    assert path
+    path.write_text(path.read_text().replace("{env: SHOP_TOKEN}", "{file: token}"))
+    ctx.accounts.reload_now()
+    write_to(store, "shop", "1001", *map(str, range(60)))
+    write_to(store, "hotel", "3001", *map(str, range(60, 120)))
+
+    def take(body: Any) -> Reply:
+        accepted[body["to"]] += 1
+        return accept(body)
+
+    def take_until_rotated(body: Any) -> Reply:
+        if renewed.exists() and len(accepted) < 20:
+            return take(body)
+        with suppress(FileNotFoundError):  # another post was faster
+            renewed.replace(token)
+        return refuse(190, 401)(body)
+
+    meta.answer = take
+    meta.answers_by_token["Bearer EAA-shop"] = take_until_rotated
+    drain(ctx)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(outbound.pump, ["1001", "3001"], [REPLY, REPLY]))
+
+    figures = [counted(store, "sends.accepted", number) for number in ("1001", "3001")]
+    assert (figures, paused(store)) == ([60, 60], set())
+    assert (len(accepted), set(accepted.values())) == (120, {1})
+    assert {"Bearer EAA-shop", "Bearer EAA-new", "Bearer EAA-hotel"} == {*meta.tokens}
