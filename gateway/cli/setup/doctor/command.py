@@ -58,20 +58,15 @@ def doctor(
 
 def _look(status: Status | None, account: str, *, offline: bool) -> list[Result]:
     """Look at the gateway; where accounts are in a file, at each of them or the one named."""
-    running = workspace.find_running()
     try:
-        settings = target.settings_for(running)
-        accounts = load_accounts(settings) if settings.gateway_accounts else None
+        settings = target.settings_for(workspace.find_running())
+        accounts = load_accounts(settings) if settings.gateway_accounts else Accounts([])
     except SettingsError:
         return list(run_checks(CHECKS, collect_facts(status, offline=offline)))
     except AccountsError as error:
-        facts = collect_facts(status, offline=True)
-        given = Given(tuple(map(str, error.problems)), probes.file_mode())
-        unusable = Unseen("the accounts cannot be used")
-        return list(run_checks(CHECKS, replace(facts, given=given, meta=unusable)))
-    if account:
-        chosen = [choose_account(accounts or Accounts([]), account)]
-    if accounts is None:
+        return _report_unusable(error, status)
+    chosen = [choose_account(accounts, account)] if account else [*accounts]
+    if not chosen:
         return list(run_checks(CHECKS, collect_facts(status, offline=offline)))
     facts = collect_facts(status, offline=True)
     tell = partial(_show_progress, status)
@@ -82,7 +77,15 @@ def _look(status: Status | None, account: str, *, offline: bool) -> list[Result]
         answers = run_looks(meta_probes.build_looks(one, proof_secret), WITHIN_S, tell)
         return _ask_meta(one, answers, probes.rules(one), tell, proof_secret)
 
-    return check_accounts(settings, chosen if account else accounts, facts, ask)
+    return check_accounts(settings, chosen, facts, ask)
+
+
+def _report_unusable(error: AccountsError, status: Status | None) -> list[Result]:
+    """Report every mistake of the accounts file, and all checks that need no account."""
+    facts = collect_facts(status, offline=True)
+    given = Given(tuple(map(str, error.problems)), probes.file_mode())
+    unusable = Unseen("the accounts cannot be used")
+    return list(run_checks(CHECKS, replace(facts, given=given, meta=unusable)))
 
 
 def collect_facts(status: Status | None, *, offline: bool) -> DoctorFacts:
