@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.sending.send import DELIVERY_WAIT, FollowUp, Send
+from gateway.store.api import sent_messages
 from gateway.store.body_codec import Bodies
 from gateway.store.maintenance.due_items import tick
 from gateway.store.redis.client import Store
@@ -346,3 +347,23 @@ def do(store: Store, step: Step) -> None:
             pass_time(store, PASSED_S[step])
         case _:
             tell(store, step, FILE)
+
+
+def test_a_cancelled_message_does_not_end_the_rest_of_its_lane(posted: Store) -> None:
+    queue(posted, LAST)
+    settle(posted, FILE, "accepted", wamid="wamid.out")
+
+    assert sent_messages.cancel(posted, NUMBER, TEXT.id) == ""
+
+    assert take(posted) == []
+    assert REST_S - 5 < (ready_in_s(posted) or 0) <= REST_S
+    tell(posted, "delivered", FILE)
+    assert take(posted) == ["last"]
+
+
+def test_a_lane_whose_last_message_is_cancelled_is_not_ready(store: Store) -> None:
+    queue(store, TEXT)
+
+    sent_messages.cancel(store, NUMBER, TEXT.id)
+
+    assert ready_in_s(store) is None

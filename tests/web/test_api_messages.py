@@ -332,6 +332,21 @@ async def test_a_queued_message_is_cancelled_and_the_next_of_its_lane_goes(
     assert [attempt.send for attempt in take(store)] == [second]
 
 
+async def test_a_message_that_waits_for_the_window_is_cancelled(
+    server: Server, store: Store
+) -> None:
+    async with api(server.url) as client:
+        asked = HELLO | {"when_closed": "wait"}
+        sent = (await client.post("/v1/messages", json=asked)).json()["id"]
+        settle(store, take(store)[0], "parked", error_json="{}")
+        waiting = (await client.get(f"/v1/messages/{sent}")).json()["waiting_for"]
+        deleted = [await client.delete(f"/v1/messages/{sent}") for _ in range(2)]
+
+    assert waiting["reason"] == "window"
+    assert [(one.status_code, one.json()["status"]) for one in deleted] == [(200, "cancelled")] * 2
+    assert store.redis.keys(f"{PREFIX}parked*") == []
+
+
 async def test_a_message_whose_attempt_began_is_neither_cancelled_nor_moved(
     server: Server, store: Store
 ) -> None:

@@ -1,4 +1,5 @@
--- change_send: cancel a send, or move it to another time, while nothing was attempted.
+-- change_send: cancel a send, or move it to another time, while nothing was attempted; a parked one
+-- can be cancelled as well.
 -- with: lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 id, 2 "cancel" or "move", 3 the new time in ms, 4 the new expiry in ms
@@ -7,6 +8,20 @@
 local number, now, id = KEYS[1], clock(), ARGV[1]
 local send = number .. 'send:' .. id
 local WAITS = {new = true, queued = true, parked = true, cancelled = true}
+
+-- A send of which no attempt began gave its lane no moment: a rest behind an earlier one goes on.
+local function leave_unattempted(rank, lane)
+  local key = number .. 'lane:' .. rank .. ':' .. lane
+  redis.call('ZREM', key, id)
+  if redis.call('EXISTS', key) == 0 then redis.call('ZREM', number .. 'ready:' .. rank, lane) end
+end
+
+-- Meta has nothing of a parked send, though an attempt of it was begun or refused; of a reopened one
+-- a late status may say otherwise.
+local function may_change(row)
+  if row.attempts == 0 then return WAITS[row.stage] end
+  return row.stage == 'cancelled' or row.stage == 'parked' and not row.reopened
+end
 
 local function cancel(row)
   retire(number, id, now + C.DAY_MS)
@@ -18,7 +33,7 @@ local function cancel(row)
   if redis.call('ZREM', number .. 'parked', id) == 1 then
     redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
   end
-  leave_lane(number, row.rank, row.lane, id, now)
+  leave_unattempted(row.rank, row.lane)
 end
 
 local function move(due, expires)
@@ -30,7 +45,7 @@ end
 
 local row = read_send(send)
 if not row then return '' end
-if row.attempts > 0 or not WAITS[row.stage] then return row.stage end
+if not may_change(row) then return row.stage end
 if ARGV[2] == 'move' then
   return row.stage == 'cancelled' and row.stage or move(ARGV[3], ARGV[4])
 end
