@@ -152,6 +152,16 @@ def token_revoked(gateway: AccountsStack) -> Iterator[None]:
     gateway.set_token(CLINIC, revoked=False)
 
 
+@contextmanager
+def token_of_another_app(gateway: AccountsStack) -> Iterator[None]:
+    with gateway.reloads():
+        gateway.set_value(CLINIC, "token", SHOP.token)
+    yield
+    wait_until(lambda: gateway.is_paused(OWN), "the clinic is paused")
+    with gateway.reloads():
+        gateway.set_value(CLINIC, "token", CLINIC.token)
+
+
 def refused_by_meta(code: int) -> Breakage:
     @contextmanager
     def breakage(gateway: AccountsStack) -> Iterator[None]:
@@ -319,6 +329,7 @@ BREAKAGES: Mapping[str, Breakage] = {
     "rules broken": rules_broken,
 }
 MORE: Mapping[str, Breakage] = {
+    "token of another app": token_of_another_app,
     "policy": refused_by_meta(368),
     "payment, by a status": by_status,
     "app rate": slowed_by_meta(4),
@@ -365,15 +376,22 @@ def test_a_token_is_rotated_under_load(gateway: AccountsStack, usual: Round) -> 
         gateway.set_token(CLINIC, access_token="EAAnew", keeps_old=True)
         with gateway.reloads():
             gateway.set_value(CLINIC, "token", "EAAnew")
+        answer_more(gateway, letters)  # so that no post with the token before is on its way
         gateway.set_token(CLINIC, access_token="EAAnew")
-        since = len(letters)
-        wait_until(lambda: len(letters) > since + 20, "customers go on writing")
+        answer_more(gateway, letters)
     gateway.wait_for_answers(letters)
 
     assert set(gateway.answers(letters).values()) == {1}
     assert gateway.refused() == refused
     for one in OTHERS:
         assert slowest_quarter(gateway, one.numbers, letters) <= SLOWER * usual.delays[one.name]
+
+
+def answer_more(gateway: AccountsStack, letters: list[Letter]) -> None:
+    """Wait until customers have written again, and all letters up to then are answered."""
+    count = len(letters) + 20
+    wait_until(lambda: len(letters) >= count, "customers go on writing")
+    gateway.wait_for_answers(letters[:count])
 
 
 @contextmanager
