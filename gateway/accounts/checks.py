@@ -24,6 +24,7 @@ def find_mistakes(tree: Map, values: ValueReader) -> Iterator[Found]:
     yield from _find_twice(accounts, "id", "number", numbers_of)
     yield from _find_phone_twice(accounts)
     yield from _find_second_default(accounts)
+    yield from _find_secret_twice(accounts, values)
     for account in accounts:
         yield from _find_missing_values(account, values)
         yield from _find_tokenless(account)
@@ -80,6 +81,24 @@ def _find_phone_twice(accounts: list[Map]) -> Iterator[Found]:
                 of = f" of account {quote_word(owner)}" if owner else ""
                 message = f"the phone number stands already in line {mark.line}{of}"
                 yield phone.mark, account_name(account), message
+
+
+def _find_secret_twice(accounts: list[Map], values: ValueReader) -> Iterator[Found]:
+    """Find a secret of two apps: what one account signed would count as the other's too."""
+    owner_of: dict[str, Map] = {}
+    for account in accounts:
+        for node in as_list(account.get("secrets")):
+            if any(owner_of.setdefault(one, account) is not account for one in _read(node, values)):
+                message = "secrets: another account has this secret, and each app has its own"
+                yield node.mark, account_name(account), message
+
+
+def _read(node: Any, values: ValueReader) -> tuple[str, ...]:
+    """Return the secrets of a reference, none if they cannot be read, which is reported apart."""
+    try:
+        return values.read(read_reference(node), "secrets")
+    except (PydanticCustomError, MissingValueError):
+        return ()
 
 
 def _find_second_default(accounts: list[Map]) -> Iterator[Found]:

@@ -13,7 +13,10 @@ from tests.support.accounts import CLINIC, SHOP, TestAccount, accounts_text, rea
 CASE = re.compile(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", flags=re.MULTILINE)
 WRITTEN = Path(__file__).with_name("mistakes.txt").read_text()
 MISTAKES = CASE.findall(WRITTEN)
-ENV = {"SECRET": "s", "VERIFY": "v", "TOKEN": "t", "EMPTY": " ", "SPACED": "a b"}
+ENV = {
+    "SECRET": "s", "SECRET_2": "s2", "SECRET_3": "s3", "VERIFY": "v", "TOKEN": "t", "EMPTY": " ",
+    "SPACED": "a b",
+}  # fmt: skip
 HEAD = "version: 1\naccounts:\n"
 NUMBER = 'wabas: [{id: "601", numbers: [{id: "1001"}]}]'
 ONE = f"""\

@@ -60,7 +60,7 @@ def test_the_example_of_the_page_is_fine_to_an_editor_and_loads(tmp_path: Path) 
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     for name in ("shop_token", "shop_app_secret_old"):
         (tmp_path / name).write_text(name)
-    env = dict.fromkeys(re.findall(r"env: (\w+)", block), "value")
+    env = {name: f"value-of-{name}" for name in re.findall(r"env: (\w+)", block)}
 
     accounts = read(block.replace("/run/secrets/", ""), tmp_path, env)
 

@@ -304,6 +304,20 @@ def test_a_number_that_moved_to_another_account_is_not_foreign_until_this_proces
     assert planned(store, "3001") == ["from the clinic"]
 
 
+def test_what_was_kept_before_its_number_moved_has_its_effect_once_it_is_replayed(
+    ctx: WorkerContext, store: Store
+) -> None:
+    body = delivery_body(message_item("wamid.before"), number="2001")
+    keep(store, "shop", body)
+    drain(ctx)
+    assert planned(store, "2001") == []
+
+    ctx.inbox.replay([body, body])
+    drain(ctx)
+
+    assert planned(store, "2001") == ["from the clinic"]
+
+
 def test_an_accounts_notice_is_answered_by_its_own_rules(
     ctx: WorkerContext, store: Store, tmp_path: Path
 ) -> None:
