@@ -163,3 +163,14 @@ def test_a_message_of_a_number_that_no_account_has_any_more_can_be_cancelled(
     assert run("messages", "show", id_).exit_code == 0
     assert run("messages", "cancel", id_).output == f"The message {id_} is cancelled.\n"
     assert "cancelled" in run("messages", "show", id_).output
+
+
+@pytest.mark.parametrize("more", [["a\udcff"], ["a", "--reference", "\udcff"],
+                                  ["--template", "a", "--param", "\udcff"],
+                                  ["a\udcff", "--dry-run"]])  # fmt: skip
+def test_a_message_that_is_not_in_utf_8_is_refused(store: Store, more: list[str]) -> None:
+    sent = run("send", TO, *more)
+
+    assert sent.exit_code == 2
+    assert "UTF-8" in sent.output
+    assert attempts(store) == []

@@ -6,12 +6,15 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.core.api.keys import hash_key
+from gateway.store.api.pending_send import idempotency_of
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.redis.client import Store
 from gateway.web.api.messages import READ_AT_ONCE
 from gateway.web.api.problems import MOST_ERRORS
 from tests.support.servers import Server
-from tests.web.test_api_messages import HELLO, api, take
+from tests.support.store.sends import PREFIX
+from tests.web.test_api_messages import AUTH, GIVEN, HELLO, api, take
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
 IMAGE = {"to": "351912345678", "type": "image", "image": {"id": "1"}}
@@ -140,3 +143,36 @@ async def test_a_message_that_is_over_is_not_waited_for(
 
     assert answer.json()["status"] == "cancelled"
     assert waited == ["queued"]
+
+
+@pytest.mark.parametrize("keys", [[""], ["a", "b"], ["a" * 256], ["a b"]])
+@pytest.mark.parametrize("address", ["/v1/messages", "/send-message"])
+async def test_an_idempotency_key_that_cannot_be_one_is_refused(
+    server: Server, store: Store, address: str, keys: list[str]
+) -> None:
+    content = {"type": "text", "text": {"body": "Hello"}}
+    body = HELLO if address == "/v1/messages" else {"phone_number": "351912345678",
+                                                    "message": content}  # fmt: skip
+    async with api(server.url) as client:
+        headers = [*AUTH.items(), *(("idempotency-key", key) for key in keys)]
+        answer = await client.post(address, json=body, headers=headers)
+        batch = {"messages": [HELLO | {"key": keys[0]}]}
+        item = await client.post("/v1/messages/batch", json=batch)
+
+    assert answer.status_code == 400
+    assert len(keys) > 1 or item.json()["results"][0]["problem"]["status"] == 400
+    assert len(take(store)) == (len(keys) > 1)
+
+
+async def test_a_late_repetition_whose_key_cannot_be_looked_up_is_not_refused(
+    server: Server, store: Store
+) -> None:
+    asked = HELLO | {"send_at": "2020-12-01T09:00:00Z"}
+    async with api(server.url) as client:
+        name = idempotency_of(f"env-{hash_key(GIVEN)[:8]} /v1/messages", "one", b"")
+        assert name is not None
+        store.redis.sadd(f"{PREFIX}idempotent:{name.name}", "damaged")
+        damaged = await client.post("/v1/messages", json=asked, headers={"idempotency-key": "one"})
+        other = await client.post("/v1/messages", json=asked, headers={"idempotency-key": "two"})
+
+    assert (damaged.status_code, other.status_code) == (503, 422)

@@ -113,6 +113,8 @@ class SendWriter:
         for one, before in zip(refused, await pipe.answers(), strict=True):
             if isinstance(before, bytes):
                 answer_known(one, before.decode())
+            elif isinstance(before, Exception):
+                one.fail(StoreUnavailableError(type(before).__name__))
             else:
                 one.fail(RequestRefusedError(one.errors))
 

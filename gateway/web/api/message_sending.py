@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from starlette.requests import Request
+
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import MessageRequest, read_request
@@ -48,7 +50,11 @@ class MessageSending:
     is_ready: Callable[[], bool]
 
     async def accept(
-        self, key: ApiKey, fields: Mapping[str, Any], idempotency_key: str, path: str = MESSAGES
+        self,
+        key: ApiKey,
+        fields: Mapping[str, Any],
+        idempotency_key: str | None,
+        path: str = MESSAGES,
     ) -> AcceptedSend:
         """Store a message. Raises ApiError; after the kind `unavailable` it may be stored."""
         number, request = await self.read(key, fields)
@@ -92,12 +98,23 @@ class MessageSending:
         return number, request
 
 
-def check_idempotency_key(text: str) -> str:
-    """Return an idempotency key. Raises ApiError for one in another form."""
-    if text and not _IDEMPOTENCY_KEY.fullmatch(text):
+def read_idempotency_key(request: Request) -> str | None:
+    """Return the key in a request's header, None without one. Raises ApiError for several."""
+    given = request.headers.getlist("idempotency-key")
+    if len(given) > 1:
+        raise ApiError("malformed", "A request has one Idempotency-Key.")
+    return given[0] if given else None
+
+
+def check_idempotency_key(text: str | None) -> str:
+    """Return an idempotency key, "" for none. Raises ApiError for one in another form.
+
+    An empty one is refused: its client believes that the request may be repeated.
+    """
+    if text is not None and not _IDEMPOTENCY_KEY.fullmatch(text):
         detail = "An Idempotency-Key has 1 to 255 visible ASCII characters."
         raise ApiError("malformed", detail)
-    return text
+    return text or ""
 
 
 def view_accepted(accepted: AcceptedSend) -> dict[str, Any]:

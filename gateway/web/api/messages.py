@@ -22,7 +22,12 @@ from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import DESCRIPTIONS
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.message_sending import MESSAGES, MessageSending, view_accepted
+from gateway.web.api.message_sending import (
+    MESSAGES,
+    MessageSending,
+    read_idempotency_key,
+    view_accepted,
+)
 from gateway.web.api.message_view import FINAL, status_of, view_message
 from gateway.web.api.problems import ApiError
 
@@ -94,7 +99,7 @@ class MessageRoutes:
         key, fields = request.state.key, await read_object(request)
         if is_dry_run:
             return json_response(await self._dry_run(key, fields))
-        given = request.headers.get("idempotency-key", "")
+        given = read_idempotency_key(request)
         accepted = await self.sending.accept(key, fields, given)
         headers = {"location": f"{MESSAGES}/{accepted.id}"}
         if accepted.is_replay:
@@ -163,9 +168,9 @@ class MessageRoutes:
         try:
             if not isinstance(item, dict):
                 raise ApiError("malformed", "A message must be a JSON object.")
-            given = item.get("key", "")
+            given = item.get("key")
             fields = {name: value for name, value in item.items() if name != "key"}
-            if not isinstance(given, str):
+            if given is not None and not isinstance(given, str):
                 raise ApiError("malformed", "A key must be a text.")
             accepted = await self.sending.accept(key, fields, given, f"{MESSAGES}/batch")
         except ApiError as error:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.core.api.field_errors import FieldReader
 from gateway.web.api.descriptions import RECIPE, TASK
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.message_sending import TASKS, MessageSending
+from gateway.web.api.message_sending import TASKS, MessageSending, read_idempotency_key
 from gateway.web.api.message_view import ended_at, view_task
 from gateway.web.api.messages import MessageLookup, check_query
 from gateway.web.api.problems import ApiError
@@ -58,7 +58,7 @@ class TaskRoutes:
         is_whole = bool({"type", "template"} & message.keys())
         typed = {"type": "template"} | (message if is_whole else {"template": message})
         fields = {**typed, "to": reader.fields.get("phone_number")}
-        given = request.headers.get("idempotency-key", "")
+        given = read_idempotency_key(request)
         accepted = await self.sending.accept(request.state.key, fields, given, RECIPE_SEND)
         status = f"{RECIPE_TASKS}/{accepted.id}"
         return json_response({"status": "queued", "task_id": accepted.id, "check_status": status})

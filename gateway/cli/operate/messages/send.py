@@ -53,6 +53,7 @@ def send(
     json: Json = False,
 ) -> None:
     """Send a message to a customer, now or at a time."""
+    _check_encoding(to, text, template, language, number, reference, *(param or ()))
     optional = {"from": number, "send_at": at, "reference": reference, "when_closed": when_closed}
     fields: dict[str, Any] = {"to": to, **_content(text, template, language, param or ())}
     fields |= {name: value for name, value in optional.items() if value}
@@ -73,6 +74,12 @@ def send(
     with open_own_store(settings) as store:
         message = follow(store, Bodies(settings.encryption_keys), number, accepted.id, WAIT_S)
     print_message(message, json=json)
+
+
+def _check_encoding(*texts: str) -> None:
+    """End the command if a terminal with another encoding wrote what is no text."""
+    if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
+        raise errors.fail("The message is not in UTF-8: set the terminal to UTF-8 and repeat it.")
 
 
 def _content(text: str, template: str, language: str, params: Sequence[str]) -> Mapping[str, Any]:
