@@ -32,6 +32,8 @@ DAMAGED_FOR = timedelta(minutes=10)
 UNASSIGNED_FOR = timedelta(minutes=10)
 # However many rules ask, and templates are rejected, half of the room is left for other alerts.
 MOST_RULE_ALERTS = MOST_NOTED // 2
+# Deliveries of one account may name any number: their alerts leave room for those of the others.
+MOST_NUMBERS_NOTED = MOST_NOTED // 4
 
 # Problems that only commands show: none wakes an operator, or it has an alert of its own.
 UNALERTED = frozenset(

@@ -25,6 +25,7 @@ from gateway.store.planning.planning_stop import stop_planning, stop_rules, stop
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.context import WorkerContext, release_id
 from tasks.monitoring.noted_alerts import (
+    MOST_NUMBERS_NOTED,
     UNASSIGNED_FOR,
     foreign_number_alert,
     unassigned_number_alert,
@@ -172,11 +173,12 @@ def _report_foreign(store: Store, event: Event, routing: Routing) -> None:
     log.error("event_foreign", account=account, number=event.number)
     with contextlib.suppress(StoreUnavailableError, ScriptError):
         number_list.increment_counter(store, keys.number(event.number), "events.foreign")
-        record_alert(store, foreign_number_alert(account, event.number), UNASSIGNED_FOR)
+        alert = foreign_number_alert(account, event.number)
+        record_alert(store, alert, UNASSIGNED_FOR, MOST_NUMBERS_NOTED)
 
 
 def _report_unassigned(store: Store, numbers: Collection[str]) -> None:
     for number in sorted(numbers):
         log.warning("number_unassigned", number=number)
         with contextlib.suppress(StoreUnavailableError, ScriptError):
-            record_alert(store, unassigned_number_alert(number), UNASSIGNED_FOR)
+            record_alert(store, unassigned_number_alert(number), UNASSIGNED_FOR, MOST_NUMBERS_NOTED)

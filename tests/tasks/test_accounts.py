@@ -27,7 +27,12 @@ from gateway.store.redis.client import Store
 from tasks import inbound, outbound
 from tasks.context import WorkerContext
 from tasks.inbound import PlanningStoppedError
-from tasks.monitoring.noted_alerts import find_alerts, unassigned_number_alert
+from tasks.monitoring.noted_alerts import (
+    MOST_NUMBERS_NOTED,
+    MOST_RULE_ALERTS,
+    find_alerts,
+    unassigned_number_alert,
+)
 from tasks.receiving.account_routing import Routing
 from tasks.scheduled import jobs
 from tests.support.accounts import TestAccount, accounts_text, write_accounts
@@ -228,6 +233,17 @@ def test_a_number_that_no_account_has_is_kept_told_and_answered_by_no_rule(
     assert planned(store, UNKNOWN) == []
     assert counted(store, "events.message", UNKNOWN) == 1
     assert causes(store) == {("number_unassigned", "", UNKNOWN)}
+
+
+def test_alerts_of_many_unknown_numbers_leave_room_for_those_of_other_accounts(
+    ctx: WorkerContext, store: Store
+) -> None:
+    for number in range(9001, 9001 + MOST_NUMBERS_NOTED + 5):
+        write_to(store, "shop", str(number), "1")
+
+    drain(ctx)
+
+    assert len(causes(store)) == MOST_NUMBERS_NOTED < MOST_RULE_ALERTS
 
 
 def test_a_number_that_an_account_gets_later_answers_from_then_on(
