@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gateway.store.api import stage_watch
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.redis.client import Store, connect_async
 from tests.support.factories import NUMBER
@@ -58,3 +59,19 @@ async def test_at_the_end_all_that_wait_go_on_and_nothing_waits_any_more(
         watch.release()
         await waiting
         await watch.wait(NUMBER, SEND.id, "queued", 60)
+
+
+async def test_no_more_wait_than_leave_room_for_other_requests(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage_watch, "MOST_WAITING", 1)
+    queue(store, SEND)
+    async with watching(server) as watch, asyncio.timeout(10):
+        waiting = asyncio.create_task(watch.wait(NUMBER, SEND.id, "queued", 60))
+        await asyncio.sleep(0)
+
+        await watch.wait(NUMBER, SEND.id, "queued", 60)
+
+        assert not waiting.done()
+        watch.release()
+        await waiting

@@ -29,8 +29,8 @@ OTHER = "100000000000099"
 
 
 @asynccontextmanager
-async def api(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with a_web(url, GATEWAY_API_KEYS=GIVEN) as web:
+async def api(url: str, **env: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with a_web(url, lambda: None, GATEWAY_API_KEYS=GIVEN, **env) as web:
         web.api.headers.update(AUTH)
         yield web.api
 

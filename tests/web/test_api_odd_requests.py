@@ -1,6 +1,7 @@
 """Odd requests to the API: refused with a reason, never sent by mistake."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from gateway.store.api.stage_watch import StageWatch
 from gateway.store.redis.client import Store
 from gateway.web.api.messages import READ_AT_ONCE
 from gateway.web.api.problems import MOST_ERRORS
+from tests.support.accounts import CLINIC, SHOP, write_accounts
 from tests.support.servers import Server
 from tests.support.store.sends import PREFIX
 from tests.web.test_api_messages import AUTH, GIVEN, HELLO, api, take
@@ -176,3 +178,22 @@ async def test_a_late_repetition_whose_key_cannot_be_looked_up_is_not_refused(
         other = await client.post("/v1/messages", json=asked, headers={"idempotency-key": "two"})
 
     assert (damaged.status_code, other.status_code) == (503, 422)
+
+
+async def test_a_message_of_a_number_that_no_account_has_any_more_is_shown_and_cancelled(
+    server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_accounts(tmp_path, [SHOP, CLINIC])
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
+    asked = HELLO | {"from": CLINIC.numbers[0]}
+    async with api(server.url, **before) as client:
+        sent = (await client.post("/v1/messages", json=asked)).json()["id"]
+    async with api(server.url, **write_accounts(tmp_path, [SHOP])) as client:
+        shown = await client.get(f"/v1/messages/{sent}")
+        cancelled = await client.delete(f"/v1/messages/{sent}")
+        again = await client.post("/v1/messages", json=asked)
+
+    assert (shown.status_code, shown.json()["status"]) == (200, "queued")
+    assert cancelled.json()["status"] == "cancelled"
+    assert again.json()["errors"][0]["pointer"] == "#/from"

@@ -10,6 +10,8 @@ from gateway.store import keys
 from gateway.store.redis.driver import AsyncClient
 
 LOOK_EVERY_S = 0.1
+# A request that waits holds its place in the server, also after its client has gone.
+MOST_WAITING = 128
 
 
 class _Watched(NamedTuple):
@@ -29,8 +31,11 @@ class StageWatch:
         self._closing = False
 
     async def wait(self, number: str, send: str, stage: str, within_s: float) -> None:
-        """Return when the send has another stage, when the time is over, or at the end."""
-        if self._closing:
+        """Return when the send has another stage, when the time is over, or at the end.
+
+        At once where too many wait, so that health checks on the same address are answered.
+        """
+        if self._closing or len(self._waiting) >= MOST_WAITING:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[future] = _Watched(number, send, stage)

@@ -41,11 +41,11 @@ class MessageApi:
         self._store = Store(settings.redis_url)
         bodies = Bodies(settings.encryption_keys)
         sending = MessageSending(self._writer, self._default_number, self._numbers, is_ready)
-        lookup = MessageLookup(self._store, bodies, self._numbers, self._watch)
+        lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch)
         self._routes = MessageRoutes(sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
-        self._letter_routes = DeadLetterRoutes(self._store, bodies, self._numbers, ring)
+        self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
@@ -75,8 +75,13 @@ class MessageApi:
         return self._accounts().default_number
 
     async def _numbers(self) -> Sequence[str]:
-        """Return the numbers of all accounts, those that only the store knows last.
+        """Return the numbers of all accounts. Raises StoreUnavailableError or ScriptError."""
+        return self._accounts().numbers_among(await read_numbers(self._redis))
+
+    async def _all_numbers(self) -> Sequence[str]:
+        """Return also those that no account has any more: their sends wait.
 
         Raises StoreUnavailableError or ScriptError.
         """
-        return self._accounts().numbers_among(await read_numbers(self._redis))
+        listed = await read_numbers(self._redis)
+        return list(dict.fromkeys([*self._accounts().numbers_among(listed), *listed]))
