@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.accounts.account import AppSecret
@@ -270,6 +271,24 @@ def test_a_delivery_of_one_account_has_no_effect_on_anothers_number(
     assert counted(store, "events.message", "2001") == 0
     assert counted(store, "events.foreign", "2001") == 1
     assert causes(store) == {("number_foreign", "shop", "2001")}
+
+
+def test_of_a_delivery_with_entries_of_several_accounts_only_the_signers_own_are_answered(
+    ctx: WorkerContext, store: Store
+) -> None:
+    numbers = ("1001", "2001", UNKNOWN)
+    bodies = [delivery_body(message_item(f"wamid.{one}"), number=one) for one in numbers]
+    entries = [entry for body in bodies for entry in orjson.loads(body)["entry"]]
+    together = orjson.dumps(orjson.loads(bodies[0]) | {"entry": entries})
+    keep(store, "shop", together, together)
+    drain(ctx)
+
+    assert [planned(store, one) for one in numbers] == [["from the shop"], [], []]
+
+    keep(store, "clinic", bodies[1])
+    drain(ctx)
+
+    assert planned(store, "2001") == ["from the clinic"]
 
 
 def test_a_copy_that_came_through_another_account_makes_nothing_known(
