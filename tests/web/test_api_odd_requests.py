@@ -8,8 +8,10 @@ import orjson
 import pytest
 
 from gateway.core.api.keys import hash_key
+from gateway.store.api import request_rate
 from gateway.store.api.pending_send import idempotency_of
 from gateway.store.api.stage_watch import StageWatch
+from gateway.store.redis import async_scripts
 from gateway.store.redis.client import Store
 from gateway.web.api.messages import READ_AT_ONCE
 from gateway.web.api.problems import MOST_ERRORS
@@ -197,3 +199,26 @@ async def test_a_message_of_a_number_that_no_account_has_any_more_is_shown_and_c
     assert (shown.status_code, shown.json()["status"]) == (200, "queued")
     assert cancelled.json()["status"] == "cancelled"
     assert again.json()["errors"][0]["pointer"] == "#/from"
+
+
+async def test_many_requests_at_once_leave_connections_for_the_webhook(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+
+    async def run_call(*args: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await async_scripts.run_call(*args)
+
+    monkeypatch.setattr(request_rate, "run_call", run_call)
+    async with api(server.url) as client:
+        sent = (await client.post("/v1/messages", json=HELLO)).json()["id"]
+        gets = (client.get(f"/v1/messages/{sent}") for _ in range(250))
+        posts = (client.post("/v1/messages?dry_run=true", json=HELLO) for _ in range(250))
+        answers = await asyncio.gather(*gets, *posts)
+        connections: Any = store.redis.info("clients")
+
+    assert {one.status_code for one in answers} == {200}
+    assert connections["connected_clients"] < 60
+    assert reads < 60

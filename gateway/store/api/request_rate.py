@@ -4,6 +4,7 @@ A process takes requests out of it a few at a time, so that most requests cost n
 no write to disk.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class _Share:
     taken: int = 0
     left: int = 0
     empty_until: float = 0.0
+    refill: asyncio.Task[None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,11 @@ class RequestRate:
     async def take(self, key: ApiKey) -> RateDecision:
         """Take one request. Raises StoreUnavailableError or ScriptError."""
         share = self._shares.setdefault(key.id, _Share())
-        if share.taken == 0 and self.clock() >= share.empty_until:
-            await self._refill(key, share)
+        while share.taken == 0 and self.clock() >= share.empty_until:
+            # One for all requests that wait: each would hold a connection, of which there are few.
+            if share.refill is None or share.refill.done():
+                share.refill = asyncio.create_task(self._refill(key, share))
+            await asyncio.shield(share.refill)
         if share.taken == 0:
             return RateDecision(False, 0, max(0.001, share.empty_until - self.clock()))
         share.taken -= 1

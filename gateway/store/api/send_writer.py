@@ -29,7 +29,7 @@ from gateway.store.api.pending_send import (
 from gateway.store.inbox.batching import Batcher
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
-from gateway.store.redis.async_scripts import run_calls
+from gateway.store.redis.async_scripts import run_call, run_calls
 from gateway.store.redis.client import Call, ScriptError, StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
 
@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 REMEMBERED_FOR = timedelta(hours=24)  # after a send is due
 WAITING_BYTES = 32 * 1024 * 1024
+PLANS_AT_ONCE = 16  # each holds a connection
 
 
 class SendWriter:
@@ -49,6 +50,7 @@ class SendWriter:
         self._batcher = Batcher[PendingSend](self._store)
         self._listed: set[str] = set()
         self._closing = False
+        self._may_plan = asyncio.Semaphore(PLANS_AT_ONCE)
 
     async def accept(
         self, number: str, request: MessageRequest, idempotency: Idempotency | None, size: int
@@ -72,9 +74,8 @@ class SendWriter:
         """
         future: asyncio.Future[AcceptedSend] = asyncio.get_running_loop().create_future()
         pending = PendingSend(number, request, None, 0, future)
-        (reply,) = await run_calls(self._redis, [_load_call(number, [pending])])
-        if isinstance(reply, Exception):
-            raise reply
+        async with self._may_plan:
+            reply = await run_call(self._redis, _load_call(number, [pending]))
         now, contacts = _parse_loaded(reply, [pending])
         contact = contacts[request.recipient.name]
         planned = plan_request(request, _new_id(), contact, now)

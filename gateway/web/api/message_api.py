@@ -21,6 +21,9 @@ from gateway.web.api.messages import MessageLookup, MessageRoutes
 from gateway.web.api.numbers import NumberRoutes
 from gateway.web.api.tasks import TaskRoutes
 
+# The webhook has its connections from the same pool of a hundred.
+READS_AT_ONCE = 16
+
 
 class MessageApi:
     """The parts of the API that send messages and say what became of them."""
@@ -38,6 +41,7 @@ class MessageApi:
         self._accounts = accounts
         self._writer = SendWriter(client, ring)
         self._watch = StageWatch(client)
+        self._free = asyncio.Semaphore(READS_AT_ONCE)
         self._store = Store(settings.redis_url)
         bodies = Bodies(settings.encryption_keys)
         sending = MessageSending(self._writer, self._default_number, self._numbers, is_ready)
@@ -76,12 +80,16 @@ class MessageApi:
 
     async def _numbers(self) -> Sequence[str]:
         """Return the numbers of all accounts. Raises StoreUnavailableError or ScriptError."""
-        return self._accounts().numbers_among(await read_numbers(self._redis))
+        return self._accounts().numbers_among(await self._read_listed())
 
     async def _all_numbers(self) -> Sequence[str]:
         """Return also those that no account has any more: their sends wait.
 
         Raises StoreUnavailableError or ScriptError.
         """
-        listed = await read_numbers(self._redis)
+        listed = await self._read_listed()
         return list(dict.fromkeys([*self._accounts().numbers_among(listed), *listed]))
+
+    async def _read_listed(self) -> Sequence[str]:
+        async with self._free:
+            return await read_numbers(self._redis)
