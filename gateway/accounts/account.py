@@ -65,6 +65,7 @@ class Account:
     is_default: bool = False  # it also serves the address without a name
     owns_all: bool = False
     wabas: tuple[str, ...] = ()
+    country: str = ""  # of national phone numbers, two letters by ISO 3166-1
 
     def number(self, number: str) -> OwnNumber | None:
         """Return one of its numbers, None if it has no such number."""
@@ -151,6 +152,11 @@ class Accounts:
         """Return the name of the account that has a number, "" if none has or it has no name."""
         owner = self.owner_of(number)
         return owner.name if owner else ""
+
+    def country_of(self, number: str) -> str:
+        """Return the country of the account that has a number, "" where none is given."""
+        owner = self.owner_of(number)
+        return owner.country if owner else ""
 
     @property
     def default_number(self) -> str:

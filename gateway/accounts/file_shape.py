@@ -7,8 +7,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic_core import CoreSchema
 
 from gateway.accounts.values import ValueReference
+from gateway.core.api.countries import COUNTRIES
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import Matching, Model, Name, Version, wrap_in_list
+from gateway.rules.problems import quote_word
 from gateway.rules.yaml.nodes import Map
 
 MOST_PACE = 1000
@@ -64,6 +66,13 @@ def _pace(value: Any) -> Any:
     return int(value)
 
 
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        hint = "did you mean GB?" if code == "UK" else "write its two letters of ISO 3166-1"
+        refuse(f"{quote_word(code)} is no country with phone numbers; {hint}")
+    return code
+
+
 def _phone(word: str) -> str:
     digits = re.sub(r"[ ()./-]", "", word)
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", digits):
@@ -83,6 +92,7 @@ Pace = Annotated[
         json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_PACE)],
     ),
 ]
+Country = Annotated[str, Matching(r"[A-Z]{2}", "PT"), AfterValidator(_country)]
 Phone = Annotated[str, AfterValidator(_phone)]
 
 
@@ -142,6 +152,11 @@ class AccountModel(Model):
     )
     rules: Name | None = Field(
         default=None, description="Its file or folder of rules; GATEWAY_RULES if not given."
+    )
+    country: Country | None = Field(
+        default=None,
+        description="Country, such as PT, of phone numbers that are given to the API without their "
+        "country code.",
     )
     wabas: Annotated[tuple[WabaModel, ...], BeforeValidator(wrap_in_list)] = Field(
         description="Its WhatsApp accounts."

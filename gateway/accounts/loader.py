@@ -194,6 +194,7 @@ class _AccountBuilder:
             rules=self.folder / model.rules if model.rules else self.defaults.rules,
             is_default=model.default,
             wabas=tuple(waba.id for waba in model.wabas),
+            country=model.country or "",
         )
 
     def _numbers(self) -> Iterator[OwnNumber]:

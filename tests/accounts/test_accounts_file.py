@@ -130,6 +130,13 @@ def test_the_nearest_pace_counts(tmp_path: Path) -> None:
     assert [one.pace for account in accounts for one in account.numbers] == [20, 250]
 
 
+def test_country_belongs_to_the_numbers_of_its_account(tmp_path: Path) -> None:
+    norway = TestAccount("shop", ["1"], "501", more="country: NO")  # no boolean here
+    accounts = read(accounts_text([norway, CLINIC]), tmp_path, variables([norway, CLINIC]))
+
+    assert [accounts.country_of(number) for number in ("1", "2001", "9", "")] == ["NO", "", "", ""]
+
+
 def test_values_come_from_files_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("newest\nolder\n")
     text = HEAD + ONE.replace("{env: SECRET}", "[{file: secrets}, {env: SECRET}]")

@@ -174,3 +174,15 @@ def test_a_message_that_is_not_in_utf_8_is_refused(store: Store, more: list[str]
     assert sent.exit_code == 2
     assert "UTF-8" in sent.output
     assert attempts(store) == []
+
+
+def test_a_national_number_is_read_in_the_country_of_the_account(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    shop = TestAccount("shop", ["1002"], "501", more="rules: rules.yaml\ncountry: PT")
+    env = {"REDIS_URL": server.url} | write_accounts(tmp_path, [shop])
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+
+    shown = run("send", "912 345 678", "Hello", "--dry-run")
+
+    assert json.loads(shown.output)["to"] == TO

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.api.countries import COUNTRIES
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import (
     FIELDS,
@@ -87,6 +89,64 @@ def test_what_is_wrong_beside_a_good_message_is_all_that_is_told(fields: dict[st
 )
 def test_a_phone_number_is_international_and_possible(text: str, digits: str) -> None:
     assert parse_phone(text) == digits
+
+
+NATIONAL = [
+    ("PT", "912 345 678", "351912345678"),
+    ("PT", "351912345678", "351912345678"),
+    ("PT", "+34 612 345 678", "34612345678"),
+    ("PT", "0034612345678", "34612345678"),
+    ("DE", "(0171) 234/5678", "491712345678"),
+    ("DE", "0171 2345678", "491712345678"),
+    ("DE", "4917112345678", "4917112345678"),  # after +49 it is valid too
+    ("GB", "07911 123456", "447911123456"),
+    ("IT", "06 1234 5678", "390612345678"),  # the zero belongs to the number
+    ("BR", "(11) 98765-4321", "5511987654321"),
+    ("US", "(415) 555-2671", "14155552671"),
+    ("ES", "+34612345678", "34612345678"),
+]
+
+
+@pytest.mark.parametrize(("country", "text", "digits"), NATIONAL)
+def test_a_national_number_is_one_of_the_country(country: str, text: str, digits: str) -> None:
+    request = read_request(HELLO | {"to": text}, country)
+
+    assert isinstance(request, MessageRequest), request
+    assert request.recipient == (digits, "")
+
+
+NOT_NATIONAL = {
+    "no country": ("", "912 345 678", "is read where the accounts file gives the account a `cou"),
+    "too short": ("PT", "912 345", "is no possible phone number, nor one of PT: write a phone"),
+    "another person's": ("ES", "612345678", "may also be a number of ES: begin with + and the"),
+    "international prefix": ("PT", "00912345678", "is no possible phone number, nor one of PT"),
+    "letters": ("PT", "0800 FLOWERS", "is no possible phone number, nor one of PT"),
+}
+
+
+@pytest.mark.parametrize(("country", "text", "hint"), NOT_NATIONAL.values(), ids=NOT_NATIONAL)
+def test_a_number_that_names_nobody_for_sure_is_refused(country: str, text: str, hint: str) -> None:
+    result = read_request(HELLO | {"to": text}, country)
+
+    assert isinstance(result, list)
+    assert [one.pointer for one in result] == ["#/to"]
+    assert hint in result[0].detail
+    assert text not in result[0].detail
+
+
+@given(st.from_regex(r"\+?[0-9]{5,16}", fullmatch=True), st.sampled_from(["PT", "ES", "DE", "US"]))
+def test_a_country_never_changes_whom_a_number_names(text: str, country: str) -> None:
+    before = parse_phone(text)
+    result = read_request(HELLO | {"to": text}, country)
+
+    if before and isinstance(result, MessageRequest):
+        assert result.recipient.wa_id == before
+
+
+def test_the_countries_are_those_that_have_phone_numbers() -> None:
+    beyond_iso_3166 = {"AC", "TA", "XK"}
+
+    assert phonenumbers.SUPPORTED_REGIONS - beyond_iso_3166 == COUNTRIES
 
 
 def test_a_customer_is_written_to_by_the_name_that_meta_used_last() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,9 @@ from gateway.core.api.message_request import FIELDS, MessageRequest, read_reques
 from gateway.core.sending.outcome import Attempt, Outcome, Step
 from gateway.store.api.api_keys import add_key
 from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Lanes
 from gateway.web.api.descriptions import MessageIn
+from tests.support.accounts import CLINIC, TestAccount, write_accounts
 from tests.support.servers import Server
 from tests.support.store.sends import PREFIX, lanes
 from tests.support.web.web_app import a_web, nowhere
@@ -61,6 +64,23 @@ async def test_a_message_is_accepted_and_taken_as_it_was_asked_for(
         "messaging_product": "whatsapp", "recipient_type": "individual", "to": "+351912345678",
         "type": "text", "text": {"body": "Hello"},
     }  # fmt: skip
+
+
+async def test_a_national_number_is_of_the_country_of_the_account_that_sends(
+    server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = TestAccount("shop", ["1001"], "501", more="default: yes\ncountry: PT")
+    for name, value in (env := write_accounts(tmp_path, [shop, CLINIC])).items():
+        monkeypatch.setenv(name, value)
+    national = HELLO | {"to": "912 345 678"}
+    async with a_web(server.url, lambda: None, GATEWAY_API_KEYS=GIVEN, **env) as web:
+        web.api.headers.update(AUTH)
+        answer = await web.api.post("/v1/messages", json=national)
+        other = await web.api.post("/v1/messages", json=national | {"from": "2001"})
+
+    assert (answer.status_code, other.status_code) == (202, 422)
+    (attempt,) = Lanes(store, "1001", 1_000).pump([], 1_000).attempts
+    assert attempt.body["to"] == "+351912345678"
 
 
 async def test_metas_own_object_is_posted_unchanged(server: Server, store: Store) -> None:

@@ -51,12 +51,15 @@ class MessageRequest:
     marketing: bool = False
 
 
-def read_request(fields: Mapping[str, Any]) -> MessageRequest | list[FieldError]:
-    """Return the request in a JSON object, or everything that is wrong with it."""
+def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest | list[FieldError]:
+    """Return the request in a JSON object, or everything that is wrong with it.
+
+    `country` is that of the account, by which national phone numbers are read, "" for none.
+    """
     reader = FieldReader(fields)
     kind = fields.get("type")
     reader.refuse_unknown(FIELDS | ({kind} if isinstance(kind, str) and kind in TYPES else set()))
-    recipient, body = read_recipient(reader, "to"), read_content(reader)
+    recipient, body = read_recipient(reader, "to", country), read_content(reader)
     answered = _read_answered(reader)
     closed, instead = _read_when_closed(reader)
     send_at, expires_at = read_moment(reader, "send_at"), read_moment(reader, "expires_at")

@@ -11,7 +11,11 @@ from gateway.core.webhook.phone_numbers import contact_key
 
 _USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 _PHONE = re.compile(r"\+?[0-9][0-9\s().-]{5,30}")
+_NATIONAL_PHONE = re.compile(r"\(?[0-9][0-9\s()./-]{3,30}")
+_SIGNS = re.compile(r"[\s()./-]")
+_IMPOSSIBLE = "is no possible phone number"
 FORMS = 'a phone number with its country code, such as +351912345678, or {"user_id": "…"}'
+_NO_COUNTRY = "one without it is read where the accounts file gives the account a `country`"
 
 
 class Recipient(NamedTuple):
@@ -26,23 +30,36 @@ class Recipient(NamedTuple):
         return contact_key(self.wa_id, self.user_id)
 
 
-def read_recipient(reader: FieldReader, name: str) -> Recipient | None:
+def read_recipient(reader: FieldReader, name: str, country: str = "") -> Recipient | None:
     """Return the recipient in a field; None, and a note, where it names nobody.
 
     A phone number must be possible, as its length is; it need not be valid, since Meta's test
-    numbers are not.
+    numbers are not. With a `country`, two letters by ISO 3166-1, it may be a national number.
     """
     match reader.fields.get(name):
         case None:
             reader.add(name, f"is missing: {FORMS}")
         case str(text):
-            if wa_id := parse_phone(text):
-                return Recipient(wa_id)
-            reader.add(name, f"is no possible phone number: write {FORMS}")
+            return _read_phone(reader, name, text, country)
         case {"user_id": str(user_id), **rest} if not rest and _USER_ID.fullmatch(user_id):
             return Recipient("", user_id)
         case _:
             reader.add(name, f"must be {FORMS}")
+    return None
+
+
+def _read_phone(reader: FieldReader, name: str, text: str, country: str) -> Recipient | None:
+    """Return whom a phone number names; an international reading goes before a national one."""
+    international = parse_phone(text)
+    national = parse_national_phone(text, country) if country else ""
+    if international and _is_rather_national(international, national):
+        reader.add(name, f"may also be a number of {country}: begin with + and the country code")
+        return None
+    if wa_id := international or national:
+        return Recipient(wa_id)
+    problem = f"is no possible phone number, nor one of {country}" if country else _IMPOSSIBLE
+    hint = "" if country else f"; {_NO_COUNTRY}"
+    reader.add(name, f"{problem}: write {FORMS}{hint}")
     return None
 
 
@@ -51,15 +68,48 @@ def parse_phone(text: str) -> str:
     text = text.strip()
     if not _PHONE.fullmatch(text):
         return ""
-    digits = re.sub(r"[\s().-]", "", text)
-    international = digits if digits.startswith("+") else f"+{digits.removeprefix('00')}"
+    digits = _SIGNS.sub("", text)
+    number = _parse(digits if digits.startswith("+") else f"+{digits.removeprefix('00')}")
+    return _format(number) if number else ""
+
+
+def parse_national_phone(text: str, country: str) -> str:
+    """Return the digits, country code first, of a number as it is written in a country.
+
+    "" for a text that is none, or that begins with + or 00, as only an international number does.
+    """
+    text = text.strip()
+    if not _NATIONAL_PHONE.fullmatch(text) or text.startswith("00"):
+        return ""
+    number = _parse(_SIGNS.sub("", text), country)
+    return _format(number) if number else ""
+
+
+def _is_rather_national(international: str, national: str) -> bool:
+    """Say whether digits without a plus sign are more likely a number of the country.
+
+    That is so where the national number is valid and the international one is only possible.
+    """
+    if not national or national == international:
+        return False
+    return not _is_valid(international) and _is_valid(national)
+
+
+def _is_valid(digits: str) -> bool:
+    return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
+
+
+def _parse(text: str, country: str | None = None) -> phonenumbers.PhoneNumber | None:
+    """Return the phone number in a text, None where it has an impossible length."""
     try:
-        number = phonenumbers.parse(international)
+        number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
-        return ""
+        return None
     reason = phonenumbers.is_possible_number_with_reason(number)
-    if reason != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return ""
+    return number if reason == phonenumbers.ValidationResult.IS_POSSIBLE else None
+
+
+def _format(number: phonenumbers.PhoneNumber) -> str:
     form = phonenumbers.PhoneNumberFormat.E164
     return phonenumbers.format_number(number, form).removeprefix("+")
 

@@ -44,7 +44,9 @@ class MessageApi:
         self._free = asyncio.Semaphore(READS_AT_ONCE)
         self._store = Store(settings.redis_url)
         bodies = Bodies(settings.encryption_keys)
-        sending = MessageSending(self._writer, self._default_number, self._numbers, is_ready)
+        sending = MessageSending(
+            self._writer, self._default_number, self._country_of, self._numbers, is_ready
+        )
         lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch)
         self._routes = MessageRoutes(sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
@@ -77,6 +79,9 @@ class MessageApi:
 
     def _default_number(self) -> str:
         return self._accounts().default_number
+
+    def _country_of(self, number: str) -> str:
+        return self._accounts().country_of(number)
 
     async def _numbers(self) -> Sequence[str]:
         """Return the numbers of all accounts. Raises StoreUnavailableError or ScriptError."""

@@ -46,6 +46,7 @@ class MessageSending:
 
     keeper: SendKeeper
     default_number: Callable[[], str]
+    country_of: Callable[[str], str]
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     is_ready: Callable[[], bool]
 
@@ -83,10 +84,11 @@ class MessageSending:
 
     async def read(self, key: ApiKey, fields: Mapping[str, Any]) -> tuple[str, MessageRequest]:
         """Return the number to send from, and the request. Raises ApiError."""
-        request = read_request(fields)
+        default, named = self.default_number(), fields.get("from")
+        country = self.country_of(named if named and isinstance(named, str) else default)
+        request = read_request(fields, country)
         if not isinstance(request, MessageRequest):
             raise ApiError("invalid", errors=request)
-        default = self.default_number()
         number = request.number or default
         if not number:
             detail = "is missing, and there is no default account"

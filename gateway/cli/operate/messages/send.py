@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.accounts.account import Accounts
 from gateway.accounts.source import AccountsSource
 from gateway.cli.common import errors
 from gateway.cli.common.options import Json
@@ -57,14 +58,16 @@ def send(
     optional = {"from": number, "send_at": at, "reference": reference, "when_closed": when_closed}
     fields: dict[str, Any] = {"to": to, **_content(text, template, language, param or ())}
     fields |= {name: value for name, value in optional.items() if value}
-    request = read_request(fields)
+    settings = target.settings()
+    with errors.exit_on_config_error():
+        accounts = AccountsSource(settings).current()
+    request = read_request(fields, accounts.country_of(number or accounts.default_number))
     if not isinstance(request, MessageRequest):
         raise _refuse(request)
-    settings = target.settings()
     if dry_run:
-        print_json(dict(asyncio.run(_plan(settings, request)).body))
+        print_json(dict(asyncio.run(_plan(settings, accounts, request)).body))
         return
-    number, accepted = _accept(settings, request)
+    number, accepted = _accept(settings, accounts, request)
     if not json and not wait:
         typer.echo(f"{accepted.id} is {view_accepted(accepted)['status']}.")
         return
@@ -103,19 +106,19 @@ def _refuse(problems: Sequence[FieldError]) -> typer.Exit:
     return errors.fail("The message cannot be sent:\n  " + "\n  ".join(lines))
 
 
-def _accept(settings: Settings, request: MessageRequest) -> tuple[str, AcceptedSend]:
+def _accept(
+    settings: Settings, accounts: Accounts, request: MessageRequest
+) -> tuple[str, AcceptedSend]:
     """Store the message, wake a worker, and return the number that it is sent from."""
     with open_own_store(settings, "so nothing was sent") as store:
-        number = _choose_number(settings, request, number_list.numbers_at_meta(store))
+        number = _choose_number(accounts, request, number_list.numbers_at_meta(store))
         rung: list[tuple[str, str]] = []
         accepted = asyncio.run(_write(settings, number, request, rung))
         ring_numbers(store, rung)
     return number, accepted
 
 
-def _choose_number(settings: Settings, request: MessageRequest, listed: Sequence[str]) -> str:
-    with errors.exit_on_config_error():
-        accounts = AccountsSource(settings).current()
+def _choose_number(accounts: Accounts, request: MessageRequest, listed: Sequence[str]) -> str:
     number = request.number or accounts.default_number
     if not number:
         raise errors.fail("Say with --from which number sends: there is no default account.")
@@ -139,10 +142,10 @@ async def _write(
         await client.aclose()
 
 
-async def _plan(settings: Settings, request: MessageRequest) -> Send:
+async def _plan(settings: Settings, accounts: Accounts, request: MessageRequest) -> Send:
     client = connect_async(settings.redis_url)
     try:
-        number = _choose_number(settings, request, [request.number] if request.number else [])
+        number = _choose_number(accounts, request, [request.number] if request.number else [])
         planned, _, _ = await SendWriter(client, lambda *_: None).plan(number, request)
     except RequestRefusedError as error:
         raise _refuse(error.errors) from None
