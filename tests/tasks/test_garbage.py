@@ -32,7 +32,8 @@ def test_objects_of_the_start_are_exempt_and_later_ones_are_collected() -> None:
     assert any(id(one) == identity for one in gc.get_objects())
     del loop
     assert gc.collect() >= 1
-    assert gc.get_freeze_count() == exempt
+    # Some of them end by themselves meanwhile; none is given back to the search for garbage.
+    assert 0.9 * exempt < gc.get_freeze_count() <= exempt
 
 
 def test_a_worker_exempts_them_at_its_start_after_its_checks() -> None:

@@ -360,7 +360,8 @@ async def test_a_client_that_takes_no_answer_is_closed(server: Server, store: St
         await web.entered(1)
         transport: Any = line.writer.transport
         transport.pause_reading()
-        ask = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n"
+        # Answers are short, so it takes many to fill what the system keeps for a client.
+        ask = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n" * 500
         with suppress(OSError):  # reset, once it is closed
             while web.server.server_state.connections:
                 await asyncio.wait_for(line.send(ask), 20)

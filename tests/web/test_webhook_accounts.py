@@ -12,7 +12,7 @@ from gateway.accounts.account import AppSecret
 from gateway.store import keys
 from gateway.store.monitoring.secret_uses import UsedSecret, read_uses
 from gateway.store.redis.client import Store
-from gateway.web.webhook import MOST_TRIED_BYTES
+from gateway.web.webhook import MOST_TRIED_BYTES, MOST_TRIES_PER_S
 from tests.support.accounts import CLINIC, SHOP, TestAccount, accounts_text, write_accounts
 from tests.support.servers import Server, wait_until
 from tests.support.web.web_app import BODY, Web, a_web, kept
@@ -85,6 +85,18 @@ async def test_a_large_body_is_not_tried_with_the_others_secrets(web: Web, store
 
     assert answer.status_code == 401
     await until(lambda: refused(store, "signature_mismatch") == b"1")
+
+
+async def test_strangers_cannot_have_many_bodies_tried_with_the_others_secrets(
+    web: Web, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.web.webhook.read_second", lambda: 7)
+
+    for _ in range(MOST_TRIES_PER_S + 2):
+        await web.deliver(secret=SECRETS["clinic"], path="/webhook/shop")
+
+    await until(lambda: refused(store, "signature_mismatch") == b"2")
+    assert refused(store, "signature_account") == b"%d" % MOST_TRIES_PER_S
 
 
 async def test_a_strangers_secret_is_a_mismatch(web: Web, store: Store) -> None:
