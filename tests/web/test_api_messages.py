@@ -367,6 +367,20 @@ async def test_a_message_that_waits_for_the_window_is_cancelled(
     assert store.redis.keys(f"{PREFIX}parked*") == []
 
 
+async def test_a_moved_message_is_known_until_a_day_after_it_is_due(
+    server: Server, store: Store
+) -> None:
+    soon, later = (datetime.now(UTC) + timedelta(days=days) for days in (1, 30))
+    headers = {"idempotency-key": "order-17"}
+    async with api(server.url) as client:
+        asked = HELLO | {"send_at": soon.isoformat()}
+        sent = (await client.post("/v1/messages", json=asked, headers=headers)).json()["id"]
+        await client.patch(f"/v1/messages/{sent}", json={"send_at": later.isoformat()})
+
+    (name,) = store.redis.keys("*idempotent:*")
+    assert store.redis.pttl(name) > timedelta(days=30.9).total_seconds() * 1000
+
+
 async def test_a_message_whose_attempt_began_is_neither_cancelled_nor_moved(
     server: Server, store: Store
 ) -> None:

@@ -34,6 +34,8 @@ local function accept(i, place)
   local send = number .. 'send:' .. id
   write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
   redis.call('HSET', send, 'due', due)
+  -- Whoever moves a send prolongs what makes a repeated request known.
+  if ARGV[i + 9] ~= '' and tonumber(due) > now then redis.call('HSET', send, 'idempotent', ARGV[i + 9]) end
   -- Longer than the idempotency row, which leads to it.
   redis.call('PEXPIRE', send, lives + UNFINISHED)
   if ARGV[i + 9] ~= '' then redis.call('SET', known, ARGV[i + 10], 'PX', lives) end

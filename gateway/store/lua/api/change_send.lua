@@ -36,8 +36,17 @@ local function cancel(row)
   leave_unattempted(row.rank, row.lane)
 end
 
+-- A repeated request is known until a day after the send is due.
+local function prolong(due)
+  local known = redis.call('HGET', send, 'idempotent')
+  if not known then return end
+  local key, lives = number .. 'idempotent:' .. known, due - now + C.DAY_MS
+  if redis.call('PTTL', key) < lives then redis.call('PEXPIRE', key, lives) end
+end
+
 local function move(due, expires)
   if not redis.call('ZSCORE', number .. 'due', id) then return 'due' end
+  prolong(tonumber(due))
   redis.call('HSET', send, 'expires', expires, 'due', due)
   redis.call('ZADD', number .. 'due', 'XX', due, id)
   return 'done'
