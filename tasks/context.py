@@ -165,7 +165,7 @@ def build_context(settings: Settings) -> WorkerContext:
     )
 
 
-def _open_rules(opened: StoreAccess, path: Path) -> RulebookSource:
+def _open_rules(opened: StoreAccess, path: Path, /, *, zone: str) -> RulebookSource:
     """Open the rules of some accounts. Raises RulebookError if they cannot be used, nor earlier."""
     settings = opened.settings
     return RulebookSource(
@@ -173,4 +173,5 @@ def _open_rules(opened: StoreAccess, path: Path) -> RulebookSource:
         fallback=partial(rulebooks.read_kept_files, opened.store, settings.gateway_rules, path),
         demo=settings.gateway_demo_rules,
         trial_hours=settings.gateway_trial_hours,
+        zone=zone,
     )

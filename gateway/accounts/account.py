@@ -65,6 +65,7 @@ class Account:
     is_default: bool = False  # it also serves the address without a name
     owns_all: bool = False
     wabas: tuple[str, ...] = ()
+    time_zone: str = ""  # of opening hours in its rules that name none
     country: str = ""  # of national phone numbers, two letters by ISO 3166-1
 
     def number(self, number: str) -> OwnNumber | None:
@@ -168,6 +169,10 @@ class Accounts:
         """Return the numbers of all accounts, and those `listed` in the store that are theirs."""
         own = list(self._by_number)
         return [*own, *(one for one in listed if one not in self._by_number and self.number(one))]
+
+    def zone_of(self, path: Path) -> str:
+        """Return the time zone of the accounts that use a path of rules, "" if none is given."""
+        return next((one.time_zone for one in self._all if one.rules == path), "")
 
     @property
     def rule_paths(self) -> tuple[Path, ...]:

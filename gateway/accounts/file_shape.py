@@ -8,6 +8,7 @@ from pydantic_core import CoreSchema
 
 from gateway.accounts.values import ValueReference
 from gateway.core.api.countries import COUNTRIES
+from gateway.rules.language.opening_hours_syntax import read_zone
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import Matching, Model, Name, Version, wrap_in_list
 from gateway.rules.problems import quote_word
@@ -92,6 +93,7 @@ Pace = Annotated[
         json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_PACE)],
     ),
 ]
+TimeZone = Annotated[str, AfterValidator(read_zone)]
 Country = Annotated[str, Matching(r"[A-Z]{2}", "PT"), AfterValidator(_country)]
 Phone = Annotated[str, AfterValidator(_phone)]
 
@@ -152,6 +154,11 @@ class AccountModel(Model):
     )
     rules: Name | None = Field(
         default=None, description="Its file or folder of rules; GATEWAY_RULES if not given."
+    )
+    time_zone: TimeZone | None = Field(
+        default=None,
+        description="Time zone, such as Europe/Lisbon, of opening hours in its rules that name "
+        "none.",
     )
     country: Country | None = Field(
         default=None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.accounts.account import (
 )
 from gateway.accounts.checks import account_name, find_mistakes
 from gateway.accounts.file_shape import AccountModel, AccountsModel, WabaModel, known_keys
+from gateway.accounts.rule_zones import find_zone_conflicts
 from gateway.accounts.values import ValueReader, ValueReference
 from gateway.config.settings import DOTENV, Settings, SettingsError, environment, value_files
 from gateway.rules.loader import File, read_file
@@ -136,7 +138,7 @@ def read_accounts(file: File, values: ValueReader, defaults: AccountDefaults) ->
     tree, found = parse(file.name, text)
     problems = [_problem(one.file, one.mark, one.rule, one.message) for one in found]
     if isinstance(tree, Map):
-        model, more = _validate(file.name, tree, values)
+        model, more = _validate(file.name, tree, values, defaults)
         problems += more
         if model and not problems:
             return Accounts(_build_accounts(model, values, defaults, Path(file.name).parent))
@@ -147,10 +149,13 @@ def read_accounts(file: File, values: ValueReader, defaults: AccountDefaults) ->
 
 
 def _validate(
-    file: str, tree: Map, values: ValueReader
+    file: str, tree: Map, values: ValueReader, defaults: AccountDefaults
 ) -> tuple[AccountsModel | None, list[AccountProblem]]:
     """Check the shape of the file, and what is beyond it even where the shape is wrong."""
-    beyond = [_problem(file, *found) for found in find_mistakes(tree, values)]
+    found = chain(
+        find_mistakes(tree, values), find_zone_conflicts(tree, Path(file).parent, defaults.rules)
+    )
+    beyond = [_problem(file, *one) for one in found]
     try:
         return AccountsModel.model_validate(tree), beyond
     except ValidationError as error:
@@ -194,6 +199,7 @@ class _AccountBuilder:
             rules=self.folder / model.rules if model.rules else self.defaults.rules,
             is_default=model.default,
             wabas=tuple(waba.id for waba in model.wabas),
+            time_zone=model.time_zone or "",
             country=model.country or "",
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from gateway.accounts.account import Account, Accounts
 from gateway.core.contacts.contact import Contact
@@ -56,6 +57,16 @@ class RulesInForce:
         return hashlib.sha256("\n".join(versions).encode()).hexdigest()[:12]
 
 
+class OpenSource(Protocol):
+    """Opens the rules of one path, with the time zone of hours that name none.
+
+    Raises RulebookError if the rules cannot be used.
+    """
+
+    def __call__(self, path: Path, /, *, zone: str) -> RulebookSource:
+        """Return the source of the rulebook."""
+
+
 class AccountRules:
     """Source of the rulebooks in force; a change with errors leaves the one before in force.
 
@@ -65,9 +76,9 @@ class AccountRules:
     def __init__(
         self,
         accounts: Callable[[], Accounts],
-        open_source: Callable[[Path], RulebookSource] = RulebookSource,
+        open_source: OpenSource = RulebookSource,
     ) -> None:
-        """Load all rules; `open_source` opens those of one path, or raises RulebookError."""
+        """Load all rules; `open_source` opens those of one path."""
         self._accounts, self._open_source = accounts, open_source
         self._sources: dict[Path, RulebookSource] = {}
         self._unusable: dict[Path, RulebookError] = {}
@@ -123,26 +134,30 @@ class AccountRules:
         return RulesInForce(self._accounts(), by_path)
 
     def _open_sources(self) -> None:
-        paths = self._accounts().rule_paths
+        accounts = self._accounts()
+        paths = accounts.rule_paths
         for path in {*self._sources, *self._unusable} - {*paths}:
             self._sources.pop(path, None)
             self._unusable.pop(path, None)
         for path in paths:
-            if path not in self._sources and self._has_changed(path):
-                self._open(path)
+            zone = accounts.zone_of(path)
+            if source := self._sources.get(path):
+                source.zone = zone
+            elif self._has_changed(path, zone):
+                self._open(path, zone)
 
-    def _has_changed(self, path: Path) -> bool:
+    def _has_changed(self, path: Path, zone: str) -> bool:
         """Say whether rules that could not be used have changed since: to load them takes long."""
         try:
-            seen = fingerprint(read(path))
+            seen = fingerprint(read(path)) + zone.encode()
         except RulebookError as error:
             seen = str(error).encode()
         before, self._seen_unusable[path] = self._seen_unusable.get(path), seen
         return path not in self._unusable or seen != before
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path, zone: str) -> None:
         try:
-            source = self._open_source(path)
+            source = self._open_source(path, zone=zone)
         except RulebookError as error:
             self._unusable[path] = error
         else:

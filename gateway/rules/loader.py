@@ -145,22 +145,23 @@ def _display_name(path: Path) -> str:
     return str(path).encode(errors="replace").decode()
 
 
-def load(path: Path, trial_now: str = "") -> Rulebook:
+def load(path: Path, trial_now: str = "", zone: str = "") -> Rulebook:
     """Load a file, or the *.yaml and *.yml files of a folder by name.
 
     Opening hours take `trial_now` for the present (`is_trial_now`), "" for the time that it is.
+    Those that name no zone are in `zone`; without one that is an error.
     Raises RulebookError with every error of every file.
     """
-    return build_rulebook(read(path), trial_now)
+    return build_rulebook(read(path), trial_now, zone)
 
 
-def load_if_any(path: Path, trial_now: str = "") -> Rulebook:
+def load_if_any(path: Path, trial_now: str = "", zone: str = "") -> Rulebook:
     """Load like `load`; a folder without a file of rules gives a rulebook without rules.
 
     Raises RulebookError with every error of every file.
     """
     try:
-        return load(path, trial_now)
+        return load(path, trial_now, zone)
     except NoRulesError:
         return assemble_rulebook([])
 
@@ -174,9 +175,9 @@ def read_trial_now(path: Path | None) -> str:
     return written if is_trial_now(written) else ""
 
 
-def build_rulebook(files: Iterable[File], trial_now: str = "") -> Rulebook:
+def build_rulebook(files: Iterable[File], trial_now: str = "", zone: str = "") -> Rulebook:
     """Build a rulebook from files that were read. Raises RulebookError like `load`."""
-    checked = [_check_file(file) for file in files]
+    checked = [_check_file(file, zone) for file in files]
     if problems := sorted(limit_problems(find_errors(checked))):
         raise RulebookError(problems)
     return assemble_rulebook([file.book for file in checked if file.book], trial_now)
@@ -192,8 +193,11 @@ class RulesCheck:
     rulebook: Rulebook | None = None
 
 
-def check_rules(paths: Iterable[Path]) -> RulesCheck:
-    """Check files and folders together as one rulebook; never raises. A file counts once."""
+def check_rules(paths: Iterable[Path], zone: str = "") -> RulesCheck:
+    """Check files and folders together as one rulebook; never raises. A file counts once.
+
+    Opening hours that name no zone are in `zone`.
+    """
     files, errors, unread = dict[str, File](), list[Problem](), list[Problem]()
     for path in paths:
         unread += _list_unread(path)
@@ -201,7 +205,7 @@ def check_rules(paths: Iterable[Path]) -> RulesCheck:
             files |= {file.name: file for file in read(path)}
         except RulebookError as error:
             errors += error.problems
-    checked = [_check_file(file) for file in files.values()]
+    checked = [_check_file(file, zone) for file in files.values()]
     errors += find_errors(checked)
     warnings = chain(lint_warnings(checked), (one for one in unread if one.file not in files))
     problems = tuple(sorted(limit_problems(chain(errors, warnings))))
@@ -232,11 +236,11 @@ def find_errors(checked: Sequence[CheckedFile]) -> Iterator[Problem]:
     yield from reference_errors(checked)
 
 
-def _check_file(file: File) -> CheckedFile:
+def _check_file(file: File, zone: str) -> CheckedFile:
     if file.problem:
         return CheckedFile(file.name, None, None, (file.problem,))
     try:
-        return check(file.name, file.content.decode("utf-8-sig"))
+        return check(file.name, file.content.decode("utf-8-sig"), zone)
     except UnicodeDecodeError as error:
         before = file.content[: error.start].split(b"\n")
         mark = Mark(len(before), len(before[-1]) + 1)

@@ -52,11 +52,14 @@ class RulebookSource:
         fallback: Callable[[], Files] = tuple,
         demo: Path | None = None,
         trial_hours: Path | None = None,
+        zone: str = "",
     ) -> None:
         """Load the rules; those of `demo`, if given, while the folder `path` holds none.
 
-        The file `trial_hours` says what opening hours take for now.
+        The file `trial_hours` says what opening hours take for now. Those that name no zone are in
+        `zone`; another one that is set later is taken up as changed files are.
         """
+        self.zone = zone
         self._trial_hours, self._trial_now = trial_hours, ""
         self._given_path, self._demo, self.clock = path, demo, clock
         self.path, self.files, self.problem = path, Files(), ""
@@ -94,7 +97,8 @@ class RulebookSource:
         except RulebookError as error:
             return _Look(path, str(error).encode(), error=error)
         self._trial_now = read_trial_now(self._trial_hours)
-        return _Look(path, fingerprint(files) + self._trial_now.encode(), files)
+        meaning = f"{self._trial_now}\n{self.zone}".encode()
+        return _Look(path, fingerprint(files) + meaning, files)
 
     def _error_of(self, seen: _Look) -> RulebookError | None:
         """Load what was seen, or return why the rules in force stay there."""
@@ -105,7 +109,7 @@ class RulebookSource:
 
     def _try_load(self, path: Path, files: Files) -> RulebookError | None:
         try:
-            self._rulebook = build_rulebook(files, self._trial_now)
+            self._rulebook = build_rulebook(files, self._trial_now, self.zone)
         except RulebookError as error:
             return error
         self.path, self.files, self.problem = path, files, ""

@@ -8,7 +8,15 @@ import pytest
 from gateway.accounts.account import Accounts
 from gateway.accounts.loader import AccountProblem, AccountsError, load_accounts
 from gateway.config.settings import Settings
-from tests.support.accounts import CLINIC, SHOP, TestAccount, accounts_text, read, variables
+from tests.support.accounts import (
+    CLINIC,
+    DEFAULTS,
+    SHOP,
+    TestAccount,
+    accounts_text,
+    read,
+    variables,
+)
 
 CASE = re.compile(r"^# (.+)\n((?:(?!=> ).*\n)+?)((?:=> .+\n)+)", flags=re.MULTILINE)
 WRITTEN = Path(__file__).with_name("mistakes.txt").read_text()
@@ -128,6 +136,14 @@ def test_the_nearest_pace_counts(tmp_path: Path) -> None:
     accounts = read(text, tmp_path, account.variables)
 
     assert [one.pace for account in accounts for one in account.numbers] == [20, 250]
+
+
+def test_accounts_with_rules_of_their_own_have_time_zones_of_their_own(tmp_path: Path) -> None:
+    shop = TestAccount("shop", ["1"], "501", more="rules: shop/\ntime_zone: Europe/Berlin")
+    accounts = read(accounts_text([shop, CLINIC]), tmp_path, variables([shop, CLINIC]))
+
+    zones = [accounts.zone_of(path) for path in (tmp_path / "shop", DEFAULTS.rules, Path("x"))]
+    assert zones == ["Europe/Berlin", "", ""]
 
 
 def test_country_belongs_to_the_numbers_of_its_account(tmp_path: Path) -> None:

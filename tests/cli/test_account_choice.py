@@ -213,6 +213,72 @@ def test_rules_of_one_account_are_checked(folder: Path) -> None:
     assert "clinic.yaml:2" in broken.output
 
 
+ZONELESS = """\
+version: 1
+hours: {desk: {mon-sun: 09:00-18:00}}
+rules: [{name: closed, when: {outside: desk}, then: "Back {{ hours.desk.opens | when }}."}]
+"""
+
+
+@pytest.fixture
+def zoned(folder: Path) -> Path:
+    """Give the account clinic a time zone, and rules whose hours name none."""
+    accounts = folder / "accounts.yaml"
+    clinic = "  - name: clinic\n"
+    accounts.write_text(
+        accounts.read_text().replace(clinic, f"{clinic}    time_zone: Asia/Tokyo\n")
+    )
+    (folder / "clinic.yaml").write_text(ZONELESS)
+    return folder
+
+
+def test_rules_that_name_no_zone_are_checked_in_that_of_their_account(
+    zoned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLINIC_TOKEN")  # no value is needed to check rules
+    (zoned / "copy.yaml").write_text(ZONELESS)
+
+    assert run_json("rules", "check", "clinic.yaml")["ok"]
+    refused = run("rules", "check", "copy.yaml")
+    assert refused.exit_code == 1
+    assert "or in the accounts file as `time_zone`" in refused.output
+
+
+def test_a_text_is_explained_in_the_zone_of_the_account(zoned: Path) -> None:
+    def explained(at: str) -> bool:
+        (told,) = run_json("rules", "explain", "clinic.yaml", "--text", "hi", "--at", at)
+        return bool(told["said"])
+
+    assert not explained("2026-11-30 10:00")
+    assert explained("2026-11-30 10:00 UTC")  # 19:00 in Tokyo
+
+
+def test_a_conversation_is_tested_in_the_zone_of_the_account(zoned: Path) -> None:
+    (zoned / "clinic.test.yaml").write_text(
+        "- case: closed\n  at: 2026-11-30 10:00 UTC\n"
+        "  talk: [{they: hi, we: ['Back tomorrow at 09:00.']}]\n"
+    )
+
+    result = run("rules", "test", "clinic.yaml")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_changed_copy_is_compared_in_the_zone_of_the_account(zoned: Path, captured: str) -> None:
+    (zoned / "copy.yaml").write_text(ZONELESS)
+
+    result = run("rules", "diff", "clinic.yaml", "copy.yaml", captured)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_rehearsal_needs_the_zone_in_the_rules(zoned: Path) -> None:
+    result = run("tunnel", "--account", "clinic", "--url", "https://example.com")
+
+    assert result.exit_code == 2
+    assert "name no zone, and a rehearsal does not know `time_zone`" in " ".join(
+        result.output.split()
+    )
+
+
 def test_rules_of_several_accounts_have_to_be_named() -> None:
     result = run("rules", "check")
     both = run("rules", "check", "clinic.yaml", "--account", "clinic")

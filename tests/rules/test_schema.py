@@ -90,7 +90,6 @@ def test_rules_of_the_project_name_the_schema_and_are_fine(file: Path) -> None:
         ),
         pytest.param("version: 2\nrules: []", id="version"),
         pytest.param("version: 1\nhours: {a: {zone: UTC, mon: 9}}\nrules: []", id="hours"),
-        pytest.param("version: 1\nhours: {a: {mon: 09:00-10:00}}\nrules: []", id="no zone"),
     ],
 )
 def test_mistake_is_seen_by_an_editor(rules: str) -> None:

@@ -217,6 +217,44 @@ def test_a_name_that_is_not_utf_8_is_told_and_kept_with_a_mark_in_its_place(
     assert told.encode().partition(b":")[0] == str(folder / "r?gles.yaml").encode()
 
 
+SHOP_HOURS = "version: 1\nhours: {shop: {mon-sun: 09:00-18:00}}\nrules: []\n"
+
+
+def test_another_zone_is_taken_up_like_a_change(tmp_path: Path) -> None:
+    clock = Clock()
+    source = RulebookSource(rules(tmp_path / "rules.yaml", SHOP_HOURS), clock, zone="Asia/Tokyo")
+    before = source.current()
+
+    source.zone = "Europe/Berlin"
+    for _ in range(2):
+        clock.now += 1
+        source.reload_if_changed()
+
+    assert before.hours["shop"].zone == "Asia/Tokyo"
+    assert source.current().hours["shop"].zone == "Europe/Berlin"
+    assert source.current().version != before.version
+
+
+def test_a_zone_that_is_taken_away_leaves_the_rules_in_force(tmp_path: Path) -> None:
+    clock = Clock()
+    source = RulebookSource(rules(tmp_path / "rules.yaml", SHOP_HOURS), clock, zone="Asia/Tokyo")
+
+    source.zone = ""
+    for _ in range(2):
+        clock.now += 1
+        source.reload_if_changed()
+
+    assert source.current().hours["shop"].zone == "Asia/Tokyo"
+    assert "hours.shop: zone: missing" in source.problem
+
+
+def test_hours_that_name_a_zone_keep_it(tmp_path: Path) -> None:
+    named = SHOP_HOURS.replace("{mon", "{zone: Europe/Lisbon, mon")
+    source = RulebookSource(rules(tmp_path / "rules.yaml", named), zone="Asia/Tokyo")
+
+    assert source.current().hours["shop"].zone == "Europe/Lisbon"
+
+
 def test_the_hours_of_a_trial_are_taken_up_like_a_change(tmp_path: Path) -> None:
     shop = "hours: {shop: {zone: UTC, mon-sun: 00:00-24:00}}"
     file = rules(tmp_path / "rules.yaml", f"version: 1\n{shop}\nrules: []\n")

@@ -29,8 +29,8 @@ class Process:
         self.source = AccountRules(at_work.accounts.current, self.open_rules)
         self.reloading = Reloader(at_work.store, at_work.settings, at_work.accounts, self.source)
 
-    def open_rules(self, path: Path) -> RulebookSource:
-        return RulebookSource(path, lambda: self.now)
+    def open_rules(self, path: Path, /, *, zone: str) -> RulebookSource:
+        return RulebookSource(path, lambda: self.now, zone=zone)
 
     def pass_time(self, seconds: int = 3) -> str:
         for _ in range(seconds):
@@ -116,7 +116,9 @@ def test_a_process_without_rules_says_so_and_forgets_none_of_before(
     process.pass_time()
     empty = tmp_path / "empty"
     empty.mkdir()
-    rules = AccountRules(at_work.accounts.current, lambda _: RulebookSource(empty))
+    rules = AccountRules(
+        at_work.accounts.current, lambda _, /, *, zone: RulebookSource(empty, zone=zone)
+    )
     Reloader(at_work.store, at_work.settings, at_work.accounts, rules).reload_and_report()
 
     assert [one.has_files for one in in_force(store)] == [False]

@@ -15,15 +15,17 @@ from gateway.accounts.loader import (
     load_accounts,
     read_accounts,
 )
+from gateway.accounts.rule_zones import read_zone_of_rules
 from gateway.accounts.rulebooks import AccountRules
 from gateway.accounts.values import ValueReader
 from gateway.cli.common import errors
 from gateway.cli.common.options import selector
-from gateway.config.settings import Settings, environment, read_settings
+from gateway.config.settings import Settings, SettingsError, environment, read_settings
 from gateway.core.text import suggestion_for
 from gateway.rules.loader import read_file
 from gateway.rules.reloader import RulebookSource
 
+USUAL_RULES = "rules/"
 AccountName = Annotated[str, selector("Only of this account of GATEWAY_ACCOUNTS.")]
 
 
@@ -116,6 +118,20 @@ def load_of_environment(usual_rules: Path) -> Accounts | None:
         version, pace = fields["meta_graph_version"], fields["meta_messages_per_second"]
         defaults = AccountDefaults(version.default, pace.default, usual_rules)
         return read_accounts(read_file(file), ValueReader(env, file.parent), defaults)
+
+
+def zone_of_rules(path: Path) -> str:
+    """Return the time zone of the account that uses a file or folder of rules, "" for none.
+
+    The account is one of the file that the environment names; other mistakes in it do not matter.
+    """
+    env = environment()
+    try:
+        name = read_settings(["gateway_accounts"], env).get("gateway_accounts")
+    except SettingsError:
+        return ""
+    usual = Path(env.get("GATEWAY_RULES") or USUAL_RULES)
+    return read_zone_of_rules(Path(name), usual, path) if name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ def _check_rule(choice: AccountChoice, rule: str) -> None:
     """End the command if no rulebook of the accounts has a rule of this name."""
     accounts = [choice.only] if choice.only else choice.accounts or ()
     try:
-        rulebooks = [load(path) for path in dict.fromkeys(one.rules for one in accounts)]
+        zones = {one.rules: one.time_zone for one in accounts}
+        rulebooks = [load(path, zone=zone) for path, zone in zones.items()]
     except RulebookError:
         return  # the rules are elsewhere or broken, which must not prevent holding one
     names = [one.name for rulebook in rulebooks for one in rulebook.rules]

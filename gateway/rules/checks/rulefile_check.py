@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.rules.language.opening_hours_syntax import USUAL_ZONE
 from gateway.rules.language.rulefile import Book, known_keys, place_of
 from gateway.rules.problems import Problem, limit_problems
 from gateway.rules.yaml.errors import describe_error
@@ -34,8 +35,8 @@ class CheckedFile:
                 yield _rule_name(rule, index), rule
 
 
-def check(file: str, source: str) -> CheckedFile:
-    """Check one file and report every problem in it."""
+def check(file: str, source: str, zone: str = "") -> CheckedFile:
+    """Check one file and report every problem in it; `zone` is of hours that name none."""
     tree, problems = parse(file, source)
     if tree is None:
         return CheckedFile(file, None, None, tuple(problems))
@@ -44,7 +45,7 @@ def check(file: str, source: str) -> CheckedFile:
         return CheckedFile(file, tree, None, tuple(problems))
     book = None
     try:
-        book = Book.model_validate(tree)
+        book = Book.model_validate(tree, context={USUAL_ZONE: zone})
     except ValidationError as error:
         problems += limit_problems(
             _to_problem(file, tree, each) for each in error.errors(include_url=False)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.text import suggestion_for
@@ -24,9 +24,10 @@ SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d) ?- ?([01]\d|2[0-4]):([0-5]\d)")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 MIDNIGHT = 24 * 60
 MAX_ZONE = 40
+USUAL_ZONE = "usual zone"  # its place in the context of a validation
 
 
-def _parse_hours(value: Any) -> Any:
+def _parse_hours(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, Map):
         refuse("must be a mapping such as {zone: Europe/Lisbon, mon-fri: 09:00-18:00}")
     week: dict[int, tuple[Span, ...]] = {}
@@ -39,7 +40,7 @@ def _parse_hours(value: Any) -> Any:
             week |= spans
     zone, closed = "", frozenset[date]()
     with _locate_errors(value, "zone", errors):
-        zone = _zone(value.get("zone"))
+        zone = read_zone(value.get("zone", (info.context or {}).get(USUAL_ZONE) or None))
     with _locate_errors(value, "closed", errors):
         closed = frozenset(map(_date, as_list(value.get("closed", Seq()))))
     refuse_all(errors)
@@ -56,9 +57,10 @@ def _locate_errors(value: Map, key: str, errors: list[PydanticCustomError]) -> I
         errors += collect_refusals([lambda: refuse(text, node.mark)])
 
 
-def _zone(name: Any) -> str:
+def read_zone(name: Any) -> str:
+    """Return a time zone's name as it is written. Refuses all others, and a missing one."""
     if name is None:
-        refuse("missing")
+        refuse("missing: write it here, or in the accounts file as `time_zone` of the account")
     try:
         return ZoneInfo(str(name)).key
     except (KeyError, OSError, ValueError):
@@ -113,14 +115,16 @@ SCHEMA = {
     "type": "object",
     "description": "When a place is open, by the clock of its zone.",
     "properties": {
-        "zone": {"type": "string", "description": "A time zone, such as Europe/Lisbon."},
+        "zone": {
+            "type": "string",
+            "description": "A time zone, such as Europe/Lisbon; that of the account if not given.",
+        },
         "closed": {
             "anyOf": [_DATE, {"type": "array", "items": _DATE}],
             "description": "Dates on which it does not open.",
         },
     },
     "patternProperties": {f"^({_DAY})(-({_DAY}))?$": _TIMES},
-    "required": ["zone"],
     "additionalProperties": False,
 }
 WrittenHours = Annotated[Any, WithJsonSchema(SCHEMA)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.accounts.account import Account, Accounts
 from gateway.accounts.rulebooks import NO_RULES, RulesInForce
-from gateway.cli.common.accounts import choose_account, load_or_end
+from gateway.cli.common.accounts import choose_account, load_or_end, zone_of_rules
 from gateway.config.settings import Settings
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Notice
@@ -40,9 +40,9 @@ class RulebookByAccount:
 def load_rulebook(given: Settings, path: Path | None, account: str) -> RuleDecider:
     """Return the rules of a path, else those of the accounts. Raises RulebookError."""
     if path:
-        return load(path)
+        return load(path, zone=zone_of_rules(path))
     accounts = load_or_end(given)
     if account:
         accounts = Accounts([choose_account(accounts, account)])
-    by_path = {one: load(one) for one in accounts.rule_paths}
+    by_path = {one: load(one, zone=accounts.zone_of(one)) for one in accounts.rule_paths}
     return RulebookByAccount(RulesInForce(accounts, by_path))

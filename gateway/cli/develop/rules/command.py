@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import AccountName
+from gateway.cli.common.accounts import AccountName, zone_of_rules
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
@@ -52,7 +52,9 @@ def check(paths: PathsGiven = None, account: AccountName = "", json: Json = Fals
     given: Sequence[Path | None] = paths or [None]
     resolved = [resolve_rules_path(path, account) for path in given]
     tests = [path for path in resolved if path.name.endswith(TEST_SUFFIXES)]
-    found = check_rules([path for path in resolved if path not in tests])
+    rules_paths = [path for path in resolved if path not in tests]
+    zone = next(filter(None, map(zone_of_rules, rules_paths)), "")
+    found = check_rules(rules_paths, zone)
     problems = (*found.problems, *read_cases(tests).problems)
     is_broken = any(not problem.is_warning for problem in problems)
     if json:

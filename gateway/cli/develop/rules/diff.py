@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import zone_of_rules
 from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
@@ -135,7 +136,10 @@ def _compare_rulebooks(
     if not old or not new:
         raise errors.fail("Name the rules as they are and as they would be, or use --recorded.")
     with errors.exit_on_config_error():
-        comparison = Comparison(load(old), load(new))
+        # A changed copy elsewhere stands for the rules that an account uses.
+        old_zone, new_zone = zone_of_rules(old), zone_of_rules(new)
+        before = load(old, zone=old_zone or new_zone)
+        comparison = Comparison(before, load(new, zone=new_zone or old_zone))
     with open_deliveries(deliveries) as source:
         changes = comparison.compare((one.delivery, one.is_timed) for one in source)
         return comparison.totals, _take(changes, examples)
@@ -145,7 +149,8 @@ def _compare_recorded(rules: Path | None, other: Path | None, examples: int) -> 
     if other:
         raise errors.fail("With --recorded name one path of rules at most.")
     with errors.exit_on_config_error():
-        rulebook = load(resolve_rules_path(rules))
+        path = resolve_rules_path(rules)
+        rulebook = load(path, zone=zone_of_rules(path))
     comparison = RecordedComparison()
     given = target.settings()
     with open_store(given.redis_url, "so nothing can be compared") as store:

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import load_or_end
+from gateway.cli.common.accounts import load_or_end, zone_of_rules
 from gateway.cli.common.delivery_source import CaptureFiles, Item
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.masking import Masking
@@ -144,7 +144,8 @@ def _rules_beside_text(what: str | None, rules: Path | None) -> Path | None:
 
 def _explain_text(text: str, at: str | None, rules: Path | None) -> Explanation:
     with errors.exit_on_config_error():
-        rulebook = load(resolve_rules_path(rules))
+        path_of_rules = resolve_rules_path(rules)
+        rulebook = load(path_of_rules, zone=zone_of_rules(path_of_rules))
     now = _parse_at(at, rulebook) if at else datetime.now(UTC)
     (event,) = SimulatedCustomer(MADE_UP_NUMBER, MADE_UP_CUSTOMER).text(now, text)
     return _explain_event(event, now, EventPlanner(rulebook), rulebook)
@@ -169,7 +170,8 @@ def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
             f"as in `gateway rules explain {what} --text hi`, or a delivery and --rules {what}."
         )
     with errors.exit_on_config_error():
-        rulebook = load(resolve_rules_path(rules))
+        path_of_rules = resolve_rules_path(rules)
+        rulebook = load(path_of_rules, zone=zone_of_rules(path_of_rules))
     return list(_explain_deliveries(CaptureFiles([Path(what)]), rulebook))
 
 
@@ -202,7 +204,9 @@ def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
         raise typer.Exit(NOT_FOUND)
     owner = load_or_end(given).owner_of(stored_event.event.number)
     with errors.exit_on_config_error():
-        rulebook = load(rules or (owner.rules if owner else given.gateway_rules))
+        path = rules or (owner.rules if owner else given.gateway_rules)
+        zone = owner.time_zone if owner else ""
+        rulebook = load(path, zone=zone_of_rules(path) or zone)
     why = stored_event.explain(rulebook)
     fired = tuple(one.rule for one in why if one.fired)
     notes = stored_event.describe_change(fired, rulebook.version)

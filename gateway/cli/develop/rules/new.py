@@ -12,7 +12,8 @@ import typer
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.develop.rules.paths import HERE, console
+from gateway.cli.common.accounts import USUAL_RULES, zone_of_rules
+from gateway.cli.develop.rules.paths import console
 from gateway.cli.local.examples import CHECKOUT, find_example
 from gateway.cli.local.log_view import own_command
 from gateway.config.settings import environment
@@ -60,7 +61,7 @@ def new(
 
 
 def _find_folder() -> Path:
-    folder = Path(environment().get("GATEWAY_RULES") or HERE)
+    folder = Path(environment().get("GATEWAY_RULES") or USUAL_RULES)
     if folder.exists() and not folder.is_dir():
         raise errors.fail(f"{folder} is a file: set GATEWAY_RULES to a folder, such as rules/.")
     return folder
@@ -107,12 +108,12 @@ def _check_free(folder: Path, stem: str) -> None:
 def _check_neighbours(folder: Path, path: Path, text: str) -> None:
     """End the command if the rules would collide with those that are there."""
     try:
-        there = read(folder) if folder.is_dir() else ()
-        build_rulebook(there)
+        there, zone = read(folder) if folder.is_dir() else (), zone_of_rules(folder)
+        build_rulebook(there, zone=zone)
     except RulebookError:
         return  # there are none, or they are wrong without the new file
     try:
-        build_rulebook([*there, File(str(path), text.encode())])
+        build_rulebook([*there, File(str(path), text.encode())], zone=zone)
     except RulebookError as error:
         raise errors.fail(
             f"Nothing was written, since {path} does not fit beside the rules that are there:\n"

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gateway.accounts.account import Accounts
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import choose_account, load_of_environment
+from gateway.cli.common.accounts import USUAL_RULES, choose_account, load_of_environment
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
@@ -22,7 +22,6 @@ from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
 from gateway.store.redis.client import Store
 
-HERE = "rules/"
 FAILED = 1
 
 PathGiven = Annotated[
@@ -46,7 +45,7 @@ def resolve_rules_path(path: Path | None, account: str = "") -> Path:
 
 def _usual_path(account: str) -> Path:
     """Return the path of an account's rules, or of all rules where there is one rulebook."""
-    usual = Path(environment().get("GATEWAY_RULES") or HERE)
+    usual = Path(environment().get("GATEWAY_RULES") or USUAL_RULES)
     accounts = load_of_environment(usual)
     if account:
         return choose_account(accounts or Accounts([]), account).rules

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import zone_of_rules
 from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
@@ -171,7 +172,8 @@ def run_tests(
     """
     where = resolve_rules_path(path)
     with errors.exit_on_config_error():
-        rulebook = load(rules_path_for(where))
+        rules_path = rules_path_for(where)
+        rulebook = load(rules_path, zone=zone_of_rules(rules_path))
     casebook = _read_casebook(where)
     if casebook.problems:
         raise _report_unreadable(casebook.problems, json=json)

@@ -76,7 +76,9 @@ class StatusWatch:
             return ""
         try:
             files = [file for path in self.accounts.rule_paths for file in read_if_any(path)]
-            seen = fingerprint(files) + read_trial_now(self.settings.gateway_trial_hours).encode()
+            zones = "".join(f"\n{one.time_zone}" for one in self.accounts)
+            trial_now = read_trial_now(self.settings.gateway_trial_hours)
+            seen = fingerprint(files) + f"{trial_now}{zones}".encode()
             if seen not in self._versions:  # to load them takes long
                 rules = open_rules(self.accounts, self.settings)
                 self._versions[seen] = "" if rules.problems else rules.current().version

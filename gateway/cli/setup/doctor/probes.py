@@ -150,7 +150,7 @@ def rules(settings: Settings) -> Rules:
     books, problems = {}, list[str]()
     for path in accounts.rule_paths:
         try:
-            books[path] = load_if_any(path, trial_now)
+            books[path] = load_if_any(path, trial_now, accounts.zone_of(path))
         except RulebookError as error:
             problems += map(str, error.problems)
     if problems:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gateway.accounts.account import Account
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import (
     choose_one_account,
@@ -26,6 +27,8 @@ from gateway.cli.setup.tunnel.screen import Screen
 from gateway.config.settings import Settings, SettingsError
 from gateway.config.types import without_secrets
 from gateway.core.text import suggestion_for
+from gateway.rules.loader import load_if_any
+from gateway.rules.problems import RulebookError
 
 ANY_PORT = 1  # a placeholder: these settings are only read, and no port is opened
 
@@ -70,7 +73,23 @@ def choose_scope(given: Mapping[str, str], account: str, number: str, *, real: b
     proof_secret = own.credentials.proof_secret
     if real:
         return TunnelScope(one, given, chosen.webhook, proof_secret)
+    _check_zones(chosen)
     return TunnelScope(one, {**given, **variables_of(one)}, proof_secret=proof_secret)
+
+
+def _check_zones(account: Account) -> None:
+    """End the command if opening hours need the account's time zone: variables name none."""
+    try:
+        load_if_any(account.rules, zone=account.time_zone)
+    except RulebookError:
+        return  # the gateway that is started says what is wrong with the rules
+    try:
+        load_if_any(account.rules)
+    except RulebookError:
+        raise errors.fail(
+            f"Opening hours in {account.rules} name no zone, and a rehearsal does not know "
+            f"`time_zone` of the account {account.name}: write `zone` in the rules, or use --real."
+        ) from None
 
 
 def check_options(options: TunnelOptions, settings: Settings, screen: Screen) -> TunnelOptions:
