@@ -32,7 +32,7 @@ def init(account: str, *ids: str, more: tuple[str, ...] = ("--yes",)) -> Result:
     return CliRunner().invoke(
         app,
         ["init", "--account", account, "--offline", *options, *more],
-        input="\n".join([*SECRETS, ""]),
+        input=f"{account}-app-secret\nEAA{account}-token\n",
     )
 
 
