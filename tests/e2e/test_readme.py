@@ -1,5 +1,6 @@
 """README's first commands, rule and test work as they stand, in a checkout that is new."""
 
+import json
 import re
 import shlex
 import shutil
@@ -29,7 +30,7 @@ def section(title: str) -> str:
 
 def commands(title: str) -> list[str]:
     """Return the lines that a section gives to the shell, without their comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", section(title), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", section(title).replace("\\\n", " "), re.DOTALL)
     return [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
 
 
@@ -62,11 +63,19 @@ class Checkout:
     def run(self, command: str, typed: str = "") -> str:
         """Type a command, and return what it shows; it must succeed."""
         done = subprocess.run(
-            shlex.split(command), cwd=self.folder, env=self.env, input=typed,
+            ["sh", "-c", command], cwd=self.folder, env=self.env, input=typed,
             capture_output=True, text=True, timeout=90,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def api(self) -> tuple[str, str]:
+        """Return the address of the API and a key, as `scripts/dev` prints them."""
+        wait_until(lambda: "stop    Ctrl-C" in self.said(), "all addresses are printed")
+        address, key = (re.search(rf"{name} +(\S+)", self.said()) for name in ("api", "key"))
+        assert address
+        assert key
+        return address[1].rstrip(","), key[1]
 
     def said(self) -> str:
         return (self.folder / "dev.log").read_text()
@@ -99,6 +108,13 @@ def test_the_first_minutes_are_as_the_readme_says(checkout: Checkout) -> None:
     wait_until(lambda: "rules/, 1 rule; a change" in checkout.said(), "the rule is taken up")
     wait_until(lambda: f"‹ {answer}" in checkout.run(chat, f"{asked}\n"), "it answers")
 
-    for command in commands("A first rule"):
+    *rules, request = commands("A first rule")
+    for command in rules:
         checkout.run(command)
     wait_until(lambda: "taken up: 8 rules" in checkout.said(), "more rules are taken up")
+
+    address, checkout.env["KEY"] = checkout.api()
+    assert request.startswith("curl http://127.0.0.1:8001/")
+    if shutil.which("curl"):
+        sent = checkout.run(request.replace("http://127.0.0.1:8001", address))
+        assert json.loads(sent)["status"] == "queued"

@@ -33,7 +33,7 @@ def test_a_server_tells_how_and_where_it_keeps(store: Store, server: Server) -> 
     found = inspect_servers(store)
 
     (told,) = found.servers
-    assert (told.fsync, told.folder) == ("always", str(server.folder))
+    assert (told.fsync, told.folder) == ("always", str(server.folder.resolve()))
     assert told.info["aof_enabled"] == 1
     assert abs(told.ahead_s) < 5
     assert (found.unavailable, found.address_problem, found.layout, found.replicas) == (

@@ -105,8 +105,8 @@ class Relay:
             self._open.discard(dropping)
             for way in ways:
                 way.cancel()
+            requests.transport.abort()  # before the wait, in which this may be cancelled once more
             await asyncio.gather(*ways, return_exceptions=True)
-            requests.transport.abort()
 
     async def _there(
         self, client: asyncio.StreamReader, requests: asyncio.StreamWriter, dropping: asyncio.Event
