@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from gateway.store.monitoring.account_problems import find_account_problems, fin
 from gateway.store.monitoring.counters import Counters
 from gateway.store.monitoring.pause_problems import find_pause_problems
 from gateway.store.monitoring.rule_problems import find_rule_problems
+from gateway.store.monitoring.secret_uses import UsedSecret
 from gateway.store.planning import planning_stop, rulebooks
 from gateway.store.redis.client import StoreUnavailableError, connect_async
 from gateway.store.redis.driver import AsyncClient
@@ -37,12 +38,12 @@ from gateway.web.api.app import create_api
 from gateway.web.api.listener import listen
 from gateway.web.api.message_api import MessageApi
 from gateway.web.background import Heartbeat, reload_accounts
+from gateway.web.buffered_counts import BufferedCounts
 from gateway.web.connections import Door
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import REASONS, Refusals
 from gateway.web.request_limits import Bounds
-from gateway.web.secret_uses import SecretUseCounter
 from gateway.web.webhook import HandshakeError, TooLargeError, UnknownAccountError, Webhook
 
 # Strangers get the status of the reason and an empty body, whatever the error.
@@ -70,6 +71,91 @@ class GuardedInbox:
         await self.writer.keep(body, secret=secret, account=account)
 
 
+@dataclass(slots=True)
+class _Parts:
+    """What runs in a web process from its start to its end."""
+
+    client: AsyncClient
+    accounts: AccountsSource
+    writer: InboxWriter
+    pressure: HealthMonitor
+    counters: Counters
+    heartbeat: Heartbeat
+    refusals: Refusals
+    uses: BufferedCounts[UsedSecret]
+    door: Door
+    messages: MessageApi
+    background_tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        ring: Callable[[], None],
+        bounds: Bounds,
+        ring_number: Callable[[str, str], None],
+    ) -> "_Parts":
+        """Build the parts; nothing runs yet. Raises AccountsError."""
+        client, accounts = connect_async(settings.redis_url), AccountsSource(settings)
+        owner = OwnerMonitor(client, settings.installation)
+        pressure = HealthMonitor(
+            client, settings.gateway_store_bytes, settings.gateway_results, owner.judge
+        )
+        counters = Counters(client)
+        heartbeat = Heartbeat(counters)
+        refusals = Refusals(counters, heartbeat.note_refusal)
+        return cls(
+            client=client,
+            accounts=accounts,
+            writer=InboxWriter(client, Bodies(settings.encryption_keys), ring),
+            pressure=pressure,
+            counters=counters,
+            heartbeat=heartbeat,
+            refusals=refusals,
+            uses=BufferedCounts(partial(secret_uses.note_uses, client)),
+            door=Door(refusals.add, bounds),
+            messages=MessageApi(
+                settings, client, accounts.current, ring_number, lambda: pressure.health.is_ready
+            ),
+        )
+
+    def note_use(self, account: str, secret: str) -> None:
+        """Count that a secret has matched: one that matches nothing any more is safe to remove."""
+        self.uses.count(UsedSecret(account, secret))
+
+    @contextlib.asynccontextmanager
+    async def running(
+        self, api: Starlette, second_socket: socket.socket | None
+    ) -> AsyncIterator[None]:
+        """Do the work beside the requests, and serve the second address."""
+        with contextlib.suppress(StoreUnavailableError):
+            await self.pressure.refresh()
+        self.writer.start()
+        self.background_tasks = [
+            asyncio.create_task(run)
+            for run in (
+                self.pressure.watch(), self.refusals.run(), self.heartbeat.run(), self.door.run(),
+                self.uses.run(), reload_accounts(self.accounts),
+            )
+        ]  # fmt: skip
+        async with (
+            self.messages.running(),
+            listen(api, second_socket, self.messages.answer_all),
+        ):
+            yield
+
+    async def close(self) -> None:
+        """Keep what has arrived, store what was counted, and end."""
+        self.door.close()
+        await self.writer.close()
+        await _cancel_all(self.background_tasks)
+        # With the refusals since the last heartbeat, since other processes may go on.
+        for store_counts in (self.refusals.flush, self.uses.flush, self.heartbeat.beat):
+            await store_counts()
+        self.door.abort()
+        await self.client.aclose()
+
+
 def create_app(
     settings: Settings,
     ring: Callable[[], None],
@@ -82,56 +168,26 @@ def create_app(
     The lifespan yields the Door that BoundedHttpProtocol needs, and serves `state.api`, the
     application of the second address, on the bound `second_socket`. Raises AccountsError.
     """
-    client = connect_async(settings.redis_url)
-    writer = InboxWriter(client, Bodies(settings.encryption_keys), ring)
-    pressure = HealthMonitor(
-        client,
-        settings.gateway_store_bytes,
-        settings.gateway_results,
-        OwnerMonitor(client, settings.installation).judge,
+    parts = _Parts.build(settings, ring, bounds or Bounds(), ring_number)
+    webhook = Webhook(
+        GuardedInbox(parts.writer, parts.pressure), parts.accounts.current, parts.note_use
     )
-    counters = Counters(client)
-    heartbeat = Heartbeat(counters)
-    refusals = Refusals(counters, heartbeat.note_refusal)
-    door = Door(refusals.add, bounds or Bounds())
-    accounts = AccountsSource(settings)
-    uses = SecretUseCounter(partial(secret_uses.note_uses, client))
-    webhook = Webhook(GuardedInbox(writer, pressure), accounts.current, uses.add)
-    health = HealthPages(pressure.refresh, partial(_find_warnings, client, accounts.current))
-    messages = MessageApi(
-        settings, client, accounts.current, ring_number, lambda: pressure.health.is_ready
-    )
+    warn = partial(_find_warnings, parts.client, parts.accounts.current)
+    health = HealthPages(parts.pressure.refresh, warn)
     api = create_api(
         health,
-        MetricsPage(counters.read),
-        messages.routers(),
-        messages.busy(),
-        KeyTable(client, settings.environment_keys).find,
-        RequestRate(client).take,
+        MetricsPage(parts.counters.read),
+        parts.messages.routers(),
+        parts.messages.busy(),
+        KeyTable(parts.client, settings.environment_keys).find,
+        RequestRate(parts.client).take,
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
-        with contextlib.suppress(StoreUnavailableError):
-            await pressure.refresh()
-        writer.start()
-        background_tasks = [
-            asyncio.create_task(run)
-            for run in (
-                pressure.watch(), refusals.run(), heartbeat.run(), door.run(), uses.run(),
-                reload_accounts(accounts),
-            )
-        ]  # fmt: skip
-        async with messages.running(), listen(api, second_socket, messages.answer_all):
-            yield {"door": door}
-        door.close()
-        await writer.close()
-        await _cancel_all(background_tasks)
-        # With the refusals since the last heartbeat, since other processes may go on.
-        for store_counts in (refusals.flush, uses.flush, heartbeat.beat):
-            await store_counts()
-        door.abort()
-        await client.aclose()
+        async with parts.running(api, second_socket):
+            yield {"door": parts.door}
+        await parts.close()
 
     app = Starlette(
         routes=[
@@ -141,7 +197,7 @@ def create_app(
             Route("/webhook/{account}", webhook.answer_handshake, methods=["GET"]),
             Route("/healthz", health.live),
         ],
-        exception_handlers=_exception_handlers(refusals),
+        exception_handlers=_exception_handlers(parts.refusals),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none

@@ -1,10 +1,5 @@
-"""Refused deliveries by reason: counted in memory, and stored once a second beside the requests.
+"""Refused deliveries by reason: what strangers are answered, and what is counted."""
 
-A stranger who sends unsigned requests must not cause a write to the store for each.
-"""
-
-import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,11 +7,9 @@ from typing import Protocol
 
 import structlog
 
-from gateway.store.redis.client import StoreUnavailableError
+from gateway.web.buffered_counts import BufferedCounts
 
 log = structlog.get_logger(__name__)
-
-FLUSH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +64,17 @@ class RefusalCounts(Protocol):
         """Add to the counters of the web processes. Raises StoreUnavailableError."""
 
 
-class Refusals:
+class Refusals(BufferedCounts[str]):
     """Counts refusals by reason, and stores the sums once a second."""
 
     def __init__(self, counts: RefusalCounts, on_gap: Callable[[], None] = lambda: None) -> None:
         """Take the store of the sums; `on_gap` is called for refusals that may have been Meta's."""
-        self._counts = counts
+        super().__init__(counts.add)
         self._on_gap = on_gap
-        self._waiting: Counter[str] = Counter()
 
     def add(self, reason: str, is_delivery: bool = True) -> None:
         """Count one refused request, which may have been a delivery unless it is known not to."""
-        self._waiting[f"refused.{reason}"] += 1
+        self.count(f"refused.{reason}")
         if is_delivery and REASONS[reason].gap:
             self._on_gap()
         log.debug("delivery_refused", reason=reason)
-
-    async def flush(self) -> None:
-        """Store the counts since the last time; they are kept while the store is unavailable."""
-        counts, self._waiting = self._waiting, Counter()
-        try:
-            if counts:
-                await self._counts.add(dict(counts))
-        except StoreUnavailableError:
-            self._waiting.update(counts)
-
-    async def run(self) -> None:
-        """Flush until cancelled."""
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            await self.flush()

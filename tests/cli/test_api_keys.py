@@ -10,8 +10,7 @@ from gateway.cli.main import app
 from gateway.core.api.keys import find_key
 from gateway.store.api.api_keys import read_keys
 from gateway.store.redis.client import Store
-from tests.cli.test_status import write_settings
-from tests.support.cli.dev_gateway import RULES
+from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.store
@@ -21,9 +20,7 @@ pytestmark = pytest.mark.store
 def _settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("rules.yaml").write_text(RULES)
-    write_settings(server.url)
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
 
 
 def run(*args: str) -> Result:

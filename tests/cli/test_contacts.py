@@ -10,9 +10,8 @@ from gateway.cli.main import app
 from gateway.store import number_list
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
-from tests.cli.test_status import write_settings
 from tests.store.test_handed_over import hand_over
-from tests.support.cli.dev_gateway import RULES
+from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
 
@@ -23,9 +22,7 @@ pytestmark = pytest.mark.store
 def _settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("rules.yaml").write_text(RULES)
-    write_settings(server.url)
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
     number_list.add_number(store, NUMBER)
 
 

@@ -85,6 +85,10 @@ SHOWN = {
         LogLine("in      1 message · 7k2x read · 1 duplicate, known already: nothing happens"),
     ),
     "accepted": (attempt("accepted"), LogLine("out     7k2x accepted · 34 ms · rule colour")),
+    "accepted, and no rule asked for it": (
+        attempt("accepted", rule=""),
+        LogLine("out     7k2x accepted · 34 ms"),
+    ),
     "accepted the second time": (
         attempt("accepted", 2),
         LogLine("out     7k2x attempt 2 accepted · 34 ms · rule colour"),

@@ -11,8 +11,7 @@ from gateway.cli.main import app
 from gateway.store import number_list
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
-from tests.cli.test_status import write_settings
-from tests.support.cli.dev_gateway import RULES
+from tests.support.cli.gateway_folder import enter_gateway_folder, write_settings
 from tests.support.factories import NUMBER
 from tests.support.servers import Server, free_port
 from tests.support.store.sends import a_send, queue, take
@@ -25,9 +24,7 @@ OWN = "1"  # the number of the settings
 def _settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("rules.yaml").write_text(RULES)
-    write_settings(server.url)
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
     number_list.add_number(store, NUMBER)
 
 

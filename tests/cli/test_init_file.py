@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 
 from gateway.cli.setup.init.dotenv_file import (
-    FileError,
-    check_writable,
     find_changes,
     merge_values,
     parse_values,
-    read,
     write,
 )
+from gateway.cli.setup.init.text_file import FileError, check_writable, read
 
 OURS = {"META_APP_ID": "7", "META_APP_SECRET": "new"}
 

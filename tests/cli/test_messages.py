@@ -14,9 +14,8 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store import number_list
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
-from tests.cli.test_status import write_settings
 from tests.support.accounts import TestAccount, write_accounts
-from tests.support.cli.dev_gateway import RULES
+from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.store
@@ -27,9 +26,7 @@ TO = "+351912345678"
 def _settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("rules.yaml").write_text(RULES)
-    write_settings(server.url)
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
 
 
 def run(*args: str) -> Result:

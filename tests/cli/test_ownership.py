@@ -12,8 +12,7 @@ from gateway.core.storage.ownership import Installation, StoreOwner
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.server.ownership import claim_store, read_owner
-from tests.cli.test_status import write_settings
-from tests.support.cli.dev_gateway import RULES
+from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
 from tests.support.store.raw import raw
 
@@ -25,9 +24,7 @@ PRODUCTION, MINE = Installation("shop-production", "999"), Installation("", "1")
 def _settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("rules.yaml").write_text(RULES)
-    write_settings(server.url)
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
 
 
 def run(*args: str, answer: str = "") -> Result:

@@ -20,7 +20,8 @@ from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import Store
 from tasks.celery_setup.config import QUEUES
-from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
+from tests.support.cli.dev_gateway import GATEWAY, environment
+from tests.support.cli.gateway_folder import enter_gateway_folder, write_settings
 from tests.support.factories import NUMBER
 from tests.support.servers import Server, free_port
 from tests.support.store.inbox_state import keep
@@ -30,18 +31,9 @@ from tests.support.store.sends import a_send, queue, settle, take
 pytestmark = pytest.mark.store
 
 
-def write_settings(redis_url: str) -> None:
-    Path(".env").write_text(
-        f"REDIS_URL={redis_url}\nMETA_APP_SECRET=s\nMETA_VERIFY_TOKEN=v\n"
-        "META_ACCESS_TOKEN=t\nMETA_PHONE_NUMBER_ID=1\nGATEWAY_RULES=rules.yaml\n"
-    )
-
-
 @pytest.fixture(autouse=True)
 def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("rules.yaml").write_text(RULES)
-    write_settings(server.url)
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
     answered(monkeypatch, dict.fromkeys(QUEUES, 1))
 
 

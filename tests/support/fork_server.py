@@ -127,7 +127,11 @@ def become(order: dict[str, Any]) -> None:
     time.tzset()
     os.chdir(order["folder"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    how, what, *args = order["args"]
+    run_as_python(*order["args"])
+
+
+def run_as_python(how: str, what: str, *args: str) -> None:
+    """Run a module, or code, as Python does when it is given -m or -c."""
     sys.argv = [what if how == "-m" else how, *args]
     if how == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)

@@ -152,7 +152,8 @@ def _render_attempt(fields: Fields) -> LogLine | None:
         else details.get("reason", "")
     )
     result = f"out     {short_id(fields['send'])} {attempt}{outcome}"
-    parts = [result, f"{fields['ms']} ms", f"rule {fields['rule']}", reason]
+    rule = f"rule {fields['rule']}" if fields["rule"] else ""  # none of a send that was requested
+    parts = [result, f"{fields['ms']} ms", rule, reason]
     return LogLine(" · ".join(part for part in parts if part), style)
 
 

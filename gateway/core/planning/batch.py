@@ -180,6 +180,8 @@ class _Draft:
         status_update = read_status_update(event) if isinstance(event, Status) else None
         is_message = isinstance(event, Message) and bool(self.contact.key)
         is_changed = is_message or (bool(self.contact.key) and one.contact != self.contact)
+        notifications = [each.of_account(self.account) for each in one.notifications]
+        # From here on nothing raises.
         self.changed = self.changed or is_changed
         self.contact = one.contact
         self.events.append(event)
@@ -188,7 +190,7 @@ class _Draft:
         self.inbound += is_message and now - event.at < MOMENT
         self.records += (one.record,) if one.record else ()
         self.alerts += one.alerts
-        self.notifications += (each.of_account(self.account) for each in one.notifications)
+        self.notifications += notifications
 
     def finish(self, number: str, joins: tuple[Contact, ...]) -> Plan:
         """Return the plan."""

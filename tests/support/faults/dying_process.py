@@ -8,7 +8,6 @@ there takes it away and kills itself and its whole group. Nothing of this is in 
 """
 
 import os
-import runpy
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from gateway.store.inbox import inbox
 from gateway.store.inbox.lease import RELEASE
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Call, Store
+from tests.support.fork_server import run_as_python
 
 TAKEN = ".taken"
 CURSOR, LEASE_OUTCOMES, MOST = 7, 5, 1  # where among the arguments of `next` and `pump`
@@ -155,11 +155,7 @@ def got_something(step: str, results: Sequence[Any]) -> bool:
 def main() -> None:
     folder, kind, how, what, *args = sys.argv[1:]
     Halting(Path(folder), kind).install()
-    sys.argv = [what if how == "-m" else how, *args]
-    if how == "-m":
-        runpy.run_module(what, run_name="__main__", alter_sys=True)
-    else:
-        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+    run_as_python(how, what, *args)
 
 
 if __name__ == "__main__":

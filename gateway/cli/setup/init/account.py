@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.accounts.loader import AccountsError
 from gateway.cli.common import errors
 from gateway.cli.local.log_view import own_command
-from gateway.cli.setup.init import account_file, dotenv_file
+from gateway.cli.setup.init import account_file, dotenv_file, text_file
 from gateway.cli.setup.init.account_file import NewAccount
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import (
@@ -43,9 +43,9 @@ def add_account(
     offline: bool,
 ) -> None:
     """Ask for the values of an account, and write them; raises FileError."""
-    text, env = dotenv_file.read(ENV), environment()
+    text, env = text_file.read(ENV), environment()
     path = Path(env.get("GATEWAY_ACCOUNTS") or account_file.USUAL)
-    before = dotenv_file.read(path)
+    before = text_file.read(path)
     _check_beginning(name, path, before, env, text)
     here = read_process_settings([question.name for question in QUESTIONS])
     prompts = PromptAnswers(asker, {**here, **options}, {}, meta, offline=offline)
@@ -70,8 +70,8 @@ def _check_beginning(
     """End the command, before the first question, where the account could not be added."""
     if not account_file.is_name(name):
         raise errors.fail(f"{name} is no name: write small letters, digits and -, such as shop.")
-    dotenv_file.check_writable(ENV)
-    dotenv_file.check_writable(path)
+    text_file.check_writable(ENV)
+    text_file.check_writable(path)
     if in_file := read_settings(ACCOUNT_SECRETS, dotenv_file.parse_values(dotenv)):
         names = ", ".join(one.upper() for one in in_file)
         raise errors.fail(

@@ -1,9 +1,6 @@
 """The accounts file: one account more at its end, everything that is there stays unchanged."""
 
-import contextlib
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +8,8 @@ from pathlib import Path
 from gateway.accounts.account import Accounts
 from gateway.accounts.loader import AccountDefaults, read_accounts
 from gateway.accounts.values import ValueReader
-from gateway.cli.setup.init.dotenv_file import FileError
+from gateway.cli.setup.init import text_file
+from gateway.cli.setup.init.text_file import FileError
 from gateway.rules.loader import File
 
 USUAL = Path("accounts.yaml")
@@ -80,20 +78,10 @@ def check_text(path: Path, text: str, env: Mapping[str, str]) -> Accounts:
 
 def write(path: Path, text: str) -> None:
     """Replace the file atomically, with the access that it had. Raises FileError."""
-    target = path.resolve()
     try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else READABLE
-        handle, name = tempfile.mkstemp(prefix=".accounts.", dir=target.parent)
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, mode)
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        mode = path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mode = READABLE
     except OSError as error:
         raise FileError(f"Cannot write {path.name}: {error.strerror}.") from None
+    text_file.replace(path, text, mode)

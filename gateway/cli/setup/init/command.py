@@ -14,7 +14,7 @@ from rich.markup import escape
 from gateway.cli.common import errors
 from gateway.cli.local.log_view import own_command
 from gateway.cli.local.rules_folder import USUAL
-from gateway.cli.setup.init import dotenv_file
+from gateway.cli.setup.init import dotenv_file, text_file
 from gateway.cli.setup.init.account import add_account
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
@@ -71,7 +71,7 @@ def init(
                 add_account(account, given, Asker(_out), meta, sure=yes, offline=offline)
             return
         _set_up(given, sure=yes, offline=offline)
-    except dotenv_file.FileError as error:
+    except text_file.FileError as error:
         raise errors.fail(str(error)) from None
     except (KeyboardInterrupt, typer.Abort):
         _out.print("\nLeft; nothing was written.")
@@ -80,8 +80,8 @@ def init(
 
 def _set_up(options: Mapping[str, str], *, sure: bool, offline: bool) -> None:
     names = [question.name for question in QUESTIONS]
-    before = read_settings(names, dotenv_file.parse_values(dotenv_file.read(ENV)))
-    dotenv_file.check_writable(ENV)
+    before = read_settings(names, dotenv_file.parse_values(text_file.read(ENV)))
+    text_file.check_writable(ENV)
     with errors.exit_on_config_error():
         here = read_process_settings([*names, *_GENERATED])
         meta = _meta_factory()
@@ -120,7 +120,7 @@ def _write(
 ) -> None:
     """Write the answers; an existing file is changed only if the operator agrees."""
     # Read again: it may have been created meanwhile, with keys already used for stored data.
-    text = dotenv_file.read(ENV)
+    text = text_file.read(ENV)
     generated = _generate_secrets(here, dotenv_file.parse_values(text))
     if not (to_set := dotenv_file.find_changes(text, _missing_answers(answers, text) | generated)):
         dotenv_file.restrict_access(ENV)

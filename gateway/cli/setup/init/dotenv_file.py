@@ -1,9 +1,6 @@
 """The file `.env`: our settings in it are set, everything else stays unchanged."""
 
-import contextlib
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -11,29 +8,11 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from gateway.cli.setup.init import text_file
+from gateway.cli.setup.init.text_file import FileError
+
 _PLAIN = re.compile(r"[\w.,:;|~+/=@%-]*", re.ASCII)
 HEAD = "# Written by gateway init; docs/operations.md explains every setting.\n"
-
-
-class FileError(Exception):
-    """The file cannot be read or written; the text is one sentence."""
-
-
-def read(path: Path) -> str | None:
-    """Return the file's content, None if there is no file. Raises FileError."""
-    try:
-        return path.read_bytes().decode()  # line ends unchanged
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise FileError(f"Cannot read {path.name}: {why}.") from None
-
-
-def check_writable(path: Path) -> None:
-    """Check, before the first question, that the file can be written. Raises FileError."""
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise FileError(f"Cannot write {path.name}: this folder may not be written to.")
 
 
 def parse_values(text: str | None) -> dict[str, str]:
@@ -93,22 +72,5 @@ def restrict_access(path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace the file atomically, readable for its owner only. Raises FileError.
-
-    Whatever happens meanwhile, the old file stays complete until the new one replaces it.
-    """
-    target = path.resolve()
-    try:
-        handle, name = tempfile.mkstemp(prefix=".env.", dir=target.parent)  # made with mode 0600
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
-    except OSError as error:
-        raise FileError(f"Cannot write {path.name}: {error.strerror}.") from None
+    """Replace the file atomically, readable for its owner only. Raises FileError."""
+    text_file.replace(path, text, 0o600)

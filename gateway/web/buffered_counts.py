@@ -1,33 +1,39 @@
-"""Uses of app secrets, counted in memory, and stored once a second beside the requests."""
+"""Counts that are kept in memory, and stored once a second beside the requests.
+
+A stranger who sends unsigned requests must not cause a write to the store for each.
+"""
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
-from gateway.store.monitoring.secret_uses import UsedSecret
 from gateway.store.redis.client import StoreUnavailableError
 
 FLUSH_S = 1.0
 
 
-class SecretUseCounter:
-    """Counts which secrets have matched: one that matches nothing any more is safe to remove."""
+Name = TypeVar("Name")
 
-    def __init__(self, store: Callable[[Mapping[UsedSecret, int]], Awaitable[None]]) -> None:
+
+class BufferedCounts(Generic[Name]):
+    """Counts by name, and adds the sums to the stored ones."""
+
+    def __init__(self, store: Callable[[dict[Name, int]], Awaitable[None]]) -> None:
         """Take the function that adds to the stored counts, or raises StoreUnavailableError."""
         self._store = store
-        self._waiting: Counter[UsedSecret] = Counter()
+        self._waiting: Counter[Name] = Counter()
 
-    def add(self, account: str, secret: str) -> None:
-        """Count that a secret of an account, by its id, has matched a signature."""
-        self._waiting[UsedSecret(account, secret)] += 1
+    def count(self, name: Name) -> None:
+        """Count one more."""
+        self._waiting[name] += 1
 
     async def flush(self) -> None:
         """Store the counts since the last time; they are kept while the store is unavailable."""
         counts, self._waiting = self._waiting, Counter()
         try:
             if counts:
-                await self._store(counts)
+                await self._store(dict(counts))
         except StoreUnavailableError:
             self._waiting.update(counts)
 
