@@ -14,8 +14,10 @@ def logged(event: str, level: str = "info", **fields: Any) -> str:
     return json.dumps({**fields, "event": event, "level": level, "logger": "x", "timestamp": "t"})
 
 
-def attempt(step: str, number: int = 1, sender: str = "106", **told: Any) -> str:
-    given: dict[str, Any] = {"send": "7k2xabcdefgh", "rule": "colour", "step": step}
+def attempt(
+    step: str, number: int = 1, sender: str = "106", rule: str = "colour", **told: Any
+) -> str:
+    given: dict[str, Any] = {"send": "7k2xabcdefgh", "rule": rule, "step": step}
     given |= {"attempt": number, "number": sender, "ms": 34}
     wait_ms = 2100 if step in WAITS else None
     return logged("attempt_made", **given, reason=json.dumps(told) if told else "", wait_ms=wait_ms)
