@@ -12,9 +12,9 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from gateway.core.messages.filters import FILTERS
 from gateway.core.paths.path import OPEN, MetaPath
 from gateway.core.paths.table import PATHS, describe_scopes
-from gateway.core.rendering.filters import FILTERS
 from gateway.rules.language.actions import VERBS
 from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE

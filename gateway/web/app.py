@@ -35,8 +35,8 @@ from gateway.store.sending import pauses
 from gateway.store.server.health import HealthMonitor
 from gateway.store.server.ownership import OwnerMonitor
 from gateway.web.api.app import create_api
-from gateway.web.api.listener import listen
-from gateway.web.api.message_api import MessageApi
+from gateway.web.api.composition import MessageApi
+from gateway.web.api.server.listener import listen
 from gateway.web.background import Heartbeat, reload_accounts
 from gateway.web.buffered_counts import BufferedCounts
 from gateway.web.connections import Door

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.core.rendering.filters import PHRASES, find_locale, format_moment
+from gateway.core.messages.filters import PHRASES, find_locale, format_moment
 
 LISBON = ZoneInfo("Europe/Lisbon")
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=LISBON)

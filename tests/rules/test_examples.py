@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.rendering.filters import FILTERS
+from gateway.core.messages.filters import FILTERS
 from gateway.rules import reference
 from gateway.rules.checks.rulefile_check import check
 from gateway.rules.language.actions import BARE

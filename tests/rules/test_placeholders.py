@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import MAX_PLACEHOLDERS, PlaceholderError, template
+from gateway.core.messages.placeholders import MAX_PLACEHOLDERS, PlaceholderError, template
 from gateway.rules.problems import RulebookError
 from tests.support.factories import ANA, NOW, NUMBER, a_message
 from tests.support.rules.rulebooks import answer, book, decided, planned, texts

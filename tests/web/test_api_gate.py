@@ -14,7 +14,7 @@ from gateway.core.api.keys import ApiKey, hash_key
 from gateway.store.api import key_table
 from gateway.store.api.api_keys import ROWS, add_key, read_last_uses, remove_key
 from gateway.store.redis.client import Store
-from gateway.web.api import gate
+from gateway.web.api.server import gate
 from tests.support.servers import Server
 from tests.support.web.web_app import a_web, nowhere
 

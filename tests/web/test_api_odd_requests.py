@@ -13,7 +13,7 @@ from gateway.store.api.pending_send import idempotency_of
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.redis import async_scripts
 from gateway.store.redis.client import Store
-from gateway.web.api.messages import READ_AT_ONCE
+from gateway.web.api.messages.routes import READ_AT_ONCE
 from gateway.web.api.problems import MOST_ERRORS
 from tests.support.accounts import CLINIC, SHOP, write_accounts
 from tests.support.servers import Server

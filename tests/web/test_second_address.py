@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gateway.web.api import http_protocol
-from gateway.web.api.listener import listen
+from gateway.web.api.server import http_protocol
+from gateway.web.api.server.listener import listen
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,7 @@
 """Limit of open files of a web process, which limits its connections."""
 
 from gateway.config.open_files import raise_limit
-from gateway.web.api.listener import MOST_CONNECTIONS
+from gateway.web.api.server.listener import MOST_CONNECTIONS
 from gateway.web.request_limits import Bounds
 
 # The second address, Redis, the broker, logs, and connections accepted while others are closing.

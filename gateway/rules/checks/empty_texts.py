@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.rendering.filters import Value, kind_of
-from gateway.core.rendering.message_template import OPTIONAL
-from gateway.core.rendering.placeholders import has_placeholders, template
+from gateway.core.messages.filters import Value, kind_of
+from gateway.core.messages.message_template import OPTIONAL
+from gateway.core.messages.placeholders import has_placeholders, template
 from gateway.rules.language.actions import BARE, SENDS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.contact_actions import Set

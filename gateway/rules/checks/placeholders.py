@@ -6,13 +6,13 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
-from gateway.core.paths.table import HEADS, find_path
-from gateway.core.rendering.placeholders import (
+from gateway.core.messages.placeholders import (
     PlaceholderError,
     names_in,
     split_placeholders,
     template,
 )
+from gateway.core.paths.table import HEADS, find_path
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.paths import path_problem, rule_scopes
 from gateway.rules.language.conditions import PATTERN_TESTS

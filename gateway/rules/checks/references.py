@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import without_placeholders
+from gateway.core.messages.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.paths import wrong_data
 from gateway.rules.checks.placeholders import (

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import without_placeholders
+from gateway.core.messages.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
 from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
 from gateway.rules.problems import QUOTES, quote_word

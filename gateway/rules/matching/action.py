@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from gateway.core.messages.message_template import fill, prepare
+from gateway.core.messages.placeholders import Lookup, Template
 from gateway.core.planning.decision import Action
-from gateway.core.rendering.message_template import fill, prepare
-from gateway.core.rendering.placeholders import Lookup, Template
 from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.language import contact_actions

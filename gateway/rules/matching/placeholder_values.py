@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
+from gateway.core.messages.filters import Value
+from gateway.core.messages.placeholders import Lookup
 from gateway.core.paths.table import find_path
 from gateway.core.paths.values import as_text, read_values
-from gateway.core.rendering.filters import Value
-from gateway.core.rendering.placeholders import Lookup
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import truncate
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.core.contacts.frequency import reached_limit
+from gateway.core.messages.placeholders import Lookup
 from gateway.core.planning.contact_changes import CONTACT_VERBS, apply_action
 from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
 from gateway.core.planning.event import ALERT
-from gateway.core.rendering.placeholders import Lookup
 from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.rules.language import rulefile
 from gateway.rules.language.actions import LEAVE, SENDS

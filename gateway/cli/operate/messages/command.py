@@ -21,7 +21,7 @@ from gateway.store.api import sent_messages
 from gateway.store.api.sent_messages import SentMessage
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
-from gateway.web.api.message_view import view_message
+from gateway.web.api.messages.view import view_message
 
 MOST_LISTED = 1_000
 

@@ -24,7 +24,7 @@ from gateway.store.api.pending_send import AcceptedSend, RequestRefusedError
 from gateway.store.api.send_writer import SendWriter
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import StoreUnavailableError, connect_async
-from gateway.web.api.message_sending import view_accepted
+from gateway.web.api.messages.sending import view_accepted
 from tasks.wakeup import ring_numbers
 
 WAIT_S = 20.0

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.web.api.http_protocol import ApiHttpProtocol
+from gateway.web.api.server.http_protocol import ApiHttpProtocol
 
 MOST_CONNECTIONS = 256  # beyond them: 503
 IDLE_S = 5  # between two requests of a connection

@@ -22,13 +22,13 @@ from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import DESCRIPTIONS
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.message_sending import (
+from gateway.web.api.messages.sending import (
     MESSAGES,
     MessageSending,
     read_idempotency_key,
     view_accepted,
 )
-from gateway.web.api.message_view import FINAL, status_of, view_message
+from gateway.web.api.messages.view import FINAL, status_of, view_message
 from gateway.web.api.problems import ApiError
 
 MOST_IN_BATCH = 1_000

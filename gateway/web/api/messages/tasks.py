@@ -10,9 +10,9 @@ from starlette.responses import Response
 from gateway.core.api.field_errors import FieldReader
 from gateway.web.api.descriptions import RECIPE, TASK
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.message_sending import TASKS, MessageSending, read_idempotency_key
-from gateway.web.api.message_view import ended_at, view_task
-from gateway.web.api.messages import MessageLookup, check_query
+from gateway.web.api.messages.routes import MessageLookup, check_query
+from gateway.web.api.messages.sending import TASKS, MessageSending, read_idempotency_key
+from gateway.web.api.messages.view import ended_at, view_task
 from gateway.web.api.problems import ApiError
 
 RECIPE_SEND, RECIPE_TASKS = "/send-message", "/tasks"

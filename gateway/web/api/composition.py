@@ -15,11 +15,11 @@ from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
-from gateway.web.api.dead_letters import DeadLetterRoutes
-from gateway.web.api.message_sending import MessageSending
-from gateway.web.api.messages import MessageLookup, MessageRoutes
-from gateway.web.api.numbers import NumberRoutes
-from gateway.web.api.tasks import TaskRoutes
+from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
+from gateway.web.api.messages.sending import MessageSending
+from gateway.web.api.messages.tasks import TaskRoutes
+from gateway.web.api.operations.dead_letters import DeadLetterRoutes
+from gateway.web.api.operations.numbers import NumberRoutes
 
 # The webhook has its connections from the same pool of a hundred.
 READS_AT_ONCE = 16

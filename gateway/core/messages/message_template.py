@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.placeholders import (
+from gateway.core.messages.placeholders import (
     Lookup,
     Template,
     has_placeholders,

@@ -10,7 +10,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.core.messages import length_limits
-from gateway.core.rendering.filters import (
+from gateway.core.messages.filters import (
     FILTERS,
     Kind,
     PlaceholderFilter,

@@ -1,1 +1,0 @@
-"""Rendering: texts and message bodies with placeholders, compiled once and filled with values."""

@@ -1,0 +1,1 @@
+"""How the second address listens, and whom it lets in."""
