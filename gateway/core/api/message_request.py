@@ -1,6 +1,6 @@
 """Request to send a message: read from a client's JSON, then planned as a send; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ MOST_AHEAD = timedelta(days=366)
 PAST_IS_NOW = timedelta(seconds=60)  # so much in the past counts as now
 MOST_LIFETIME = timedelta(days=30)
 MOST_REFERENCE = 128
+UNKNOWN_NUMBER = FieldError("#/from", "is none of our numbers")
 PRIORITIES = (REPLY, BULK)
 _CLOSED: Mapping[str, ClosedWindowAction] = {"fail": "", "drop": "drop", "wait": "wait"}
 FIELDS = frozenset(
@@ -85,6 +86,24 @@ def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest
         reference=reference,
         marketing=marketing,
     )
+
+
+def read_from_number(
+    fields: Mapping[str, Any], default: str, country_of: Callable[[str], str]
+) -> tuple[str, MessageRequest] | list[FieldError]:
+    """Return the number to send from, and the request; or everything that is wrong.
+
+    `default` is the number unless the request names one, "" for none; `country_of` returns the
+    country of a number's account. Whether the number is ours is for the caller to see.
+    """
+    named = fields.get("from")
+    country = country_of(named if named and isinstance(named, str) else default)
+    request = read_request(fields, country)
+    if not isinstance(request, MessageRequest):
+        return request
+    if number := request.number or default:
+        return number, request
+    return [FieldError("#/from", "is missing, and there is no default account")]
 
 
 def plan_request(

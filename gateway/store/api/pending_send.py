@@ -2,10 +2,14 @@
 
 import asyncio
 import base64
-from collections.abc import Sequence
+import concurrent.futures
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
+
+import orjson
 
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest
@@ -21,6 +25,11 @@ class Idempotency:
 
     name: str
     fingerprint: str
+
+
+def canonical(fields: Mapping[str, Any]) -> bytes:
+    """Return the fields of a request in the one form in which equal requests are equal."""
+    return orjson.dumps(dict(fields), option=orjson.OPT_SORT_KEYS)
 
 
 def idempotency_of(scope: str, key: str, canonical: bytes) -> Idempotency | None:
@@ -66,7 +75,7 @@ class PendingSend:
     request: MessageRequest
     idempotency: Idempotency | None
     size: int
-    future: asyncio.Future[AcceptedSend]
+    future: asyncio.Future[AcceptedSend] | concurrent.futures.Future[AcceptedSend]
     send: Send | None = field(default=None, repr=False)  # as it was planned, or
     errors: Sequence[FieldError] = ()  # why it was not
 

@@ -1,6 +1,7 @@
 """Batching of what waits to be stored; each item is answered with its own result."""
 
 import asyncio
+import concurrent.futures
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ MOST_BYTES = 256 * 1024
 class Pending(Protocol):
     """An item that waits to be stored; its future gets the result."""
 
-    future: asyncio.Future[Any]
+    @property
+    def future(self) -> asyncio.Future[Any] | concurrent.futures.Future[Any]:
+        """Return the future, which the batch answers."""
 
     @property
     def size(self) -> int:

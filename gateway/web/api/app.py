@@ -16,8 +16,8 @@ from starlette.routing import Mount, Route
 from gateway import __version__
 from gateway.core.api.field_errors import parse_whole
 from gateway.core.sending.error_codes import find_policy
+from gateway.store.api.message_status import ERROR_PAGES
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
-from gateway.web.api.messages.view import ERROR_PAGES
 from gateway.web.api.problems import PAGES, ApiError, describe_type
 from gateway.web.api.server.gate import FindKey, Gate, TakeRequest
 from gateway.web.health import HealthPages

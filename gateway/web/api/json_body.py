@@ -35,8 +35,3 @@ def json_response(value: Any, status: int = 200, **headers: str) -> Response:
         headers=named,
         media_type="application/json",
     )
-
-
-def canonical(value: Any) -> bytes:
-    """Return a value in the one form in which equal requests are equal."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

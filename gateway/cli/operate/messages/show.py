@@ -10,10 +10,11 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.output import print_json
+from gateway.store.api.message_status import ACCEPTED, FAILED, status_of
 from gateway.store.api.sent_messages import SentMessage, find_message
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
-from gateway.web.api.messages.view import ACCEPTED, FAILED, status_of, view_message
+from gateway.web.api.messages.view import view_message
 
 LOOK_EVERY_S = 0.2
 FAILED_EXIT = 1

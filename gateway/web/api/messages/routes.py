@@ -16,6 +16,7 @@ from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import MOST_AHEAD, read_moment
 from gateway.core.sending.preflight import is_window_open
 from gateway.store.api import sent_messages
+from gateway.store.api.message_status import FINAL, status_of
 from gateway.store.api.sent_messages import SentMessage
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
@@ -28,7 +29,7 @@ from gateway.web.api.messages.sending import (
     read_idempotency_key,
     view_accepted,
 )
-from gateway.web.api.messages.view import FINAL, status_of, view_message
+from gateway.web.api.messages.view import view_message
 from gateway.web.api.problems import ApiError
 
 MOST_IN_BATCH = 1_000

@@ -8,9 +8,8 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
-from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
-from gateway.core.api.message_request import MessageRequest, read_request
+from gateway.core.api.message_request import UNKNOWN_NUMBER, MessageRequest, read_from_number
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import Send
 from gateway.store.api.pending_send import (
@@ -18,10 +17,10 @@ from gateway.store.api.pending_send import (
     Idempotency,
     KeyReusedError,
     RequestRefusedError,
+    canonical,
     idempotency_of,
 )
 from gateway.store.redis.client import StoreUnavailableError
-from gateway.web.api.json_body import canonical
 from gateway.web.api.problems import ApiError
 
 MESSAGES, TASKS = "/v1/messages", "/v1/tasks"
@@ -61,7 +60,7 @@ class MessageSending:
         number, request = await self.read(key, fields)
         if not self.is_ready():
             raise _unavailable()
-        text = canonical(dict(fields))
+        text = canonical(fields)
         known = idempotency_of(f"{key.id} {path}", check_idempotency_key(idempotency_key), text)
         try:
             return await self.keeper.accept(number, request, known, len(text))
@@ -84,19 +83,15 @@ class MessageSending:
 
     async def read(self, key: ApiKey, fields: Mapping[str, Any]) -> tuple[str, MessageRequest]:
         """Return the number to send from, and the request. Raises ApiError."""
-        default, named = self.default_number(), fields.get("from")
-        country = self.country_of(named if named and isinstance(named, str) else default)
-        request = read_request(fields, country)
-        if not isinstance(request, MessageRequest):
-            raise ApiError("invalid", errors=request)
-        number = request.number or default
-        if not number:
-            detail = "is missing, and there is no default account"
-            raise ApiError("invalid", errors=[FieldError("#/from", detail)])
+        default = self.default_number()
+        read = read_from_number(fields, default, self.country_of)
+        if isinstance(read, list):
+            raise ApiError("invalid", errors=read)
+        number, request = read
         if not key.may_use(number):
             raise ApiError("forbidden", "The key is bound to other numbers.")
         if number != default and number not in await self.read_numbers():
-            raise ApiError("invalid", errors=[FieldError("#/from", "is none of our numbers")])
+            raise ApiError("invalid", errors=[UNKNOWN_NUMBER])
         return number, request
 
 

@@ -1,5 +1,6 @@
 """Tasks: what became of a message in Celery's words, and the addresses of the usual recipe."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -7,12 +8,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.recipe import read_recipe
+from gateway.store.api.message_status import ended_at, view_task
 from gateway.web.api.descriptions import RECIPE, TASK
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.messages.routes import MessageLookup, check_query
 from gateway.web.api.messages.sending import TASKS, MessageSending, read_idempotency_key
-from gateway.web.api.messages.view import ended_at, view_task
 from gateway.web.api.problems import ApiError
 
 RECIPE_SEND, RECIPE_TASKS = "/send-message", "/tasks"
@@ -47,17 +48,9 @@ class TaskRoutes:
     async def send(self, request: Request) -> Response:
         """Take phone_number and message, which is Meta's inner object; a template unless typed."""
         check_query(request)
-        reader = FieldReader(await read_object(request))
-        reader.refuse_unknown(frozenset({"phone_number", "message"}))
-        message = reader.fields.get("message")
-        if not isinstance(message, dict):
-            reader.add("message", "must be a message in Meta's form")
-        if reader.errors:
-            raise ApiError("invalid", errors=reader.errors)
-        assert isinstance(message, dict)  # noqa: S101 - narrows the type
-        is_whole = bool({"type", "template"} & message.keys())
-        typed = {"type": "template"} | (message if is_whole else {"template": message})
-        fields = {**typed, "to": reader.fields.get("phone_number")}
+        fields = read_recipe(await read_object(request))
+        if not isinstance(fields, Mapping):
+            raise ApiError("invalid", errors=fields)
         given = read_idempotency_key(request)
         accepted = await self.sending.accept(request.state.key, fields, given, RECIPE_SEND)
         status = f"{RECIPE_TASKS}/{accepted.id}"
