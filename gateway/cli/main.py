@@ -23,7 +23,7 @@ COMMANDS = {
     "dead-letters": "operate.dead_letters.command:commands",
     "hold": "operate.hold:hold",
     "release": "operate.hold:release",
-    "contacts": "operate.contacts:commands",
+    "contacts": "operate.contacts.command:commands",
     "send": "operate.messages.send:send",
     "messages": "operate.messages.command:commands",
     "accounts": "operate.accounts:commands",

@@ -1,19 +1,23 @@
 """A person sees which customers wait for a person, and lets rules answer them again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.core.planning.batch import Plan
 from gateway.store import number_list
+from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from tests.store.test_handed_over import hand_over
 from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
+from tests.support.store.sends import WEEK
 
 pytestmark = pytest.mark.store
 
@@ -83,3 +87,32 @@ def test_a_customer_who_cannot_be_given_back_is_said(args: tuple[str, str], told
 
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
+
+
+def test_a_customer_is_shown_without_names_and_values(store: Store) -> None:
+    contact = replace(
+        find_contact(store, NUMBER, ANA),
+        wa_id=ANA,
+        name="Ana Lima",
+        tags=("vip",),
+        vars={"a": "b c"},
+    )
+    assert commit(store, [Plan(NUMBER, contact, changed=True, events=())], WEEK) == [True]
+
+    result = run("show", f"+{ANA}")
+    revealed = json.loads(run("show", f"+{ANA}", "--json", "--reveal").output)["contacts"][0]
+
+    assert result.exit_code == 0
+    assert f"…0001, (8 characters), at the number {NUMBER}" in result.output
+    assert "tags vip\n  a = (3 characters)" in result.output
+    assert not any(word in result.output for word in (ANA, "Lima", "b c"))
+    assert (revealed["id"], revealed["name"], revealed["variables"]) == (
+        ANA, "Ana Lima", {"a": "b c"},
+    )  # fmt: skip
+
+
+def test_a_customer_whom_no_number_knows_is_said() -> None:
+    result = run("show", f"+{ANA}")
+
+    assert result.exit_code == 2
+    assert "None of these numbers knows such a customer." in result.output

@@ -114,6 +114,16 @@ def _format(number: phonenumbers.PhoneNumber) -> str:
     return phonenumbers.format_number(number, form).removeprefix("+")
 
 
+def read_contact_name(text: str) -> str:
+    """Return the name of a contact in an address, a phone number or a user id; "" for neither."""
+    text = text.strip()
+    if _USER_ID.fullmatch(text):
+        return text
+    # Digits are taken as Meta writes them, since a webhook may name a number that is impossible.
+    digits = text if text.isascii() and text.isdigit() and len(text) in range(7, 16) else ""
+    return contact_key(parse_phone(text) or digits)
+
+
 def address_to(contact: Contact, recipient: Recipient) -> tuple[str, str]:
     """Return phone number and user id to write to: as Meta wrote them last, else as given."""
     if contact.wa_id or contact.user_id:

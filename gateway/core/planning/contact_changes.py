@@ -1,6 +1,6 @@
 """Changes that a rule makes to a contact without sending anything."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -72,17 +72,40 @@ def unmute_contact(contact: Contact, now: datetime) -> ContactChange:
     return ContactChange(replace(contact, muted_until=None, hand_over=None), "not muted any more")
 
 
-def _tag(contact: Contact, action: Action, _: datetime) -> ContactChange:
-    tags = tuple(sorted({*contact.tags, *_action_tags(action)}))
+def tag_contact(contact: Contact, names: Collection[str]) -> ContactChange:
+    """Add tags to a contact, unless there is no room."""
+    tags = tuple(sorted({*contact.tags, *names}))
     if not fits(tags, contact.vars):
         return ContactChange(contact, FULL)
-    return ContactChange(replace(contact, tags=tags), f"tagged {action.label}")
+    return ContactChange(replace(contact, tags=tags), "tagged")
+
+
+def untag_contact(contact: Contact, names: Collection[str]) -> ContactChange:
+    """Take tags from a contact."""
+    tags = tuple(tag for tag in contact.tags if tag not in names)
+    return ContactChange(replace(contact, tags=tags), "untagged")
+
+
+def set_variables(contact: Contact, values: Mapping[str, str]) -> ContactChange:
+    """Set variables of a contact, unless there is no room."""
+    variables = {**contact.vars, **values}
+    if not fits(contact.tags, variables):
+        return ContactChange(contact, FULL)
+    return ContactChange(replace(contact, vars=variables), "set")
+
+
+def unset_variables(contact: Contact, names: Collection[str]) -> ContactChange:
+    """Remove variables of a contact."""
+    variables = {name: value for name, value in contact.vars.items() if name not in names}
+    return ContactChange(replace(contact, vars=variables), "unset")
+
+
+def _tag(contact: Contact, action: Action, _: datetime) -> ContactChange:
+    return _labelled(tag_contact(contact, _action_tags(action)), action)
 
 
 def _untag(contact: Contact, action: Action, _: datetime) -> ContactChange:
-    names = _action_tags(action)
-    tags = tuple(tag for tag in contact.tags if tag not in names)
-    return ContactChange(replace(contact, tags=tags), f"untagged {action.label}")
+    return _labelled(untag_contact(contact, _action_tags(action)), action)
 
 
 def _action_tags(action: Action) -> set[str]:
@@ -91,16 +114,18 @@ def _action_tags(action: Action) -> set[str]:
 
 
 def _set(contact: Contact, action: Action, _: datetime) -> ContactChange:
-    variables = {**contact.vars, **dict(action.body[action.verb])}
-    if not fits(contact.tags, variables):
-        return ContactChange(contact, FULL)
-    return ContactChange(replace(contact, vars=variables), f"set {action.label}")
+    return _labelled(set_variables(contact, dict(action.body[action.verb])), action)
 
 
 def _unset(contact: Contact, action: Action, _: datetime) -> ContactChange:
-    names = action.body[action.verb]
-    variables = {name: value for name, value in contact.vars.items() if name not in names}
-    return ContactChange(replace(contact, vars=variables), f"unset {action.label}")
+    return _labelled(unset_variables(contact, action.body[action.verb]), action)
+
+
+def _labelled(after: ContactChange, action: Action) -> ContactChange:
+    """Name what the action is about, in a change that was made."""
+    if after.change.startswith(UNCHANGED):
+        return after
+    return after._replace(change=f"{after.change} {action.label}")
 
 
 def _mute(contact: Contact, action: Action, since: datetime) -> ContactChange:

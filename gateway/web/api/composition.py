@@ -15,6 +15,7 @@ from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
+from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
 from gateway.web.api.messages.sending import MessageSending
 from gateway.web.api.messages.tasks import TaskRoutes
@@ -51,12 +52,14 @@ class MessageApi:
         self._routes = MessageRoutes(sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
+        self._contact_routes = ContactRoutes(self._store, self._all_numbers)
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
-        parts = (self._routes, self._tasks, self._number_routes, self._letter_routes)
-        return [part.router() for part in parts]
+        about_messages = (self._routes, self._tasks)
+        others = (self._number_routes, self._letter_routes, self._contact_routes)
+        return [part.router() for part in (*about_messages, *others)]
 
     def busy(self) -> Sequence[Route]:
         """Return the routes that are under load; their documents are among those of all."""

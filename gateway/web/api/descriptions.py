@@ -179,7 +179,7 @@ class HoldIn(BaseModel):
     why: str | None = None
 
 
-def _problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
+def problems_of(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """Return the answers that are problems, by their status."""
     always = ("unauthorized", "forbidden", "rate", "unavailable")
     return {
@@ -188,13 +188,15 @@ def _problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _body(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the body of a request."""
     schema = model.model_json_schema(by_alias=True)
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _query(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+def query_of(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return a parameter in the query that may be left out."""
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
 
 
@@ -202,59 +204,59 @@ _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "schema": {"type": "string", "maxLength": 255},
 }  # fmt: skip
-_DRY_RUN = _query("dry_run", {"type": "boolean"}, "Store nothing, and show what would be posted.")
-_WAIT = _query("wait", {"type": "integer", "minimum": 0, "maximum": 20}, "Seconds to wait.")
+_DRY_RUN = query_of("dry_run", {"type": "boolean"}, "Store nothing, and show what would be posted.")
+_WAIT = query_of("wait", {"type": "integer", "minimum": 0, "maximum": 20}, "Seconds to wait.")
 _SENDING = ("malformed", "too-large", "media-type", "invalid")
 # The arguments of `add_api_route` beside endpoint and summary.
 DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("POST", MESSAGE): {
         "status_code": 202,
-        "responses": {202: {"model": AcceptedOut}, **_problems(*_SENDING)},
-        "openapi_extra": {**_body(MessageIn), "parameters": [_KEY, _DRY_RUN]},
+        "responses": {202: {"model": AcceptedOut}, **problems_of(*_SENDING)},
+        "openapi_extra": {**body_of(MessageIn), "parameters": [_KEY, _DRY_RUN]},
     },
     ("POST", BATCH): {
-        "responses": _problems(*_SENDING),
-        "openapi_extra": _body(BatchIn),
+        "responses": problems_of(*_SENDING),
+        "openapi_extra": body_of(BatchIn),
     },
     ("GET", ONE): {
-        "responses": {200: {"model": MessageOut}, **_problems("not-found", "invalid")},
+        "responses": {200: {"model": MessageOut}, **problems_of("not-found", "invalid")},
         "openapi_extra": {"parameters": [_WAIT]},
     },
     ("DELETE", ONE): {
-        "responses": {200: {"model": MessageOut}, **_problems("not-found", "conflict")},
+        "responses": {200: {"model": MessageOut}, **problems_of("not-found", "conflict")},
     },
     ("PATCH", ONE): {
         "responses": {
-            200: {"model": MessageOut}, **_problems(*_SENDING, "not-found", "conflict"),
+            200: {"model": MessageOut}, **problems_of(*_SENDING, "not-found", "conflict"),
         },
-        "openapi_extra": _body(MoveIn),
+        "openapi_extra": body_of(MoveIn),
     },
 }  # fmt: skip
-TASK: dict[str, Any] = {"responses": {200: {"model": TaskOut}, **_problems("not-found")}}
-RECIPE: dict[str, Any] = {"responses": _problems(*_SENDING), "openapi_extra": _body(RecipeIn)}
-NUMBERS: dict[str, Any] = {"responses": {200: {"model": NumbersOut}, **_problems()}}
-NUMBER: dict[str, Any] = {"responses": {200: {"model": NumberOut}, **_problems("not-found")}}
+TASK: dict[str, Any] = {"responses": {200: {"model": TaskOut}, **problems_of("not-found")}}
+RECIPE: dict[str, Any] = {"responses": problems_of(*_SENDING), "openapi_extra": body_of(RecipeIn)}
+NUMBERS: dict[str, Any] = {"responses": {200: {"model": NumbersOut}, **problems_of()}}
+NUMBER: dict[str, Any] = {"responses": {200: {"model": NumberOut}, **problems_of("not-found")}}
 HOLD: dict[str, Any] = {
-    "responses": {200: {"model": NumberOut}, **_problems(*_SENDING, "not-found", "conflict")},
-    "openapi_extra": _body(HoldIn),
+    "responses": {200: {"model": NumberOut}, **problems_of(*_SENDING, "not-found", "conflict")},
+    "openapi_extra": body_of(HoldIn),
 }
 _MOMENT = {"type": "string", "format": "date-time"}
 LETTERS: dict[str, Any] = {
-    "responses": {200: {"model": LettersOut}, **_problems("invalid")},
+    "responses": {200: {"model": LettersOut}, **problems_of("invalid")},
     "openapi_extra": {
         "parameters": [
-            _query("cause", {"type": "string"}, "Only of this cause."),
-            _query("code", {"type": "integer"}, "Only with this code of Meta's."),
-            _query("since", _MOMENT, "That died since then."),
-            _query("until", _MOMENT, "That died until then."),
-            _query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many."),
+            query_of("cause", {"type": "string"}, "Only of this cause."),
+            query_of("code", {"type": "integer"}, "Only with this code of Meta's."),
+            query_of("since", _MOMENT, "That died since then."),
+            query_of("until", _MOMENT, "That died until then."),
+            query_of("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many."),
         ]
     },
 }
 LETTER: dict[str, Any] = {
-    "responses": {200: {"model": OutcomeOut}, **_problems("not-found", "conflict")}
+    "responses": {200: {"model": OutcomeOut}, **problems_of("not-found", "conflict")}
 }
 REDRIVE: dict[str, Any] = {
-    "responses": {200: {"model": OutcomeOut}, **_problems(*_SENDING, "not-found", "conflict")},
-    "openapi_extra": _body(RedriveIn),
+    "responses": {200: {"model": OutcomeOut}, **problems_of(*_SENDING, "not-found", "conflict")},
+    "openapi_extra": body_of(RedriveIn),
 }

@@ -1,6 +1,7 @@
-"""`gateway contacts`: the operator sees which customers a person answers, and gives them back."""
+"""`gateway contacts`: the operator sees customers, and gives back those that a person answers."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -14,20 +15,27 @@ from gateway.cli.common.options import Json, Number, Reveal, parse_customer, sel
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
+from gateway.cli.operate.contacts.view import contact_lines, mask_contact
 from gateway.core.text import printable, suggestion_for
 from gateway.store import number_list
+from gateway.store.planning.changed_contact import find_known
 from gateway.store.planning.handed_over import (
     HandedOver,
     HandedOverContact,
     find_handed_over,
     give_back,
 )
+from gateway.store.redis.client import Store
+from gateway.web.api.contacts.view import view_contact
 
 MOST_SHOWN = 1_000
+Customer = Annotated[
+    str, typer.Argument(metavar="+NUMBER|USERID", help="The customer, as Meta names them.")
+]
 
 commands = typer.Typer(
     name="contacts",
-    help="List the customers that a person answers, and let rules answer them again.",
+    help="Show customers, list those that a person answers, and let rules answer them again.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -70,24 +78,56 @@ def list_contacts(
 
 
 @commands.command()
+def show(
+    contact: Customer,
+    number: Number = "",
+    reveal: Reveal = False,
+    json: Json = False,
+) -> None:
+    """Show what each of our numbers knows of a customer."""
+    name = read_customer(contact)
+    with open_store(target.settings().redis_url, "so nothing can be told") as store:
+        known = find_known(store, choose_numbers(store, number), name)
+    if not known:
+        raise errors.fail("None of these numbers knows such a customer.")
+    now, masking = datetime.now(UTC), Masking(reveal)
+    shown = [view_contact(one, each, now) for one, each in known.items()]
+    if json:
+        print_json({"contacts": [mask_contact(one, masking) for one in shown]})
+        return
+    for one in shown:
+        for line in contact_lines(mask_contact(one, masking)):
+            typer.echo(line)
+
+
+@commands.command()
 def unmute(
     number: Annotated[str, typer.Argument(help="The phone number id of ours.")],
-    contact: Annotated[
-        str, typer.Argument(metavar="+NUMBER|USERID", help="The customer, as Meta names them.")
-    ],
+    contact: Customer,
 ) -> None:
     """Let rules answer a customer again, who was muted or handed over to a person."""
-    name = parse_customer(contact.strip())
-    if not name:
-        raise errors.fail("Give a number such as +351900000001, or Meta's user id.")
+    name = read_customer(contact)
     with open_own_store(target.settings(), "so nothing was changed") as store:
-        known = number_list.numbers_at_meta(store)
-        if number not in known:
-            raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
+        choose_numbers(store, number)
         after = give_back(store, number, name)
     if after is None:
         raise errors.fail("This number knows no such customer.")
     typer.echo(f"{after.change[0].upper()}{after.change[1:]}.")
+
+
+def read_customer(text: str) -> str:
+    """Return the key of a customer, or end the command."""
+    if name := parse_customer(text.strip()):
+        return name
+    raise errors.fail("Give a number such as +351900000001, or Meta's user id.")
+
+
+def choose_numbers(store: Store, number: str) -> list[str]:
+    """Return the number that is named, or all of ours; end the command for one that is not ours."""
+    known = number_list.numbers_at_meta(store)
+    if number and number not in known:
+        raise errors.fail(f"{number} is none of our numbers; {suggestion_for(number, known)}")
+    return [number] if number else known
 
 
 def _to_dict(number: str, contact: HandedOverContact, masking: Masking) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Customers: shown, listed, and given back to the rules."""

@@ -1,0 +1,96 @@
+"""Descriptions of the addresses of contacts in the OpenAPI document."""
+
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS, MOST_VALUE, MOST_WHY
+from gateway.web.api.descriptions import body_of, problems_of, query_of
+
+
+class WindowOut(BaseModel):
+    """The 24 hours after a customer's last message or call."""
+
+    open: bool
+    until: AwareDatetime | None
+
+
+class HandOverOut(BaseModel):
+    """A time for which a person answers, and no rule."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    why: str
+
+
+class ContactOut(BaseModel):
+    """A customer as one of our numbers knows them."""
+
+    number: str = Field(description="Phone number id of ours.")
+    id: str
+    phone: str | None
+    user_id: str | None
+    other_ids: list[str]
+    name: str | None
+    tags: list[str]
+    variables: dict[str, str]
+    window: WindowOut
+    last_message_at: AwareDatetime | None
+    last_call_at: AwareDatetime | None
+    opted_out_at: AwareDatetime | None = Field(description="Since when they want no marketing.")
+    muted_until: AwareDatetime | None
+    hand_over: HandOverOut | None
+
+
+class ContactsOut(BaseModel):
+    """A customer as each of our numbers knows them."""
+
+    data: list[ContactOut]
+
+
+class TagChangesIn(BaseModel):
+    """Tags to add and to remove."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    add: list[str] = Field([], max_length=MOST_TAGS)
+    remove: list[str] = Field([], max_length=MOST_TAGS)
+
+
+class HandOverIn(BaseModel):
+    """Until when a person answers, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: AwareDatetime
+    why: str | None = Field(None, max_length=MOST_WHY)
+
+
+class ContactIn(BaseModel):
+    """Changes of a contact; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: list[str] | TagChangesIn | None = Field(
+        None, description=f"All tags, or those to add and remove; each up to {MOST_TAG} characters."
+    )
+    variables: dict[str, str | None] | None = Field(
+        None, description=f"Texts of up to {MOST_VALUE:,} characters by name; null removes one."
+    )
+    muted_until: AwareDatetime | None = Field(None, description="null lets rules answer again.")
+    hand_over: HandOverIn | None = Field(None, description="null ends it.")
+    opted_out: bool | None = Field(None, description="Whether they want no marketing.")
+
+
+NUMBER = query_of("number", {"type": "string"}, "Phone number id of ours.")
+SHOW: dict[str, Any] = {
+    "responses": {200: {"model": ContactsOut}, **problems_of("not-found", "invalid")},
+    "openapi_extra": {"parameters": [NUMBER]},
+}
+CHANGE: dict[str, Any] = {
+    "responses": {
+        200: {"model": ContactOut},
+        **problems_of("malformed", "too-large", "media-type", "invalid", "not-found"),
+    },
+    "openapi_extra": {**body_of(ContactIn), "parameters": [NUMBER]},
+}
