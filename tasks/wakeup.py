@@ -16,14 +16,13 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from gateway.core.sending.send import REPLY
+from gateway.core.sending.send import BULK, QUEUE_OF
 from gateway.store import keys
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import IDLE_S, ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 
 log = structlog.get_logger(__name__)
-QUEUE_OF = {REPLY: "critical"}
 OUTGOING = "outgoing"  # the queue, and the wake-up, of what is posted to strangers
 MOST_WAITING = 1_000
 # A wake-up that the broker did not take may be sent again after so long.
@@ -62,7 +61,9 @@ def ring_numbers(store: Store, numbers: Sequence[tuple[str, str]]) -> None:
 
 def ring_anyway(number: str, priority: str) -> bool:
     """Wake a worker to send for a number in any case; false if the broker did not take it."""
-    return _ring("tasks.pump", QUEUE_OF.get(priority, "bulk"), number, priority)
+    # A task of a newer release may name a priority that is unknown here.
+    queue = QUEUE_OF.get(priority, QUEUE_OF[BULK])
+    return _ring("tasks.pump", queue, number, priority)
 
 
 def ring_outgoing(store: Store, number: str) -> bool:

@@ -9,12 +9,10 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.core.sending.send import QUEUE_OF
 from gateway.store.monitoring.counters import Figures
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.web.refusals import REASONS
-
-# Workers of this Celery queue work off the sends of a priority; those of default, the inbox.
-QUEUES = {"reply": "critical", "bulk": "bulk"}
 
 
 class MetricsPage:
@@ -100,14 +98,15 @@ def _counters(figures: Figures) -> Iterable[Metric]:
 
 
 def _sending(figures: Figures) -> Iterable[Metric]:
-    ready = GaugeMetricFamily("gateway_lanes_ready", "Lanes that hold sends.", labels=["queue"])
+    labels = ["queue", "priority"]
+    ready = GaugeMetricFamily("gateway_lanes_ready", "Lanes that hold sends.", labels=labels)
     oldest = GaugeMetricFamily(
-        "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=["queue"]
+        "gateway_oldest_lane_seconds", "How long the oldest lane is overdue.", labels=labels
     )
-    for priority, queue in QUEUES.items():
+    for priority, queue in QUEUE_OF.items():
         lanes = figures.lanes(priority)
-        ready.add_metric([queue], lanes.ready)
-        oldest.add_metric([queue], lanes.overdue_s)
+        ready.add_metric([queue, priority], lanes.ready)
+        oldest.add_metric([queue, priority], lanes.overdue_s)
     notifications = GaugeMetricFamily(
         "gateway_notifications_waiting",
         "Notifications that nobody received yet.",

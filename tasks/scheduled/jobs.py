@@ -10,7 +10,7 @@ from functools import cache
 
 import structlog
 
-from gateway.core.sending.send import BULK, REPLY
+from gateway.core.sending.send import PRIORITIES, REPLY
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.dead_letters import dead_letters
@@ -67,7 +67,7 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
             call_inbox(ctx.inbox)
         if due.notification_overdue_ms >= 0:
             ring_outgoing(ctx.store, due.number)
-        for priority in (REPLY, BULK):
+        for priority in PRIORITIES:
             if due.overdue_ms[priority] >= 0 and _may_be_rung(ctx, due.number):
                 ring_number(ctx.store, due.number, priority)
 

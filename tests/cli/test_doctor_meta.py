@@ -328,8 +328,8 @@ def test_every_check_has_a_case_in_which_it_fails() -> None:
 
 def test_every_check_has_advice_unless_what_it_finds_has_its_own() -> None:
     of_problems = {
-        "deliveries", "replies", "bulk sends", "paused", "held", "aside", "dead letters", "doubled",
-        "too old",
+        "deliveries", "replies", "notices", "bulk sends", "paused", "held", "aside", "dead letters",
+        "doubled", "too old",
         "notifications",
     }  # fmt: skip
 

@@ -155,6 +155,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a reply is overdue": (
         of_number(lanes={"reply": LaneFigures(1, 61.0)}), "replies", "broken", "sent (61 s)",
     ),
+    "a notice is overdue": (
+        of_number(lanes={"notice": LaneFigures(1, 601.0)}), "notices", "broken", "sent (601 s)",
+    ),
     "a broadcast is overdue": (
         of_number(lanes={"bulk": LaneFigures(1, 90.0)}), "bulk sends", "warning", "sent (90 s)",
     ),

@@ -52,7 +52,7 @@ def test_a_text_is_queued_and_a_worker_is_woken(store: Store) -> None:
     (attempt,) = attempts(store)
     assert result.output == f"{attempt.send} is queued.\n"
     assert attempt.body["text"] == {"body": "Hello"}
-    assert store.redis.keys("*bell:reply") != []
+    assert store.redis.keys("*bell:notice") != []
 
 
 VALUES: dict[str, tuple[list[str], list[dict[str, str]]]] = {

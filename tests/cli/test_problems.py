@@ -136,6 +136,7 @@ PART_OF_KIND = {
     "canary_overdue": "canary",
     "replies_wait": "reply",
     "replies_stopped": "reply",
+    "notices_wait": "notice",
     "broadcasts_wait": "bulk",
     "paused": "paused",
     "held": "held",

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
+from gateway.core.sending.send import PRIORITIES
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import LaneFigures, NumberState
@@ -28,7 +29,7 @@ WELL = Snapshot(
     numbers=(
         NumberState(
             "1", {"sends.accepted": 7, "sends.read": 2, "sends.attempting": 3}, 0, 0, 0, 0,
-            NumberPauses(), {"reply": LaneFigures(), "bulk": LaneFigures()},
+            NumberPauses(), dict.fromkeys(PRIORITIES, LaneFigures()),
         ),
     ),
     ago_s={"tick": 0.8, "sweep": 4.0},

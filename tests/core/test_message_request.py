@@ -19,7 +19,7 @@ from gateway.core.api.message_request import (
 )
 from gateway.core.api.recipient import parse_phone
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.send import Send
+from gateway.core.sending.send import PRIORITIES, Send
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 HELLO = {"to": "+351912345678", "text": "Hello"}
@@ -44,6 +44,49 @@ def planned(**fields: Any) -> Send:
     send = plan_request(request, ID, Contact("351912345678"), NOW)
     assert isinstance(send, Send), send
     return send
+
+
+LATER = "2026-12-01T09:00:00+01:00"
+QUOTED, SCHEDULED = {"reply_to": "wamid.in"}, {"send_at": LATER}
+PRIORITY: dict[str, tuple[dict[str, Any], bool, str]] = {
+    "a message": ({}, False, "notice"),
+    "into an open window": ({}, True, "reply"),
+    "that quotes one": (QUOTED, False, "reply"),
+    "that quotes one in Meta's form": ({"context": {"message_id": "wamid.in"}}, False, "reply"),
+    "scheduled": (SCHEDULED, True, "notice"),
+    "scheduled, that quotes one": (QUOTED | SCHEDULED, True, "notice"),
+    "scheduled for a moment ago": ({"send_at": "2026-11-30T11:59:30Z"}, True, "reply"),
+    "a reply by its word": ({"priority": "reply"}, True, "reply"),
+    "no reply, though it may be": (QUOTED | {"priority": "notice"}, True, "notice"),
+    "bulk": ({"priority": "bulk"}, True, "bulk"),
+    "bulk, scheduled": (SCHEDULED | {"priority": "bulk"}, False, "bulk"),
+    "a reply into a closed window": ({"priority": "reply"}, False, ""),
+    "a reply at a time": (SCHEDULED | QUOTED | {"priority": "reply"}, True, ""),
+}
+
+
+@pytest.mark.parametrize("name", PRIORITY)
+def test_a_message_that_is_expected_is_a_reply_and_all_others_are_notices(name: str) -> None:
+    fields, is_open, priority = PRIORITY[name]
+    wrote_at = NOW - timedelta(hours=1 if is_open else 25)
+    request = read_request(HELLO | fields)
+    assert isinstance(request, MessageRequest), request
+
+    send = plan_request(request, ID, Contact("351912345678", last_inbound_at=wrote_at), NOW)
+
+    if isinstance(send, Send):
+        assert send.priority == priority
+    else:
+        assert [(one.pointer, one.detail.split(" only")[0]) for one in send] == [
+            ("#/priority", "can be reply")
+        ]
+        assert priority == ""
+
+
+def test_a_priority_is_one_of_three() -> None:
+    assert read_request(HELLO | {"priority": "high"}) == [
+        FieldError("#/priority", f"must be one of {', '.join(PRIORITIES)}")
+    ]
 
 
 @given(OBJECTS)

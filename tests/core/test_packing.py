@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.sending import compact_record
+from gateway.core.sending.send import PRIORITIES
 from gateway.core.storage.binary_fields import Packer, Unpacker
 
 IDS = st.text(string.ascii_lowercase + string.digits, max_size=40)
@@ -61,6 +62,18 @@ def test_the_place_of_a_stage_in_a_record_never_changes() -> None:
         "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered", "read",
         "played", "dead", "expired", "dropped", "parked", "redriven",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+def test_a_record_knows_its_priority(priority: str) -> None:
+    row = {"stage": "read", "rung": "7", "rank": priority, "lane": "1", "row": "{}", "final": "1"}
+    packed = compact_record.pack("one", row | {"planned": "7", "expires": "9", "attempts": "1"}, {})
+
+    _, found = compact_record.read_row(packed.record)
+
+    assert (found["rank"], found["final"]) == (priority, "1")
+    # An older release finds notices among the replies.
+    assert bool(packed.head[0] & compact_record.IS_BULK) is (priority == "bulk")
 
 
 @pytest.mark.parametrize(("attempts", "begun"), [("0", {}), ("2", {"first": "7", "began:2": "7"})])

@@ -9,7 +9,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.send import BULK, Send, answering_id
+from gateway.core.sending.send import BULK, NOTICE, PRIORITIES, Send, answering_id
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
@@ -212,9 +212,9 @@ def test_what_a_participant_did_since_it_was_read_is_kept(store: Store, status: 
     assert left(store).members["351900000003"].split()[1] == status
 
 
-@pytest.mark.parametrize("bulk", [False, True])
-def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
-    send = a_send("one", priority=BULK) if bulk else ONE
+@pytest.mark.parametrize("priority", PRIORITIES)
+def test_each_write_of_a_compaction_may_fail(store: Store, priority: str) -> None:
+    send = a_send("one", priority=priority)
     accepted(store, send)
     before = left(store, send).fields
     compaction = Compaction(store, Bodies(), WEEK)
@@ -233,6 +233,27 @@ def test_each_write_of_a_compaction_may_fail(store: Store, bulk: bool) -> None:
         assert send_rows.find_by_wamid(store, NUMBER, WAMID) == send.id
         assert raw(store).zcard(f"{PREFIX}finished") == 0
     assert at > 8
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+def test_what_is_left_of_a_send_knows_its_priority(store: Store, priority: str) -> None:
+    accepted(store, send := a_send("one", priority=priority))
+    compact(store)
+
+    assert left(store, send).fields["rank"] == priority
+    assert raw(store).xlen(f"{PREFIX}done:{'bulk' if priority == BULK else 'reply'}") == 1
+
+
+def test_a_notice_that_an_older_release_compacted_is_found_and_pruned(store: Store) -> None:
+    accepted(store, send := a_send("one", priority=NOTICE))
+    compact(store)
+    (entry,) = raw(store).xrange(f"{PREFIX}done:reply")
+    raw(store).delete(f"{PREFIX}done:reply")
+    raw(store).xadd(f"{PREFIX}done:notice", entry[1], id=entry[0])
+
+    assert left(store, send).fields["stage"] == "accepted"
+    store.call("prune", PREFIX, -1, -1, -1, 1)
+    assert raw(store).xlen(f"{PREFIX}done:notice") == 0
 
 
 def test_a_row_that_nobody_can_read_holds_no_other_up(store: Store) -> None:

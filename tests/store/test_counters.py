@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.sending.send import BULK
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys, number_list
 from gateway.store.monitoring.counters import Counters, Figures
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
@@ -36,7 +36,7 @@ def test_figures_of_an_empty_store_are_nothing(store: Store, server: Server) -> 
 
     assert found.web == {"refused.unsigned": 2, "kept": 1}
     assert found.numbers == ()
-    assert [found.lanes(one).ready for one in ("reply", "bulk")] == [0, 0]
+    assert [found.lanes(one).ready for one in PRIORITIES] == [0, 0, 0]
     assert [one.waiting for one in found.partitions] == [0] * keys.PARTITIONS
 
 
@@ -44,7 +44,7 @@ def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) 
     for name in (NUMBER, "other", ""):
         number_list.add_number(store, name)
         number_list.increment_counter(store, keys.number(name), "events.known", 2)
-    queue(store, a_send("one"), a_send("bulk", priority=BULK))
+    queue(store, *(a_send(rank, priority=rank) for rank in PRIORITIES))
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 9_000})
     raw(store).zadd(f"{keys.number('other')}dead", {"x": 1})
     keep(store, 3, "a", "b")
@@ -52,7 +52,7 @@ def test_figures_cover_all_numbers_and_partitions(store: Store, server: Server) 
     found: Any = figures(server.url)
 
     assert found.counts["events.known"] == 6
-    assert [found.lanes(one).ready for one in ("reply", "bulk")] == [1, 1]
+    assert [found.lanes(one).ready for one in PRIORITIES] == [1, 1, 1]
     assert sum(one.dead for one in found.numbers) == 1
     assert 8 <= found.lanes("reply").overdue_s < 12
     assert (found.partitions[3].kept, found.partitions[3].waiting) == (2, 2)

@@ -14,7 +14,7 @@ from gateway.core.api.keys import ApiKey
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
-from gateway.core.sending.send import BULK
+from gateway.core.sending.send import BULK, NOTICE, PRIORITIES
 from gateway.core.storage.ownership import Installation
 from gateway.store import keys, number_list
 from gateway.store.api.api_keys import add_key
@@ -108,8 +108,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>index:count": FOREVER,
     r"<n>index:\d+:\d+": (36 * DAY, 36 * DAY),
     "<n>late_failures": FOREVER,
-    r"<n>lane:(reply|bulk):\w+": FOREVER,
-    r"<n>ready:(reply|bulk)": FOREVER,
+    r"<n>lane:(reply|notice|bulk):\w+": FOREVER,
+    r"<n>ready:(reply|notice|bulk)": FOREVER,
     "<n>due": FOREVER,
     "<n>unconfirmed": FOREVER,
     "<n>take:[0-9a-f]{12}": (30_000, 30_000),
@@ -126,7 +126,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>record:[0-9a-f]{32}": (7 * DAY, 7 * DAY),
     r"<n>records:\d+": (7 * DAY, 7 * DAY),
     "<n>recorded": (7 * DAY, 7 * DAY),
-    r"<n>doubts:(reply|bulk):\w+": (2 * DAY, 2 * DAY),
+    r"<n>doubts:(reply|notice|bulk):\w+": (2 * DAY, 2 * DAY),
     "<n>evidence": FOREVER,
     "gw:stream": FOREVER,
     "<n>dead": FOREVER,
@@ -141,8 +141,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>notifications_due": FOREVER,
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
-    "<n>bell:(reply|bulk|outgoing)": (60_000, 60_000),
-    "<n>bell:(reply|bulk):found": (3_600_000, 3_600_000),
+    "<n>bell:(reply|notice|bulk|outgoing)": (60_000, 60_000),
+    "<n>bell:(reply|notice|bulk):found": (3_600_000, 3_600_000),
     "gw:{inbox}bell": (60_000, 60_000),
     "gw:{inbox}bell:found": (3_600_000, 3_600_000),
     "gw:ticked": (900, 900),
@@ -202,7 +202,7 @@ def live(store: Store, server: Server) -> None:
     run_ages.record_run(store, "sweep")
     stop_all_planning(store)
     workers_die(store)
-    for rank in ("reply", "bulk"):
+    for rank in PRIORITIES:
         store.mark(keys.number_bell(NUMBER, rank), keys.BELL_MS)
         wakeups.should_wake_again(store, keys.number_bell(NUMBER, rank))
     run_ages.may_tick(store)
@@ -303,6 +303,7 @@ def send_in_all_stages(store: Store) -> None:
     settle(store, sends["parked"], "parked")
     settle(store, sends["later"], "later", wait_ms=100_000)
     queue(store, a_send("queued", "queued", priority=BULK))
+    queue(store, a_send("waits", "waits", priority=NOTICE))
 
 
 def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(

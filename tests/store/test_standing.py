@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.cli.operate.status.view import StatusView
-from gateway.core.sending.send import BULK
+from gateway.core.sending.send import BULK, PRIORITIES
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.coordination.leader import LeaderLock
@@ -70,7 +70,7 @@ def test_each_number_is_told_apart(store: Store) -> None:
     assert (ours.number, ours.due, ours.stages["queued"]) == (NUMBER, 1, 3)
     assert ours.lanes["bulk"].ready == 1
     assert 8 <= ours.lanes["reply"].overdue_s < 12
-    assert other.lanes == {"reply": LaneFigures(), "bulk": LaneFigures()}
+    assert other.lanes == dict.fromkeys(PRIORITIES, LaneFigures())
 
 
 def test_dead_letters_are_told_by_cause(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.events import Message
 from gateway.core.planning.batch import Failure, Plan
-from gateway.core.sending.send import BULK
+from gateway.core.sending.send import BULK, NOTICE
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import review_list
@@ -318,15 +318,15 @@ def test_a_send_whose_record_is_gone_stands_alone(store: Store) -> None:
 def test_of_a_customer_the_latest_is_told_and_what_waits(store: Store) -> None:
     for number in range(3):
         plan_one(store, keep_message(store, f"wamid.{number}"))
-    queue(store, a_send("bulk", priority=BULK))
+    queue(store, a_send("bulk", priority=BULK), a_send("notice", priority=NOTICE))
     pass_all(store)
 
     found = traces(store).find_by_contact(ANA, 2)
 
     (conversation,) = found.conversations
     assert [trace.key[-1] for trace in conversation.traces] == ["1", "2"]
-    assert conversation.lanes == {"reply": 3, "bulk": 1}
-    assert [sent.priority for sent in conversation.sends] == ["reply", "bulk"]
+    assert conversation.lanes == {"reply": 3, "notice": 1, "bulk": 1}
+    assert [sent.priority for sent in conversation.sends] == ["reply", "notice", "bulk"]
     assert conversation.contact.last_inbound_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert found.traces == ()
 

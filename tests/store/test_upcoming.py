@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.sending.send import BULK, REPLY
+from gateway.core.sending.send import PRIORITIES, REPLY
 from gateway.store import keys
 from gateway.store.monitoring.upcoming import AT_WORK_MS, HANDS_FULL_MS, Upcoming, read_upcoming
 from gateway.store.redis.client import ScriptError, Store
@@ -34,11 +34,11 @@ def test_nothing_is_to_be_done_for_a_number_without_sends(store: Store) -> None:
 
 
 def test_a_send_that_is_ready_is_to_be_rung_for_now(store: Store) -> None:
-    queue(store, ONE, a_send("two", "351900000002", priority=BULK))
+    queue(store, *(a_send(rank, rank, priority=rank) for rank in PRIORITIES))
 
     found = look(store)
 
-    assert set(found.ready_ms) == {REPLY, BULK}
+    assert set(found.ready_ms) == set(PRIORITIES)
     assert all(since <= found.now_ms for since in found.ready_ms.values())
 
 

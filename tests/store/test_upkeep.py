@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.maintenance import due_items, retention
@@ -163,14 +164,16 @@ def test_a_timer_that_is_set_twice_keeps_its_first_moment(store: Store) -> None:
 def test_a_tick_tells_how_long_ready_lanes_have_waited(store: Store) -> None:
     queue(store, ONE)
     raw(store).zadd(f"{PREFIX}ready:reply", {ANA: now_ms(store) - 4_000})
+    raw(store).zadd(f"{PREFIX}ready:notice", {ANA: now_ms(store) - 2_000})
     raw(store).zadd(f"{PREFIX}ready:bulk", {ANA: now_ms(store) + 4_000})
 
     found = tick(store).overdue_ms
 
     assert 4_000 <= found["reply"] < 6_000
+    assert 2_000 <= found["notice"] < 4_000
     assert found["bulk"] == -1
     take(store)
-    assert tick(store).overdue_ms == {"reply": -1, "bulk": -1}
+    assert tick(store).overdue_ms == dict.fromkeys(PRIORITIES, -1)
 
 
 def test_a_tick_runs_once_within_nine_tenths_of_a_second(store: Store) -> None:

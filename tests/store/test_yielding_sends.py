@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.dead_letters.dead_letter import DeadSend
-from gateway.core.sending.send import BULK
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
@@ -52,7 +52,7 @@ def yield_all(store: Store, results: timedelta) -> None:
         pass
 
 
-@pytest.mark.parametrize("rank", ["reply", BULK])
+@pytest.mark.parametrize("rank", PRIORITIES)
 def test_texts_yield_and_results_stay_for_as_long_as_was_asked_for(store: Store, rank: str) -> None:
     ids = finish(store, 150, rank)
 

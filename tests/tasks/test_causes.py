@@ -73,6 +73,11 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "a partition is damaged": (partition(damaged="WRONGTYPE"), {"partition_damaged 0"}),
     "a reply waits": (number(lanes={"reply": LaneFigures(1, 60.0)}), set()),
     "a reply waits for long": (number(lanes={"reply": LaneFigures(1, 61.0)}), {"replies_wait"}),
+    "a notice waits": (number(lanes={"notice": LaneFigures(1, 600.0)}), set()),
+    "a notice waits for long": (number(lanes={"notice": LaneFigures(1, 601.0)}), {"notices_wait"}),
+    "a notice waits for a held number": (
+        number(pauses=held(""), lanes={"notice": LaneFigures(1, 999.0)}), set(),
+    ),
     "a broadcast waits for long": (
         number(lanes={"reply": LaneFigures(), "bulk": LaneFigures(1, 999.0)}), set(),
     ),

@@ -14,14 +14,18 @@ import pytest
 from gateway.core.api import message_request
 from gateway.core.api.keys import ApiKey, hash_key
 from gateway.core.api.message_request import FIELDS, MessageRequest, read_request
+from gateway.core.contacts.contact import Contact
+from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Attempt, Outcome, Step
 from gateway.store.api.api_keys import add_key
+from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
 from gateway.web.api.descriptions import MessageIn
 from tests.support.accounts import CLINIC, TestAccount, write_accounts
+from tests.support.factories import ANA, NUMBER, a_message
 from tests.support.servers import Server
-from tests.support.store.sends import PREFIX, lanes
+from tests.support.store.sends import PREFIX, WEEK, lanes
 from tests.support.web.web_app import a_web, nowhere
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
@@ -81,6 +85,24 @@ async def test_a_national_number_is_of_the_country_of_the_account_that_sends(
     assert (answer.status_code, other.status_code) == (202, 422)
     (attempt,) = Lanes(store, "1001", 1_000).pump([], 1_000).attempts
     assert attempt.body["to"] == "+351912345678"
+
+
+async def test_a_message_into_an_open_window_is_a_reply_and_others_are_notices(
+    server: Server, store: Store
+) -> None:
+    wrote = Contact(ANA, wa_id=ANA, last_inbound_at=datetime.now(UTC))
+    plan = Plan(NUMBER, wrote, changed=True, events=(a_message(),))
+    assert commit(store, [plan], WEEK) == [True]
+    items = [{"to": f"+{ANA}", "text": "You wrote"}, HELLO, HELLO | {"priority": "bulk"}]
+    items.append(HELLO | {"priority": "reply"})
+    async with api(server.url) as client:
+        answer = await client.post("/v1/messages/batch", json={"messages": items})
+        accepted = [one["id"] for one in answer.json()["results"][:3]]
+        shown = [(await client.get(f"/v1/messages/{one}")).json()["priority"] for one in accepted]
+
+    assert shown == ["reply", "notice", "bulk"]
+    (error,) = answer.json()["results"][3]["problem"]["errors"]
+    assert error["pointer"] == "#/priority"
 
 
 async def test_metas_own_object_is_posted_unchanged(server: Server, store: Store) -> None:
@@ -419,7 +441,7 @@ async def test_each_message_of_a_batch_has_its_own_answer(server: Server, store:
     assert results[7]["problem"]["errors"][0]["pointer"] == "#/to"
     assert len({one["id"] for one in results if "id" in one}) == 299
     assert again.json() == answer.json()
-    assert store.redis.zcard(f"{PREFIX}ready:reply") == 299
+    assert store.redis.zcard(f"{PREFIX}ready:notice") == 299
 
 
 @pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": [{}] * 1_001}])

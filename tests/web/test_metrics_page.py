@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.sending import canary
-from gateway.core.sending.send import BULK
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys
 from gateway.store.monitoring.canary import record_arrival
 from gateway.store.number_list import add_number, increment_counter
@@ -38,7 +38,8 @@ def fill(store: Store) -> None:
             increment_counter(store, keys.number(name), counter, 2)
     for counter in ("sweep.inbox", "workers.default", "refused.signature_missing"):
         increment_counter(store, keys.SPACE, counter, 3)
-    queue(store, a_send("one"), a_send("two", "351910000002"), a_send("bulk", priority=BULK))
+    queue(store, a_send("two", "351910000002"))
+    queue(store, *(a_send(rank, priority=rank) for rank in PRIORITIES))
     store.redis.zadd(f"{keys.number('other')}ready:reply", {"ana": 1_000})
     store.redis.zadd(f"{keys.number('other')}dead", {"x": 1, "y": 2})
     store.redis.zadd(f"{keys.number('')}unconfirmed", {"z": 1})

@@ -45,7 +45,7 @@ async def figures(web: Web) -> dict[tuple[str, str], float]:
     answer = await web.api.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return {
-        (sample.name, "".join(sample.labels.values())): sample.value
+        (sample.name, " ".join(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
@@ -227,14 +227,16 @@ async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> Non
     add_number(store, NUMBER)
     now = int(store.redis.time()[0]) * 1000
     store.redis.zadd(f"{keys.number(NUMBER)}ready:reply", {"ana": now - 60_000, "bob": now})
+    store.redis.zadd(f"{keys.number(NUMBER)}ready:notice", {"ana": now})
     store.redis.zadd(f"{keys.number(NUMBER)}dead", {"send:1": now})
     store.redis.zadd(f"{keys.number(NUMBER)}unconfirmed", {"2": now, "3": now})
 
     found = await figures(web)
 
-    assert found["gateway_lanes_ready", "critical"] == 2
-    assert 59 <= found["gateway_oldest_lane_seconds", "critical"] <= 70
-    assert found["gateway_lanes_ready", "bulk"] == 0
+    assert found["gateway_lanes_ready", "reply critical"] == 2
+    assert found["gateway_lanes_ready", "notice critical"] == 1
+    assert 59 <= found["gateway_oldest_lane_seconds", "reply critical"] <= 70
+    assert found["gateway_lanes_ready", "bulk bulk"] == 0
     assert found["gateway_dead_letters", ""] == 1
     assert found["gateway_unconfirmed_sends", ""] == 2
 

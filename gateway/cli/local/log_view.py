@@ -190,7 +190,7 @@ def _render_deferred(fields: Fields) -> LogLine:
 
 
 def _render_sweep(fields: Fields) -> LogLine:
-    what = {"inbox": "deliveries", "reply": "replies", "bulk": "bulk sends"}
+    what = {"inbox": "deliveries", "reply": "replies", "notice": "notices", "bulk": "bulk sends"}
     waiting = what.get(fields["what"], fields["what"])
     return LogLine(f"sweep   {waiting} waited and nobody worked: rang again", ODD)
 

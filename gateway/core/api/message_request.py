@@ -10,9 +10,12 @@ from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.message_content import ENVELOPE, TYPES, read_content, read_template
 from gateway.core.api.recipient import Recipient, address_to, read_recipient
 from gateway.core.contacts.contact import Contact
+from gateway.core.sending.preflight import is_window_open
 from gateway.core.sending.send import (
     BULK,
     BULK_LIFETIME,
+    NOTICE,
+    PRIORITIES,
     REPLY,
     REPLY_LIFETIME,
     WAITING_LIFETIME,
@@ -25,7 +28,10 @@ PAST_IS_NOW = timedelta(seconds=60)  # so much in the past counts as now
 MOST_LIFETIME = timedelta(days=30)
 MOST_REFERENCE = 128
 UNKNOWN_NUMBER = FieldError("#/from", "is none of our numbers")
-PRIORITIES = (REPLY, BULK)
+NO_REPLY = (
+    "can be reply only where the message goes now, and quotes one (reply_to) or the customer's "
+    "window is open; leave it out, or write notice or bulk"
+)
 _CLOSED: Mapping[str, ClosedWindowAction] = {"fail": "", "drop": "drop", "wait": "wait"}
 FIELDS = frozenset(
     {"to", "from", "text", "template", "type", "reply_to", "context", "send_at", "expires_at"}
@@ -45,7 +51,7 @@ class MessageRequest:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     ttl: timedelta | None = None
-    priority: str = REPLY
+    priority: str = ""  # "" is reply where that is possible, else notice
     closed: ClosedWindowAction = ""
     instead: messages.Body | None = field(default=None, repr=False)
     reference: str = ""
@@ -80,7 +86,7 @@ def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest
         send_at=send_at,
         expires_at=expires_at,
         ttl=timedelta(seconds=ttl) if ttl is not None else None,
-        priority=priority or REPLY,
+        priority=priority,
         closed=closed,
         instead=instead,
         reference=reference,
@@ -116,6 +122,9 @@ def plan_request(
         reader.add("send_at", "is in the past")
     if request.send_at and request.send_at - now > MOST_AHEAD:
         reader.add("send_at", f"is more than {MOST_AHEAD.days} days ahead")
+    priority = _decide_priority(request, contact, due_at, now)
+    if request.priority == REPLY != priority:
+        reader.add("priority", NO_REPLY)
     since = due_at or now
     expires_at = request.expires_at or since + (request.ttl or _default_lifetime(request))
     if expires_at <= since:
@@ -129,7 +138,7 @@ def plan_request(
     return Send(
         id=id_,
         lane=contact.key,
-        priority=request.priority,
+        priority=priority,
         body=messages.with_recipient(request.body, person),
         expires_at=expires_at,
         due_at=due_at,
@@ -139,6 +148,15 @@ def plan_request(
         reference=request.reference,
         requested=True,
     )
+
+
+def _decide_priority(
+    request: MessageRequest, contact: Contact, due_at: datetime | None, now: datetime
+) -> str:
+    if request.priority in (NOTICE, BULK):
+        return request.priority
+    is_expected = request.is_answer or is_window_open(contact, now)
+    return REPLY if is_expected and due_at is None else NOTICE
 
 
 def _default_lifetime(request: MessageRequest) -> timedelta:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.send import BULK, REPLY, STATUS_RANK
+from gateway.core.sending.send import BULK, NOTICE, REPLY, STATUS_RANK
 from gateway.core.storage.binary_fields import Packer, Unpacker
 
 Row = Mapping[str, str]
@@ -22,7 +22,7 @@ Row = Mapping[str, str]
 VERSION = 1
 # A record holds the index of its stage in this list: new stages go to the end.
 STAGES = (*STATUS_RANK, "dead", "expired", "dropped", "parked", "redriven", "cancelled")
-IS_BULK, IS_FINAL, HAS_WAMID = 1, 2, 4
+IS_BULK, IS_FINAL, HAS_WAMID, IS_NOTICE = 1, 2, 4, 8
 _HEAD = struct.Struct(">BBH6s")
 _STAGE_INDEX = {stage: place for place, stage in enumerate(STAGES)}
 _LOCATION_BYTES = 8
@@ -84,7 +84,7 @@ def read_row(record: bytes) -> tuple[str, dict[str, str]]:
     name, planned = unpacker.text(), unpacker.count()
     flags, stage = unpacker.count(), STAGES[unpacker.count()]
     row = {"stage": stage, "rung": str(STATUS_RANK.get(stage, STATUS_RANK["accepted"]))}
-    row |= {"rank": BULK if flags & IS_BULK else REPLY, "planned": str(planned)}
+    row |= {"rank": _priority_of(flags), "planned": str(planned)}
     row |= {"final": "1"} if flags & IS_FINAL else {}
     row |= {"repeatable": "0", "closed": "", "attempts": str(unpacker.count())}
     row |= {
@@ -152,9 +152,20 @@ def with_late_statuses(row: Row, value: bytes, *, without: str = "") -> dict[str
     return raised
 
 
+def _priority_of(flags: int) -> str:
+    if flags & IS_BULK:
+        return BULK
+    return NOTICE if flags & IS_NOTICE else REPLY
+
+
+def _encode_flags(row: Row) -> int:
+    # A release without notices reads the flags of one as those of a reply.
+    priority = {BULK: IS_BULK, NOTICE: IS_NOTICE}.get(row["rank"], 0)
+    return priority | ("final" in row) * IS_FINAL
+
+
 def _encode_head(row: Row) -> bytes:
-    flags = (row["rank"] == BULK) * IS_BULK | ("final" in row) * IS_FINAL
-    flags |= ("wamid" in row) * HAS_WAMID
+    flags = _encode_flags(row) | ("wamid" in row) * HAS_WAMID
     attempts = int(row["attempts"])
     began = int(row.get(f"began:{attempts}", row.get("first", "0")))
     return _HEAD.pack(flags, int(row["rung"]), attempts, began.to_bytes(6))
@@ -171,7 +182,7 @@ def _encode_record(
     packer.count(VERSION)
     packer.text(name)
     packer.count(at)
-    packer.count((row["rank"] == BULK) * IS_BULK | ("final" in row) * IS_FINAL)
+    packer.count(_encode_flags(row))
     packer.count(_STAGE_INDEX[row["stage"]])
     packer.count(int(row["attempts"]))
     packer.offset(int(row["expires"]) - at)

@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from gateway.core.sending.response import Refusal
 
-REPLY, BULK = "reply", "bulk"
+REPLY, NOTICE, BULK = "reply", "notice", "bulk"
+PRIORITIES = (REPLY, NOTICE, BULK)  # in the order in which tokens are offered to them
+# Workers of this Celery queue work off the sends of a priority; those of default, the inbox.
+QUEUE_OF: Mapping[str, str] = {REPLY: "critical", NOTICE: "critical", BULK: "bulk"}
 
 # What to do if the customer has been silent for 24 hours: "" is a dead letter.
 ClosedWindowAction = Literal["", "drop", "wait", "template"]

@@ -1,19 +1,19 @@
 """Constants that scripts and code share: defined in Python, and written into the scripts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
 from gateway.core.sending.outcome import PROBE_AFTER_MS
 from gateway.core.sending.retry import MAX_ATTEMPTS
-from gateway.core.sending.send import ANSWERS_A_STATUS, ID_LENGTH, STATUS_RANK
+from gateway.core.sending.send import ANSWERS_A_STATUS, ID_LENGTH, PRIORITIES, STATUS_RANK
 from gateway.store import keys
 
 # The holder of a partition touches at most this many of its events before it passes them.
 MOST_TOUCHED = 256
 
-Constant = int | str | Mapping[str, int]
+Constant = int | str | Sequence[str] | Mapping[str, int]
 # By the name that scripts use after `C.`.
 CONSTANTS: Mapping[str, Constant] = {
     "DAY_MS": keys.DAY_MS,
@@ -25,6 +25,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "ANSWERS_A_STATUS": ANSWERS_A_STATUS,
     "ID_LENGTH": ID_LENGTH,
     "STATUS_RANK": STATUS_RANK,
+    "PRIORITIES": PRIORITIES,
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,
     "HAS_WAMID": HAS_WAMID,
@@ -54,4 +55,6 @@ def _literal(name: str, field: str | None = None) -> str:
         if field is not None:
             return str(value[field])
         return f"{{{', '.join(f'{key} = {one}' for key, one in value.items())}}}"
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f"'{value}'"
+    return str(value) if isinstance(value, int) else f"{{{', '.join(map(repr, value))}}}"

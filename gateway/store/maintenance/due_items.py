@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys
 from gateway.store.number_list import numbers
 from gateway.store.redis.client import Call, Store
@@ -86,7 +87,7 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         number=number,
         moved_items=moved_items,
         timers={timers[i].decode(): timers[i + 1] for i in range(0, len(timers), 2)},
-        overdue_ms=dict(zip(("reply", "bulk"), overdue, strict=True)),
+        overdue_ms=dict(zip(PRIORITIES, overdue, strict=True)),
         unconfirmed=doubts,
         damaged=parse_damages(damaged),
         notification_overdue_ms=notification_overdue_ms,

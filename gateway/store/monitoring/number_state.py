@@ -8,12 +8,12 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from gateway.core.sending.pauses import NumberPauses, parse_pauses
+from gateway.core.sending.send import PRIORITIES
 from gateway.core.text import sanitize
 from gateway.store import keys
 from gateway.store.monitoring.too_old import TooOldEvents, parse_too_old
 from gateway.store.redis.client import ScriptError, translate_error
 
-PRIORITIES = ("reply", "bulk")
 _COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable", "notifications")
 
 

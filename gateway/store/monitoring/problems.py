@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.core.alerts import HealthProblem
 from gateway.core.dead_letters.dead_letter import advice, needs_operator
 from gateway.core.sending.canary import OVERDUE_S
-from gateway.core.sending.send import REPLY
+from gateway.core.sending.send import NOTICE, REPLY
 from gateway.store.monitoring.account_problems import (
     find_account_problems,
     find_stopped_rules,
@@ -34,6 +34,8 @@ from gateway.store.server.ownership import find_emptied
 
 # A delivery or a reply that waits for longer is blocked.
 MOST_WAIT_S = 60.0
+# A crowd of notices that are due at once may wait for their number's pace.
+MOST_NOTICE_WAIT_S = 600.0
 # Within this time a receiver that was down for a moment has been tried four times.
 MOST_NOTIFICATION_WAIT_S = 300.0
 # The watch runs every five seconds, and the tick every second.
@@ -52,6 +54,12 @@ REPLIES_WAIT = HealthProblem(
     "replies_wait",
     "A reply has been due for more than a minute and was not sent.",
     "Start more of worker-critical, or see in its log what Meta answers.",
+)
+NOTICES_WAIT = HealthProblem(
+    "notices_wait",
+    "A notice has been due for more than ten minutes and was not sent.",
+    "See whether worker-critical runs in this release, and whether more is sent than the number's "
+    "pace allows.",
 )
 BROADCASTS_WAIT = HealthProblem(
     "broadcasts_wait",
@@ -204,8 +212,7 @@ def _find_lane_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
         if one.number in snapshot.unassigned:
             continue  # which is why its sends wait
         for priority, lanes in one.lanes.items():
-            if lanes.overdue_s > MOST_WAIT_S:
-                problem = _reply_problem(one) if priority == REPLY else BROADCASTS_WAIT
+            if problem := _lane_problem(one, priority, lanes.overdue_s):
                 yield replace(problem, number=one.number, observed=f"{lanes.overdue_s:.0f} s")
 
 
@@ -218,11 +225,16 @@ def _find_notification_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
             yield replace(NOTIFICATIONS_WAIT, number=one.number, observed=observed)
 
 
-def _reply_problem(number: NumberState) -> HealthProblem:
-    """Return why replies wait; where the number is stopped, another problem has the reason."""
-    if number.pauses.pause or any(not held.rule for held in number.pauses.holds):
+def _lane_problem(number: NumberState, priority: str, overdue_s: float) -> HealthProblem | None:
+    """Return why sends wait; where the number is stopped, another problem has the reason."""
+    if overdue_s <= (MOST_NOTICE_WAIT_S if priority == NOTICE else MOST_WAIT_S):
+        return None
+    is_stopped = number.pauses.pause or any(not held.rule for held in number.pauses.holds)
+    if priority == REPLY and is_stopped:
         return replace(REPLIES_WAIT, kind="replies_stopped", advice="It goes on with its number.")
-    return REPLIES_WAIT
+    if priority == NOTICE:
+        return None if is_stopped else NOTICES_WAIT
+    return REPLIES_WAIT if priority == REPLY else BROADCASTS_WAIT
 
 
 def _find_damaged_numbers(snapshot: Snapshot) -> Iterator[HealthProblem]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.sending.send import BULK, REPLY
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store
 
@@ -61,7 +61,7 @@ def _parse_upcoming(number: str, reply: Sequence[int]) -> Upcoming:
         now_ms,
         {
             priority: moment
-            for priority, moment in zip((REPLY, BULK), ready, strict=True)
+            for priority, moment in zip(PRIORITIES, ready, strict=True)
             if moment >= 0
         },
         tick_ms if tick_ms >= 0 else None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.send import BULK, REPLY
+from gateway.core.sending.send import PRIORITIES
 from gateway.core.text import sanitize
 from gateway.store import keys
 from gateway.store.planning.contacts import find_contact
@@ -42,7 +42,7 @@ def look_up_contact(store: Store, number: str, name: str, limit: int) -> Contact
         contact, unreadable = Contact(name), sanitize(str(error))
     all_names = tuple(dict.fromkeys((name, contact.key, *contact.aliases)))
     record_ids = _read_record_ids(store, number, all_names, limit + 1)
-    lanes = {rank: _read_lanes(store, number, rank, all_names, limit) for rank in (REPLY, BULK)}
+    lanes = {rank: _read_lanes(store, number, rank, all_names, limit) for rank in PRIORITIES}
     return ContactLookup(
         number,
         contact,

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from gateway.core.api.message_request import MOST_LIFETIME, MOST_REFERENCE, PRIORITIES
+from gateway.core.api.message_request import MOST_LIFETIME, MOST_REFERENCE
 from gateway.core.messages.length_limits import TEXT
+from gateway.core.sending.send import PRIORITIES
 from gateway.web.api.problems import MEDIA_TYPE, TYPES
 
 MESSAGE = "/v1/messages"

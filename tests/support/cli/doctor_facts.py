@@ -13,6 +13,7 @@ from gateway.cli.setup.doctor.facts import CHECKS, DoctorFacts
 from gateway.cli.setup.doctor.findings import Result, run_checks
 from gateway.cli.setup.doctor.meta_answers import Handshake, MetaAnswers
 from gateway.core.sending.pauses import NumberPauses
+from gateway.core.sending.send import PRIORITIES
 from gateway.core.storage.ownership import Installation
 from gateway.graph.admin.models import (
     MANAGEMENT,
@@ -51,9 +52,7 @@ EXAMINED = Inspection(
 )
 MINE = Installation("", NUMBER)
 STANDING = PartitionState(0, NOW_MS, "5-0", False, 0, 0, 0, False, 100, 0)
-OURS = NumberState(
-    NUMBER, {}, 0, 0, 0, 0, NumberPauses(), {"reply": LaneFigures(), "bulk": LaneFigures()}
-)
+OURS = NumberState(NUMBER, {}, 0, 0, 0, 0, NumberPauses(), dict.fromkeys(PRIORITIES, LaneFigures()))
 READING = Snapshot(
     now_ms=NOW_MS,
     health=StoreHealth(),

@@ -1,9 +1,9 @@
 -- Pace: how many messages of a number may go now, and when the next may go to one customer.
 -- `{n}tokens` holds tokens and the moment `at` which they were counted, the `rate` they grow by,
 -- the part that customers' messages may use (`share`, counted at `share_at`), when a pump last
--- `took` sends, how many tokens were taken since bulk sends had their share (`owed`), what Meta
--- `granted` since the settings were written, until when the number has to `rest`, and how `slow`
--- Meta's refusals made it at `slow_at`.
+-- `took` sends, how many tokens were taken since notices and bulk sends had their share
+-- (`owed_notices`, `owed`), what Meta `granted` since the settings were written, until when the
+-- number has to `rest`, and how `slow` Meta's refusals made it at `slow_at`.
 local PAIR_EVERY, PAIR_BURST = 6000, 45 -- one in six seconds, 45 of them at once
 local PAIR_SLACK = 1000 -- Meta counts from arrival, which may take the first message long
 local LEAST, HEALED_IN, CALM = 0.1, 60000, 1000
@@ -26,13 +26,14 @@ end
 
 local function pace_of(number, now, configured)
   local f = redis.call('HMGET', number .. 'tokens', 'tokens', 'at', 'granted', 'rest', 'slow', 'slow_at',
-    'owed')
+    'owed_notices', 'owed')
   local granted = math.max(configured, tonumber(f[3] or 0))
   local rate = math.max(1, granted * slowness(f[5], f[6], now))
   local tokens, elapsed = filled(f[1], f[2], rate, now)
   local rest = tonumber(f[4] or 0) - now
   rest = rest <= REST_LAST and math.max(0, rest) or 0
-  return {tokens = tokens, rate = rate, rest = rest, back = elapsed < 0, owed = tonumber(f[7] or 0)}
+  return {tokens = tokens, rate = rate, rest = rest, back = elapsed < 0,
+    owed = {notice = tonumber(f[7] or 0), bulk = tonumber(f[8] or 0)}}
 end
 
 -- Customers' messages use a number's throughput too. Their debt is limited to a second's worth, so

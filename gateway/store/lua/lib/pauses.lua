@@ -71,7 +71,10 @@ end
 
 -- Another number sends again. Without a send to probe with, a pause of the account ends here too.
 local function look(number, now, why, code)
-  local waits = redis.call('EXISTS', number .. 'ready:reply', number .. 'ready:bulk') > 0
+  local waits = false
+  for _, rank in ipairs(C.PRIORITIES) do
+    waits = waits or redis.call('EXISTS', number .. 'ready:' .. rank) > 0
+  end
   if not waits and code ~= '' and cjson.decode(why).code == tonumber(code) then
     forget_pause(number)
   else

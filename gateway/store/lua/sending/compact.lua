@@ -1,8 +1,8 @@
 -- compact: replace the rows of finished sends by records.
 -- with: lanes, compact_records
 -- KEYS  1 the number's prefix
--- ARGV  1 ms that texts live, 2 ms that records of replies do, 3 of bulk sends; then for each send
---       id, its spot, stage, attempts and number of fields of its row as it was read, its members as
+-- ARGV  1 ms that texts live, 2 ms that records of replies and notices do, 3 of bulk sends; then for
+--       each send id, its spot, stage, attempts and number of fields of its row as it was read, its members as
 --       they were read, names and rows in one text, record, text, what the index holds beside the
 --       entry, how many wamids it has, each wamid and its spot
 -- Returns for each send 1 where it is done, 0 where its row or its members changed since.
@@ -15,11 +15,13 @@ local function since(lifetime)
   return string.format('%.0f', math.max(0, now - tonumber(lifetime)))
 end
 
+-- Records of notices live as long as those of replies, in the same stream.
 local function append(rank, record, text)
   local entry = redis.call('XADD', number .. 'texts', 'MINID', '~', since(ARGV[1]), 'LIMIT', MOST_DROPPED, '*',
     't', text)
-  redis.call('XADD', number .. 'done:' .. rank, 'MINID', '~', since(rank == 'bulk' and ARGV[3] or ARGV[2]),
-    'LIMIT', MOST_DROPPED, entry, 'r', record)
+  local done, lives = 'done:reply', ARGV[2]
+  if rank == 'bulk' then done, lives = 'done:bulk', ARGV[3] end
+  redis.call('XADD', number .. done, 'MINID', '~', since(lives), 'LIMIT', MOST_DROPPED, entry, 'r', record)
   local ms, nth = entry:match('^(%d+)-(%d+)$')
   return struct.pack('>I6I2', ms, nth)
 end

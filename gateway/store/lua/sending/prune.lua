@@ -1,7 +1,7 @@
 -- prune: drop what is left of finished sends, oldest first: texts, then records, then the index
 -- entries of records that are gone.
 -- KEYS  1 the number's prefix
--- ARGV  1 ms that texts live at least, 2 that records of replies do, 3 of bulk sends, 4 which part
+-- ARGV  1 ms that texts live at least, 2 that records of replies and notices do, 3 of bulk sends, 4 which part
 --       of each may go at once: 8 is an eighth
 -- Returns how many went, a bounded number: 0 when nothing is left to drop.
 local number, now = KEYS[1], clock()
@@ -28,9 +28,9 @@ local function drop_index()
   local last, after = unpack(redis.call('LRANGE', list, -2, -1))
   if not after then return 0 end
   last, after = after, last
-  if tonumber(after:match('(%d+)$')) >= math.min(oldest_ms(number .. 'done:reply'), oldest_ms(number .. 'done:bulk')) then
-    return 0
-  end
+  local began, oldest = tonumber(after:match('(%d+)$')), math.huge
+  for _, rank in ipairs(C.PRIORITIES) do oldest = math.min(oldest, oldest_ms(number .. 'done:' .. rank)) end
+  if began >= oldest then return 0 end
   local name, buckets = last:match('^(%d+):(%d+):')
   local gone = tonumber(redis.call('HGET', number .. 'index:count', 'gone') or 0)
   local till = math.min(tonumber(buckets), gone + MOST)
@@ -48,5 +48,7 @@ local function drop_index()
 end
 
 local dropped = drop(number .. 'texts', ARGV[1])
-dropped = dropped + drop(number .. 'done:reply', ARGV[2]) + drop(number .. 'done:bulk', ARGV[3])
+for _, rank in ipairs(C.PRIORITIES) do
+  dropped = dropped + drop(number .. 'done:' .. rank, rank == 'bulk' and ARGV[3] or ARGV[2])
+end
 return dropped + drop_index()

@@ -1,5 +1,5 @@
 -- pump: settle the outcomes of attempts, then take as many new ones as the number's pace allows.
--- with: settle
+-- with: settle, shares
 -- KEYS  1 the number's prefix
 -- ARGV  1 lease in ms, 2 how many to take, 3 messages per second, 4 name of this call,
 --       5 names of calls whose answer was lost, with commas: what they took is given back,
@@ -193,7 +193,8 @@ end
 
 local taken = {}
 local function take_of(rank, most)
-  if most <= 0 then return end
+  if most <= 0 then return 0 end
+  local before = #taken
   local lanes = redis.call('ZRANGEBYSCORE', number .. 'ready:' .. rank, '-inf', now, 'LIMIT', 0, most)
   for _, lane in ipairs(lanes) do
     begun = nil
@@ -201,21 +202,12 @@ local function take_of(rank, most)
     if why then rest_lane(lane, rank, why) end
     taken[#taken + 1] = one
   end
+  return #taken - before
 end
 
--- Replies go first; while bulk sends wait, one token in twenty is theirs all the same. `owed` counts
--- the tokens since, however few a call has.
-local BULK_SHARE = 20
-local first_bulk = budget > 0 and redis.call('ZRANGE', number .. 'ready:bulk', 0, 0, 'WITHSCORES')[2]
-local bulk_waits = first_bulk and tonumber(first_bulk) <= now
-local reserved = bulk_waits and math.min(budget, math.floor((pace.owed + budget) / BULK_SHARE)) or 0
-take_of('reply', budget - reserved)
-local of_replies = #taken
-if bulk_waits then take_of('bulk', budget - #taken) end
-local of_bulk = #taken - of_replies
-if of_bulk < reserved then take_of('reply', budget - #taken) end
-local owed = pace.owed
-if bulk_waits then owed = math.max(0, math.min(BULK_SHARE, owed + #taken - BULK_SHARE * of_bulk)) end
+local reserved = reserve_shares(number, now, pace.owed, budget)
+local spent, all = spend_budget(budget, reserved, take_of)
+count_owed(pace.owed, reserved, spent, all)
 if #taken > 0 then
   redis.call('PEXPIRE', take, ARGV[1])
   redis.call('HSET', number .. 'tokens', 'took', now)
@@ -224,11 +216,11 @@ if #taken > 0 and probing then probe(number, stops, now) end
 -- A clock that stepped back must not make the number wait until it has caught up.
 if #taken > 0 or pace.back then
   redis.call('HSET', number .. 'tokens', 'tokens', pace.tokens - #taken, 'at', now, 'rate', pace.rate,
-    'owed', owed)
+    'owed_notices', pace.owed.notice, 'owed', pace.owed.bulk)
 end
 local more = 0
-for _, rank in ipairs({'reply', 'bulk'}) do
-  if redis.call('ZCOUNT', number .. 'ready:' .. rank, '-inf', now) > 0 then more = 1 end
+for _, rank in ipairs(C.PRIORITIES) do
+  if more == 0 and redis.call('ZCOUNT', number .. 'ready:' .. rank, '-inf', now) > 0 then more = 1 end
 end
 -- No wake-up for sends that may not go yet: the tick rings when their time has come.
 if stopped or probing or pace.rest > 1000 then more = 0 end

@@ -11,6 +11,13 @@ local function only(stream, entry)
   return found and found[2][2] or false
 end
 
+-- A release without notices, at work beside this one, gives their records a stream of their own.
+local function record_of(stream, entry)
+  local record = only(stream, entry)
+  if not record and stream == number .. 'done:reply' then return only(number .. 'done:notice', entry) end
+  return record
+end
+
 local function spot_named(name)
   if name:sub(1, 1) == '@' then return name:sub(2) end
   local spot = spot_of(name)
@@ -24,7 +31,7 @@ for i, name in ipairs(ARGV) do
   local value = spot and look_up_spot(number, spot)
   if value then
     local stream, entry = entry_of(number, value)
-    found[i] = {value, only(stream, entry), only(number .. 'texts', entry), spot}
+    found[i] = {value, record_of(stream, entry), only(number .. 'texts', entry), spot}
   else
     found[i] = false
   end

@@ -95,7 +95,7 @@ end)
 local LONGEST = 60000
 local overdue = {}
 local may_send = stopped_for(stops, now) == 0 and pace_of(number, now, 1).rest == 0
-for i, rank in ipairs({'reply', 'bulk'}) do
+for i, rank in ipairs(C.PRIORITIES) do
   local ready = number .. 'ready:' .. rank
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', ready, now + LONGEST + 1, '+inf', 'LIMIT', 0, most)) do
     redis.call('ZADD', ready, now + LONGEST, lane)
@@ -104,7 +104,7 @@ for i, rank in ipairs({'reply', 'bulk'}) do
   overdue[i] = may_send and head[2] and math.max(-1, now - tonumber(head[2])) or -1
 end
 if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
-local notice = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
-local notice_overdue = notice and math.max(-1, now - tonumber(notice)) or -1
+local notification = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
+local notification_overdue = notification and math.max(-1, now - tonumber(notification)) or -1
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
-  notice_overdue}
+  notification_overdue}

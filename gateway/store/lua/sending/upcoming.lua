@@ -3,7 +3,7 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 messages per second, 2 ms for which a pump is at work after it took something, 3 ms for
 --       which it is where it left ready sends behind: it is busy
--- Returns {now, since or from when to ring for replies, the same for bulk, the same for the tick};
+-- Returns {now, since or from when to ring for the sends of each priority, the same for the tick};
 -- -1 where there is nothing to ring for, or a wake-up is on its way.
 local number = KEYS[1]
 local now = clock()
@@ -46,8 +46,11 @@ for _, key in ipairs({'due', 'timers', 'parked', 'unconfirmed'}) do
   if moment and moment < (tick or math.huge) then tick = moment end
 end
 -- A tick rings for notifications as well; the tasks that post them take what is due by themselves.
-local notice = head('notifications_due')
-if notice and notice < (tick or math.huge) and redis.call('EXISTS', number .. 'bell:outgoing') == 0 then
-  tick = notice
+local notification = head('notifications_due')
+if notification and notification < (tick or math.huge) and redis.call('EXISTS', number .. 'bell:outgoing') == 0 then
+  tick = notification
 end
-return {now, ready('reply'), ready('bulk'), tick or -1}
+local moments = {now}
+for _, rank in ipairs(C.PRIORITIES) do moments[#moments + 1] = ready(rank) end
+moments[#moments + 1] = tick or -1
+return moments

@@ -150,6 +150,7 @@ CHECKS: tuple[Check[Any], ...] = (
     problem_check(
         "workers", "replies", "replies_wait", "replies_stopped", well="No reply is overdue."
     ),
+    problem_check("workers", "notices", "notices_wait", well="No notice is overdue."),
     problem_check("workers", "bulk sends", "broadcasts_wait", well="No bulk send is overdue."),
     problem_check(
         "workers", "notifications", "notifications_wait", well="No notification waits for long."
