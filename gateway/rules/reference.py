@@ -21,6 +21,7 @@ from gateway.rules.language.contact_actions import ALONE
 from gateway.rules.language.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
+from gateway.rules.language.short_forms.content import Card, Place
 from gateway.rules.language.types import SCALAR, Model
 from gateway.rules.matching.placeholder_values import NAME_PATTERNS, NAMES
 
@@ -81,8 +82,8 @@ MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")
 
 MODELS: Mapping[str, type[Model]] = {
     "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
-    "data": DataTest, "age": Age, "row": RowText, "notification": NotificationForm,
-    "staff_template": StaffTemplate, **VERBS,
+    "data": DataTest, "age": Age, "row": RowText, "place": Place, "card": Card,
+    "notification": NotificationForm, "staff_template": StaffTemplate, **VERBS,
 }  # fmt: skip
 
 

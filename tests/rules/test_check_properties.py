@@ -10,6 +10,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.rules.checks.lint import lint_warnings
 from gateway.rules.checks.references import reference_errors
 from gateway.rules.checks.rulefile_check import check
+from gateway.rules.language.actions import SENDS
 from gateway.rules.loader import assemble_rulebook
 from gateway.rules.reference import tables
 from tests.support.factories import ANA, NOW, a_message
@@ -37,7 +38,7 @@ TREES = st.recursive(
 CONDITIONS = st.dictionaries(
     st.sampled_from([key.strip("`") for key, _ in tables()["when"]]), TREES, max_size=3
 )
-VERBS = ["send_text", "send_buttons", "send_list", "send_media", "send_template", "send", "react"]
+VERBS = ["react", *SENDS]
 STEPS = SCALARS | st.dictionaries(
     st.sampled_from([*VERBS, "tag", "untag", "set", "unset", "mute", "alert"]), TREES, min_size=1
 )

@@ -35,6 +35,39 @@ WRITTEN: dict[str, Any] = {
         "send_template": "ready", "language": "en",
         "components": [{"type": "button", "index": "0", "parameters": []}],
     },
+    "a place": {
+        "send_location": {
+            "latitude": "38.7", "longitude": "-9.10", "name": "Shop", "address": "Rua 1",
+        },
+    },
+    "contacts": {
+        "send_contacts": [
+            {"name": "Shop", "phones": ["+351 1"], "emails": ["a@b.example"],
+             "urls": ["https://b.example"], "company": "Paint"},
+            {"name": "Ana"},
+        ],
+    },
+    "a link": {
+        "send_cta_url": "Track it", "button": "Track", "url": "https://a.example", "header": "H",
+    },
+    "a request for a location": {"send_location_request": "Where are you?"},
+    "a flow": {
+        "send_flow": "Measure", "button": "Begin", "flow": "123", "screen": "WALL",
+        "data": {"unit": "m"}, "token": "t", "draft": True, "footer": "F",
+    },
+    "a flow whose endpoint begins": {"send_flow": "Measure", "button": "Begin", "flow": "wall"},
+    "a product": {"send_product": "red", "catalog": "1", "caption": "Red", "footer": "F"},
+    "a product alone": {"send_product": "red", "catalog": "1"},
+    "products": {
+        "send_products": "All", "header": "H", "catalog": "1", "sections": {"Warm": ["red"]},
+    },
+    "a catalog": {"send_catalog": "All of it", "thumbnail": "red", "footer": "F"},
+    "contacts with more than a short form says": {
+        "send": {
+            "type": "contacts",
+            "contacts": [{"name": {"formatted_name": "A"}, "phones": [{"phone": "1"}]}],
+        }
+    },
     "any message": {"send": {"type": "location", "location": {"name": "Shop"}}},
     "a text in Meta's form": {
         "send": {"type": "text", "text": {"body": "https://example.com", "preview_url": "true"}}

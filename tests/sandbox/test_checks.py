@@ -5,6 +5,14 @@ from typing import Any
 import pytest
 
 from gateway.sandbox.validation.message import check_message
+from tests.support.sandbox.interactive_examples import (
+    EXAMPLES,
+    address,
+    card,
+    carousel,
+    product_card,
+    reply_card,
+)
 from tests.support.sandbox.message_bodies import (
     LINK,
     button,
@@ -81,6 +89,7 @@ ACCEPTED = {
     "location request": interactive("location_request_message", {"name": "send_location"}),
     "contact request": interactive("request_contact_info", {"name": "request_contact_info"}),
     "call permission": interactive("call_permission_request", {"name": "call_permission_request"}),
+    **{name: message("interactive", one) for name, one in EXAMPLES.items()},
     "product": interactive("product", {"catalog_id": "1", "product_retailer_id": "a"}),
     "product list": interactive(
         "product_list",
@@ -174,6 +183,33 @@ LIMITS: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "interactive.body.text",
     ),
+    "one card": (message("interactive", carousel(card(0))), "interactive.action.cards"),
+    "eleven cards": (
+        message("interactive", carousel(*(card(index) for index in range(11)))),
+        "interactive.action.cards",
+    ),
+    "cards of one index": (
+        message("interactive", carousel(card(0), card(0))),
+        "interactive.action.cards",
+    ),
+    "cards of two kinds": (
+        message("interactive", carousel(card(0), reply_card(1))),
+        "interactive.action.cards",
+    ),
+    "cards of two catalogs": (
+        message(
+            "interactive",
+            carousel(
+                product_card(0),
+                product_card(1) | {"action": {"product_retailer_id": "a", "catalog_id": "2"}},
+            ),
+        ),
+        "interactive.action.cards",
+    ),
+    "card text 161": (
+        message("interactive", carousel(card(0), card(1, body={"text": "x" * 161}))),
+        "interactive.action.cards[1].body.text",
+    ),
     "interactive unknown": (interactive("quiz", {}), "interactive.type"),
     "callback 513": (text(biz_opaque_callback_data="x" * 513), "biz_opaque_callback_data"),
     "template name 513": (template("x" * 513), "template.name"),
@@ -234,6 +270,22 @@ MISSING = {
         listed({"rows": rows(1)}, {"rows": rows(1, 1)}),
         "interactive.action.sections[0].title",
     ),
+    "address country": (
+        message("interactive", address(country=None)),
+        "interactive.action.parameters.country",
+    ),
+    "card header": (
+        message("interactive", carousel(card(0, header=None), card(1))),
+        "interactive.action.cards[0].header",
+    ),
+    "card button": (
+        message("interactive", carousel(card(0, action={}), card(1))),
+        "interactive.action.cards[0].action.parameters",
+    ),
+    "card product": (
+        message("interactive", carousel(product_card(0), product_card(1) | {"action": {}})),
+        "interactive.action.cards[1].action.catalog_id",
+    ),
     "flow id": (flow(flow_id=None), "interactive.action.parameters.flow_id"),
     "template.name": (message("template", {"language": {"code": "en"}}), "template.name"),
     "template.language": (message("template", {"name": "a"}), "template.language"),
@@ -267,6 +319,10 @@ OTHER_CODES = {
     "recipient as number": (text(to=None, recipient=1), 100),
     "preview as string": (message("text", {"body": "x", "preview_url": "yes"}), 100),
     "buttons as object": (interactive("button", {"buttons": {}}), 100),
+    "carousel with a header": (
+        message("interactive", carousel(card(0), card(1), header={"type": "text", "text": "a"})),
+        100,
+    ),
     "latitude as flag": (message("location", PLACE | {"latitude": True}), 100),
     "latitude as words": (message("location", PLACE | {"latitude": "north"}), 100),
     "link as number": (message("image", {"link": 1}), 100),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.core import messages
+from gateway.core.api import short_forms
 from gateway.core.api.field_errors import FieldReader, escape
 from gateway.core.messages import length_limits
 from gateway.core.messages.length_limits import TEXT, is_line, too_long_reason
@@ -15,6 +16,8 @@ TYPES = frozenset(
     {"audio", "contacts", "document", "image", "interactive", "location", "reaction", "sticker"}
     | {"template", "text", "video"}
 )
+# Content without `type`: a short form, or Meta's object under the name of its type.
+CONTENT = TYPES | short_forms.NAMES
 MOST_DEPTH = 20
 _ODD_SPACES = re.compile(r"[\n\t]| {5}")
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
@@ -30,16 +33,24 @@ def read_content(reader: FieldReader) -> messages.Body | None:
     if kind is not None:
         _refuse_beside(reader, kind)
         return _read_meta(reader, kind)
-    given = [name for name in ("text", "template") if reader.fields.get(name) is not None]
+    given = [name for name in sorted(CONTENT) if reader.fields.get(name) is not None]
     if len(given) != 1:
-        reader.add("", "needs one of text, template, or type with a part of that name")
+        reader.add("", f"needs one of {', '.join(sorted(CONTENT))}")
         return None
-    return _read_text(reader) if given == ["text"] else read_template(reader, "template")
+    match given[0]:
+        case "text" if not isinstance(reader.fields["text"], Mapping):
+            return _read_text(reader)
+        case "template":
+            return read_template(reader, "template")
+        case name if name in short_forms.NAMES:
+            return short_forms.read_short_form(reader, name)
+        case name:
+            return _read_meta(reader, name)
 
 
 def _refuse_beside(reader: FieldReader, kind: object) -> None:
     """Note content beside that of the type, which nothing would send."""
-    for name in ("text", "template"):
+    for name in sorted(CONTENT):
         if name != kind and reader.fields.get(name) is not None:
             reader.add(name, "must be left out beside a type with another name")
 

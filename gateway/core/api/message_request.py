@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core import messages
 from gateway.core.api.field_errors import FieldError, FieldReader
-from gateway.core.api.message_content import ENVELOPE, TYPES, read_content, read_template
+from gateway.core.api.message_content import CONTENT, ENVELOPE, read_content, read_template
 from gateway.core.api.recipient import Recipient, address_to, read_recipient
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
@@ -34,9 +34,10 @@ NO_REPLY = (
 )
 _CLOSED: Mapping[str, ClosedWindowAction] = {"fail": "", "drop": "drop", "wait": "wait"}
 FIELDS = frozenset(
-    {"to", "from", "text", "template", "type", "reply_to", "context", "send_at", "expires_at"}
+    {"to", "from", "type", "reply_to", "context", "send_at", "expires_at"}
     | {"ttl", "priority", "when_closed", "reference", "marketing"}
     | ENVELOPE.keys()
+    | CONTENT
 )
 
 
@@ -64,8 +65,7 @@ def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest
     `country` is that of the account, by which national phone numbers are read, "" for none.
     """
     reader = FieldReader(fields)
-    kind = fields.get("type")
-    reader.refuse_unknown(FIELDS | ({kind} if isinstance(kind, str) and kind in TYPES else set()))
+    reader.refuse_unknown(FIELDS)
     recipient, body = read_recipient(reader, "to", country), read_content(reader)
     answered = _read_answered(reader)
     closed, instead = _read_when_closed(reader)

@@ -17,7 +17,17 @@ BUTTONS = 3
 BUTTON_TITLE = 20
 BUTTON_ID = 256
 
+URL_BUTTON = 20
 FLOW_BUTTON = 30
+
+PRODUCTS = 30  # in all sections
+CONTACTS = 257
+CARD_TEXT = 160
+
+# Meta names no limit of these; so much is surely enough.
+PLACE = 1000  # name or address of a place, name of a contact
+FLOW_NAME = 200  # also of a screen, and of a token
+RETAILER_ID = 200  # also of a catalog
 
 LIST_BUTTON = 20
 ROWS = SECTIONS = 10
@@ -40,8 +50,11 @@ _BY_PATH: Mapping[str, int] = {
     "interactive.action.sections.rows.id": ROW_ID,
     "interactive.action.sections.rows.title": ROW_TITLE,
     "interactive.action.sections.rows.description": ROW_DESCRIPTION,
-    "interactive.action.parameters.display_text": BUTTON_TITLE,
+    "interactive.action.parameters.display_text": URL_BUTTON,
     "interactive.action.parameters.flow_cta": FLOW_BUTTON,
+    "interactive.action.cards.body.text": CARD_TEXT,
+    "interactive.action.cards.action.parameters.display_text": URL_BUTTON,
+    "interactive.action.cards.action.buttons.quick_reply.title": BUTTON_TITLE,
 }
 _OF_LISTS = {**_BY_PATH, "interactive.body.text": LIST_TEXT}
 

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from gateway.core.text import suggestion_for
 from gateway.rules.language import contact_actions, notify_action, send_actions
 from gateway.rules.language.refusals import refuse
+from gateway.rules.language.short_forms import content, interactive
 from gateway.rules.language.types import SCALAR
 from gateway.rules.problems import QUOTES, quote_word
 
@@ -16,6 +17,14 @@ Sending = (
     | send_actions.SendList
     | send_actions.SendMedia
     | send_actions.SendTemplate
+    | content.SendLocation
+    | content.SendContacts
+    | interactive.SendCtaUrl
+    | interactive.SendLocationRequest
+    | interactive.SendFlow
+    | content.SendProduct
+    | content.SendProducts
+    | content.SendCatalog
     | send_actions.SendAction
 )
 Noting = (

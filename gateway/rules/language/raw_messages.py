@@ -69,6 +69,7 @@ def _check_graph_body(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+TypedValues = Annotated[dict[str, Any], AfterValidator(_restore_types)]
 Components = Annotated[list[Any], AfterValidator(_check_links), AfterValidator(_restore_types)]
 GraphBody = Annotated[
     dict[str, Any],

@@ -12,7 +12,7 @@ from gateway.rules.problems import Mark
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.planner import EventPlanner, PlannedEvent
 from gateway.rules.testing.simulated_customer import SimulatedCustomer, simulate_act
-from gateway.rules.testing.step_notation import SIGNALS, Notation
+from gateway.rules.testing.step_notation import SIGNALS, Notation, strip_address
 from gateway.rules.testing.testcase import Case, CaseStep
 from gateway.rules.testing.testfile import PlacedCase
 
@@ -29,12 +29,7 @@ class Difference:
 def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterator[Difference]:
     after = planned[-1].after
     got: dict[str, Sequence[Notation]] = {
-        "we": [
-            message
-            for one in planned
-            for message in one.messages
-            if message not in SIGNALS or step.names_signals
-        ],
+        "we": _sent_messages(step, planned),
         "rules": [rule for one in planned for rule in one.fired],
         "tags": sorted(after.tags),
         "vars": [{name: after.vars[name]} for name in sorted(after.vars)],
@@ -47,6 +42,27 @@ def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterato
         expected = _expected_values(step, what)
         if expected is not None and not fits(expected, actual):
             yield Difference(what, expected, actual)
+
+
+def _sent_messages(step: CaseStep, planned: Sequence[PlannedEvent]) -> list[Notation]:
+    """Return what was sent, in the words of rules, or in Meta's form where the test has that."""
+    sent = [
+        (message, body)
+        for one in planned
+        for message, (_, body) in zip(one.messages, one.posts, strict=True)
+        if message not in SIGNALS or step.names_signals
+    ]
+    expected = step.we or ()
+    return [
+        {"send": strip_address(body)}
+        if place < len(expected) and _is_meta_form(expected[place])
+        else message
+        for place, (message, body) in enumerate(sent)
+    ]
+
+
+def _is_meta_form(expected: Any) -> bool:
+    return isinstance(expected, Mapping) and expected.keys() == {"send"}
 
 
 def _expected_values(step: CaseStep, what: str) -> Sequence[Notation] | None:

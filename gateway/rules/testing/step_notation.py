@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.rules.testing.short_notation import short_notation
+
 Notation = str | dict[str, Any]
 
 MEDIA = frozenset({"image", "video", "audio", "document", "sticker"})
@@ -26,9 +28,7 @@ def _without_wait(body: Mapping[str, Any]) -> Notation:
     try:
         return _to_notation(body)
     except (AttributeError, KeyError, TypeError):
-        return {
-            "send": strip_address(body)
-        }  # in Meta's form, but not in one that the gateway would write
+        return in_meta_form(body)  # but not in the form that the gateway would write
 
 
 def _to_notation(body: Mapping[str, Any]) -> Notation:
@@ -41,9 +41,20 @@ def _to_notation(body: Mapping[str, Any]) -> Notation:
         return {"react": body["reaction"]["emoji"]}
     if kind == "template":
         return _template(body["template"])
-    if kind == "interactive" and body["interactive"]["type"] in ("button", "list"):
+    if kind in MEDIA:
+        return _media(kind, body[kind])
+    return _to_other_notation(dict(body))
+
+
+def _to_other_notation(body: dict[str, Any]) -> Notation:
+    if body["type"] == "interactive" and body["interactive"]["type"] in ("button", "list"):
         return _choice(body["interactive"])
-    return _media(kind, body[kind]) if kind in MEDIA else {"send": strip_address(body)}
+    return short_notation(body) or in_meta_form(body)
+
+
+def in_meta_form(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the notation that repeats a body as it is."""
+    return {"send": strip_address(body)}
 
 
 def strip_address(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.sandbox.validation.carousel import Cards
 from gateway.sandbox.validation.media_and_templates import Link, NamedMedia
 from gateway.sandbox.validation.schema import (
     BY_KIND,
@@ -13,6 +14,7 @@ from gateway.sandbox.validation.schema import (
     WithOneOf,
     kind,
     lacks,
+    leave_out,
     must,
 )
 
@@ -141,6 +143,14 @@ class _Flow(WithOneOf):
     flow_action_payload: _FlowPayload | None = None
 
 
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/address-messages
+class _AddressForm(Part):
+    country: Text
+    values: dict[str, Any] | None = None
+    saved_addresses: list[dict[str, Any]] | None = None
+    validation_errors: dict[str, Any] | None = None
+
+
 class _Order(Part):
     reference_id: Text
 
@@ -176,6 +186,13 @@ class _List(Part):
     footer: _Footer | None = None
 
 
+class _InteractiveCarousel(Part):
+    action: Cards
+    body: _Body
+    header: Annotated[None, BeforeValidator(leave_out)] = None
+    footer: Annotated[None, BeforeValidator(leave_out)] = None
+
+
 class _ProductList(_InteractiveMessage[_Products]):
     header: _TextHeader
 
@@ -185,6 +202,11 @@ Interactive = Annotated[
     | Annotated[_List, kind("list")]
     | Annotated[_InteractiveMessage[_Call[Literal["cta_url"], _Page]], kind("cta_url")]
     | Annotated[_InteractiveMessage[_Call[Literal["flow"], _Flow]], kind("flow")]
+    | Annotated[
+        _InteractiveMessage[_Call[Literal["address_message"], _AddressForm]],
+        kind("address_message"),
+    ]
+    | Annotated[_InteractiveCarousel, kind("carousel")]
     | Annotated[
         _InteractiveMessage[_Named[Literal["send_location"]]], kind("location_request_message")
     ]

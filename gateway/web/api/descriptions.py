@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.core.api.message_request import MOST_LIFETIME, MOST_REFERENCE
-from gateway.core.messages.length_limits import TEXT
 from gateway.core.sending.send import PRIORITIES
+from gateway.web.api.content_descriptions import ContentIn, TemplateIn
 from gateway.web.api.problems import MEDIA_TYPE, TYPES
 
 MESSAGE = "/v1/messages"
@@ -21,15 +21,6 @@ class UserIdIn(BaseModel):
     user_id: str
 
 
-class TemplateIn(BaseModel):
-    """A template in the short form."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: str
-    language: str
-    params: list[str | int | float] | dict[str, str | int | float] = []
-
-
 class TemplateInstead(BaseModel):
     """A template that goes in place of a message whose window is closed."""
 
@@ -37,14 +28,11 @@ class TemplateInstead(BaseModel):
     template: TemplateIn
 
 
-class MessageIn(BaseModel):
-    """A message to send: text, template, or type with a part of that name in Meta's form."""
+class MessageIn(ContentIn):
+    """A message to send: one content, to whom, and when."""
 
     model_config = ConfigDict(extra="allow")
     to: str | UserIdIn
-    text: str | dict[str, Any] | None = Field(None, description=f"Up to {TEXT:,} characters.")
-    template: TemplateIn | dict[str, Any] | None = None
-    type: str | None = None
     number: str | None = Field(None, alias="from", description="Phone number id to send from.")
     reply_to: str | None = None
     send_at: AwareDatetime | None = None

@@ -1,0 +1,1 @@
+"""Actions that send a message whose form Meta nests deeper: places, contacts, links, products."""
