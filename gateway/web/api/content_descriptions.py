@@ -80,7 +80,7 @@ class LocationIn(_Form):
     address: str | None = Field(None, max_length=limits.PLACE)
 
 
-class ContactIn(_Form):
+class ContactCardIn(_Form):
     """A contact that the customer may save."""
 
     name: str = Field(max_length=limits.PLACE)
@@ -130,7 +130,7 @@ class ContentIn(BaseModel):
     location_request: LocationRequestIn | None = None
     flow: FlowIn | None = None
     location: LocationIn | dict[str, Any] | None = None
-    contacts: list[ContactIn] | list[dict[str, Any]] | None = None
+    contacts: list[ContactCardIn] | list[dict[str, Any]] | None = None
     product: ProductIn | None = None
     products: ProductsIn | None = None
     catalog: CatalogIn | None = None
