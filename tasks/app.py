@@ -66,6 +66,7 @@ app = GatewayCelery(
         "tasks.inbound",
         "tasks.outbound",
         "tasks.outgoing.notifications",
+        "tasks.outgoing.templates",
         "tasks.scheduled.jobs",
         "tasks.scheduled.canary",
         "tasks.monitoring.alert_watch",

@@ -137,6 +137,15 @@ class Accounts:
         """Return the account that has a WhatsApp account, None if no account has it."""
         return self._by_waba.get(waba, self._owner_of_all)
 
+    def credentials_by_waba(self) -> dict[str, GraphCredentials]:
+        """Return, for each WhatsApp account whose id is known, what its first number sends with."""
+        found: dict[str, GraphCredentials] = {}
+        for account in self._all:
+            for number in account.numbers:
+                if number.waba:
+                    found.setdefault(number.waba, number.credentials)
+        return found
+
     def number_of_notice(self, waba: str, phone: str) -> OwnNumber | None:
         """Return the number that a notice is about, which names it by its phone number only.
 

@@ -1,7 +1,8 @@
 """Key names: how long each kind of key lives, and what bounds it.
 
-Every key of a partition shares a hash tag, and every key of a number another, so each script stays
-in one slot. `tests/store/test_lifetimes.py` holds the tables below against a server.
+Every key of a partition shares a hash tag, every key of a number another, and every key of an
+account's templates a third, so each script stays in one slot. `tests/store/test_lifetimes.py` holds
+the tables below against a server.
 
 A kind that is bounded by a number drops its oldest beyond it, or refuses more. What waits, and what
 is remembered of customers and events, is bounded by memory: from 75 % of it nothing new is stored.
@@ -60,6 +61,11 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was reported of them | until they are over |
 | gw:{alerts}seen | counters as the last watch read them | forever |
 | gw:secrets | how often each app secret matched, and when last | forever |
+| {t}rows, {t}words | templates of Meta's list, their statuses | until the next list |
+| {t}news, {t}stopped | what webhooks said since, and which Meta has stopped | until the next list |
+| {t}state | how large and how old the list is, and why there is no newer one | forever |
+| {t}incoming:<what> | the list that is being fetched | 10 minutes |
+| {t}fetching | who fetches it | a minute |
 | gw:{rules}in_force | which rulebook each worker process has in force | while they report it |
 | gw:{rules}kept | the files of the last valid rulebook of each path | forever |
 | gw:{api}keys, gw:{api}used | API keys, and when each was last used | until revoked |
@@ -123,6 +129,11 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{alerts}noted, gw:{alerts}told | 100 noted; one for each cause and number reported |
 | gw:{alerts}seen | one for each counter that is watched |
 | gw:secrets | 1,000 secrets; those that matched longest ago go first |
+| {t}rows, {t}words | templates that the account has at Meta, 1.5 KB each or less |
+| {t}news, {t}stopped | 40,000 |
+| {t}state | eight values |
+| {t}incoming:<what> | as the list |
+| {t}fetching | one |
 | gw:{rules}in_force | 1,000 processes |
 | gw:{rules}kept | the rulebooks of all accounts |
 | gw:{api}keys, gw:{api}used | 1,000 keys |
@@ -181,11 +192,19 @@ def partition(index: int) -> str:
 
 def number(phone_number_id: str) -> str:
     """Return the prefix of all keys of one of our numbers, or of events that belong to none."""
-    name = phone_number_id
-    if not re.fullmatch(r"[\w.-]{0,64}", name, re.ASCII):
-        # A stranger's braces would move the hash tag, so odd names are always hashed.
-        name = "x" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return f"{SPACE}{{n{name}}}:"
+    return f"{SPACE}{{n{_plain_name(phone_number_id)}}}:"
+
+
+def templates(waba: str) -> str:
+    """Return the prefix of the templates of a WhatsApp account, "" where its id is not known."""
+    return f"{SPACE}{{t{_plain_name(waba)}}}:"
+
+
+def _plain_name(name: str) -> str:
+    """Return an id as a part of a key; a stranger's braces would move the hash tag."""
+    if re.fullmatch(r"[\w.-]{0,64}", name, re.ASCII):
+        return name
+    return "x" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def number_bell(phone_number_id: str, priority: str) -> str:

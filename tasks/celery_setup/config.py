@@ -55,6 +55,7 @@ def _delivery() -> dict[str, Any]:
             "tasks.drain": {"queue": "default"},
             "tasks.pump": {"queue": "critical"},  # for replies; callers name the queue for bulk
             "tasks.notify": {"queue": "outgoing"},
+            "tasks.templates": {"queue": "outgoing"},
             "tasks.*": {"queue": "scheduled"},
         },
         "task_serializer": "json",

@@ -23,6 +23,11 @@ SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "scheduled"},
     },
+    "fetch-templates": {
+        "task": "tasks.templates",
+        "schedule": 60.0,
+        "options": {"queue": "outgoing"},
+    },
     "cleanup-expired-sessions": {
         "task": "tasks.cleanup",
         "schedule": crontab(hour="2", minute="0"),

@@ -16,6 +16,7 @@ from gateway.core.planning.batch import Failure
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
 from gateway.core.sending.send import BULK, NOTICE, PRIORITIES
 from gateway.core.storage.ownership import Installation
+from gateway.core.templates.news import TemplateNews
 from gateway.store import keys, number_list
 from gateway.store.api.api_keys import add_key
 from gateway.store.body_codec import Bodies
@@ -38,6 +39,8 @@ from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.unconfirmed import note_gap
 from gateway.store.server.health import HealthMonitor
 from gateway.store.server.inspection import check_server
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import sync_templates
 from tasks.monitoring.alert_watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
 from tests.support.factories import NOW, NUMBER, a_message
@@ -46,6 +49,7 @@ from tests.support.store.inbox_state import inbox, keep, late, run_out
 from tests.support.store.plans import planned
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, WEEK, a_send, lanes, queue, settle, take, tell
+from tests.support.templates import WABA, MetaList, a_row, a_template
 
 pytestmark = pytest.mark.store
 DAY = keys.DAY_MS
@@ -54,7 +58,11 @@ UNREAD = Unreadable(
     reason="no_identity",
 )  # fmt: skip
 FOREVER = None
-NAMED = {"p": re.escape(keys.partition(2)), "n": re.escape(PREFIX)}
+NAMED = {
+    "p": re.escape(keys.partition(2)),
+    "n": re.escape(PREFIX),
+    "t": re.escape(keys.templates(WABA)),
+}
 TOO_OLD = ("know", 5, b"l" * 16, "0:1-0/0", "message", 1, 1)
 ASKED_FOR = (
     "askedfor".ljust(24, "x"), "asked", "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
@@ -156,6 +164,13 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{alerts}noted": FOREVER,
     "gw:{alerts}told": FOREVER,
     "gw:{alerts}seen": FOREVER,
+    "<t>rows": FOREVER,
+    "<t>words": FOREVER,
+    "<t>news": FOREVER,
+    "<t>stopped": FOREVER,
+    "<t>state": FOREVER,
+    "<t>incoming:(rows|words)": (600_000, 600_000),
+    "<t>fetching": (60_000, 60_000),
     "gw:{rules}in_force": FOREVER,
     "gw:{rules}kept": FOREVER,
     "gw:{api}keys": FOREVER,
@@ -173,7 +188,7 @@ def kind_of(key: bytes) -> list[str]:
     """Return the kinds that a key fits; a rule's send comes last, for it fits what all ids fit."""
     found = []
     for kind in KINDS:
-        pattern = kind.replace("<p>", NAMED["p"]).replace("<n>", NAMED["n"])
+        pattern = re.sub("<([pnt])>", lambda name: NAMED[name[1]], kind)
         if re.fullmatch(pattern.encode(), key, re.DOTALL):
             found.append(kind)
     return found[:1] if b":send:" in key else found
@@ -211,6 +226,16 @@ def live(store: Store, server: Server) -> None:
     LeaderLock(store, keys.SAFETY_NET, TURN_MS).acquire()
     watch(store)
     asyncio.run(count(server))
+
+
+def fetch_templates(store: Store) -> None:
+    """Fetch a list, hear that Meta has stopped one of it, and fetch another one half."""
+    registry = TemplateRegistry(store, WABA)
+    sync_templates(registry, MetaList([a_row()]))
+    now = registry.read_state()[1]
+    registry.note_news(TemplateNews("order_sent", "en_US", "status", "PAUSED", now))
+    registry.begin_fetch("another", 60_000)
+    registry.stage([a_template()])
 
 
 def wait_for_later(store: Store) -> None:
@@ -263,6 +288,7 @@ def watch(store: Store) -> None:
     add_key(store, ApiKey("k1", "0" * 64))
     store.call("take_requests", keys.API, "k1", 200, 1_000, 20)
     store.call("accept", PREFIX, *ASKED_FOR)
+    fetch_templates(store)
 
 
 async def count(server: Server) -> None:
@@ -324,9 +350,9 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pn]\}|gw:(?:\{(?:inbox|alerts|api)\})?)[a-z_]+(?::tries|:why|:oldest)?"
+    pattern = r"(?:\{[pnt]\}|gw:(?:\{(?:inbox|alerts|api)\})?)[a-z_]+(?::tries|:why|:oldest)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
-    kinds = {kind.replace("<p>", "{p}").replace("<n>", "{n}") for kind in KINDS}
+    kinds = {re.sub("<([pnt])>", r"{\1}", kind) for kind in KINDS}
 
     assert {found for kind in kinds for found in re.findall(pattern, kind)[:1]} == told
 
@@ -347,9 +373,9 @@ def test_every_key_that_lives_is_bounded_by_something() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_its_bound(kind: str) -> None:
-    first = re.match(r"(<[pn]>|gw:(\{\w+\})?)[a-z_]+", kind)
+    first = re.match(r"(<[pnt]>|gw:(\{\w+\})?)[a-z_]+", kind)
     assert first
-    name = first[0].replace("<p>", "{p}").replace("<n>", "{n}")
+    name = re.sub("<([pnt])>", r"{\1}", first[0])
     names = ", ".join(row[0] for row in rows(2))
 
     assert re.search(rf"(^|, ){re.escape(name)}\b", names)

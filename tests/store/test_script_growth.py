@@ -121,6 +121,8 @@ CASES = {
     "accept": Case(requested),
     "change_send": Case(lambda n: [f"new{n}", "cancel", 0, 0]),
     "take_requests": Case(lambda n: [f"key{n}", 10, 20, 1]),
+    "note_news": Case(lambda n: [f"t{n} en", "status", n, ROW, "PAUSED", -1, FAR]),
+    "replace_list": Case(lambda n: ["holder", n, 1]),
     "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }
 MORE = {
@@ -139,6 +141,8 @@ OF_ITS_OWN = {
     "leader": "gw:turn",
     "take_requests": "gw:requests:",
     "note_secrets": "gw:secrets",
+    "note_news": "gw:{t1}",
+    "replace_list": "gw:{t1}",
 }
 OF_ITS_OWN |= {"list_number": "gw:numbers"}
 

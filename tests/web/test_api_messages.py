@@ -510,6 +510,9 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/numbers/{id}/hold": {"post"},
         "/v1/numbers/{id}/release": {"post"},
         "/v1/contacts/{id}": {"get", "patch"},
+        "/v1/templates": {"get"},
+        "/v1/templates/sync": {"post"},
+        "/v1/templates/{name}/{language}": {"get"},
     }
     answers = document["paths"]["/v1/messages"]["post"]["responses"]
     assert {"202", "401", "403", "413", "415", "422", "429", "503"} <= set(answers)

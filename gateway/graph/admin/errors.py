@@ -124,6 +124,10 @@ class SetupError(Exception):
         return ", ".join(f"{name} {value}" for name, value in parts if value)
 
 
+class AnswerTooLargeError(SetupError):
+    """The answer is larger than any of Graph's should be; fewer rows of a list may fit."""
+
+
 def setup_error(
     status: int, error: Mapping[str, Any], *, as_app: bool, secrets: Iterable[str]
 ) -> SetupError:

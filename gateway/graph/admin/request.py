@@ -11,7 +11,13 @@ import httpx
 import orjson
 
 from gateway import __version__
-from gateway.graph.admin.errors import APP_SECRET, TOKEN, SetupError, setup_error
+from gateway.graph.admin.errors import (
+    APP_SECRET,
+    TOKEN,
+    AnswerTooLargeError,
+    SetupError,
+    setup_error,
+)
 from gateway.http_out.reasons import describe_error
 from gateway.http_out.transport import DeadlineTransport, limits
 
@@ -118,7 +124,7 @@ def _read_body(response: httpx.Response) -> bytes:
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise SetupError(
+            raise AnswerTooLargeError(
                 f"What answered is no Graph: its answer is larger than 1 MB. {_CHECK_URL}",
                 status=response.status_code,
             )

@@ -21,6 +21,7 @@ from gateway.web.api.messages.sending import MessageSending
 from gateway.web.api.messages.tasks import TaskRoutes
 from gateway.web.api.operations.dead_letters import DeadLetterRoutes
 from gateway.web.api.operations.numbers import NumberRoutes
+from gateway.web.api.operations.templates import TemplateRoutes
 
 # The webhook has its connections from the same pool of a hundred.
 READS_AT_ONCE = 16
@@ -52,6 +53,9 @@ class MessageApi:
         self._routes = MessageRoutes(sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
+        self._template_routes = TemplateRoutes(
+            self._store, accounts, self._numbers, settings.meta_graph_url
+        )
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
@@ -59,7 +63,8 @@ class MessageApi:
         """Return the routes of all parts."""
         about_messages = (self._routes, self._tasks)
         others = (self._number_routes, self._letter_routes, self._contact_routes)
-        return [part.router() for part in (*about_messages, *others)]
+        routes = (*about_messages, *others, self._template_routes)
+        return [part.router() for part in routes]
 
     def busy(self) -> Sequence[Route]:
         """Return the routes that are under load; their documents are among those of all."""

@@ -68,6 +68,9 @@ TYPES: Mapping[str, ProblemType] = {
     "internal": ProblemType(
         500, "An error of the gateway", "Repeat the request later, with the same Idempotency-Key."
     ),
+    "upstream": ProblemType(
+        502, "Meta did not do it", "See the detail: what is known from before is unchanged."
+    ),
     "unavailable": ProblemType(
         503,
         "The store does not accept anything now",

@@ -1,0 +1,125 @@
+"""Templates: listed with what is known of each, and fetched again from Meta."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.accounts.account import Accounts, OwnNumber
+from gateway.core.api.field_errors import FieldError, parse_whole
+from gateway.core.templates.sync_schedule import LEAST_PAUSE
+from gateway.core.templates.template import template_key
+from gateway.core.templates.view import choose_keys, view_list, view_template
+from gateway.graph.admin.templates import TemplateClient
+from gateway.store.redis.client import Store
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import SyncResult, sync_templates
+from gateway.web.api.json_body import json_response
+from gateway.web.api.messages.routes import check_query
+from gateway.web.api.operations.template_descriptions import SYNC, TEMPLATE, TEMPLATES
+from gateway.web.api.problems import ApiError
+
+PATH = "/v1/templates"
+USUAL, MOST = 50, 200
+SYNC_WAIT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRoutes:
+    """Addresses of templates; each is about the account of one number."""
+
+    store: Store
+    accounts: Callable[[], Accounts]
+    read_numbers: Callable[[], Awaitable[Sequence[str]]]
+    graph_url: str
+    # A long list takes a minute, and must not take the threads that answer other requests.
+    fetching: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "templates"))
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["templates"])
+        for path, method, endpoint, summary, described in (
+            (PATH, "GET", self.list_some, "List templates, and how old the list is", TEMPLATES),
+            (f"{PATH}/sync", "POST", self.sync, "Fetch the list from Meta now", SYNC),
+            (f"{PATH}/{{name}}/{{language}}", "GET", self.show, "Show a template", TEMPLATE),
+        ):
+            router.add_api_route(path, endpoint, methods=[method], summary=summary, **described)
+        return router
+
+    async def list_some(self, request: Request) -> Response:
+        """Answer with a page of templates, by name."""
+        number = await self._number(request, "status", "q", "limit", "after")
+        query, limit = request.query_params, _read_limit(request)
+        registry = TemplateRegistry(self.store, number.waba)
+        words = await asyncio.to_thread(registry.read_words)
+        chosen = choose_keys(words, query.get("status", ""), query.get("q", ""))
+        page = [key for key in chosen if key > query.get("after", "")][: limit + 1]
+        state, now = await asyncio.to_thread(registry.read_state)
+        found = await asyncio.to_thread(registry.read, page[:limit], state)
+        return json_response(
+            {
+                "data": [view_template(one) for one in found],
+                "next": page[limit - 1] if len(page) > limit else None,
+                "list": view_list(state, now),
+            }
+        )
+
+    async def show(self, request: Request, name: str, language: str) -> Response:
+        """Answer with one template."""
+        number = await self._number(request)
+        registry = TemplateRegistry(self.store, number.waba)
+        state, _ = await asyncio.to_thread(registry.read_state)
+        found = await asyncio.to_thread(registry.read, [template_key(name, language)], state)
+        if not found:
+            raise ApiError("not-found", "The account has no such template in this language.")
+        return json_response(view_template(found[0]))
+
+    async def sync(self, request: Request) -> Response:
+        """Fetch the list, at most once a minute, and answer with its age."""
+        number = await self._number(request)
+        if not number.waba:
+            detail = "The id of the WhatsApp account is not set (META_WABA_ID)."
+            raise ApiError("conflict", detail)
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self.fetching, self._sync, number)
+        if result.step == "too_soon":
+            wait_s = str(int(LEAST_PAUSE.total_seconds()))
+            detail = "The list was fetched, or tried, within the last minute."
+            raise ApiError("rate", detail, headers={"retry-after": wait_s})
+        if result.step == "failed":
+            raise ApiError("upstream", result.error)
+        return json_response({"step": result.step, "list": view_list(result.state, result.now)})
+
+    def _sync(self, number: OwnNumber) -> SyncResult:
+        client = TemplateClient(self.graph_url, number.credentials)
+        with contextlib.closing(client):
+            registry = TemplateRegistry(self.store, number.waba)
+            return sync_templates(registry, client, wait_s=SYNC_WAIT_S)
+
+    async def _number(self, request: Request, *known: str) -> OwnNumber:
+        """Return the number whose account's templates are meant. Raises ApiError."""
+        check_query(request, "from", *known)
+        accounts, key = self.accounts(), request.state.key
+        named = request.query_params.get("from", "") or accounts.default_number
+        number = accounts.number(named)
+        if named != accounts.default_number and named not in await self.read_numbers():
+            number = None
+        if number is None:
+            detail = "must be one of our numbers; there is no default account"
+            raise ApiError("invalid", errors=[FieldError("#/from", detail)])
+        if not key.may_use(named):
+            raise ApiError("forbidden", "The key is bound to other numbers.")
+        return number
+
+
+def _read_limit(request: Request) -> int:
+    limit = parse_whole(request.query_params.get("limit", str(USUAL)))
+    if limit is None or not 1 <= limit <= MOST:
+        detail = f"must be a whole number from 1 to {MOST}"
+        raise ApiError("invalid", errors=[FieldError("#/limit", detail)])
+    return limit

@@ -1,0 +1,52 @@
+"""Lists of templates, fetched from Meta: at start, nightly, and when one is wanted.
+
+Meta may take minutes for a long list, so workers of the queue `outgoing` fetch it. Each task looks
+at all accounts, and fetches what is due.
+"""
+
+import contextlib
+
+import structlog
+
+from gateway.core.templates.sync_schedule import is_fetch_due
+from gateway.graph.admin.templates import TemplateClient
+from gateway.store.redis.client import ScriptError
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import sync_templates
+from tasks.app import app
+from tasks.context import StoreAccess, worker_context
+from tasks.wakeup import clear_task
+
+log = structlog.get_logger(__name__)
+
+
+@app.task(name="tasks.templates", time_limit=600)
+def fetch_templates() -> None:
+    """Fetch the lists of templates that are due."""
+    ctx = worker_context()
+    clear_task(ctx.store, "tasks.templates")
+    fetch_due_lists(ctx)
+
+
+def fetch_due_lists(ctx: StoreAccess) -> None:
+    """Fetch the list of each WhatsApp account for which that is due.
+
+    An error of one account's is recorded in its registry, and delays no other. Raises
+    StoreUnavailableError.
+    """
+    for waba, credentials in ctx.accounts.current().credentials_by_waba().items():
+        registry = TemplateRegistry(ctx.store, waba)
+        try:
+            state, now = registry.read_state()
+            if not is_fetch_due(state, waba, now):
+                continue
+            client = TemplateClient(ctx.settings.meta_graph_url, credentials)
+            with contextlib.closing(client):
+                result = sync_templates(registry, client)
+        except ScriptError as error:  # damaged keys of this registry
+            log.error("templates_not_stored", waba=waba, error=str(error))
+            continue
+        if result.step == "failed":
+            log.warning("templates_not_fetched", waba=waba, error=result.error)
+        else:
+            log.info("templates_fetched", waba=waba, step=result.step, count=result.state.count)
