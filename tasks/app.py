@@ -67,6 +67,7 @@ app = GatewayCelery(
         "tasks.outbound",
         "tasks.outgoing.notifications",
         "tasks.outgoing.templates",
+        "tasks.requests.send_message",
         "tasks.scheduled.jobs",
         "tasks.scheduled.canary",
         "tasks.monitoring.alert_watch",

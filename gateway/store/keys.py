@@ -37,6 +37,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
+| {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
 | {n}recorded | which records there are, oldest first | GATEWAY_RETENTION after the last |
 | {n}doubts:<rank>:<contact> | sends of a lane that are unconfirmed | 2 days |
@@ -46,6 +47,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}timer, {n}timers | events to come back through the inbox | until they fire |
 | {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
+| gw:celery:celery-task-meta-<id> | the result of a Celery task | GATEWAY_RESULTS |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
 | gw:stopped, gw:stopped_rules | what must not plan: a release, the rules of accounts | 5 minutes |
 | gw:bell:<task> | a wake-up of beat's is on its way | a minute |
@@ -105,6 +107,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}too_old | a count for each kind of event, and five moments |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
+| {n}results | one for each send of a Celery task that is over |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
 | {n}recorded | records of GATEWAY_RETENTION |
 | {n}doubts:<rank>:<contact> | 100 of a lane |
@@ -114,6 +117,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}timer, {n}timers | internal events that were planned |
 | {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
+| gw:celery:celery-task-meta-<id> | one for each task from another application |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
 | gw:stopped, gw:stopped_rules | one; one for each rulebook |
 | gw:bell:<task> | one for each entry of the schedule |

@@ -15,6 +15,7 @@ from gateway.store.redis.client import connect
 
 # RedBeat is given its client: see `use_store`. Both must be set, or it warns.
 SCHEDULE_STORE = {"redbeat_redis_url": "redis://", "redbeat_redis_options": {}}
+KEY_PREFIX = f"{keys.SPACE}celery:"
 _REDIS = {
     # Redis has no acknowledgements, and kombu's imitation can leave a worker without messages: if
     # Redis did not answer the note that a message is done, the message counts as in hand for as
@@ -31,7 +32,7 @@ _REDIS = {
     # One list per queue instead of four: here each priority has a queue of its own.
     "priority_steps": [0],
     "client_name": "gateway",
-    "global_keyprefix": f"{keys.SPACE}celery:",
+    "global_keyprefix": KEY_PREFIX,
 }
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from celery.app.defaults import NAMESPACES, flatten
 from kombu import Queue
 
+from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
 from gateway.store import keys
-from tasks.celery_setup.broker import SCHEDULE_STORE, broker_settings
+from tasks.celery_setup.broker import KEY_PREFIX, SCHEDULE_STORE, broker_settings
 from tasks.celery_setup.schedule import SCHEDULE
 
 QUEUES = ("critical", "default", "bulk", "scheduled", "outgoing")
@@ -25,7 +26,7 @@ class UnknownOptionError(Exception):
 
 def config(settings: Settings) -> dict[str, Any]:
     """Return the whole configuration. Raises UnknownOptionError."""
-    options = _transport(settings) | _delivery() | _workers() | _beat()
+    options = _transport(settings) | _delivery() | _results(settings) | _workers() | _beat()
     reject_unknown_options(options)
     return options
 
@@ -56,14 +57,14 @@ def _delivery() -> dict[str, Any]:
             "tasks.pump": {"queue": "critical"},  # for replies; callers name the queue for bulk
             "tasks.notify": {"queue": "outgoing"},
             "tasks.templates": {"queue": "outgoing"},
+            "tasks.send_whatsapp_message": {"queue": "critical"},
             "tasks.*": {"queue": "scheduled"},
         },
         "task_serializer": "json",
         "accept_content": ["json"],
-        # A message only wakes; the outcome of a send is in the store. So there is no result backend
-        # and no expiry, which would make beat clean up a backend that does not exist.
+        # A message only wakes; the outcome of a send is in the store. Only a task that another
+        # application calls says otherwise, and has a result.
         "task_ignore_result": True,
-        "result_expires": None,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         # The outcome of a task that raised or hung is in the store; the sweep repeats the wake-up.
@@ -73,6 +74,23 @@ def _delivery() -> dict[str, Any]:
         "task_publish_retry": False,
         # We retry by Meta's error code and the due index; Celery never does.
         "task_annotations": {"*": {"max_retries": 0}},
+    }
+
+
+def _results(settings: Settings) -> dict[str, Any]:
+    # Other applications read results with Celery's client, which cannot read a Redis Cluster.
+    if parse(settings.redis_url).nodes:
+        return {"result_backend": None, "result_expires": None}
+    return {
+        "result_backend": "tasks.celery_setup.result_backend:ResultBackend",
+        "result_backend_transport_options": {
+            "global_keyprefix": KEY_PREFIX,
+            # One place repeats what failed, and it covers the read before the write as well.
+            "retry_policy": {"max_retries": 0},
+        },
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 10,  # some 10 s in all
+        "result_expires": int(settings.gateway_results.total_seconds()),
     }
 
 

@@ -4,7 +4,7 @@ from celery.schedules import crontab
 
 SCHEDULE = {
     "process-scheduled-messages": {
-        "task": "tasks.tick",
+        "task": "tasks.process_scheduled_messages",
         "schedule": 1.0,
         "options": {"queue": "scheduled"},
     },
@@ -29,11 +29,15 @@ SCHEDULE = {
         "options": {"queue": "outgoing"},
     },
     "cleanup-expired-sessions": {
-        "task": "tasks.cleanup",
+        "task": "tasks.cleanup_expired_sessions",
         "schedule": crontab(hour="2", minute="0"),
         "options": {"queue": "scheduled"},
     },
 }
 
 # These tasks clear the mark of their wake-up when they begin; an operator's own entries do not.
-TASKS = frozenset(str(entry["task"]) for entry in SCHEDULE.values())
+# By the last two names earlier releases called tasks; an entry that an operator changed keeps them.
+TASKS = frozenset(str(entry["task"]) for entry in SCHEDULE.values()) | {
+    "tasks.tick",
+    "tasks.cleanup",
+}

@@ -7,8 +7,10 @@ no worker took it, the main process of a worker does the job (tasks/scheduled/sa
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import structlog
+from celery import Task
 
 from gateway.core.sending.send import PRIORITIES, REPLY
 from gateway.store import keys, number_list
@@ -16,11 +18,13 @@ from gateway.store.coordination import run_ages, wakeups
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.maintenance import due_items, retention
+from gateway.store.redis.client import ScriptError
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction
 from tasks.app import app
 from tasks.context import StoreAccess, worker_context
 from tasks.monitoring.noted_alerts import note_damage
+from tasks.requests.results import write_results
 from tasks.scheduled.unconfirmed import repeat_lost_sends
 from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number, ring_outgoing
 
@@ -30,32 +34,43 @@ log = structlog.get_logger(__name__)
 STALLED_MS = 1_500
 
 
-@app.task(name="tasks.tick", time_limit=60)
-def tick() -> None:
-    """Move what is due, and wake workers if that made something ready."""
+def _process_scheduled_messages(self: Task[Any, Any]) -> dict[str, int]:
+    """Move what is due, and wake workers if that made something ready; return how many items."""
     ctx = worker_context()
-    clear_task(ctx.store, "tasks.tick")
-    run_tick(ctx)
+    clear_task(ctx.store, str(self.name))
+    return {"processed": run_tick(ctx)}
 
 
-def run_tick(ctx: StoreAccess) -> None:
-    """Move what is due of every number, unless another process has just done so."""
+# By the second name beats of earlier releases call it, and entries that an operator changed.
+process_scheduled_messages, tick = (
+    app.task(name=name, bind=True, time_limit=60)(_process_scheduled_messages)
+    for name in ("tasks.process_scheduled_messages", "tasks.tick")
+)
+
+
+def run_tick(ctx: StoreAccess) -> int:
+    """Move what is due of every number, unless another process has just done so.
+
+    Return how many items were moved.
+    """
     _make_room(ctx)
     if not run_ages.may_tick(ctx.store):
-        return
+        return 0
     try:
-        move_due(ctx, number_list.numbers(ctx.store))
+        return move_due(ctx, number_list.numbers(ctx.store))
     finally:  # a number with damaged keys delays no other work
         _apply_late_failures(ctx)
         _compact(ctx)
 
 
-def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
-    """Move what is due of some numbers, and wake workers if that made something ready."""
+def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
+    """Move what is due of some numbers, and wake workers for it; return how many items moved."""
+    moved = 0
     read_partitions = cache(
         ctx.inbox.partition_states
     )  # once, before the first unconfirmed sends are read, if there are any
     for due in due_items.tick(ctx.store, numbers):
+        moved += due.moved_items
         note_damage(ctx.store, due.number, due.damaged)
         if due.unconfirmed and repeat_lost_sends(ctx, due.number, read_partitions()):
             ring_number(ctx.store, due.number, REPLY)
@@ -65,11 +80,18 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> None:
             due_items.forget_timer(ctx.store, due.number, timer)
         if due.timers:
             call_inbox(ctx.inbox)
+        if due.owed_results:
+            _write_results(ctx, due.number)
         if due.notification_overdue_ms >= 0:
             ring_outgoing(ctx.store, due.number)
-        for priority in PRIORITIES:
-            if due.overdue_ms[priority] >= 0 and _may_be_rung(ctx, due.number):
-                ring_number(ctx.store, due.number, priority)
+        _ring_ready(ctx, due)
+    return moved
+
+
+def _ring_ready(ctx: StoreAccess, due: due_items.TickResult) -> None:
+    for priority in PRIORITIES:
+        if due.overdue_ms[priority] >= 0 and _may_be_rung(ctx, due.number):
+            ring_number(ctx.store, due.number, priority)
 
 
 @app.task(name="tasks.sweep", time_limit=60)
@@ -96,11 +118,10 @@ def run_sweep(ctx: StoreAccess) -> None:
                 ring_anyway(due.number, priority)
 
 
-@app.task(name="tasks.cleanup", time_limit=600)
-def cleanup() -> None:
-    """Drop what is old: processed deliveries, remains of sends, expired dead letters."""
+def _cleanup_expired_sessions(self: Task[Any, Any]) -> dict[str, int]:
+    """Drop what is old: processed deliveries, remains of sends, dead letters; return how many."""
     ctx = worker_context()
-    clear_task(ctx.store, "tasks.cleanup")
+    clear_task(ctx.store, str(self.name))
     dropped = retention.trim(ctx.store, ctx.settings.gateway_retention)
     sends = retention.prune(ctx.store, ctx.settings.gateway_retention)
     # By the server's clock, as their times are: a worker's may be wrong by a month.
@@ -109,6 +130,20 @@ def cleanup() -> None:
     )
     run_ages.record_run(ctx.store, "cleanup", lifetime_ms=run_ages.CLEANUP_AGE_MS)
     log.info("cleaned_up", deliveries=dropped, sends=sends, dead_letters=forgotten)
+    return {"processed": dropped + sends + forgotten}
+
+
+cleanup_expired_sessions, cleanup = (
+    app.task(name=name, bind=True, time_limit=600)(_cleanup_expired_sessions)
+    for name in ("tasks.cleanup_expired_sessions", "tasks.cleanup")
+)
+
+
+def _write_results(ctx: StoreAccess, number: str) -> None:
+    try:
+        write_results(ctx, number)
+    except ScriptError as error:  # a number with damaged keys delays no other
+        log.error("results_not_written", number=number, error=str(error))
 
 
 def _make_room(ctx: StoreAccess) -> None:

@@ -139,7 +139,7 @@ class SafetyNet:
         if clockwork.watch_s > WATCH_LATE_S:
             jobs.append(lambda: ring_task(self._store, "tasks.watch"))
         if not clockwork.is_cleaned_up:
-            jobs.append(lambda: ring_task(self._store, "tasks.cleanup"))
+            jobs.append(lambda: ring_task(self._store, "tasks.cleanup_expired_sessions"))
         if time.monotonic() - self._beat_led_at > BEAT_GONE_S:
             jobs.append(lambda: alert_store.record_alert(self._store, BEAT_SILENT, SILENT_FOR))
         return jobs

@@ -128,7 +128,7 @@ def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, statu
 
 ASKED = (
     "asked".ljust(24, "x"), ANA, "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
-    "f" * 32, "asked".ljust(24, "x") + "fingerprint0:0", 86_400_000,
+    "f" * 32, "asked".ljust(24, "x") + "fingerprint0:0", 86_400_000, "the id of a Celery task",
 )  # fmt: skip
 
 
@@ -156,6 +156,18 @@ def test_each_write_of_a_cancellation_may_fail(store: Store, due: int) -> None:
         assert store.call("change_send", PREFIX, *change) == b"done"
 
     assert heals(store, Call("change_send", PREFIX, change), again) > 3
+
+
+def test_each_write_of_a_request_that_was_accepted_and_is_over_may_fail(store: Store) -> None:
+    store.call("accept", PREFIX, *ASKED)
+    store.call("change_send", PREFIX, ASKED[0], "cancel", 0, 0)
+    raw(store).delete(f"{PREFIX}results")  # its result was written
+
+    def again() -> None:
+        store.call("accept", PREFIX, *ASKED)
+
+    assert heals(store, Call("accept", PREFIX, ASKED), again) > 1
+    assert raw(store).zrange(f"{PREFIX}results", 0, -1) == [f"{ASKED[0]}{ASKED[-1]}".encode()]
 
 
 def by_both(wamid: str) -> Event:
@@ -204,6 +216,8 @@ def outcomes(store: Store) -> list[Outcome]:
     sends = {step: a_send(step, step, repeatable=step == "dropped") for step in STEPS}
     sends["file"] = replace(sends["file"], delivery_wait=DELIVERY_WAIT)
     queue(store, *sends.values(), *(a_send(f"next {step}", step) for step in STEPS))
+    for send in sends.values():
+        raw(store).hset(f"{PREFIX}send:{send.id}", "task", f"task of {send.id}")
     lanes(store).pump([], 50)
     tell(store, "sent", sends["doubled"], "wamid.first")
     return [

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from celery import Celery
 from redis.crc import key_slot
 
 from gateway.core.alerts import Alert, AlertState, Cause
@@ -41,6 +42,8 @@ from gateway.store.server.health import HealthMonitor
 from gateway.store.server.inspection import check_server
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
+from tasks.celery_setup.broker import KEY_PREFIX
+from tasks.celery_setup.result_backend import ResultBackend
 from tasks.monitoring.alert_watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
 from tests.support.factories import NOW, NUMBER, a_message
@@ -66,8 +69,9 @@ NAMED = {
 TOO_OLD = ("know", 5, b"l" * 16, "0:1-0/0", "message", 1, 1)
 ASKED_FOR = (
     "askedfor".ljust(24, "x"), "asked", "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
-    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY,
+    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY, "",
 )  # fmt: skip
+OF_A_TASK = ("ofatask".ljust(24, "x"), *ASKED_FOR[1:9], "e" * 32, "", DAY, "a task")
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
 KINDS: dict[str, tuple[int, int] | None] = {
     "<p>inbox": FOREVER,
@@ -103,7 +107,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:failedx+": FOREVER,
     r"<n>send:deadx+": FOREVER,
     r"<n>send:expiredx+": FOREVER,
-    r"<n>send:askedforx+": FOREVER,
+    r"<n>send:(askedfor|ofatask)x+": FOREVER,
+    "<n>results": FOREVER,
+    "gw:celery:celery-task-meta-.*": (DAY, DAY),
     "<n>idempotent:[0-9a-f]{32}": (DAY, DAY),
     r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
@@ -289,6 +295,16 @@ def watch(store: Store) -> None:
     store.call("take_requests", keys.API, "k1", 200, 1_000, 20)
     store.call("accept", PREFIX, *ASKED_FOR)
     fetch_templates(store)
+    store.call("accept", PREFIX, *OF_A_TASK)
+    store.call("change_send", PREFIX, OF_A_TASK[0], "cancel", 0, 0)
+    write_result(store)
+
+
+def write_result(store: Store) -> None:
+    app = Celery(set_as_current=False)
+    app.conf.result_expires = DAY // 1000
+    app.conf.result_backend_transport_options = {"global_keyprefix": KEY_PREFIX}
+    ResultBackend(app=app, client=store.redis).store_result("a task", {}, "SUCCESS")
 
 
 async def count(server: Server) -> None:

@@ -78,7 +78,8 @@ def compacted(n: int) -> list[Any]:
 def requested(n: int) -> list[Any]:
     """Accept a send into a lane in which many wait, with an idempotency key."""
     id_ = f"requested{n}".ljust(24, "x")
-    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, f"{n:032}", f"{id_}0:0", DAY_MS]
+    known = [f"{n:032}", f"{id_}0:0", DAY_MS]
+    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, *known, f"task{n}"]
 
 
 CASES = {

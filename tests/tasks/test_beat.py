@@ -200,7 +200,10 @@ def test_an_entry_that_was_lost_comes_back(make: Make, at: Store) -> None:
 
     told(beat, beat)
 
-    assert RedBeatSchedulerEntry.from_key(TICK, app=beat.app).task == "tasks.tick"
+    assert (
+        RedBeatSchedulerEntry.from_key(TICK, app=beat.app).task
+        == "tasks.process_scheduled_messages"
+    )
     assert due_in_s(beat, at) < 5
 
 
@@ -293,7 +296,7 @@ def test_an_entry_whose_task_has_begun_is_rung_for_again(make: Make, at: Store) 
     told(beat)
     make_due(at)
     told(beat)
-    clear_task(at, "tasks.tick")
+    clear_task(at, "tasks.process_scheduled_messages")
     make_due(at)
 
     told(beat)

@@ -50,7 +50,8 @@ def python(script: str, tmp_path: Path, *args: str) -> subprocess.CompletedProce
         ("task_default_queue", "default"),
         ("task_create_missing_queues", False),
         ("task_ignore_result", True),
-        ("result_expires", None),
+        ("result_expires", 86_400),
+        ("result_backend", "tasks.celery_setup.result_backend:ResultBackend"),
         ("task_publish_retry", False),
         ("task_annotations", {"*": {"max_retries": 0}}),
         ("worker_cancel_long_running_tasks_on_connection_loss", False),
@@ -130,12 +131,15 @@ def test_beat_rings_for_what_is_due_what_waits_and_what_is_old() -> None:
     entries: dict[str, Any] = SCHEDULE
 
     assert {name: (entry["task"], entry["schedule"]) for name, entry in entries.items()} == {
-        "process-scheduled-messages": ("tasks.tick", 1.0),
+        "process-scheduled-messages": ("tasks.process_scheduled_messages", 1.0),
         "sweep-waiting": ("tasks.sweep", 2.0),
         "watch": ("tasks.watch", 5.0),
         "canary": ("tasks.canary", 60.0),
         "fetch-templates": ("tasks.templates", 60.0),
-        "cleanup-expired-sessions": ("tasks.cleanup", crontab(hour="2", minute="0")),
+        "cleanup-expired-sessions": (
+            "tasks.cleanup_expired_sessions",
+            crontab(hour="2", minute="0"),
+        ),
     }
     # Meta may take minutes for a list of templates.
     elsewhere = {name for name, one in entries.items() if one["options"]["queue"] != "scheduled"}

@@ -8,6 +8,14 @@ from gateway.core.api.field_errors import FieldError, FieldReader
 FIELDS = frozenset({"phone_number", "message"})
 
 
+def name_place(error: FieldError) -> str:
+    """Return where an error is, in the words of the recipe: `message/template/name`."""
+    place = error.pointer.removeprefix("#/")
+    if place == "to":
+        return "phone_number"
+    return place if place.partition("/")[0] in FIELDS else f"message/{place.lstrip('#')}"
+
+
 def read_recipe(given: Mapping[str, Any]) -> Mapping[str, Any] | list[FieldError]:
     """Return the fields of a request to send, or everything that is wrong.
 

@@ -40,6 +40,13 @@ def idempotency_of(scope: str, key: str, canonical: bytes) -> Idempotency | None
     return Idempotency(name, _fingerprint(canonical))
 
 
+def idempotency_of_task(task: str, canonical: bytes = b"") -> Idempotency:
+    """Return the digests of a Celery task: its id is the key, in a scope that no API key has."""
+    known = idempotency_of("celery", task, canonical)
+    assert known is not None  # noqa: S101 - a task has an id
+    return known
+
+
 def _fingerprint(canonical: bytes) -> str:
     return base64.urlsafe_b64encode(sha256(canonical).digest()).decode()[:FINGERPRINT_CHARACTERS]
 
@@ -76,6 +83,7 @@ class PendingSend:
     idempotency: Idempotency | None
     size: int
     future: asyncio.Future[AcceptedSend] | concurrent.futures.Future[AcceptedSend]
+    task: str = ""  # id of the Celery task that is owed the result
     send: Send | None = field(default=None, repr=False)  # as it was planned, or
     errors: Sequence[FieldError] = ()  # why it was not
 

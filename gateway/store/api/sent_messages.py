@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.core.sending.send import ID_LENGTH
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
+from gateway.store.api.pending_send import idempotency_of_task
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
-from gateway.store.sending.lookup import TracedSend, read_sends
+from gateway.store.sending.lookup import TracedSend, read_sends, run_commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,17 @@ def find_message(
         if send.stage:
             return SentMessage(number, send)
     return None
+
+
+def find_id_of_task(store: Store, numbers: Sequence[str], task: str) -> str:
+    """Return the id of the send that a Celery task asked for, "" where it is unknown or forgotten.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    name = idempotency_of_task(task).name
+    commands = [("GET", f"{keys.number(number)}idempotent:{name}") for number in numbers]
+    found = [value for value in run_commands(store, *commands) if value]
+    return found[0].decode()[:ID_LENGTH] if found else ""
 
 
 def list_scheduled(

@@ -24,6 +24,7 @@ class TickResult:
     unconfirmed: int  # unconfirmed sends
     damaged: tuple[Damage, ...] = ()  # damaged items that rest
     notification_overdue_ms: int = -1  # how long the oldest due one has waited, -1 for none
+    owed_results: int = 0  # results that can be written for Celery tasks
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
@@ -82,7 +83,7 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
-    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms = reply
+    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, owed = reply
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -91,4 +92,5 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         unconfirmed=doubts,
         damaged=parse_damages(damaged),
         notification_overdue_ms=notification_overdue_ms,
+        owed_results=owed,
     )

@@ -1,9 +1,10 @@
 -- accept: store sends that a client asked for, each with the row that makes a repeated request known.
 -- with: planned_sends
 -- KEYS  1 the number's prefix
--- ARGV  for each send twelve: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
+-- ARGV  for each send thirteen: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
 --       what follows a closed window, rule, row, name of its idempotency row or "", the value of
---       that row, which begins with the id, and for how many ms after the send is due it lives
+--       that row, which begins with the id, for how many ms after the send is due it lives, and
+--       the Celery task that is owed the result, or ""
 -- Returns for each false where it was stored, or else the value of the earlier request.
 --
 -- A failure half-way leaves rows that vanish by themselves, unless they are in a lane already; a
@@ -22,18 +23,32 @@ local function finish(id, place)
   if row[1] then push(id, row[1], row[2], row[3], place) end
 end
 
+-- A task that is repeated is answered again: once its send is over, or now.
+local function owe_again(id, task)
+  local send = number .. 'send:' .. id
+  local rung = redis.call('HGET', send, 'rung')
+  if rung and tonumber(rung) < C.STATUS_RANK.accepted then
+    redis.call('HSET', send, 'task', task)
+  else
+    redis.call('ZADD', number .. 'results', now, id .. task)
+  end
+end
+
 local function accept(i, place)
   local id, lane, rank, due, lives = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 11])
   lives = lives + math.max(0, tonumber(due) - now)
   local known = number .. 'idempotent:' .. ARGV[i + 9]
   local before = ARGV[i + 9] ~= '' and redis.call('GET', known)
   if before then
-    finish(before:sub(1, C.ID_LENGTH), place)
+    local id = before:sub(1, C.ID_LENGTH)
+    if ARGV[i + 12] ~= '' then owe_again(id, ARGV[i + 12]) end
+    finish(id, place)
     return before
   end
   local send = number .. 'send:' .. id
   write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
   redis.call('HSET', send, 'due', due)
+  if ARGV[i + 12] ~= '' then redis.call('HSET', send, 'task', ARGV[i + 12]) end
   -- Whoever moves a send prolongs what makes a repeated request known.
   if ARGV[i + 9] ~= '' and tonumber(due) > now then redis.call('HSET', send, 'idempotent', ARGV[i + 9]) end
   -- Longer than the idempotency row, which leads to it.
@@ -44,7 +59,7 @@ local function accept(i, place)
 end
 
 local place, replies = redis.call('INCR', number .. 'places'), {}
-for i = 1, #ARGV, 12 do
+for i = 1, #ARGV, 13 do
   replies[#replies + 1] = accept(i, place + i / (#ARGV + 1))
 end
 return replies

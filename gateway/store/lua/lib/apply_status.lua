@@ -79,9 +79,11 @@ local function apply_status(number, now, ...)
     if status.after ~= '' and may_begin_again(number, now, id, status.after, status.wait, status.failure) then
       return
     end
+    owe_result(number, id)
     list_dead_send(number, id, now)
     redis.call('HSET', send, 'rung', status.rung, 'stage', 'failed', 'final', 1, 'error', status.failure)
   else
+    owe_result(number, id)
     -- Nothing more is expected of a message that was read.
     if status.rung >= C.STATUS_RANK.read then retire(number, id, now) end
     redis.call('HSET', send, 'rung', status.rung, 'stage', status.stage)

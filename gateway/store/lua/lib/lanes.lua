@@ -20,8 +20,18 @@ local function rung_of(stage)
   return C.STATUS_RANK[stage] or C.STATUS_RANK.accepted
 end
 
+-- The Celery task that asked for a send (`task`) is owed its result, once: when the send is over.
+local function owe_result(number, id)
+  local send = number .. 'send:' .. id
+  local task = redis.call('HGET', send, 'task')
+  if not task then return end
+  redis.call('ZADD', number .. 'results', clock(), id .. task)
+  redis.call('HDEL', send, 'task')
+end
+
 -- Always the last write about a send: it shows that all before it was done.
 local function raise(number, send, stage, ...)
+  if rung_of(stage) >= C.STATUS_RANK.accepted then owe_result(number, send:sub(#number + 6)) end
   redis.call('HSET', send, 'stage', stage, 'rung', rung_of(stage), ...)
   count(number, 'sends.' .. stage)
 end

@@ -4,7 +4,7 @@
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
 -- sends are unconfirmed, damaged items in threes of kind, id and why, overdue ms of the oldest
--- notification that is due, -1 for none}; a number that may not send
+-- notification that is due, -1 for none, how many results are owed}; a number that may not send
 -- has no ready lane, one whose pause is over has something to do.
 local number = KEYS[1]
 local now = clock()
@@ -76,6 +76,7 @@ local lost = each_due('unconfirmed', function(id)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
     list_dead_send(number, id, now)
+    owe_result(number, id)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')
     count(number, 'sends.dead')
@@ -107,4 +108,4 @@ if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
 local notification = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
 local notification_overdue = notification and math.max(-1, now - tonumber(notification)) or -1
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
-  notification_overdue}
+  notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now)}

@@ -1,6 +1,7 @@
 """Messages: sent, asked for, cancelled and moved."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,8 @@ from gateway.web.api.problems import ApiError
 MOST_IN_BATCH = 1_000
 READ_AT_ONCE = 8  # messages of a batch; the webhook shares the event loop
 MOST_WAIT_S = 20.0
+MOST_TASK_ID = 255
+_OUR_ID = re.compile(r"[a-z2-7]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class MessageLookup:
         ):
             return found
         raise ApiError("not-found", "No message has this id, or it is forgotten.")
+
+    async def find_task(self, key: ApiKey, task: str) -> SentMessage:
+        """Return the message of a task: of our id, or of that of a Celery task. Raises ApiError."""
+        if _OUR_ID.fullmatch(task) or len(task) > MOST_TASK_ID:
+            return await self.find(key, task)
+        numbers = [one for one in await self.read_numbers() if key.may_use(one)]
+        find = sent_messages.find_id_of_task
+        return await self.find(key, await asyncio.to_thread(find, self.store, numbers, task))
 
     async def wait(self, key: ApiKey, id_: str, within_s: float) -> SentMessage:
         """Return the message once its status has changed, or the time is over."""

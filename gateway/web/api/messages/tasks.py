@@ -39,7 +39,7 @@ class TaskRoutes:
 
     async def show(self, request: Request, task_id: str) -> Response:
         """Answer with status and result, until the result is too old."""
-        send = (await self.lookup.find(request.state.key, task_id)).send
+        send = (await self.lookup.find_task(request.state.key, task_id)).send
         ended = ended_at(send)
         if ended is not None and datetime.now(UTC) - ended > self.results:
             raise ApiError("not-found", "The result is no longer kept (GATEWAY_RESULTS).")

@@ -1,0 +1,1 @@
+"""Requests of other Celery applications, and the results that they are owed."""
