@@ -163,6 +163,11 @@ class Accounts:
         owner = self.owner_of(number)
         return owner.name if owner else ""
 
+    def numbers_of(self, name: str) -> Iterator[str]:
+        """Yield the ids of the numbers that are listed for an account, none for an unknown name."""
+        if account := self._by_name.get(name):
+            yield from (one.id for one in account.numbers)
+
     def country_of(self, number: str) -> str:
         """Return the country of the account that has a number, "" where none is given."""
         owner = self.owner_of(number)

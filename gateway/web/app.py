@@ -179,7 +179,11 @@ def create_app(
         MetricsPage(parts.counters.read),
         parts.messages.routers(),
         parts.messages.busy(),
-        KeyTable(parts.client, settings.environment_keys).find,
+        KeyTable(
+            parts.client,
+            settings.environment_keys,
+            lambda name: parts.accounts.current().numbers_of(name),
+        ).find,
         RequestRate(parts.client).take,
     )
 

@@ -10,6 +10,7 @@ from gateway.cli.main import app
 from gateway.core.api.keys import find_key
 from gateway.store.api.api_keys import read_keys
 from gateway.store.redis.client import Store
+from tests.support.accounts import CLINIC, SHOP, write_accounts
 from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
 
@@ -47,6 +48,21 @@ def test_a_key_has_the_scopes_numbers_rate_and_lifetime_that_were_asked_for(stor
     assert key.created_at
     assert (key.expires_at - key.created_at).days == 30
     assert "reports" in run("list").output
+
+
+def test_a_key_is_bound_to_accounts_of_the_file(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    env = write_accounts(tmp_path, [SHOP, CLINIC]) | {"REDIS_URL": server.url}
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+
+    assert run("new", "shop", "--account", "shop").exit_code == 0
+    refused = run("new", "other", "--account", "shob")
+
+    (key,) = read_keys(store)
+    assert key.accounts == ("shop",)
+    assert "shop" in run("list").output
+    assert (refused.exit_code, "shop" in refused.output) == (2, True)
 
 
 def test_a_revoked_key_is_gone(store: Store) -> None:

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from gateway.core.api.keys import (
     SCOPES,
     ApiKey,
+    bind_accounts,
     environment_key,
     find_key,
     hash_key,
@@ -16,7 +18,7 @@ from gateway.core.api.keys import (
 )
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-KEY = ApiKey("k1", hash_key("a secret text"), frozenset({"read"}), "shop", ("123",), 7, NOW)
+KEY = ApiKey("k1", hash_key("a secret text"), frozenset({"read"}), "shop", ("123",), (), 7, NOW)
 
 
 def test_a_key_is_found_by_its_text_among_others() -> None:
@@ -47,6 +49,22 @@ def test_a_key_may_do_what_its_scopes_and_numbers_say() -> None:
     assert not KEY.may("send")
     assert KEY.may_use("123")
     assert not KEY.may_use("124")
+
+
+def test_a_key_that_is_bound_to_an_account_may_use_the_numbers_that_it_has_now() -> None:
+    stored = unpack_key("k1", pack_key(replace(KEY, numbers=(), accounts=("shop",))))
+
+    assert not stored.may_use("123")
+    assert bind_accounts(stored, {"shop": ["456"]}.__getitem__).may_use("456")
+    assert not bind_accounts(stored, {"shop": ["456"]}.__getitem__).may_use("123")
+
+
+def test_a_release_that_knows_no_accounts_finds_a_bound_key_of_no_use() -> None:
+    row = orjson.loads(pack_key(replace(KEY, numbers=(), accounts=("shop",))))
+    earlier = unpack_key("k1", orjson.dumps({**row, "accounts": []}))
+    as_stored = replace(earlier, numbers=tuple(row["numbers"]))
+
+    assert not as_stored.may_use("123")
 
 
 def test_a_key_expires_at_its_moment() -> None:

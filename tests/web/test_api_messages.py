@@ -280,7 +280,7 @@ async def test_a_key_that_is_bound_sends_and_sees_only_its_numbers(
     bound = {"authorization": "Bearer gwk_bound"}
     async with api(server.url) as client:
         sent = (await client.post("/v1/messages", json=HELLO)).json()["id"]
-        refused = await client.post("/v1/messages", json=HELLO, headers=bound)
+        refused = await client.post("/v1/messages", json=HELLO | {"from": NUMBER}, headers=bound)
         hidden = await client.get(f"/v1/messages/{sent}", headers=bound)
 
     assert refused.status_code == 403

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import choose_account, load_or_end
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
@@ -47,6 +48,10 @@ def new(
         list[str] | None,
         typer.Option(help="Only with this phone number id of ours; may be repeated."),
     ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="Only with the numbers of this account; may be repeated."),
+    ] = None,
     expires: Annotated[str, typer.Option(help="How long it is valid: 30d. Unset: always.")] = "",
     rate: Annotated[
         int, typer.Option(help="Requests a second; five times as many at once.", min=1, max=100_000)
@@ -62,6 +67,7 @@ def new(
         scopes=_parse_scopes(scope or ["read", "send"]),
         name=_parse_name(name),
         numbers=tuple(_parse_number(one) for one in number or ()),
+        accounts=_check_accounts(account or []),
         rate=rate,
         created_at=now,
         expires_at=now + _parse_lifetime(expires) if expires else None,
@@ -87,9 +93,10 @@ def list_keys(json: Json = False) -> None:
     if json:
         print_json({"keys": rows})
         return
-    table = Table("id", "name", "scopes", "numbers", "rate", "expires", "last used")
+    table = Table("id", "name", "scopes", "bound to", "rate", "expires", "last used")
     for row in rows:
-        numbers, scopes = ", ".join(row["numbers"]) or "all", ", ".join(row["scopes"])
+        numbers = ", ".join([*row["numbers"], *row["accounts"]]) or "all"
+        scopes = ", ".join(row["scopes"])
         moments = [_day(row["expires_at"], "never"), _day(row["last_used_at"], "–")]
         table.add_row(row["id"], row["name"], scopes, numbers, f"{row['rate']}/s", *moments)
     open_console().print(table)
@@ -111,6 +118,7 @@ def _to_dict(key: ApiKey, used: datetime | None) -> dict[str, Any]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "numbers": list(key.numbers),
+        "accounts": list(key.accounts),
         "rate": key.rate,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
@@ -139,6 +147,14 @@ def _parse_number(number: str) -> str:
     if not number.isascii() or not number.isdigit():
         raise errors.fail(f"{number} is no phone number id: it has digits only.")
     return number
+
+
+def _check_accounts(names: list[str]) -> tuple[str, ...]:
+    """Return the names of accounts. Ends the command for one that the accounts file lacks."""
+    if not names:
+        return ()
+    accounts = load_or_end(target.settings())
+    return tuple(choose_account(accounts, name).name for name in names)
 
 
 def _parse_lifetime(text: str) -> timedelta:

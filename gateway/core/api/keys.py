@@ -1,8 +1,8 @@
 """API keys: what each may do, and how one is recognized by its hash."""
 
 import hmac
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -18,6 +18,8 @@ HASH_PREFIX = "sha256:"
 # Requests a second of a key that names no rate; a burst is five seconds' worth.
 DEFAULT_RATE = 200
 BURST_S = 5
+# A release that knows no accounts would take a key without numbers for one that may use all.
+_NO_NUMBER = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class ApiKey:
     digest: str = field(repr=False)
     scopes: frozenset[str] = frozenset(SCOPES)
     name: str = ""
-    numbers: tuple[str, ...] = ()  # ids of our numbers to which it is bound; () is all
+    numbers: tuple[str, ...] = ()  # ids of our numbers to which it is bound
+    accounts: tuple[str, ...] = ()  # names of accounts to whose numbers it is bound
     rate: int = DEFAULT_RATE
     created_at: datetime | None = None
     expires_at: datetime | None = None
@@ -41,8 +44,13 @@ class ApiKey:
         return scope in self.scopes
 
     def may_use(self, number: str) -> bool:
-        """Say whether the key may see one of our numbers, and send from it."""
-        return not self.numbers or number in self.numbers
+        """Say whether the key may see one of our numbers, and send from it.
+
+        A key that is bound to nothing may use all. Accounts count once `bind_accounts` put their
+        numbers into the key.
+        """
+        is_bound = bool(self.numbers or self.accounts)
+        return not is_bound or number in self.numbers
 
     def is_expired(self, now: datetime) -> bool:
         """Say whether the key is of no use any more."""
@@ -70,6 +78,14 @@ def find_key(keys: Iterable[ApiKey], text: str) -> ApiKey | None:
     return found
 
 
+def bind_accounts(key: ApiKey, numbers_of: Callable[[str], Iterable[str]]) -> ApiKey:
+    """Return a key with the numbers that its accounts have now."""
+    if not key.accounts:
+        return key
+    numbers = [number for account in key.accounts for number in numbers_of(account)]
+    return replace(key, numbers=(*key.numbers, *numbers))
+
+
 def pack_key(key: ApiKey) -> bytes:
     """Return a key as it is stored."""
     return orjson.dumps(
@@ -77,7 +93,8 @@ def pack_key(key: ApiKey) -> bytes:
             "name": key.name,
             "sha256": key.digest,
             "scopes": sorted(key.scopes),
-            "numbers": key.numbers,
+            "numbers": key.numbers or ((_NO_NUMBER,) if key.accounts else ()),
+            "accounts": key.accounts,
             "rate": key.rate,
             "created": _stamp(key.created_at),
             "expires": _stamp(key.expires_at),
@@ -93,7 +110,8 @@ def unpack_key(id_: str, stored: bytes) -> ApiKey:
         digest=row["sha256"],
         scopes=frozenset(row["scopes"]),
         name=row["name"],
-        numbers=tuple(row["numbers"]),
+        numbers=tuple(one for one in row["numbers"] if one != _NO_NUMBER),
+        accounts=tuple(row.get("accounts", ())),
         rate=int(row["rate"]),
         created_at=_moment(row.get("created")),
         expires_at=_moment(row.get("expires")),

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.core.api.keys import ApiKey, find_key
+from gateway.core.api.keys import ApiKey, bind_accounts, find_key
 from gateway.store.api.api_keys import ROWS, parse_keys
 from gateway.store.redis.client import StoreUnavailableError, translate_error
 from gateway.store.redis.driver import AsyncClient
@@ -24,11 +24,16 @@ class KeyTable:
         self,
         client: AsyncClient,
         given: Sequence[ApiKey],
+        numbers_of: Callable[[str], Iterable[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the keys of the environment, which need no store."""
+        """Take the keys of the environment, which need no store.
+
+        `numbers_of` returns the numbers that an account has now, none for an unknown one.
+        """
         self._redis = client
         self._given = tuple(given)
+        self._numbers_of = numbers_of
         self._clock = clock
         self._stored: tuple[ApiKey, ...] = ()
         self._read_at: float | None = None
@@ -46,7 +51,9 @@ class KeyTable:
             if self._read_at is None or self._clock() - self._read_at > FRESH_S:
                 await self._read()
         key = find_key(self._stored, text)
-        return None if key is None or key.is_expired(datetime.now(UTC)) else key
+        if key is None or key.is_expired(datetime.now(UTC)):
+            return None
+        return bind_accounts(key, self._numbers_of)
 
     async def _read(self) -> None:
         try:

@@ -10,15 +10,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from gateway import __version__
 from gateway.core.api.field_errors import parse_whole
-from gateway.core.sending.error_codes import find_policy
+from gateway.core.sending.error_codes import ERROR_POLICIES, find_policy
 from gateway.store.api.message_status import ERROR_PAGES
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
-from gateway.web.api.problems import PAGES, ApiError, describe_type
+from gateway.web.api import document
+from gateway.web.api.problems import PAGES, TYPES, ApiError
+from gateway.web.api.reference import pages
 from gateway.web.api.server.gate import FindKey, Gate, TakeRequest
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
@@ -43,15 +45,19 @@ def create_api(
     The routes that are `busy` are found before FastAPI's, which cost a request half its time.
     """
     limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
+    described = create_routes(routers)
     app = Starlette(
         routes=[
             Route("/healthz", health.live),
             Route("/readyz", limited(health.ready)),
             Route("/metrics", limited(metrics.show)),
+            Route(PAGES, list_problem_types),
             Route(f"{PAGES}/{{kind}}", show_problem_type),
+            Route(ERROR_PAGES, list_meta_codes),
             Route(f"{ERROR_PAGES}/{{code}}", show_meta_code),
+            Route(pages.ADDRESS, partial(show_reference, described)),
             *busy,
-            Mount("/", create_routes(routers)),
+            Mount("/", described),
         ],
         middleware=[Middleware(Gate, find_key=find_key, take_request=take_request)],
         exception_handlers=_EXCEPTION_HANDLERS,
@@ -65,15 +71,28 @@ def create_routes(routers: Sequence[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="WhatsApp gateway",
         version=__version__,
-        openapi_url="/v1/openapi.json",
+        openapi_url=document.ADDRESS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=_EXCEPTION_HANDLERS,
+        generate_unique_id_function=document.name_operation,
     )
     for router in routers:
         app.include_router(router)
+    app.openapi = partial(document.build_document, app)  # type: ignore[method-assign]
     return app
+
+
+async def show_reference(app: FastAPI, _: Request) -> Response:
+    """Answer with the page that shows every address of the API."""
+    return pages.render_reference(app.openapi())
+
+
+async def list_meta_codes(request: Request) -> Response:
+    """Answer with what each of Meta's error codes means for a message, and what to do."""
+    sections = [(f"Meta's error {code}", one.advice) for code, one in ERROR_POLICIES.items()]
+    return pages.render_text(request, "Meta's error codes", sections)
 
 
 async def show_meta_code(request: Request) -> Response:
@@ -81,14 +100,21 @@ async def show_meta_code(request: Request) -> Response:
     code = parse_whole(request.path_params["code"])
     if code is None or (policy := find_policy(code)) is None:
         raise ApiError("not-found")
-    return PlainTextResponse(f"Meta's error {code}\n\n{policy.advice}\n")
+    return pages.render_text(request, "WhatsApp gateway", [(f"Meta's error {code}", policy.advice)])
+
+
+async def list_problem_types(request: Request) -> Response:
+    """Answer with what each kind of error means and what to do about it."""
+    sections = [(f"{one.title} (HTTP {one.status})", one.advice) for one in TYPES.values()]
+    return pages.render_text(request, "Errors of the API", sections)
 
 
 async def show_problem_type(request: Request) -> Response:
     """Answer with what an error means and what to do about it."""
-    if (page := describe_type(request.path_params["kind"])) is None:
+    if not (about := TYPES.get(request.path_params["kind"])):
         raise ApiError("not-found")
-    return PlainTextResponse(page)
+    heading = f"{about.title} (HTTP {about.status})"
+    return pages.render_text(request, "WhatsApp gateway", [(heading, about.advice)])
 
 
 def _show_error(_: Request, error: Exception) -> Response:

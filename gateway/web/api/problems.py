@@ -116,10 +116,3 @@ class ApiError(Exception):
             headers=self.headers,
             media_type=MEDIA_TYPE,
         )
-
-
-def describe_type(kind: str) -> str | None:
-    """Return the page about a kind of error, as plain text; None for an unknown one."""
-    if not (about := TYPES.get(kind)):
-        return None
-    return f"{about.title} (HTTP {about.status})\n\n{about.advice}\n"

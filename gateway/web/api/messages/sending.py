@@ -83,16 +83,21 @@ class MessageSending:
 
     async def read(self, key: ApiKey, fields: Mapping[str, Any]) -> tuple[str, MessageRequest]:
         """Return the number to send from, and the request. Raises ApiError."""
-        default = self.default_number()
+        default = self._default_of(key)
         read = read_from_number(fields, default, self.country_of)
         if isinstance(read, list):
             raise ApiError("invalid", errors=read)
         number, request = read
         if not key.may_use(number):
             raise ApiError("forbidden", "The key is bound to other numbers.")
-        if number != default and number not in await self.read_numbers():
+        if number != self.default_number() and number not in await self.read_numbers():
             raise ApiError("invalid", errors=[UNKNOWN_NUMBER])
         return number, request
+
+    def _default_of(self, key: ApiKey) -> str:
+        """Return the number of a message that names none: a bound key's own, if it has just one."""
+        default = self.default_number()
+        return key.numbers[0] if len(key.numbers) == 1 and not key.may_use(default) else default
 
 
 def read_idempotency_key(request: Request) -> str | None:

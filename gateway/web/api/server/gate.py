@@ -20,7 +20,10 @@ from gateway.web.api.problems import ApiError
 log = structlog.get_logger(__name__)
 
 # Pages that show nothing of a customer need no key.
-OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/v1/openapi.json"})
+OPEN = frozenset({
+    "/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/v1/reference", "/v1/problems",
+    "/v1/errors",
+})  # fmt: skip
 OPEN_BELOW = ("/v1/problems/", "/v1/errors/")
 MOST_BYTES = 256 * 1024
 MOST_BATCH_BYTES = 4 * 1024 * 1024
