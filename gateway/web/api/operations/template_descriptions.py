@@ -81,6 +81,6 @@ TEMPLATE: dict[str, Any] = {
     "openapi_extra": {"parameters": [_FROM]},
 }
 SYNC: dict[str, Any] = {
-    "responses": {200: {"model": SyncOut}, **problems_of("invalid", "upstream")},
+    "responses": {200: {"model": SyncOut}, **problems_of("conflict", "invalid", "upstream")},
     "openapi_extra": {"parameters": [_FROM]},
 }
