@@ -1,5 +1,6 @@
 """The page of messages: rule, request and body of each type are the same message."""
 
+import importlib.util
 import json
 import re
 import textwrap
@@ -17,18 +18,24 @@ from gateway.sandbox.validation.message import check_message
 from tests.support.meta_schema import needs_meta, problems
 from tests.support.rules.rulebooks import decided
 
-PAGE = (Path(__file__).parents[2] / "docs/messages.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/messages.md").read_text()
 ANA = Contact("351912345678", wa_id="351912345678")
 SECTIONS = {
     title: re.findall(r"^```(\w+)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
     for title, text in re.findall(r"^##+ (.*?)\n(.*?)(?=^##|\Z)", PAGE, flags=re.DOTALL | re.M)
 }
-SHORT = {title: blocks for title, blocks in SECTIONS.items() if len(blocks) == 3}
+# Rule, request and body; the section of templates begins with the approved text.
+SHORT = {
+    title: blocks[-3:]
+    for title, blocks in SECTIONS.items()
+    if len(blocks) >= 3 and blocks[-3][0] == "yaml"
+}
 BODIES = [
     pytest.param(json.loads(text), id=f"{title} {place}")
     for title, blocks in SECTIONS.items()
     for place, (kind, text) in enumerate(blocks)
-    if kind == "json" and '"to"' not in text
+    if kind == "json" and "type" in json.loads(text) and "to" not in json.loads(text)
 ]
 # Meta's description has no word of these kinds.
 UNDESCRIBED = {"cta_url", "location_request_message", "carousel", "address_message"}
@@ -83,3 +90,25 @@ def test_body_of_the_page_is_what_metas_schema_describes(body: dict[str, Any]) -
     if body.get("interactive", {}).get("type") in UNDESCRIBED:
         pytest.skip("Meta's description knows no message of this kind")
     assert problems(with_recipient(body, ANA) | {"biz_opaque_callback_data": "a.1"}) == []
+
+
+def load_script() -> Any:
+    """Import the script that draws the pictures."""
+    spec = importlib.util.spec_from_file_location("drawing", ROOT / "scripts/message_pictures.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_pictures_are_those_of_the_page() -> None:
+    script = load_script()
+    pictures = {file.stem: file.read_text() for file in (ROOT / "docs/messages").glob("*.svg")}
+
+    assert pictures.keys() == script.read_pictures(PAGE).keys()
+    for name, picture in pictures.items():
+        # Only a browser can say how high a picture is.
+        height = re.search(r'height="(\d+)"', picture)
+        assert height
+        assert picture == script.draw(name, int(height[1]), PAGE), "run scripts/picture messages"
