@@ -27,6 +27,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}texts | the texts of those sends, and all else of their rows | GATEWAY_RETENTION, or less |
 | {n}index:<generation>:<bucket> | places of records, by send and by wamid | 36 days, or less |
 | {n}index, {n}index:count | the generations of the index, how many sends each has | forever |
+| {n}listed | which sends there are, in the order of their planning | 30 days, or less |
+| {n}terms:<generation>:<bucket> | places in it by contact and reference | 36 days, or less |
+| {n}terms, {n}terms:count | the generations of these, how many places each has | forever |
 | {n}late_failures | failures of compacted sends that Meta reported | until a tick applies them |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | sends that wait | while they wait |
 | {n}pair:<contact> | when all messages sent to a customer are earned again | 276 seconds at most |
@@ -71,6 +74,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{rules}in_force | which rulebook each worker process has in force | while they report it |
 | gw:{rules}kept | the files of the last valid rulebook of each path | forever |
 | gw:{api}keys, gw:{api}used | API keys, and when each was last used | until revoked |
+| gw:{api}secret | the secret with which cursors of lists are signed | forever |
 | gw:{api}bucket:<key> | how many requests a key may make now | a minute after the last |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
 | gw:owner | whose the store is, and the format that a release must know | forever |
@@ -97,6 +101,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}texts | sends of GATEWAY_RETENTION; dropped earlier from 60 % of the memory |
 | {n}index:<generation>:<bucket> | two for each record; goes with the records |
 | {n}index, {n}index:count | generations of 36 days, each four times as large |
+| {n}listed | sends of 30 days; dropped earlier from 60 % of the memory |
+| {n}terms:<generation>:<bucket> | one or two for each send listed; goes with the list |
+| {n}terms, {n}terms:count | generations of 36 days, each four times as large |
 | {n}late_failures | one for each record; 100 are applied in a tick |
 | {n}lane:…, {n}ready:…, {n}due, {n}unconfirmed | sends that are not over |
 | {n}pair:<contact> | customers written to within 276 seconds |
@@ -141,6 +148,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{rules}in_force | 1,000 processes |
 | gw:{rules}kept | the rulebooks of all accounts |
 | gw:{api}keys, gw:{api}used | 1,000 keys |
+| gw:{api}secret | one |
 | gw:{api}bucket:<key> | one for each key |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
 | gw:owner | one |

@@ -109,14 +109,54 @@ def test_a_scheduled_message_is_listed_shown_and_cancelled(store: Store) -> None
     args = ["--at", at, "--reference", "order 17", "--json"]
     sent = json.loads(run("send", TO, "Hello", *args).output)
 
-    listed = run("messages", "list").output
+    listed = run("messages", "list", "--scheduled").output
     assert sent["status"] == "scheduled"
     assert sent["id"] in listed
     assert "order 17" in listed
     assert "is scheduled, waiting for time until" in run("messages", "show", sent["id"]).output
     assert run("messages", "cancel", sent["id"]).exit_code == 0
-    assert json.loads(run("messages", "list", "--json").output) == {"messages": []}
+    assert json.loads(run("messages", "list", "--scheduled", "--json").output) == {"messages": []}
     assert "is cancelled" in run("messages", "show", sent["id"]).output
+
+
+def listed(*args: str) -> list[str]:
+    """Return the ids of the messages that a list has."""
+    return [
+        one["id"] for one in json.loads(run("messages", "list", "--json", *args).output)["messages"]
+    ]
+
+
+def test_messages_are_listed_by_the_filters_of_the_api(store: Store) -> None:
+    first, second = (
+        json.loads(run("send", to, "Hello", "--reference", word, "--json").output)["id"]
+        for to, word in ((TO, "order 17"), ("+351912345679", "order 18"))
+    )
+    assert len(attempts(store)) == 2
+    pump(store, Outcome(second, 1, "accepted", wamid="wamid.2"))
+
+    assert listed() == [second, first]
+    assert listed("--limit", "1") == [second]
+    assert listed("--to", TO) == [first]
+    assert listed("--reference", "order 18") == listed("--status", "accepted,read") == [second]
+    assert set(listed("--since", "1h")) == {first, second}
+    assert listed("--until", "1h") == []
+    assert "accepted" in run("messages", "list", "--reference", "order 18").output
+
+
+ODD_LISTS = {
+    "no status": (["--status", "gone"], "status: must be one of scheduled"),
+    "no person": (["--to", "hello"], "to: is no possible phone number"),
+    "no time": (["--since", "soon"], "soon is no time"),
+    "two orders": (["--scheduled", "--to", TO], "--scheduled goes with --number only"),
+}
+
+
+@pytest.mark.parametrize(("args", "sentence"), ODD_LISTS.values(), ids=ODD_LISTS)
+def test_a_list_that_cannot_be_read_is_a_sentence(args: list[str], sentence: str) -> None:
+    result = run("messages", "list", *args)
+
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.output.split())
 
 
 def test_a_message_that_failed_ends_the_command_with_1(store: Store) -> None:

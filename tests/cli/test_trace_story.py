@@ -19,11 +19,10 @@ from gateway.store.inbox.lookup import GONE, KeptEvent
 from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
 from gateway.store.sending.lookup import (
     DeliveryWait,
-    GroupMember,
-    SendState,
     StatusEntry,
     TracedSend,
 )
+from gateway.store.sending.send_states import GroupMember, SendState
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status

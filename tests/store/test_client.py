@@ -23,6 +23,7 @@ from gateway.store.redis.client import (  # fmt: skip
     Call,
     ScriptError,
     Store,
+    StoreFullError,
     StoreUnavailableError,
     connect_async,
     translate_error,
@@ -143,7 +144,7 @@ def test_a_full_server_without_scripts_is_away_for_every_call(harmed: Store) -> 
 
     replies = harmed.call_many([Call("keep", P0, ["meta||", b"body"])] * 3)
 
-    assert [type(reply) for reply in replies] == [StoreUnavailableError] * 3
+    assert [type(reply) for reply in replies] == [StoreFullError] * 3
 
 
 def test_a_server_that_forgot_some_scripts_runs_each_call_once(store: Store) -> None:

@@ -136,7 +136,7 @@ def test_what_a_dead_script_left_is_finished_by_the_next_commit_of_the_contact(
     (plan,) = planned(store, *events)
     dying = commit_call(plan, WEEK)
     with pytest.raises(ResponseError, match="made to fail"):
-        raw(store).eval(broken("commit", 20), 1, dying.prefix, *dying.args)
+        raw(store).eval(broken("commit", 30), 1, dying.prefix, *dying.args)
     assert raw(store).hexists(f"{PREFIX}contact:{ANA}", "redo")
 
     # A status says nothing of the contact's state, and finishes all the same.

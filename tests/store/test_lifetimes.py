@@ -20,6 +20,7 @@ from gateway.core.storage.ownership import Installation
 from gateway.core.templates.news import TemplateNews
 from gateway.store import keys, number_list
 from gateway.store.api.api_keys import add_key
+from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.body_codec import Bodies
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
@@ -69,9 +70,9 @@ NAMED = {
 TOO_OLD = ("know", 5, b"l" * 16, "0:1-0/0", "message", 1, 1)
 ASKED_FOR = (
     "askedfor".ljust(24, "x"), "asked", "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
-    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY, "",
+    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY, "", "order 17",
 )  # fmt: skip
-OF_A_TASK = ("ofatask".ljust(24, "x"), *ASKED_FOR[1:9], "e" * 32, "", DAY, "a task")
+OF_A_TASK = ("ofatask".ljust(24, "x"), *ASKED_FOR[1:9], "e" * 32, "", DAY, "a task", "")
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
 KINDS: dict[str, tuple[int, int] | None] = {
     "<p>inbox": FOREVER,
@@ -121,6 +122,10 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>index": FOREVER,
     "<n>index:count": FOREVER,
     r"<n>index:\d+:\d+": (36 * DAY, 36 * DAY),
+    "<n>listed": FOREVER,
+    "<n>terms": FOREVER,
+    "<n>terms:count": FOREVER,
+    r"<n>terms:\d+:\d+": (36 * DAY, 36 * DAY),
     "<n>late_failures": FOREVER,
     r"<n>lane:(reply|notice|bulk):\w+": FOREVER,
     r"<n>ready:(reply|notice|bulk)": FOREVER,
@@ -181,6 +186,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{rules}kept": FOREVER,
     "gw:{api}keys": FOREVER,
     "gw:{api}used": FOREVER,
+    "gw:{api}secret": FOREVER,
     "gw:{api}bucket:k1": (65_000, 65_000),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
@@ -292,6 +298,7 @@ def watch(store: Store) -> None:
     alert_store.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
     alert_store.record_counter(store, "doubled", 1)
     add_key(store, ApiKey("k1", "0" * 64))
+    read_secret(store)
     store.call("take_requests", keys.API, "k1", 200, 1_000, 20)
     store.call("accept", PREFIX, *ASKED_FOR)
     fetch_templates(store)
@@ -423,6 +430,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),
     "accept": (PREFIX, list(ASKED_FOR)),
+    "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),

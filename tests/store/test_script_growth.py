@@ -79,7 +79,7 @@ def requested(n: int) -> list[Any]:
     """Accept a send into a lane in which many wait, with an idempotency key."""
     id_ = f"requested{n}".ljust(24, "x")
     known = [f"{n:032}", f"{id_}0:0", DAY_MS]
-    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, *known, f"task{n}"]
+    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, *known, f"task{n}", "hot"]
 
 
 CASES = {
@@ -120,6 +120,7 @@ CASES = {
     "leader": Case(lambda _: ["holder", 1_000]),
     "upcoming": Case(lambda _: [80, 200, 1_500]),
     "accept": Case(requested),
+    "list_sends": Case(lambda n: [1 << 47, 0, 0, 50, "chot", f"cc{n}"]),
     "change_send": Case(lambda n: [f"new{n}", "cancel", 0, 0]),
     "take_requests": Case(lambda n: [f"key{n}", 10, 20, 1]),
     "note_news": Case(lambda n: [f"t{n} en", "status", n, ROW, "PAUSED", -1, FAR]),
@@ -127,6 +128,7 @@ CASES = {
     "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }
 MORE = {
+    "list_sends, of all": ("list_sends", Case(lambda _: [1 << 47, 0, 0, 50])),
     "pump, past as many doubts as a lane has": ("pump", Case(overtaking)),
     "take, of what waits only": ("take", Case(CASES["take"].args, "history")),
     "trim, of what is old": ("trim", Case(lambda _: [0, 8], "history", each=True)),
@@ -150,7 +152,7 @@ OF_ITS_OWN |= {"list_number": "gw:numbers"}
 
 def scripts() -> set[str]:
     """Return all scripts; what others are put together from is none."""
-    return {path.stem for path in SCRIPTS.rglob("*.lua") if path.parent.name != "lib"}
+    return {path.stem for path in SCRIPTS.rglob("*.lua") if "lib" not in path.parts}
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from gateway.store.api.api_keys import ROWS, add_key, read_last_uses, remove_key
 from gateway.store.redis.client import Store
 from gateway.web.api.server import gate
 from tests.support.servers import Server
+from tests.support.store.raw import raw
 from tests.support.web.web_app import a_web, nowhere
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
@@ -178,3 +179,19 @@ async def test_every_kind_of_problem_has_a_page(server: Server) -> None:
     assert page.status_code == 200
     assert "Authorization: Bearer" in page.text
     assert unknown.status_code == 404
+
+
+async def test_a_full_store_lets_what_is_in_it_be_read_and_nothing_else(
+    server: Server, store: Store
+) -> None:
+    raw(store).config_set("maxmemory", 1)
+    try:
+        async with api(server.url) as client:
+            read = await client.get("/v1/numbers", headers=bearer(GIVEN))
+            hello = {"to": "+351912345678", "text": "Hello"}
+            sent = await client.post("/v1/messages", headers=bearer(GIVEN), json=hello)
+    finally:
+        raw(store).config_set("maxmemory", 0)
+
+    assert (read.status_code, sent.status_code) == (200, 503)
+    assert "ratelimit" in read.headers

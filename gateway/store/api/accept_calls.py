@@ -68,7 +68,7 @@ def accept_call(number: str, group: Sequence[PendingSend]) -> Call:
         assert one.send is not None  # noqa: S101 - the group holds planned ones only
         send, known = one.send, one.idempotency
         args += [*send_args(send)[:9], known.name if known else "", known_value(send, known)]
-        args += [int(REMEMBERED_FOR.total_seconds() * 1000), one.task]
+        args += [int(REMEMBERED_FOR.total_seconds() * 1000), one.task, send.reference]
     return Call("accept", keys.number(number), args)
 
 

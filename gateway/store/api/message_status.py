@@ -22,6 +22,12 @@ def status_of(send: TracedSend) -> str:
     return "scheduled" if status == "queued" and is_scheduled else status
 
 
+def stages_of(status: str) -> frozenset[str]:
+    """Return the stages in which a message may have a status."""
+    word = "queued" if status == "scheduled" else status
+    return frozenset({word, *(stage for stage, other in _STATUS.items() if other == word)})
+
+
 def view_task(send: TracedSend) -> dict[str, Any]:
     """Return a message as a task: the words of Celery, and the result of the usual recipe."""
     status = status_of(send)

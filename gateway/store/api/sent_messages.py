@@ -27,11 +27,12 @@ def find_message(
 ) -> SentMessage | None:
     """Return the message of an id, of any of the numbers; None where it is unknown or forgotten.
 
-    Raises StoreUnavailableError or ScriptError.
+    Of a damaged one only the id and the damage are known. Raises StoreUnavailableError or
+    ScriptError.
     """
     for number in numbers:
         (send,) = read_sends(store, bodies, number, [id_])
-        if send.stage:
+        if send.stage or send.damage:
             return SentMessage(number, send)
     return None
 

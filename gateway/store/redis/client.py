@@ -57,6 +57,10 @@ class StoreUnavailableError(Exception):
     """The store did not do what was asked, or did not answer in time: leave everything waiting."""
 
 
+class StoreFullError(StoreUnavailableError):
+    """The store has no memory left for a write; what is in it can be read."""
+
+
 class ScriptError(Exception):
     """A script of ours failed; running it again repairs what it may have left half-done."""
 
@@ -128,6 +132,8 @@ def translate_error(error: RedisError) -> Exception:
     for words, reason in _WRONG_SERVER.items():
         if words in message:
             return StoreUnavailableError(reason)
+    if isinstance(error, OutOfMemoryError):
+        return StoreFullError(type(error).__name__)
     if isinstance(error, ResponseError) and not is_away:
         return ScriptError(str(error))
     return StoreUnavailableError(f"{type(error).__name__}{_tls_reason(error)}")

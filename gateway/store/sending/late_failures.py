@@ -77,11 +77,11 @@ def _apply_failures(
     _warn_unopened(number, sends)
     begun = False
     for failure, send in zip(failures, sends, strict=True):
+        if send is not None and (send.is_unopened or send.damage):
+            continue
         # It was delivered after all, or nothing is left of it.
         if send is None or status_rank_of(send.value) > STATUS_RANK["failed"]:
             _forget(store, number, failure.spot)
-        elif send.is_unopened:
-            continue
         elif send.fields and send_rows.revive(store, number, send):
             _commit_failure(store, number, send, failure)
             _forget(store, number, failure.spot)

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.pauses import NumberPauses, parse_pauses
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.event_keys import join
@@ -17,23 +16,7 @@ from gateway.store.inbox.lookup import find_event_refs
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMember:
-    """Progress of a message to a group at one participant; `code` is Meta's, where it failed."""
-
-    name: str = field(repr=False)
-    stage: str
-    at: datetime
-    code: int | None = None
-
-
-def parse_member(name: str, row: str) -> GroupMember:
-    """Parse a row of the members of a send."""
-    _, stage, at, code = row.split(" ", 3)
-    return GroupMember(name, stage, datetime_from_ms(at), int(code) if code else None)
-
+from gateway.store.sending.send_states import SendState, moment, parse_state, read_states
 
 Note = Mapping[str, Any]
 Row = Mapping[str, str]
@@ -50,21 +33,6 @@ class StatusEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class SendState:
-    """Place where a send waits or has ended; all None where it does neither."""
-
-    due_at: datetime | None = None
-    unconfirmed_till: datetime | None = None
-    dead_at: datetime | None = None
-    sends_ahead: int | None = None  # sends before it in its lane
-    lane_at: datetime | None = None  # when its lane may be worked next
-    parked_till: datetime | None = None  # it waits until its customer writes
-    is_held: bool = False  # an operator holds its rule
-    pauses: NumberPauses = field(default_factory=NumberPauses)  # why its number may not send
-    members: tuple[GroupMember, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class DeliveryWait:
     """The time for which a lane rests behind a send, until Meta tells what became of it."""
 
@@ -75,7 +43,7 @@ class DeliveryWait:
 
 @dataclass(frozen=True, slots=True)
 class TracedSend:
-    """A send as it is stored; its stage is "" where it is forgotten."""
+    """A send as it is stored; its stage is "" where it is forgotten, or its row damaged."""
 
     id: str
     stage: str = ""
@@ -98,8 +66,9 @@ class TracedSend:
     pricing: Note = field(default_factory=dict)
     is_final: bool = False
     has_text: bool = True  # its content is still stored
-    state: SendState = SendState()
+    state: SendState = field(default_factory=SendState)
     delivery_wait: DeliveryWait | None = None
+    damage: str = ""  # why its row cannot be read
 
 
 def run_commands(store: Store, *commands: Sequence[Any]) -> list[Any]:
@@ -116,64 +85,34 @@ def run_commands(store: Store, *commands: Sequence[Any]) -> list[Any]:
 
 def read_sends(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[TracedSend]:
     """Return sends by their ids, in a few round trips. Raises StoreUnavailableError."""
-    rows = send_rows.read_rows(store, bodies, number, ids)
-    states = _read_states(store, keys.number(number), rows)
+    return trace_rows(store, number, send_rows.read_rows(store, bodies, number, ids))
+
+
+def trace_rows(store: Store, number: str, rows: Sequence[SendRow]) -> list[TracedSend]:
+    """Return the sends of rows, with the place where each waits. Raises StoreUnavailableError.
+
+    A damaged row costs its own send only.
+    """
+    states = read_states(store, keys.number(number), rows)
     kept_at = _kept_at(store, number, [one.fields for one in rows])
-    return [
-        _to_traced_send(one.id, one.fields, standing, kept_at) if one.fields else TracedSend(one.id)
-        for one, standing in zip(rows, states, strict=True)
-    ]
+    return [_trace_row(row, replies, kept_at) for row, replies in zip(rows, states, strict=True)]
 
 
-def _read_states(store: Store, prefix: str, sends: Sequence[SendRow]) -> list[SendState]:
-    commands: list[Sequence[Any]] = []
-    for send in sends:
-        one, row = send.id, send.fields
-        priority, lane = row.get("rank", ""), row.get("lane", "")
-        commands += [
-            ("ZSCORE", f"{prefix}due", one),
-            ("ZSCORE", f"{prefix}unconfirmed", one),
-            ("ZSCORE", f"{prefix}dead", f"send:{one}"),
-            ("ZRANK", f"{prefix}lane:{priority}:{lane}", one),
-            ("ZSCORE", f"{prefix}ready:{priority}", lane),
-            ("ZSCORE", f"{prefix}parked", one),
-            ("ZSCORE", f"{prefix}held:{row.get('rule', '')}", one),
-            ("HGETALL", f"{prefix}stops"),
-            ("HGETALL", f"{prefix}members:{one}"),
-        ]
-    replies = run_commands(store, *commands)
-    each = len(commands) // len(sends) if sends else 1
-    return [
-        _parse_state(send.members, *replies[i * each : (i + 1) * each])
-        for i, send in enumerate(sends)
-    ]
-
-
-def _parse_state(compacted: Row, *replies: Any) -> SendState:
-    due, unconfirmed, dead, ahead, ready, parked, held, raw_pauses, members = replies
-    current = {name.decode(): told.decode() for name, told in members.items()}
-    participants = sorted(({**compacted, **current}).items())
-    return SendState(
-        due_at=_moment(due),
-        unconfirmed_till=_moment(unconfirmed),
-        dead_at=_moment(dead),
-        sends_ahead=ahead,
-        lane_at=_moment(ready) if ahead is not None else None,
-        parked_till=_moment(parked),
-        is_held=held is not None,
-        pauses=parse_pauses(raw_pauses),
-        members=tuple(parse_member(name, told) for name, told in participants),
-    )
+def _trace_row(
+    row: SendRow, replies: Sequence[Any], kept_at: Mapping[tuple[str, str], datetime]
+) -> TracedSend:
+    if row.damage or not row.fields:
+        return TracedSend(row.id, damage=row.damage)
+    try:
+        state = parse_state(row.members, *replies)
+        return _to_traced_send(row.id, row.fields, state, kept_at)
+    except Exception as error:  # any error in it must cost this send only
+        return TracedSend(row.id, damage=f"reading it raises {type(error).__name__}")
 
 
 def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, str], datetime]:
     """Return when statuses were stored, by wamid and stage, as far as they are still known."""
-    status_keys = [
-        (wamid, stage)
-        for row in rows
-        for stage, attempt in (_split_status_field(name) for name in row if name.startswith("at:"))
-        if (wamid := _wamid_of_attempt(row, attempt))
-    ]
+    status_keys = [one for row in rows for one in _status_keys(row)]
     event_refs = find_event_refs(
         store, number, [join("status", number, *one) for one in status_keys]
     )
@@ -182,6 +121,16 @@ def _kept_at(store: Store, number: str, rows: Sequence[Row]) -> dict[tuple[str, 
         for one, event_ref in zip(status_keys, event_refs, strict=True)
         if event_ref
     }
+
+
+def _status_keys(row: Row) -> list[tuple[str, str]]:
+    """Return wamid and stage of each status of a row; none where it is damaged."""
+    try:
+        fields = [_split_status_field(name) for name in row if name.startswith("at:")]
+    except ValueError:
+        return []
+    found = [(_wamid_of_attempt(row, attempt), stage) for stage, attempt in fields]
+    return [one for one in found if one[0]]
 
 
 def _to_traced_send(
@@ -207,8 +156,8 @@ def _to_traced_send(
         priority=row["rank"],
         wamid=row.get("wamid", ""),
         body=planned.get("body", {}),
-        planned_at=_moment(row["planned"]),
-        expires_at=_moment(row["expires"]),
+        planned_at=moment(row["planned"]),
+        expires_at=moment(row["expires"]),
         reference=planned.get("reference", ""),
         is_requested=planned.get("api", False),
         attempts=int(row["attempts"]),
@@ -228,7 +177,7 @@ def _to_traced_send(
 
 def _parse_wait(row: Row) -> DeliveryWait | None:
     began_at, until, ended_at = (
-        _moment(row.get(name)) for name in ("rest_began", "rest_until", "rest_ended")
+        moment(row.get(name)) for name in ("rest_began", "rest_until", "rest_ended")
     )
     return DeliveryWait(began_at, until, ended_at) if began_at and until else None
 
@@ -257,7 +206,3 @@ def _parse_note(text: str) -> Note:
     except orjson.JSONDecodeError:
         value = text
     return value if isinstance(value, dict) else {"outcome": str(value)}
-
-
-def _moment(milliseconds: Any) -> datetime | None:
-    return None if milliseconds is None else datetime_from_ms(milliseconds)

@@ -4,15 +4,16 @@ All of it may raise StoreUnavailableError or ScriptError.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from gateway.core.sending.compact_record import read_row, restore_row, with_late_statuses
 from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Store, StoreUnavailableError, translate_error
 
 AT_ONCE = 100
 
@@ -30,6 +31,7 @@ class SendRow:
     value: bytes = field(default=b"", repr=False)
     has_text: bool = True
     is_unopened: bool = False  # there is a text, which only a process with another key can open
+    damage: str = ""  # why it cannot be read at all
 
     @property
     def is_compacted(self) -> bool:
@@ -38,23 +40,37 @@ class SendRow:
 
 
 def read_rows(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[SendRow]:
-    """Return the rows of sends by their ids, in two round trips where some were compacted."""
+    """Return the rows of sends by their ids, in two round trips where some were compacted.
+
+    A damaged row says so, and its neighbours are read.
+    """
     prefix = keys.number(number)
 
     def ask(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
         for one in ids:
             pipe.hgetall(f"{prefix}send:{one}")
-        return list(pipe.execute())
+        return list(pipe.answers())
 
     raw_rows = store.run(ask) if ids else []
     missing = [one for one, raw in zip(ids, raw_rows, strict=True) if not raw]
     recalled = _recall(store, bodies, number, [f"s{one}" for one in missing])
-    recalled_by_id = dict(zip(missing, recalled, strict=True))
+    recalled_by_id = {
+        one: replace(row, id=one) if row and not row.id else row
+        for one, row in zip(missing, recalled, strict=True)
+    }
     return [
-        SendRow(one, _decode_row(raw)) if raw else recalled_by_id.get(one) or SendRow(one)
+        _to_row(one, raw) if raw else recalled_by_id.get(one) or SendRow(one)
         for one, raw in zip(ids, raw_rows, strict=True)
     ]
+
+
+def _to_row(name: str, raw: Any) -> SendRow:
+    if isinstance(raw, RedisError):
+        if isinstance(error := translate_error(raw), StoreUnavailableError):
+            raise error
+        return SendRow(name, damage=str(error))
+    return SendRow(name, _decode_row(raw))
 
 
 def _decode_row(raw: Mapping[bytes, bytes]) -> dict[str, str]:
@@ -101,6 +117,8 @@ def _recall(
 
 
 def _parse_recalled(bodies: Bodies, reply: Any, without: str) -> SendRow | None:
+    if reply and len(reply) == 1:
+        return SendRow("", damage=reply[0].decode(errors="replace"))
     if not reply or not reply[1]:
         return None
     value, record, text, _ = reply

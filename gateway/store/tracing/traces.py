@@ -202,7 +202,7 @@ class Traces:
 
     def _by_send(self, number: str, send: str) -> Trace | None:
         (sent,) = read_sends(self._store, self._bodies, number, [send])
-        if not sent.stage:
+        if not sent.stage and not sent.damage:
             return None
         record = records.load(self._store, number, sent.record) if sent.record else None
         trace = self._by_event(number, record.key) if record else None

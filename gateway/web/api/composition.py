@@ -16,6 +16,8 @@ from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
 from gateway.web.api.contacts.routes import ContactRoutes
+from gateway.web.api.messages.damage_log import DamageLog
+from gateway.web.api.messages.listing import MessageListRoutes
 from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
 from gateway.web.api.messages.sending import MessageSending
 from gateway.web.api.messages.tasks import TaskRoutes
@@ -49,8 +51,12 @@ class MessageApi:
         sending = MessageSending(
             self._writer, self._default_number, self._country_of, self._numbers, is_ready
         )
-        lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch)
+        damage_log = DamageLog()
+        lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch, damage_log)
         self._routes = MessageRoutes(sending, lookup)
+        self._list_routes = MessageListRoutes(
+            self._store, bodies, self._all_numbers, self._country_of, damage_log
+        )
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
         self._template_routes = TemplateRoutes(
@@ -61,7 +67,7 @@ class MessageApi:
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
-        about_messages = (self._routes, self._tasks)
+        about_messages = (self._routes, self._list_routes, self._tasks)
         others = (self._number_routes, self._letter_routes, self._contact_routes)
         routes = (*about_messages, *others, self._template_routes)
         return [part.router() for part in routes]
@@ -89,7 +95,7 @@ class MessageApi:
         return self._accounts().default_number
 
     def _country_of(self, number: str) -> str:
-        return self._accounts().country_of(number)
+        return self._accounts().country_of(number or self._default_number())
 
     async def _numbers(self) -> Sequence[str]:
         """Return the numbers of all accounts. Raises StoreUnavailableError or ScriptError."""

@@ -189,6 +189,7 @@ def query_of(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
 
 
+_MOMENT = {"type": "string", "format": "date-time"}
 _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "schema": {"type": "string", "maxLength": 255},
@@ -229,7 +230,6 @@ HOLD: dict[str, Any] = {
     "responses": {200: {"model": NumberOut}, **problems_of(*_SENDING, "not-found", "conflict")},
     "openapi_extra": body_of(HoldIn),
 }
-_MOMENT = {"type": "string", "format": "date-time"}
 LETTERS: dict[str, Any] = {
     "responses": {200: {"model": LettersOut}, **problems_of("invalid")},
     "openapi_extra": {

@@ -62,6 +62,12 @@ TYPES: Mapping[str, ProblemType] = {
         "The Idempotency-Key was used with another request",
         "Use a new key for each message; repeat a request unchanged.",
     ),
+    "cursor-mismatch": ProblemType(
+        422,
+        "The cursor does not belong to this list",
+        "Use next_cursor only with the filters and the key of the page that gave it; to begin "
+        "again, leave cursor out.",
+    ),
     "rate": ProblemType(
         429, "Too many requests", "Wait for as many seconds as the header Retry-After says."
     ),

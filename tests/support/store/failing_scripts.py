@@ -15,9 +15,11 @@ READS = (
     "PTTL", "SMEMBERS", "XRANGE", "HLEN", "SCARD", "SRANDMEMBER", "XLEN", "ZCARD", "ZCOUNT",
     "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGE", "ZSCORE",
 )  # fmt: skip
-# What is counted may miss one when a script breaks, tokens may be kept, and a record may be listed
-# twice; what is stored may not.
-UNTOLD_KEYS = re.compile(rb"}:(count|tokens|places|recorded|known:\d+|take:.*|pair:.*)$")
+# What is counted may miss one when a script breaks, tokens may be kept, and a record or a send
+# may be listed twice; what is stored may not.
+UNTOLD_KEYS = re.compile(
+    rb"}:(count|tokens|places|recorded|listed|terms.*|known:\d+|take:.*|pair:.*)$"
+)
 # These differ from one run to the next by design. What is left to redo changes nothing.
 UNTOLD_FIELDS = {b"version", b"planned", b"first", b"attempting_at", b"expires", b"redo", b"call"}
 UNTOLD_FIELDS |= {

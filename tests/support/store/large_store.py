@@ -11,7 +11,10 @@ from tests.support.store.raw import raw
 
 STEP = 1_000
 # What scripts share, of which the world is made.
-PARTS = ("prelude", "deduplication", "lanes", "compact_records", "notifications")
+PARTS = (
+    "prelude", "deduplication", "lanes", "generations", "compact_records", "listed_sends",
+    "notifications",
+)  # fmt: skip
 
 # KEYS 1 a number's prefix; ARGV 1 the first, 2 the last, 3 how many there will be.
 NUMBER_LUA = """
@@ -55,10 +58,11 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   redis.call('ZADD', number .. 'finished', soon + i, id)
   redis.call('XADD', number .. 'done:reply', i .. '-1', 'r', 'a record')
   redis.call('XADD', number .. 'texts', i .. '-1', 't', 'a text')
-  local generation, spot = generation_now(number, now), spot_of('sgone' .. i)
+  local generation, spot = index_now(number, now), spot_of('sgone' .. i)
   write_spot(number, generation, spot, struct.pack(HEAD, i, 1, 0, 3, 1, now))
   redis.call('HINCRBY', number .. 'index:count', generation:match('^%d+'), 1)
   redis.call('HSET', number .. 'late_failures', spot, '1|1||0|{}')
+  list_send(number, now, id, i % 2 == 0 and lane or 'hot', 'hot')
   redis.call('ZADD', number .. 'unreadable', now, 'event:' .. i)
   if i <= 100 then
     row('attempting' .. i, 'attempting', 1, 'hot', 'attempting_at', now, 'call', 'x')
@@ -109,7 +113,8 @@ class World:
         self.partition = f"gw:{{p{count}}}:"
         self.fenced = f"gw:{{f{count}}}:"  # holds nothing
         self.history = f"gw:{{p{count}h}}:"  # nothing aside, so half of it may be trimmed
-        parts = [(SCRIPTS / "lib" / f"{part}.lua").read_text() for part in PARTS]
+        texts = {path.stem: path.read_text() for path in (SCRIPTS / "lib").rglob("*.lua")}
+        parts = [texts[part] for part in PARTS]
         library = write_constants("\n".join(parts))
         for prefix, lua, more in (
             (self.number, NUMBER_LUA, ()),

@@ -25,8 +25,8 @@ def follow(store: Store, bodies: Bodies, number: str, id_: str, within_s: float)
     deadline = time.monotonic() + within_s
     while True:
         message = find_message(store, bodies, [number], id_)
-        if message is None:
-            raise errors.fail(f"The message {id_} is forgotten.")
+        if message is None or message.send.damage:
+            raise errors.fail(f"The message {id_} is forgotten, or its stored row is damaged.")
         is_over = status_of(message.send) in (*ACCEPTED, *FAILED)
         if is_over or time.monotonic() > deadline:
             return message

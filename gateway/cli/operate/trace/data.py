@@ -14,7 +14,8 @@ from gateway.cli.operate.trace.sends import messages_by_attempt, remembered_atte
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.store.outgoing.notifications import TracedNotification
-from gateway.store.sending.lookup import Note, SendState, TracedSend
+from gateway.store.sending.lookup import Note, TracedSend
+from gateway.store.sending.send_states import SendState
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, Search, Trace
 

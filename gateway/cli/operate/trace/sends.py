@@ -25,6 +25,8 @@ _TONES: Mapping[str, Tone] = {
 
 def describe_send(send: TracedSend, masking: Masking) -> StoryLine:
     """Return the story of a send."""
+    if send.damage:
+        return StoryLine(f"send {send.id}", f"its row is damaged: {send.damage}", tone="bad")
     if not send.stage:
         return StoryLine(f"send {send.id}", FORGOTTEN, tone="odd")
     cause = f"by rule {send.rule}" if send.rule else "by no rule"

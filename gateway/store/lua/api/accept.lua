@@ -1,10 +1,11 @@
 -- accept: store sends that a client asked for, each with the row that makes a repeated request known.
 -- with: planned_sends
 -- KEYS  1 the number's prefix
--- ARGV  for each send thirteen: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
+-- ARGV  for each send fourteen: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
 --       what follows a closed window, rule, row, name of its idempotency row or "", the value of
 --       that row, which begins with the id, for how many ms after the send is due it lives, and
---       the Celery task that is owed the result, or ""
+--       the Celery task that is owed the result or "", and the client's
+--       reference or ""
 -- Returns for each false where it was stored, or else the value of the earlier request.
 --
 -- A failure half-way leaves rows that vanish by themselves, unless they are in a lane already; a
@@ -34,6 +35,12 @@ local function owe_again(id, task)
   end
 end
 
+-- The contact may have become one with another since the send was planned: it goes where the
+-- person's other sends wait. One that cannot be read is no reason to refuse.
+local function present_lane(name)
+  return guarded(contact_of, number, name) or name
+end
+
 local function accept(i, place)
   local id, lane, rank, due, lives = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 11])
   lives = lives + math.max(0, tonumber(due) - now)
@@ -46,7 +53,9 @@ local function accept(i, place)
     return before
   end
   local send = number .. 'send:' .. id
-  write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
+  lane = present_lane(lane)
+  write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8],
+    ARGV[i + 13])
   redis.call('HSET', send, 'due', due)
   if ARGV[i + 12] ~= '' then redis.call('HSET', send, 'task', ARGV[i + 12]) end
   -- Whoever moves a send prolongs what makes a repeated request known.
@@ -59,7 +68,7 @@ local function accept(i, place)
 end
 
 local place, replies = redis.call('INCR', number .. 'places'), {}
-for i = 1, #ARGV, 13 do
+for i = 1, #ARGV, 14 do
   replies[#replies + 1] = accept(i, place + i / (#ARGV + 1))
 end
 return replies

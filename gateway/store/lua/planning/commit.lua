@@ -201,7 +201,7 @@ for i, verb in ipairs(verbs) do
     if not was_planned(verb[2]) then
       local wait = verb[11] ~= '' and {'delivery_wait', verb[11]} or {}
       write_planned(number, now, verb[2], verb[3], verb[4], verb[6], verb[7], verb[8], verb[9], verb[10],
-        unpack(wait))
+        '', unpack(wait))
     end
     rest[#rest + 1] = {'push', verb[2], verb[3], verb[4], verb[5], here}
   elseif verb[1] == 'record' then

@@ -26,7 +26,7 @@ local function append(rank, record, text)
   return struct.pack('>I6I2', ms, nth)
 end
 
-local generation, added = generation_now(number, now), 0
+local generation, added = index_now(number, now), 0
 
 local function compact(id, spot, stage, attempts, fields, read, record, text, head, first, last)
   local send, members = number .. 'send:' .. id, number .. 'members:' .. id

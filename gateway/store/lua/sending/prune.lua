@@ -1,5 +1,5 @@
--- prune: drop what is left of finished sends, oldest first: texts, then records, then the index
--- entries of records that are gone.
+-- prune: drop what is left of finished sends, oldest first: texts, then records and the list of all
+-- sends, then the index entries of what is gone.
 -- KEYS  1 the number's prefix
 -- ARGV  1 ms that texts live at least, 2 that records of replies and notices do, 3 of bulk sends, 4 which part
 --       of each may go at once: 8 is an eighth
@@ -21,28 +21,25 @@ local function oldest_ms(stream)
   return first and tonumber(first[1]:match('^%d+')) or math.huge
 end
 
--- A generation is over once the one after it began before the oldest record; `gone` is how many of
--- its buckets went already.
-local function drop_index()
-  local list = number .. 'index'
-  local last, after = unpack(redis.call('LRANGE', list, -2, -1))
+-- A generation is over once the one after it began before the oldest thing that it leads to; `gone`
+-- is how many of its buckets went already.
+local function drop_index(base, oldest)
+  local last, after = unpack(redis.call('LRANGE', base, -2, -1))
   if not after then return 0 end
   last, after = after, last
-  local began, oldest = tonumber(after:match('(%d+)$')), math.huge
-  for _, rank in ipairs(C.PRIORITIES) do oldest = math.min(oldest, oldest_ms(number .. 'done:' .. rank)) end
-  if began >= oldest then return 0 end
+  if tonumber(after:match('(%d+)$')) >= oldest then return 0 end
   local name, buckets = last:match('^(%d+):(%d+):')
-  local gone = tonumber(redis.call('HGET', number .. 'index:count', 'gone') or 0)
+  local gone = tonumber(redis.call('HGET', base .. ':count', 'gone') or 0)
   local till = math.min(tonumber(buckets), gone + MOST)
   local dropped = 0
   for i = gone, till - 1 do
-    dropped = dropped + redis.call('UNLINK', number .. 'index:' .. name .. ':' .. string.format('%.0f', i))
+    dropped = dropped + redis.call('UNLINK', base .. ':' .. name .. ':' .. string.format('%.0f', i))
   end
   if till < tonumber(buckets) then
-    redis.call('HSET', number .. 'index:count', 'gone', till)
+    redis.call('HSET', base .. ':count', 'gone', till)
   else
-    redis.call('RPOP', list)
-    redis.call('HDEL', number .. 'index:count', name, 'gone')
+    redis.call('RPOP', base)
+    redis.call('HDEL', base .. ':count', name, 'gone')
   end
   return math.max(1, dropped)
 end
@@ -51,4 +48,8 @@ local dropped = drop(number .. 'texts', ARGV[1])
 for _, rank in ipairs(C.PRIORITIES) do
   dropped = dropped + drop(number .. 'done:' .. rank, rank == 'bulk' and ARGV[3] or ARGV[2])
 end
-return dropped + drop_index()
+dropped = dropped + drop(number .. 'listed', ARGV[2])
+local oldest = math.huge
+for _, rank in ipairs(C.PRIORITIES) do oldest = math.min(oldest, oldest_ms(number .. 'done:' .. rank)) end
+dropped = dropped + drop_index(number .. 'index', oldest)
+return dropped + drop_index(number .. 'terms', oldest_ms(number .. 'listed'))

@@ -3,7 +3,7 @@
 -- KEYS  1 the number's prefix
 -- ARGV  names: "s" and the id of a send, "w" and a wamid, or "@" and a spot
 -- Returns for each {what the index holds, record, text, its spot}, with record and text false where
--- they are no longer stored; false where the index has nothing.
+-- they are no longer stored; false where the index has nothing, {why} where its keys are damaged.
 local number = KEYS[1]
 
 local function only(stream, entry)
@@ -25,15 +25,18 @@ local function spot_named(name)
   return spot
 end
 
-local found = {}
-for i, name in ipairs(ARGV) do
+local function recall(name)
   local spot = spot_named(name)
   local value = spot and look_up_spot(number, spot)
-  if value then
-    local stream, entry = entry_of(number, value)
-    found[i] = {value, record_of(stream, entry), only(number .. 'texts', entry), spot}
-  else
-    found[i] = false
-  end
+  if not value then return false end
+  local stream, entry = entry_of(number, value)
+  return {value, record_of(stream, entry), only(number .. 'texts', entry), spot}
+end
+
+local found = {}
+for i, name in ipairs(ARGV) do
+  local parts, why = guarded(recall, name)
+  if why then parts = {why} end
+  found[i] = parts
 end
 return found

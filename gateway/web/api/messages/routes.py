@@ -24,6 +24,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import DESCRIPTIONS
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.sending import (
     MESSAGES,
     MessageSending,
@@ -48,6 +49,7 @@ class MessageLookup:
     bodies: Bodies
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     watch: StageWatch
+    damage_log: DamageLog
 
     async def find(self, key: ApiKey, id_: str) -> SentMessage:
         """Return the message of an id. Raises ApiError where the key may see none of it."""
@@ -56,7 +58,10 @@ class MessageLookup:
         if len(id_) <= 64 and (
             found := await asyncio.to_thread(find, self.store, self.bodies, numbers, id_)
         ):
-            return found
+            if not found.send.damage:
+                return found
+            self.damage_log.report(found)
+            raise ApiError("not-found", "The stored row of this message is damaged.")
         raise ApiError("not-found", "No message has this id, or it is forgotten.")
 
     async def find_task(self, key: ApiKey, task: str) -> SentMessage:

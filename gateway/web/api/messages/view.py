@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.store.api.message_status import FAILED, FINAL, status_of, view_error
+from gateway.core.api.list_request import ListRequest
+from gateway.store.api.lists.message_list import MessageFilter
+from gateway.store.api.message_status import FAILED, FINAL, stages_of, status_of, view_error
 from gateway.store.api.sent_messages import SentMessage
-from gateway.store.sending.lookup import SendState, TracedSend
+from gateway.store.sending.lookup import TracedSend
+from gateway.store.sending.send_states import SendState
 
 
 def view_message(message: SentMessage, now: datetime) -> dict[str, Any]:
@@ -29,6 +32,25 @@ def view_message(message: SentMessage, now: datetime) -> dict[str, Any]:
         "error": view_error(send) if status in FAILED else None,
         "history": _history(send),
     }
+
+
+def to_filter(wanted: ListRequest) -> MessageFilter:
+    """Return the filter by which the store finds the messages that are asked for."""
+    return MessageFilter(
+        recipient=wanted.name,
+        reference=wanted.reference,
+        since=wanted.since,
+        until=wanted.until,
+        stages=frozenset[str]().union(*(stages_of(one) for one in wanted.statuses)),
+        is_wanted=lambda send: not wanted.statuses or status_of(send) in wanted.statuses,
+    )
+
+
+def view_listed(message: SentMessage, now: datetime) -> dict[str, Any]:
+    """Return a message as it is shown alone; of a damaged one what is known."""
+    if message.send.damage:
+        return {"id": message.send.id, "from": message.number, "damaged": True}
+    return view_message(message, now)
 
 
 def _waiting_for(send: TracedSend, status: str, now: datetime) -> dict[str, Any] | None:

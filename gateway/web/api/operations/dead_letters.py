@@ -11,8 +11,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.api.field_errors import FieldReader, parse_whole
+from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.keys import ApiKey
+from gateway.core.api.list_request import LISTED, MOST_LISTED, read_number
 from gateway.core.api.message_request import read_moment
 from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter
@@ -25,7 +26,6 @@ from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.problems import ApiError
 
 PATH = "/v1/dead-letters"
-MOST_LISTED, LISTED = 200, 50
 # Why a letter was not redriven, in words for a client.
 _OBSTACLES = {
     "accepted": "Meta had it after all; drop it.",
@@ -133,10 +133,8 @@ def _read_filter(request: Request) -> tuple[DeadLetterFilter, int]:
     reader = FieldReader(dict(request.query_params))
     reader.refuse_unknown(frozenset({"cause", "code", "since", "until", "limit"}))
     cause = reader.text("cause", 64)
-    code, limit = (
-        _read_number(reader, "code", 0, 10**7),
-        _read_number(reader, "limit", 1, MOST_LISTED),
-    )
+    code = read_number(reader, "code", 0, 10**7)
+    limit = read_number(reader, "limit", 1, MOST_LISTED)
     since: datetime | None = read_moment(reader, "since")
     until = read_moment(reader, "until")
     if reader.errors:
@@ -144,15 +142,3 @@ def _read_filter(request: Request) -> tuple[DeadLetterFilter, int]:
     causes = frozenset({cause} - {""})
     codes = frozenset() if code is None else frozenset({code})
     return DeadLetterFilter(causes=causes, codes=codes, since=since, until=until), limit or LISTED
-
-
-def _read_number(reader: FieldReader, name: str, least: int, most: int) -> int | None:
-    """Return a whole number in the query, None where it is missing or wrong."""
-    text = reader.fields.get(name)
-    if text is None:
-        return None
-    number = parse_whole(text)
-    if number is None or not least <= number <= most:
-        reader.add(name, f"must be a whole number from {least:,} to {most:,}")
-        return None
-    return number

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core.api.keys import ADMIN, READ, SEND, ApiKey
 from gateway.store.api.request_rate import RateDecision, burst
-from gateway.store.redis.client import ScriptError, StoreUnavailableError
+from gateway.store.redis.client import ScriptError, StoreFullError, StoreUnavailableError
 from gateway.web.api.problems import ApiError
 
 log = structlog.get_logger(__name__)
@@ -66,13 +66,25 @@ class Gate:
             if not key.may(wanted := needed_scope(scope["method"], scope["path"])):
                 raise ApiError("forbidden", f"The key lacks the scope {wanted}.")
             _check_declared_size(headers, scope["path"])
-            rate = await self.take_request(key)
+            rate = await self._take_request(key, wanted)
         except (StoreUnavailableError, ScriptError) as error:
             log.warning("api_key_unchecked", error=type(error).__name__)
             raise ApiError("unavailable", headers={"retry-after": "1"}) from None
         if not rate.is_allowed:
             raise ApiError("rate", headers=_rate_headers(key, rate))
         return key, rate
+
+    async def _take_request(self, key: ApiKey, wanted: str) -> RateDecision:
+        """Take a request of the key. Raises StoreUnavailableError or ScriptError.
+
+        A full store cannot count, and whoever has to make room must see what is in it.
+        """
+        try:
+            return await self.take_request(key)
+        except StoreFullError:
+            if wanted != READ:
+                raise
+            return RateDecision(True, burst(key))
 
 
 def is_open(path: str) -> bool:

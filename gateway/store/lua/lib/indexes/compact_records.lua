@@ -1,15 +1,12 @@
 -- Compact records: what is left of a send once its row is gone, and the index that leads to it.
 -- `{n}done:<rank>` holds a record of each, `{n}texts` under the same entry the rest of its row.
--- The index has generations, newest first in the list `{n}index` as "<generation>:<buckets>:
--- <when it began>"; each has hashes of some 60 small values, which take a third of the room of a
--- key.
+-- The index has generations; each has hashes of some 60 small values, which take a third of the
+-- room of a key.
 --       send   entry (ms in 6 bytes, number in 2), flags, rung, attempts (2), when the latest
 --              began (6), then statuses since: rung, attempt (2), Meta's moment (6)
 --       wamid  spot of its send
--- A spot is 12 bytes of a digest: 4 that choose the bucket, 8 that stand in it.
-local GENERATION_MS, FEWEST, FULL, GROWS = 4 * C.DAY_MS, 16, 30, 4
-local MOST_BUCKETS = 1048576
-local INDEX_LIVES = C.MONTH_MS + 6 * C.DAY_MS -- a record's 30 days after the 4 of its generation
+-- with: generations
+local FEWEST, FULL = 16, 30
 local HEAD = '>I6I2BBI2I6'
 local NEWS, MOST_VALUE = 9, 64
 
@@ -17,46 +14,22 @@ local function has_flag(flags, flag)
   return flags % (2 * flag) >= flag
 end
 
-local function spot_of(name)
-  local hex = redis.sha1hex(name)
-  return (hex:sub(1, 24):gsub('..', function(two) return string.char(tonumber(two, 16)) end))
-end
-
-local function index_bucket(number, generation, spot)
-  local name, buckets = generation:match('^(%d+):(%d+):')
-  local at = struct.unpack('>I4', spot) % tonumber(buckets)
-  return number .. 'index:' .. name .. ':' .. string.format('%.0f', at)
-end
-
 -- Return what the index holds for a spot, and in which bucket.
 local function look_up_spot(number, spot)
   for _, generation in ipairs(redis.call('LRANGE', number .. 'index', 0, -1)) do
-    local bucket = index_bucket(number, generation, spot)
+    local bucket = index_bucket(number .. 'index', generation, spot)
     local value = redis.call('HGET', bucket, spot:sub(5))
     if value then return value, bucket end
   end
   return nil
 end
 
--- A generation that fills up before its time is followed by one of four times as many buckets.
-local function generation_now(number, now)
-  local latest = redis.call('LINDEX', number .. 'index', 0)
-  local name, buckets, began, count = 0, FEWEST, 0, 0
-  if latest then
-    name, buckets, began = latest:match('^(%d+):(%d+):(%d+)$')
-    name, buckets, began = tonumber(name), tonumber(buckets), tonumber(began)
-    count = tonumber(redis.call('HGET', number .. 'index:count', name) or 0)
-    local is_full, is_old = count >= FULL * buckets, math.abs(now - began) >= GENERATION_MS
-    if not (is_full or is_old) then return latest end
-    buckets = is_full and GROWS * buckets or math.max(FEWEST, math.ceil(count / FULL))
-  end
-  local next_one = string.format('%.0f:%.0f:%.0f', name + 1, math.min(MOST_BUCKETS, buckets), now)
-  redis.call('LPUSH', number .. 'index', next_one)
-  return next_one
+local function index_now(number, now)
+  return generation_now(number .. 'index', now, FEWEST, FULL)
 end
 
 local function write_spot(number, generation, spot, value)
-  local bucket = index_bucket(number, generation, spot)
+  local bucket = index_bucket(number .. 'index', generation, spot)
   redis.call('HSET', bucket, spot:sub(5), value)
   if redis.call('PTTL', bucket) < 0 then redis.call('PEXPIRE', bucket, INDEX_LIVES) end
 end
@@ -73,7 +46,7 @@ local function learn_wamid_of_done(number, now, spot, flags, wamid)
   if wamid == '' then return flags end
   local has_one, known = has_flag(flags, C.HAS_WAMID), look_up_spot(number, spot_of('w' .. wamid))
   if not known then
-    write_spot(number, generation_now(number, now), spot_of('w' .. wamid), spot)
+    write_spot(number, index_now(number, now), spot_of('w' .. wamid), spot)
     if has_one then count(number, 'sends.doubled') end
   end
   return has_one and flags or flags + C.HAS_WAMID

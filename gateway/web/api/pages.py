@@ -1,0 +1,70 @@
+"""Pages of lists: their queries, cursors and links."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from gateway.core.api.cursor import (
+    CursorMismatchError,
+    ListPlace,
+    read_cursor,
+    write_cursor,
+)
+from gateway.core.api.field_errors import MOST_UNKNOWN, FieldError, escape
+from gateway.core.api.keys import ApiKey
+from gateway.store.api.lists.list_secret import read_secret
+from gateway.store.redis.client import Store
+from gateway.web.api.problems import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """Cursors of one list with its filters, for keys that see the same numbers."""
+
+    store: Store
+    name: str
+    key: ApiKey = field(repr=False)
+    filters: str = field(repr=False)
+
+    def read(self, cursor: str) -> ListPlace | None:
+        """Return the place behind which a page begins, None for the first one.
+
+        Raises ApiError, StoreUnavailableError or ScriptError.
+        """
+        if not cursor:
+            return None
+        try:
+            return read_cursor(read_secret(self.store), self._scope(), cursor)
+        except CursorMismatchError:
+            raise ApiError("cursor-mismatch") from None
+
+    def write(self, place: ListPlace | None) -> str | None:
+        """Return the cursor of a place, None for the end.
+
+        Raises StoreUnavailableError or ScriptError.
+        """
+        if place is None:
+            return None
+        return write_cursor(read_secret(self.store), self._scope(), place)
+
+    def _scope(self) -> str:
+        seen = ",".join(sorted(self.key.numbers)) if self.key.numbers else "*"
+        return f"{self.name}|{seen}|{self.filters}"
+
+
+def read_query(request: Request) -> Mapping[str, str]:
+    """Return the parameters of a query. Raises ApiError for one that is there twice."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    twice = [name for name, count in counts.items() if count > 1][:MOST_UNKNOWN]
+    if twice:
+        errors = [FieldError(f"#/{escape(name)}", "is there more than once") for name in twice]
+        raise ApiError("invalid", errors=errors)
+    return dict(request.query_params)
+
+
+def next_link(path: str, query: Mapping[str, str], cursor: str) -> str:
+    """Return the header that leads to the next page."""
+    return f'<{path}?{urlencode(dict(query) | {"cursor": cursor})}>; rel="next"'
