@@ -4,15 +4,12 @@ Meta may take minutes for a long list, so workers of the queue `outgoing` fetch 
 at all accounts, and fetches what is due.
 """
 
-import contextlib
-
 import structlog
 
 from gateway.core.templates.sync_schedule import is_fetch_due
-from gateway.graph.admin.templates import TemplateClient
 from gateway.store.redis.client import ScriptError
 from gateway.store.templates.registry import TemplateRegistry
-from gateway.store.templates.sync import sync_templates
+from gateway.store.templates.sync import fetch_list
 from tasks.app import app
 from tasks.context import StoreAccess, worker_context
 from tasks.wakeup import clear_task
@@ -40,9 +37,7 @@ def fetch_due_lists(ctx: StoreAccess) -> None:
             state, now = registry.read_state()
             if not is_fetch_due(state, waba, now):
                 continue
-            client = TemplateClient(ctx.settings.meta_graph_url, credentials)
-            with contextlib.closing(client):
-                result = sync_templates(registry, client)
+            result = fetch_list(ctx.store, ctx.settings.meta_graph_url, waba, credentials)
         except ScriptError as error:  # damaged keys of this registry
             log.error("templates_not_stored", waba=waba, error=str(error))
             continue

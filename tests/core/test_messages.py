@@ -1,6 +1,7 @@
 """What goes out is what Meta's own description asks for."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,6 @@ from gateway.core.messages import (
     location_request,
     mark_read,
     media,
-    parameters,
     product,
     product_list,
     reaction,
@@ -32,6 +32,7 @@ from gateway.core.messages import (
 )
 from gateway.core.planning.batch import PlanningInput, plan
 from gateway.core.sending.send import callback_data
+from gateway.core.templates.param_form import read_params
 from gateway.rules.loader import load
 from gateway.sandbox.validation.message import check_message
 from tests.support.factories import ANA, NOW, NUMBER, a_message
@@ -69,12 +70,20 @@ def test_read_marks_and_typing_name_the_message_and_no_recipient() -> None:
     assert typing("wamid.1")["typing_indicator"] == {"type": "text"}
 
 
+def params(given: object) -> list[Any]:
+    return read_params(given).components
+
+
 ROW = ListRow("a", "A", "The first")
 BODIES = {
     "text": text("hi"),
     "template": template("we_answered", "en"),
-    "template with parameters in order": template("order", "pt_PT", parameters(["1", "2"])),
-    "template with parameters by name": template("order", "en", parameters({"name": "Ana"})),
+    "template with parameters in order": template(
+        "order", "pt_PT", read_params(["1", "2"]).components
+    ),
+    "template with parameters by name": template(
+        "order", "en", read_params({"name": "Ana"}).components
+    ),
     "buttons": buttons("Which?", {"a": "A", "b": "B"}),
     "buttons between lines": buttons("Which?", {"a": "A"}, "Above", "Below"),
     "list": choices("Which?", "Show", [Section("", (ROW,))]),

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from gateway.core import messages
 from gateway.core.templates.given import read_given
 from gateway.core.templates.param_form import pointer_of, read_params
 
@@ -15,13 +14,17 @@ def components(params: Any) -> list[Any]:
     return found.components
 
 
-@pytest.mark.parametrize("params", [["Ana", "17"], {"name": "Ana", "city": "Porto"}])
-def test_a_list_or_names_are_those_of_the_body_as_they_always_were(params: Any) -> None:
-    assert components(params) == messages.parameters(params)
+def the_body(*rows: dict[str, str]) -> list[Any]:
+    return [{"type": "body", "parameters": [{"type": "text", **row} for row in rows]}]
+
+
+def test_a_list_or_names_are_those_of_the_body() -> None:
+    assert components(["Ana", 17]) == the_body({"text": "Ana"}, {"text": "17"})
+    assert components({"name": "Ana"}) == the_body({"parameter_name": "name", "text": "Ana"})
 
 
 def test_a_parameter_may_be_called_header() -> None:
-    assert components({"header": "x"}) == messages.parameters({"header": "x"})
+    assert components({"header": "x"}) == the_body({"parameter_name": "header", "text": "x"})
 
 
 def test_nothing_has_no_components() -> None:

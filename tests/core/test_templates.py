@@ -9,11 +9,12 @@ import pytest
 
 from gateway.core.events import Delivery
 from gateway.core.templates.check import find_mismatches
-from gateway.core.templates.choice import find_template_mismatches, find_unknown
+from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, name_versions
 from gateway.core.templates.graph_form import pack_template, read_graph_row, unpack_template
 from gateway.core.templates.news import TemplateNews, apply_news, read_news
 from gateway.core.templates.parameters import TemplateParameter, read_parameters
 from gateway.core.templates.sync_schedule import RegistryState, is_fetch_due, may_fetch
+from gateway.core.templates.template import MetaTemplate
 from gateway.core.webhook.parser import split
 from tests.support.factories import NOW
 from tests.support.templates import BUTTONS, a_body, a_row, a_template
@@ -136,35 +137,56 @@ def test_a_text_in_place_of_an_image_is_of_the_wrong_kind() -> None:
     assert details[0] == "must be of the kind image, not text"
 
 
-def test_a_template_of_another_language_is_named_with_those_that_there_are() -> None:
-    keys = [("order_sent", "en_US"), ("order_sent", "pt_PT"), ("hello", "en")]
+def a_use(components: list[Any], name: str = "order_sent", language: str = "en_US") -> TemplateUse:
+    return TemplateUse(name, language, components, "#/template")
 
-    found = find_unknown("order_sent", "en", keys, "#/template")
-    assert found.pointer == "#/template/language"
+
+WORDS = dict.fromkeys(("order_sent en_US", "order_sent pt_PT", "hello en"), "APPROVED")
+
+
+def test_a_template_of_another_language_is_named_with_those_that_there_are() -> None:
+    (found,) = judge_use(a_use([], language="en"), None, WORDS)
+    assert (found.pointer, found.code) == ("#/template/language", 132001)
     assert found.detail == (
         "is not a language of order_sent, which Meta has in en_US, pt_PT: write en_US"
     )
-    found = find_unknown("ordr_sent", "en", keys, "#/template")
+    (found,) = judge_use(a_use([], name="ordr_sent"), None, WORDS)
     assert found.detail == "is the name of no template at Meta; did you mean 'order_sent'?"
+
+
+def test_while_the_list_is_not_known_a_template_may_be_there() -> None:
+    assert judge_use(a_use([], name="other"), None, None) == []
+    told_by_a_webhook = KnownTemplate(MetaTemplate("order_sent", "en_US", "REJECTED"))
+    assert judge_use(a_use([]), told_by_a_webhook, None) == []
 
 
 def test_a_rejected_template_is_named_with_its_status_and_a_paused_one_waits() -> None:
     def found(status: str) -> list[str]:
-        template = a_template(status=status)
-        parameters = read_parameters(template)
-        return [
-            one.detail
-            for one in find_template_mismatches(template, parameters, body("a", "b"), "#/template")
-        ]
+        known = KnownTemplate(a_template(status=status))
+        return [one.detail for one in judge_use(a_use(body("a", "b")), known, WORDS)]
 
     assert found("REJECTED") == ["cannot be sent: its status at Meta is REJECTED"]
     assert found("PAUSED") == found("DISABLED") == found("FLAGGED") == []
 
 
 def test_parameters_that_meta_has_changed_since_are_not_judged() -> None:
-    template = replace(a_template(), is_outdated=True)
+    known = KnownTemplate(replace(a_template(), is_outdated=True))
 
-    assert not find_template_mismatches(template, read_parameters(template), [], "#/template")
+    assert judge_use(a_use([]), known, WORDS) == []
+
+
+def test_a_mistake_names_the_list_and_what_the_template_was_before_it() -> None:
+    before = KnownTemplate(a_template(components=[a_body("Hello {{1}}", "Ana")]))
+    after = KnownTemplate(a_template())
+    found = judge_use(a_use(body("Ana")), after, WORDS)
+
+    (one,) = name_versions(found, before, after, NOW)
+    assert one.detail.endswith(
+        f"and 1 given (since the list of {NOW:%Y-%m-%d %H:%M} UTC; before, the body has "
+        "1 parameter (1))"
+    )
+    (one,) = name_versions(found, after, after, NOW)
+    assert one.detail.endswith(f"(Meta's list of {NOW:%Y-%m-%d %H:%M} UTC)")
 
 
 def news_of(field: str, **value: Any) -> TemplateNews | None:

@@ -10,6 +10,7 @@ from gateway.core.events import Delivery, Notice
 from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.templates import sync
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
 from tasks import inbound
@@ -124,7 +125,7 @@ def test_a_list_is_fetched_once_and_an_error_delays_no_other_account(
     accounts = at_work.accounts.current()
     credentials = next(iter(accounts)).numbers[0].credentials
     monkeypatch.setattr(Fake, "lists", lists, raising=False)
-    monkeypatch.setattr(templates, "TemplateClient", Fake)
+    monkeypatch.setattr(sync, "TemplateClient", Fake)
     monkeypatch.setattr(
         type(accounts), "credentials_by_waba", lambda _: dict.fromkeys(lists, credentials)
     )

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
@@ -120,3 +121,128 @@ async def test_without_the_id_of_the_account_nothing_is_fetched(
         found = await client.post("/v1/templates/sync")
 
     assert (found.status_code, "META_WABA_ID" in found.json()["detail"]) == (409, True)
+
+
+TO = {"to": "+351912345678"}
+
+
+def a_send(*params: Any, name: str = "order_sent", language: str = "en_US") -> dict[str, Any]:
+    return TO | {"template": {"name": name, "language": language, "params": [*params]}}
+
+
+async def errors_of(client: httpx.AsyncClient, message: dict[str, Any]) -> list[tuple[str, str]]:
+    answer = await client.post("/v1/messages", json=message)
+    assert answer.status_code == 422, answer.text
+    return [(one["pointer"], one["detail"]) for one in answer.json()["errors"]]
+
+
+async def test_a_message_that_fits_its_template_is_accepted(server: Server, store: Store) -> None:
+    fetched(store, a_row())
+    async with api(server.url) as client:
+        answer = await client.post("/v1/messages", json=a_send("Ana", 17))
+
+    assert answer.status_code == 202
+
+
+async def test_what_does_not_fit_is_refused_with_its_place_in_either_form(
+    server: Server, store: Store
+) -> None:
+    fetched(store, a_row())
+    meta = a_send()["template"] | {"language": {"code": "en_US"}, "components": [
+        {"type": "body", "parameters": [{"type": "text", "text": "a"}] * 3},
+    ]}  # fmt: skip
+    del meta["params"]
+    instead = {"when_closed": {"template": a_send("a")["template"]}, "text": "Hi"}
+    async with api(server.url) as client:
+        short = await errors_of(client, a_send("Ana", "17", "extra"))
+        whole = await errors_of(client, TO | {"type": "template", "template": meta})
+        closed = await errors_of(client, TO | instead)
+        language = await errors_of(client, a_send("a", "b", language="en"))
+
+    assert [pointer for pointer, _ in short] == ["#/template/params/2"]
+    assert [pointer for pointer, _ in whole] == ["#/template/components/0/parameters/2"]
+    assert [pointer for pointer, _ in closed] == ["#/when_closed/template/params"]
+    ((pointer, detail),) = language
+    assert pointer == "#/template/language"
+    assert "which Meta has in en_US: write en_US (Meta's list of " in detail
+
+
+async def test_in_a_batch_only_the_message_that_does_not_fit_is_refused(
+    server: Server, store: Store
+) -> None:
+    fetched(store, a_row())
+    async with api(server.url) as client:
+        items = {"messages": [a_send("a", "b"), a_send("a")]}
+        found = (await client.post("/v1/messages/batch", json=items)).json()["results"]
+
+    assert ["id" in one for one in found] == [True, False]
+
+
+async def test_a_mismatch_fetches_the_list_once_and_names_what_it_was_before(
+    server: Server, store: Store, serve: Serve
+) -> None:
+    fetched(store, a_row(components=[{"type": "BODY", "text": "Hello {{1}}"}]))
+    an_hour_ago(store)
+    asked: list[str] = []
+    graph = serve(answering([reply({"data": [a_row()]})], asked))
+    async with api(server.url, META_GRAPH_URL=graph) as client:
+        now_right = await client.post("/v1/messages", json=a_send("Ana", "17"))
+        ((_, detail),) = await errors_of(client, a_send("Ana"))
+
+    assert (now_right.status_code, len(asked)) == (202, 1)
+    assert "the body has 2 parameters (1, 2), and 1 given" in detail
+
+
+async def test_a_changed_template_is_named_as_it_was_and_as_it_is(
+    server: Server, store: Store, serve: Serve
+) -> None:
+    fetched(store, a_row(components=[{"type": "BODY", "text": "Hello {{1}}"}]))
+    an_hour_ago(store)
+    graph = serve(answering([reply({"data": [a_row()]})], []))
+    async with api(server.url, META_GRAPH_URL=graph) as client:
+        ((_, detail),) = await errors_of(client, a_send("a", "b", "c"))
+
+    assert "is one too many: the body has 2 parameters (1, 2)" in detail
+    assert "before, the body has 1 parameter (1))" in detail
+
+
+async def test_a_template_that_is_not_known_is_accepted_while_the_list_is_not(
+    server: Server, store: Store
+) -> None:
+    async with api(server.url, META_WABA_ID="") as client:
+        answer = await client.post("/v1/messages", json=a_send("a"))
+
+    assert answer.status_code == 202
+
+
+async def test_while_meta_does_not_answer_the_list_that_is_known_decides(
+    server: Server, store: Store, serve: Serve
+) -> None:
+    fetched(store, a_row())
+    an_hour_ago(store)
+    refusal = reply({"error": {"code": 2, "message": "down"}}, "503 Unavailable")
+    async with api(server.url, META_GRAPH_URL=serve(answering([refusal], []))) as client:
+        ((_, detail),) = await errors_of(client, a_send("a"))
+
+    assert detail.startswith("lacks 2 of the body")
+
+
+async def test_a_paused_template_is_accepted_and_a_rejected_one_is_not(
+    server: Server, store: Store
+) -> None:
+    fetched(store, a_row(status="PAUSED"), a_row("other", status="REJECTED"))
+    async with api(server.url) as client:
+        paused = await client.post("/v1/messages", json=a_send("a", "b"))
+        found = await errors_of(client, a_send("a", "b", name="other"))
+
+    assert paused.status_code == 202
+    assert found[0][0] == "#/template/name"
+    assert "its status at Meta is REJECTED" in found[0][1]
+
+
+def an_hour_ago(store: Store) -> None:
+    """Let the latest fetch be an hour old."""
+    client: Any = store.redis
+    key = f"{keys.templates(WABA)}state"
+    for field in ("tried_at", "began", "fetched_at"):
+        client.hset(key, field, int(client.hget(key, field)) - 3_600_000)

@@ -6,9 +6,11 @@ from typing import Any
 
 from gateway.core import messages
 from gateway.core.api import short_forms
-from gateway.core.api.field_errors import FieldReader, escape
+from gateway.core.api.field_errors import FieldError, FieldReader, escape
 from gateway.core.messages import length_limits
 from gateway.core.messages.length_limits import TEXT, is_line, too_long_reason
+from gateway.core.templates.given import ODD_SPACES
+from gateway.core.templates.param_form import read_params
 
 # What Meta's outer object has beside the content; what clients of Meta send is accepted as it is.
 ENVELOPE: Mapping[str, str] = {"messaging_product": "whatsapp", "recipient_type": "individual"}
@@ -19,7 +21,6 @@ TYPES = frozenset(
 # Content without `type`: a short form, or Meta's object under the name of its type.
 CONTENT = TYPES | short_forms.NAMES
 MOST_DEPTH = 20
-_ODD_SPACES = re.compile(r"[\n\t]| {5}")
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 
@@ -80,7 +81,7 @@ def _read_meta(reader: FieldReader, kind: object) -> messages.Body | None:
 
 
 def read_template(reader: FieldReader, name: str) -> messages.Body | None:
-    """Return a template in the short form: its name, its language, and the values of its text."""
+    """Return a template in the short form: its name, its language, and its parameters."""
     given = reader.fields.get(name)
     if not isinstance(given, Mapping):
         reader.add(name, "must have name and language")
@@ -92,34 +93,11 @@ def read_template(reader: FieldReader, name: str) -> messages.Body | None:
         inner.add("name", "must be a template's name: small letters, digits and _")
     if not isinstance(given.get("language"), str) or not _LANGUAGE.fullmatch(given["language"]):
         inner.add("language", "must be a template's language, such as en or pt_PT")
-    values = _read_parameters(inner)
+    form = read_params(given.get("params", []), f"{inner.pointer}/params")
+    reader.errors += [FieldError(one.pointer, one.detail) for one in form.mismatches]
     if len(reader.errors) > before:
         return None
-    components = messages.parameters(values) if values else None
-    return messages.template(given["name"], given["language"], components)
-
-
-def _read_parameters(reader: FieldReader) -> Mapping[str, str] | list[str]:
-    """Return the values of a template's text, by name or in order."""
-    given = reader.fields.get("params", [])
-    if isinstance(given, Mapping):
-        return {name: _read_value(reader, name, value) for name, value in given.items()}
-    if isinstance(given, list):
-        return [_read_value(reader, str(i), value) for i, value in enumerate(given)]
-    reader.add("params", "must be a list of values, or an object of names and values")
-    return []
-
-
-def _read_value(reader: FieldReader, name: str, value: object) -> str:
-    place = f"params/{escape(name)}"
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        reader.add(place, "must be a text or a number")
-        return ""
-    if not str(value).strip():
-        reader.add(place, "is empty, and Meta refuses an empty parameter")
-    elif _ODD_SPACES.search(str(value)):
-        reader.add(place, "holds a line break, a tab or more than four spaces, which Meta refuses")
-    return str(value)
+    return messages.template(given["name"], given["language"], form.components)
 
 
 def _check_parts(reader: FieldReader, body: messages.Body) -> None:
@@ -132,7 +110,7 @@ def _check_parts(reader: FieldReader, body: messages.Body) -> None:
             return
         if (most := limits.get(path)) and len(value) > most:
             reader.add(place, too_long_reason(len(value), most))
-        if is_line(path) and _ODD_SPACES.search(value):
+        if is_line(path) and ODD_SPACES.search(value):
             reader.add(place, "holds a line break, a tab or more than four spaces")
         if path.endswith(".link") and not value.startswith("https://"):
             reader.add(place, "must begin with https://, or Meta does not fetch it")

@@ -24,7 +24,7 @@ from gateway.core.messages.interactive import (
     flow,
     location_request,
 )
-from gateway.core.messages.template_bodies import parameters, template
+from gateway.core.messages.template_bodies import template
 
 __all__ = [
     "LINKS",
@@ -43,7 +43,6 @@ __all__ = [
     "location_request",
     "mark_read",
     "media",
-    "parameters",
     "product",
     "product_list",
     "reaction",

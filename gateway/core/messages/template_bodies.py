@@ -1,6 +1,5 @@
 """Bodies of template messages."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.core.messages.bodies import Body
@@ -13,15 +12,3 @@ def template(name: str, language: str, components: list[Any] | None = None) -> B
     if components:
         inner["components"] = components
     return {"type": "template", "template": inner}
-
-
-def parameters(values: Mapping[str, str] | Sequence[str]) -> list[Any]:
-    """Build the components of a template whose text has parameters, in order or by name."""
-    if isinstance(values, Mapping):
-        items = [
-            {"type": "text", "parameter_name": name, "text": value}
-            for name, value in values.items()
-        ]
-    else:
-        items = [{"type": "text", "text": value} for value in values]
-    return [{"type": "body", "parameters": items}]

@@ -13,7 +13,7 @@ from gateway.core.templates.parameters import (
     TEXT,
     TemplateParameter,
 )
-from gateway.core.templates.template import Mismatch
+from gateway.core.templates.template import TOO_LONG, WRONG_COUNT, Mismatch
 from gateway.core.text import printable, suggestion_for
 
 # Where a parameter stands in what the client wrote, by its place and key in the message.
@@ -45,6 +45,16 @@ def find_mismatches(
     return found
 
 
+def describe_parameters(expected: Sequence[TemplateParameter]) -> str:
+    """Return how many parameters a template has in each place, and their keys."""
+    places = dict.fromkeys(one.where for one in expected)
+    parts = [
+        _describe(where, {one.key: one for one in expected if one.where == where})
+        for where in places
+    ]
+    return ", ".join(parts) or "there are no parameters"
+
+
 def _check_place(
     where: str,
     expected: Sequence[TemplateParameter],
@@ -60,7 +70,7 @@ def _check_place(
         return
     for one in given:
         if one.key not in known:
-            yield Mismatch(one.pointer, _extra_reason(one, where, known))
+            yield Mismatch(one.pointer, _extra_reason(one, where, known), WRONG_COUNT)
         else:
             yield from _check_value(one, known[one.key])
     missing = [
@@ -69,7 +79,7 @@ def _check_place(
     if missing:
         names = ", ".join(one.key for one in missing[:MOST_LISTED])
         detail = f"lacks {names} of the {where}: {_describe(where, known)}, and {len(given)} given"
-        yield Mismatch(base, detail.replace("and 0 given", "none is given"))
+        yield Mismatch(base, detail.replace("and 0 given", "none is given"), WRONG_COUNT)
     elif where in _SHARED_ROOM:
         yield from _check_room(where, expected, given)
 
@@ -109,7 +119,7 @@ def _check_value(given: GivenParameter, expected: TemplateParameter) -> Iterator
         yield Mismatch(given.pointer, "holds a line break, a tab or more than four spaces")
     if expected.max is not None and len(given.text) > expected.max:
         detail = f"has {len(given.text):,} characters; the template leaves {expected.max:,}"
-        yield Mismatch(given.pointer, detail)
+        yield Mismatch(given.pointer, detail, TOO_LONG)
 
 
 def _check_room(
@@ -124,4 +134,5 @@ def _check_room(
         return
     if (count := sum(len(one.text or "") for one in given)) > room:
         detail = f"is too long with the others: all of the {where} have {count:,} characters"
-        yield Mismatch(given[-1].pointer, f"{detail}, and the template leaves {room:,}")
+        detail = f"{detail}, and the template leaves {room:,}"
+        yield Mismatch(given[-1].pointer, detail, TOO_LONG)

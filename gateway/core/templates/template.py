@@ -17,11 +17,19 @@ STOPPED = frozenset({PAUSED, DISABLED})
 Source = Literal["fetch", "webhook", "refusal"]
 
 
+# Meta's codes of what does not fit a template.
+WRONG_COUNT, NO_TEMPLATE, TOO_LONG, WRONG_FORMAT = 132000, 132001, 132005, 132012
+
+
 class Mismatch(NamedTuple):
-    """Something in a message that does not fit its template, and at which JSON pointer."""
+    """Something in a message that does not fit its template, and at which JSON pointer.
+
+    `code` is the one with which Meta would refuse it.
+    """
 
     pointer: str
     detail: str
+    code: int = WRONG_FORMAT
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from gateway.core import messages
 from gateway.core.messages import Body
 from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.rules.language.refusals import refuse
-from gateway.rules.language.send_actions import ParameterValues
+from gateway.rules.language.send_actions import ParameterValues, build_components
 from gateway.rules.language.types import Language, Model, Sendable, TemplateName
 
 _PHONE = re.compile(r"[0-9]{7,15}")
@@ -33,7 +33,8 @@ class StaffTemplate(Model):
     name: TemplateName = Field(description="The name under which Meta approved it.")
     language: Language = Field(description="The language of it, such as en or pt_BR.")
     values: ParameterValues = Field(
-        default=None, description="What stands for the parameters of its text, in order or by name."
+        default=None,
+        description="Its parameters: those of the text in order or by name, or of each place.",
     )
 
 
@@ -84,7 +85,7 @@ class NotifyAction(Model):
         form = self.notify
         if not (form.to and form.template):
             return {NOTIFY: form.text}
-        parts = messages.parameters(form.template.values) if form.template.values else None
+        parts = build_components(form.template.values)
         template = messages.template(form.template.name, form.template.language, parts)
         user_id = {"user_id": form.user_id} if form.user_id else {}
         return {NOTIFY: form.text, "to": form.to, **user_id, "template": template["template"]}

@@ -14,6 +14,7 @@ from pydantic import (
 
 from gateway.core import messages
 from gateway.core.messages import Body, ListRow, Section, length_limits
+from gateway.core.templates.param_form import has_places, read_params
 from gateway.rules.language.raw_messages import Components, GraphBody
 from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
 from gateway.rules.language.types import (
@@ -113,9 +114,29 @@ NamedValues = dict[VarName, Sendable]
 Values = tuple[Sendable, ...]
 _NAMED: TypeAdapter[NamedValues] = TypeAdapter(NamedValues)
 _IN_ORDER: TypeAdapter[Values] = TypeAdapter(Values)
+_TEXT: TypeAdapter[str] = TypeAdapter(Sendable)
+
+
+PlacedValues = dict[Literal["header", "body", "buttons"], dict[str, Any] | list[Any]]
+
+
+def _to_plain(value: Any) -> Any:
+    """Return the values of each place as texts, each within Meta's length."""
+    match value:
+        case dict():
+            return {str(key): _to_plain(inner) for key, inner in value.items()}
+        case list():
+            return [_to_plain(inner) for inner in value]
+        case _:
+            return str(_TEXT.validate_python(value))
 
 
 def _values(value: Any) -> Any:
+    if has_places(value):
+        places = _to_plain(value)
+        if wrong := read_params(places, "").mismatches:
+            refuse(f"{wrong[0].pointer[1:].replace('/', '.')} {wrong[0].detail}")
+        return places
     named = isinstance(value, dict)
     return (
         _NAMED.validate_python(value) if named else _IN_ORDER.validate_python(wrap_in_list(value))
@@ -123,9 +144,14 @@ def _values(value: Any) -> Any:
 
 
 ParameterValues = Annotated[
-    dict[str, str] | tuple[str, ...] | None,
-    BeforeValidator(_values, json_schema_input_type=NamedValues | Values),
+    dict[str, Any] | tuple[str, ...] | None,
+    BeforeValidator(_values, json_schema_input_type=NamedValues | Values | PlacedValues),
 ]
+
+
+def build_components(values: dict[str, Any] | tuple[str, ...] | None) -> list[Any]:
+    """Return the components that `values` stand for, placeholders included."""
+    return read_params(values).components if values else []
 
 
 class OutgoingMessage(Model):
@@ -144,7 +170,8 @@ class SendTemplate(OutgoingMessage):
     send_template: TemplateName = Field(description="The name under which Meta approved it.")
     language: Language = Field(description="The language of it, such as en or pt_BR.")
     values: ParameterValues = Field(
-        default=None, description="What stands for the parameters of its text, in order or by name."
+        default=None,
+        description="Its parameters: those of the text in order or by name, or of each place.",
     )
     components: Components | None = Field(
         default=None, description="Its parameters in Meta's form, where `values` is too little."
@@ -153,10 +180,8 @@ class SendTemplate(OutgoingMessage):
 
     def body(self) -> Body:
         """Build Meta's body, placeholders included."""
-        parts = messages.parameters(self.values) if self.values else []
-        return messages.template(
-            self.send_template, self.language, [*parts, *(self.components or ())]
-        )
+        parts = [*build_components(self.values), *(self.components or ())]
+        return messages.template(self.send_template, self.language, parts)
 
 
 def _when_closed(value: Any) -> Any:

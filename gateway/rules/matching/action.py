@@ -8,6 +8,7 @@ from gateway.core.messages.message_template import fill, prepare
 from gateway.core.messages.placeholders import Lookup, Template
 from gateway.core.planning.decision import Action
 from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.core.templates.choice import TemplateUse, read_use
 from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.language import contact_actions
 from gateway.rules.language.actions import SENDS
@@ -63,12 +64,18 @@ class CompiledAction:
         )
 
     @property
-    def templates(self) -> Iterator[NamedTemplate]:
+    def template_uses(self) -> Iterator[TemplateUse]:
         """The templates that it may send, but for those that a placeholder names."""
         bodies = (self.body, self.when_closed)
         for body in (one for one in bodies if isinstance(one, dict)):
-            if isinstance(template := body.get("template"), dict):
-                yield from _name_template(template)
+            # A template beside the text of a notification has no type of its own.
+            if use := read_use({"type": "template", "template": body.get("template")}, ""):
+                yield use
+
+    @property
+    def templates(self) -> Iterator[NamedTemplate]:
+        """The names of these templates, each with its language."""
+        return (NamedTemplate(use.name, use.language) for use in self.template_uses)
 
     @property
     def calls_meta(self) -> bool:
@@ -109,13 +116,6 @@ def compile_action(step: Written, when_closed: WhenClosed, position: int = 0) ->
     if _is_filled(compiled.body) and _is_filled(compiled.when_closed):
         return replace(compiled, always=compiled.build_action(lambda _: ""))
     return compiled
-
-
-def _name_template(template: dict[str, Any]) -> Iterator[NamedTemplate]:
-    language = template.get("language")
-    named = template.get("name"), language.get("code") if isinstance(language, dict) else None
-    if all(isinstance(word, str) for word in named):
-        yield NamedTemplate(*map(str, named))
 
 
 def _is_filled(prepared: Any) -> bool:

@@ -1,5 +1,6 @@
 """Fetch of an account's templates from Meta, put in force whole or not at all."""
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -7,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from gateway.accounts.account import GraphCredentials
 from gateway.core.templates.graph_form import read_graph_row
 from gateway.core.templates.sync_schedule import RegistryState, may_fetch
 from gateway.graph.admin.errors import SetupError
+from gateway.graph.admin.templates import TemplateClient
+from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 
 # Longer than one page may take; it is renewed with each.
@@ -34,6 +38,18 @@ class SyncResult:
     state: RegistryState
     now: datetime
     error: str = ""
+
+
+def fetch_list(
+    store: Store, graph_url: str, waba: str, credentials: GraphCredentials, wait_s: float = 0
+) -> SyncResult:
+    """Fetch the list of an account with the credentials of one of its numbers.
+
+    Raises as `sync_templates` does.
+    """
+    client = TemplateClient(graph_url, credentials)
+    with contextlib.closing(client):
+        return sync_templates(TemplateRegistry(store, waba), client, wait_s=wait_s)
 
 
 def sync_templates(

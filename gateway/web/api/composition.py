@@ -15,12 +15,15 @@ from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
+from gateway.store.templates.cache import TemplateCache
+from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.listing import MessageListRoutes
 from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
 from gateway.web.api.messages.sending import MessageSending
 from gateway.web.api.messages.tasks import TaskRoutes
+from gateway.web.api.messages.template_check import TemplateCheck
 from gateway.web.api.operations.dead_letters import DeadLetterRoutes
 from gateway.web.api.operations.numbers import NumberRoutes
 from gateway.web.api.operations.templates import TemplateRoutes
@@ -48,8 +51,14 @@ class MessageApi:
         self._free = asyncio.Semaphore(READS_AT_ONCE)
         self._store = Store(settings.redis_url)
         bodies = Bodies(settings.encryption_keys)
+        judge = TemplateJudge(self._store, TemplateCache(self._store), settings.meta_graph_url)
         sending = MessageSending(
-            self._writer, self._default_number, self._country_of, self._numbers, is_ready
+            self._writer,
+            self._default_number,
+            self._country_of,
+            self._numbers,
+            is_ready,
+            TemplateCheck(judge, accounts),
         )
         damage_log = DamageLog()
         lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch, damage_log)

@@ -22,6 +22,7 @@ from gateway.cli.develop.rules.paths import (
     render_problem,
     resolve_rules_path,
 )
+from gateway.cli.develop.rules.template_check import find_unfit_templates
 from gateway.cli.develop.rules.test import run_tests
 from gateway.config.settings import SettingsError, environment, read_settings
 from gateway.rules.loader import TEST_SUFFIXES, RulesCheck, check_rules
@@ -55,7 +56,8 @@ def check(paths: PathsGiven = None, account: AccountName = "", json: Json = Fals
     rules_paths = [path for path in resolved if path not in tests]
     zone = next(filter(None, map(zone_of_rules, rules_paths)), "")
     found = check_rules(rules_paths, zone)
-    problems = (*found.problems, *read_cases(tests).problems)
+    unfit = find_unfit_templates(found.rulebook, rules_paths, account) if found.rulebook else ()
+    problems = (*found.problems, *read_cases(tests).problems, *unfit)
     is_broken = any(not problem.is_warning for problem in problems)
     if json:
         print_json(_to_dict(found, problems, is_ok=not is_broken))

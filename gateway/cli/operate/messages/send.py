@@ -1,7 +1,6 @@
 """`gateway send`: the operator sends a message, through the same code as a client of the API."""
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -15,23 +14,29 @@ from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.cli.operate.messages.show import follow, print_message
+from gateway.cli.operate.messages.template_params import read_params
 from gateway.config.settings import Settings
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest, read_request
+from gateway.core.api.template_uses import find_uses
 from gateway.core.sending.send import Send
 from gateway.store import number_list
 from gateway.store.api.pending_send import AcceptedSend, RequestRefusedError
 from gateway.store.api.send_writer import SendWriter
 from gateway.store.body_codec import Bodies
-from gateway.store.redis.client import StoreUnavailableError, connect_async
+from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
+from gateway.store.templates.cache import TemplateCache
+from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.messages.sending import view_accepted
 from tasks.wakeup import ring_numbers
 
 WAIT_S = 20.0
-_NAMED = re.compile(r"[a-z_][a-z0-9_]*=", re.ASCII)
 Param = Annotated[
     list[str] | None,
-    typer.Option(help="A value of the template, in order, or as name=value; may be repeated."),
+    typer.Option(
+        help="A value of the template, in order, or as name=value; header.image=LINK and "
+        "button.0=TEXT are for other places. May be repeated."
+    ),
 ]
 
 
@@ -64,6 +69,7 @@ def send(
     request = read_request(fields, accounts.country_of(number or accounts.default_number))
     if not isinstance(request, MessageRequest):
         raise _refuse(request)
+    _check_templates(settings, accounts, fields, request)
     if dry_run:
         print_json(dict(asyncio.run(_plan(settings, accounts, request)).body))
         return
@@ -91,13 +97,24 @@ def _content(text: str, template: str, language: str, params: Sequence[str]) -> 
         raise errors.fail("Say what to send: a text, or --template.")
     if not template:
         return {"text": text}
-    named = [bool(_NAMED.match(one)) for one in params]
-    if any(named) and not all(named):
-        raise errors.fail("Give either all values as name=value, or all of them in order.")
-    values: Any = list(params)
-    if any(named):
-        values = dict(one.split("=", 1) for one in params)
-    return {"template": {"name": template, "language": language, "params": values}}
+    return {"template": {"name": template, "language": language, "params": read_params(params)}}
+
+
+def _check_templates(
+    settings: Settings, accounts: Accounts, fields: Mapping[str, Any], request: MessageRequest
+) -> None:
+    """End the command if the message does not fit its templates, as far as these are known."""
+    own = accounts.number(request.number or accounts.default_number)
+    uses = list(find_uses(fields, request))
+    if own is None or not uses:
+        return
+    store = Store(settings.redis_url)
+    try:
+        judge = TemplateJudge(store, TemplateCache(store), settings.meta_graph_url)
+        if found := judge.judge(own, uses):
+            raise _refuse([FieldError(one.pointer, one.detail) for one in found])
+    finally:
+        store.close()
 
 
 def _refuse(problems: Sequence[FieldError]) -> typer.Exit:

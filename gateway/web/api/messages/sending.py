@@ -21,6 +21,7 @@ from gateway.store.api.pending_send import (
     idempotency_of,
 )
 from gateway.store.redis.client import StoreUnavailableError
+from gateway.web.api.messages.template_check import TemplateCheck
 from gateway.web.api.problems import ApiError
 
 MESSAGES, TASKS = "/v1/messages", "/v1/tasks"
@@ -48,6 +49,7 @@ class MessageSending:
     country_of: Callable[[str], str]
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     is_ready: Callable[[], bool]
+    templates: TemplateCheck
 
     async def accept(
         self,
@@ -92,6 +94,7 @@ class MessageSending:
             raise ApiError("forbidden", "The key is bound to other numbers.")
         if number != self.default_number() and number not in await self.read_numbers():
             raise ApiError("invalid", errors=[UNKNOWN_NUMBER])
+        await self.templates.check(number, fields, request)
         return number, request
 
     def _default_of(self, key: ApiKey) -> str:

@@ -1,7 +1,6 @@
 """Templates: listed with what is known of each, and fetched again from Meta."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from gateway.core.api.field_errors import FieldError, parse_whole
 from gateway.core.templates.sync_schedule import LEAST_PAUSE
 from gateway.core.templates.template import template_key
 from gateway.core.templates.view import choose_keys, view_list, view_template
-from gateway.graph.admin.templates import TemplateClient
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
-from gateway.store.templates.sync import SyncResult, sync_templates
+from gateway.store.templates.sync import SyncResult, fetch_list
 from gateway.web.api.json_body import json_response
 from gateway.web.api.messages.routes import check_query
 from gateway.web.api.operations.template_descriptions import SYNC, TEMPLATE, TEMPLATES
@@ -96,10 +94,8 @@ class TemplateRoutes:
         return json_response({"step": result.step, "list": view_list(result.state, result.now)})
 
     def _sync(self, number: OwnNumber) -> SyncResult:
-        client = TemplateClient(self.graph_url, number.credentials)
-        with contextlib.closing(client):
-            registry = TemplateRegistry(self.store, number.waba)
-            return sync_templates(registry, client, wait_s=SYNC_WAIT_S)
+        args = (self.store, self.graph_url, number.waba, number.credentials)
+        return fetch_list(*args, wait_s=SYNC_WAIT_S)
 
     async def _number(self, request: Request, *known: str) -> OwnNumber:
         """Return the number whose account's templates are meant. Raises ApiError."""

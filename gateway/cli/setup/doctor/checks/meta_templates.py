@@ -7,12 +7,11 @@ from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.rules_and_disk import Rules
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, both, fine
 from gateway.cli.setup.doctor.meta_answers import MetaAnswers, answer_or_unseen, by_token, of_meta
+from gateway.core.templates.template import USABLE
 from gateway.core.text import printable
 from gateway.graph.admin.models import TemplateInfo
 from gateway.rules.matching.action import NamedTemplate
 
-# Meta sends a template with one of these words; every other one keeps it from being sent.
-USABLE = frozenset({"APPROVED", "REINSTATED", "FLAGGED"})
 FLAGGED = "FLAGGED"
 ADVICE = (
     "In WhatsApp Manager under Message templates, create it under this name and in this language, "

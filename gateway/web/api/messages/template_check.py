@@ -1,0 +1,51 @@
+"""Check of requests against Meta's templates, beside the event loop."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.accounts.account import Accounts, OwnNumber
+from gateway.core.api.field_errors import FieldError
+from gateway.core.api.message_request import MessageRequest
+from gateway.core.api.template_uses import find_uses
+from gateway.core.templates.choice import TemplateUse
+from gateway.core.templates.template import Mismatch
+from gateway.store.templates.judgement import TemplateJudge
+from gateway.web.api.problems import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateCheck:
+    """Refuses messages that Meta would refuse because of their templates."""
+
+    judge: TemplateJudge
+    accounts: Callable[[], Accounts]
+    # Meta is asked here, however slow it is, and not in the threads that answer other requests.
+    fetching: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, "template-check")
+    )
+
+    async def check(self, number: str, fields: Mapping[str, Any], request: MessageRequest) -> None:
+        """Raise ApiError with everything in a request that does not fit its templates."""
+        if uses := list(find_uses(fields, request)):
+            mismatches = await self.find_mismatches(number, uses)
+            if mismatches:
+                errors = [FieldError(one.pointer, one.detail) for one in mismatches]
+                raise ApiError("invalid", errors=errors)
+
+    async def find_mismatches(self, number: str, uses: Sequence[TemplateUse]) -> list[Mismatch]:
+        """Return what of some uses does not fit the templates of the number's account."""
+        own = self.accounts().number(number)
+        if own is None:
+            return []
+        if not await self._judge_known(own, uses):
+            return []
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.fetching, self.judge.judge, own, uses)
+
+    async def _judge_known(self, own: OwnNumber, uses: Sequence[TemplateUse]) -> list[Mismatch]:
+        if self.judge.is_at_hand(own, uses):
+            return self.judge.judge_known(own, uses)
+        return await asyncio.to_thread(self.judge.judge_known, own, uses)
