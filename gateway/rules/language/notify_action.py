@@ -9,7 +9,7 @@ from gateway.core import messages
 from gateway.core.messages import Body
 from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.rules.language.refusals import refuse
-from gateway.rules.language.send_actions import ParameterValues, build_components
+from gateway.rules.language.template_values import ParameterValues, build_components
 from gateway.rules.language.types import Language, Model, Sendable, TemplateName
 
 _PHONE = re.compile(r"[0-9]{7,15}")
