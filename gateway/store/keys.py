@@ -51,6 +51,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
 | gw:celery:celery-task-meta-<id> | the result of a Celery task | GATEWAY_RESULTS |
+| {n}schedule:<id>, {n}schedules | recurring sends, by their next moment | 30 days after their end |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
 | gw:stopped, gw:stopped_rules | what must not plan: a release, the rules of accounts | 5 minutes |
 | gw:bell:<task> | a wake-up of beat's is on its way | a minute |
@@ -125,6 +126,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
 | gw:celery:celery-task-meta-<id> | one for each task from another application |
+| {n}schedule:<id>, {n}schedules | 10,000 of all numbers; a message of 16 KB, 10 firings |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
 | gw:stopped, gw:stopped_rules | one; one for each rulebook |
 | gw:bell:<task> | one for each entry of the schedule |

@@ -30,6 +30,8 @@ SILENT_FOR = timedelta(seconds=30)
 DAMAGED_FOR = timedelta(minutes=10)
 # It is noted again with each webhook.
 UNASSIGNED_FOR = timedelta(minutes=10)
+# A schedule may have one moment a day; its failures are counted with it as well.
+SCHEDULES_FAILING_FOR = timedelta(hours=1)
 # However many rules ask, and templates are rejected, half of the room is left for other alerts.
 MOST_RULE_ALERTS = MOST_NOTED // 2
 # Deliveries of one account may name any number: their alerts leave room for those of the others.
@@ -116,6 +118,19 @@ def damaged_alert(what: str, number: str) -> Alert:
         "Something that a number has to send cannot be read in the store; all else goes on.",
         "See store_damaged in the workers' logs; start the release that wrote it, or mend the key.",
     )
+
+
+def note_failing_schedules(store: Store, number: str) -> None:
+    """Note that a schedule of a number made no send; an unavailable store learns of it later."""
+    alert = Alert(
+        Cause("schedules_failing", "", number),
+        "warning",
+        "A schedule of a number could not make its message.",
+        "See schedule_failed in the workers' logs; correct the message, or give the number "
+        "to an account.",
+    )
+    with contextlib.suppress(StoreUnavailableError, ScriptError):
+        record_alert(store, alert, SCHEDULES_FAILING_FOR)
 
 
 def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:

@@ -25,6 +25,7 @@ from tasks.app import app
 from tasks.context import StoreAccess, worker_context
 from tasks.monitoring.noted_alerts import note_damage
 from tasks.requests.results import write_results
+from tasks.scheduled.schedules import MOST_AT_ONCE, fire_schedules
 from tasks.scheduled.unconfirmed import repeat_lost_sends
 from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number, ring_outgoing
 
@@ -69,6 +70,7 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
     read_partitions = cache(
         ctx.inbox.partition_states
     )  # once, before the first unconfirmed sends are read, if there are any
+    may_fire = MOST_AT_ONCE
     for due in due_items.tick(ctx.store, numbers):
         moved += due.moved_items
         note_damage(ctx.store, due.number, due.damaged)
@@ -82,10 +84,22 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
             call_inbox(ctx.inbox)
         if due.owed_results:
             _write_results(ctx, due.number)
+        if due.due_schedules and may_fire > 0:
+            moved += _fire_due(ctx, due.number, may_fire)
+            may_fire -= due.due_schedules
         if due.notification_overdue_ms >= 0:
             ring_outgoing(ctx.store, due.number)
         _ring_ready(ctx, due)
     return moved
+
+
+def _fire_due(ctx: StoreAccess, number: str, most: int) -> int:
+    """Let schedules make their sends; return how many they made."""
+    made = fire_schedules(ctx, number, most)
+    for priority in set(made):
+        if _may_be_rung(ctx, number):
+            ring_number(ctx.store, number, priority)
+    return len(made)
 
 
 def _ring_ready(ctx: StoreAccess, due: due_items.TickResult) -> None:

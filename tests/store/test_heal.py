@@ -132,6 +132,26 @@ ASKED = (
 )  # fmt: skip
 
 
+MADE = (
+    "made".ljust(24, "x"), ANA, "notice", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}', "daily",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["", "1"], ids=["new", "known"])
+def test_each_write_of_a_schedule_that_makes_a_send_may_fail(store: Store, version: str) -> None:
+    """Also of a look that reads it again, which finds the version that the first one left."""
+    args = [9, "daily", version, "definition", '{"next":2}', 2, *MADE]
+    if version:
+        store.call("write_schedules", PREFIX, 9, "daily", "", "definition", "{}", 1, *[""] * 10)
+
+    def again() -> None:
+        if store.call("write_schedules", PREFIX, *args) == [b"changed"]:
+            later = ["daily", str(int(version or 0) + 1), "", '{"next":2}', 2, *[""] * 10]
+            store.call("write_schedules", PREFIX, 9, *later)
+
+    assert heals(store, Call("write_schedules", PREFIX, args), again) > 5
+
+
 @pytest.mark.parametrize("due", [0, 9_000_000_000_000])
 def test_each_write_of_a_request_that_is_repeated_with_its_key_may_fail(
     store: Store, due: int

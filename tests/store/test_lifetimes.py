@@ -12,6 +12,7 @@ from redis.crc import key_slot
 
 from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.api.keys import ApiKey
+from gateway.core.api.schedules.schedule import Schedule
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
@@ -21,6 +22,7 @@ from gateway.core.templates.news import TemplateNews
 from gateway.store import keys, number_list
 from gateway.store.api.api_keys import add_key
 from gateway.store.api.lists.list_secret import read_secret
+from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
@@ -158,6 +160,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>notification:deadx*": (7 * DAY, 7 * DAY),
     "<n>notifications": FOREVER,
     "<n>notifications_due": FOREVER,
+    "<n>schedules": FOREVER,
+    "<n>schedule:daily": FOREVER,
     "<n>timer": FOREVER,
     "<n>timers": FOREVER,
     "<n>bell:(reply|notice|bulk|outgoing)": (60_000, 60_000),
@@ -250,8 +254,16 @@ def fetch_templates(store: Store) -> None:
     registry.stage([a_template()])
 
 
+def make_schedule(store: Store) -> None:
+    """Store a recurring send."""
+    schedule = Schedule("0 9 * * *", "UTC", {})
+    book = ScheduleBook(store, Bodies())
+    assert book.create([], NUMBER, "daily", schedule, book.now()) == "written"
+
+
 def wait_for_later(store: Store) -> None:
     """Let a timer and a notification wait, one notification be received, and one be given up."""
+    make_schedule(store)
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}", *TOO_OLD)
     for name, step in (("received", "delivered"), ("dead", "dead"), ("waiting", "")):
         store.call("commit", PREFIX, "", "", "", "", "notification", 2, name, "{}")

@@ -82,7 +82,30 @@ def requested(n: int) -> list[Any]:
     return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, *known, f"task{n}", "hot"]
 
 
+def fired(n: int) -> list[Any]:
+    """Let a schedule make a send in a lane in which many wait."""
+    return [
+        10**9,
+        f"schedule{n}",
+        1,
+        "",
+        ROW,
+        FAR,
+        f"fired{n}",
+        "hot",
+        "reply",
+        0,
+        FAR,
+        "",
+        "",
+        "",
+        ROW,
+    ]
+
+
 CASES = {
+    "write_schedules": Case(fired),
+    "due_schedules": Case(lambda _: [100]),
     "resend": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
     "bury_event": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
     "commit": Case(committed),

@@ -510,6 +510,8 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/numbers/{id}/hold": {"post"},
         "/v1/numbers/{id}/release": {"post"},
         "/v1/contacts/{id}": {"get", "patch"},
+        "/v1/schedules": {"get", "post"},
+        "/v1/schedules/{id}": {"get", "patch", "delete"},
         "/v1/templates": {"get"},
         "/v1/templates/sync": {"post"},
         "/v1/templates/{name}/{language}": {"get"},

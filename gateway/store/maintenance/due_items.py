@@ -25,6 +25,7 @@ class TickResult:
     damaged: tuple[Damage, ...] = ()  # damaged items that rest
     notification_overdue_ms: int = -1  # how long the oldest due one has waited, -1 for none
     owed_results: int = 0  # results that can be written for Celery tasks
+    due_schedules: int = 0
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
@@ -83,7 +84,7 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
-    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, owed = reply
+    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, *counts = reply
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -92,5 +93,6 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         unconfirmed=doubts,
         damaged=parse_damages(damaged),
         notification_overdue_ms=notification_overdue_ms,
-        owed_results=owed,
+        owed_results=counts[0],
+        due_schedules=counts[1],
     )

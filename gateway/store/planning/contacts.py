@@ -38,6 +38,20 @@ def find_contact(store: Store, number: str, name: str) -> Contact:
     return contact
 
 
+def find_contacts(store: Store, number: str, names: Sequence[str]) -> dict[str, Contact]:
+    """Return the contact of each name; one that cannot be read is a new one.
+
+    The pump judges an unreadable contact before each post. Raises StoreUnavailableError or
+    ScriptError.
+    """
+    names = list(dict.fromkeys(names))
+    if not names:
+        return {}
+    _, rows, _ = store.call("load", keys.number(number), len(names), *names)
+    contacts, unreadable = parse_contacts(names, rows)
+    return {name: Contact(name) for name in unreadable} | contacts
+
+
 def _load_call(number: str, events: Sequence[Event]) -> tuple[Call, list[str]]:
     contacts = list(dict.fromkeys(name for event in events for name in contact_keys(event)))
     digests = [digest(event.key) for event in events]

@@ -39,8 +39,9 @@ _OPTIONS: dict[str, Any] = {
 }
 # Whatever was acknowledged, took effect or was posted must outlive the primary; the rest is redone.
 _REPLICATED = frozenset(
-    {"accept", "keep", "commit", "pump", "bury_event", "hold", "list_number", "note_news"}
-)
+    {"accept", "keep", "commit", "pump", "bury_event", "hold", "list_number", "note_news",
+     "write_schedules"}
+)  # fmt: skip
 # Errors of a server that cannot serve for a time; any other error is a bug of ours. The driver
 # has classes for some of these, and drops the first word of their messages. A slot that is being
 # moved is unavailable: each side has some of its keys, and a script does not name those it touches.

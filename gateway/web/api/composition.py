@@ -9,7 +9,9 @@ from starlette.routing import Route
 
 from gateway.accounts.account import Accounts
 from gateway.config.settings import Settings
+from gateway.core.api.schedules.request import SendingNumber
 from gateway.store.api.number_names import read_numbers
+from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.api.send_writer import SendWriter
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
@@ -21,6 +23,7 @@ from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.listing import MessageListRoutes
 from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
+from gateway.web.api.messages.schedules.routes import ScheduleRoutes
 from gateway.web.api.messages.sending import MessageSending
 from gateway.web.api.messages.tasks import TaskRoutes
 from gateway.web.api.messages.template_check import TemplateCheck
@@ -72,11 +75,13 @@ class MessageApi:
             self._store, accounts, self._numbers, settings.meta_graph_url
         )
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
+        book = ScheduleBook(self._store, bodies)
+        self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
-        about_messages = (self._routes, self._list_routes, self._tasks)
+        about_messages = (self._routes, self._list_routes, self._tasks, self._schedule_routes)
         others = (self._number_routes, self._letter_routes, self._contact_routes)
         routes = (*about_messages, *others, self._template_routes)
         return [part.router() for part in routes]
@@ -105,6 +110,11 @@ class MessageApi:
 
     def _country_of(self, number: str) -> str:
         return self._accounts().country_of(number or self._default_number())
+
+    def _sender_of(self, number: str) -> SendingNumber:
+        accounts = self._accounts()
+        owner = accounts.owner_of(number)
+        return SendingNumber(number, owner.time_zone if owner else "", accounts.country_of(number))
 
     async def _numbers(self) -> Sequence[str]:
         """Return the numbers of all accounts. Raises StoreUnavailableError or ScriptError."""

@@ -190,7 +190,7 @@ def query_of(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 
 _MOMENT = {"type": "string", "format": "date-time"}
-_KEY = {
+IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "schema": {"type": "string", "maxLength": 255},
 }  # fmt: skip
@@ -202,7 +202,7 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("POST", MESSAGE): {
         "status_code": 202,
         "responses": {202: {"model": AcceptedOut}, **problems_of(*_SENDING)},
-        "openapi_extra": {**body_of(MessageIn), "parameters": [_KEY, _DRY_RUN]},
+        "openapi_extra": {**body_of(MessageIn), "parameters": [IDEMPOTENCY_KEY, _DRY_RUN]},
     },
     ("POST", BATCH): {
         "responses": problems_of(*_SENDING),

@@ -48,6 +48,8 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
     redis.call('ZADD', number .. 'notifications', now, 'notified' .. i)
     redis.call('ZADD', number .. 'notifications_due', i, 'notified' .. i)
   end
+  redis.call('HSET', number .. 'schedule:schedule' .. i, 'version', 1, 'definition', 'd')
+  redis.call('ZADD', number .. 'schedules', i <= 100 and i or soon + i, 'schedule' .. i)
   redis.call('ZADD', number .. 'timers', soon, 't' .. i)
   redis.call('HSET', number .. 'timer', 't' .. i, '{}')
   redis.call('XADD', number .. 'recorded', '*', 'r' .. i, lane)

@@ -35,12 +35,6 @@ local function owe_again(id, task)
   end
 end
 
--- The contact may have become one with another since the send was planned: it goes where the
--- person's other sends wait. One that cannot be read is no reason to refuse.
-local function present_lane(name)
-  return guarded(contact_of, number, name) or name
-end
-
 local function accept(i, place)
   local id, lane, rank, due, lives = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 11])
   lives = lives + math.max(0, tonumber(due) - now)
@@ -53,7 +47,7 @@ local function accept(i, place)
     return before
   end
   local send = number .. 'send:' .. id
-  lane = present_lane(lane)
+  lane = present_lane(number, lane)
   write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8],
     ARGV[i + 13])
   redis.call('HSET', send, 'due', due)

@@ -9,6 +9,12 @@ local function write_planned(number, now, id, lane, rank, expires, repeatable, c
     'repeatable', repeatable, 'closed', closed, 'rule', rule, 'row', row, ...)
 end
 
+-- The contact may have become one with another since the send was planned: it goes where the
+-- person's other sends wait. One that cannot be read is no reason to refuse.
+local function present_lane(number, name)
+  return guarded(contact_of, number, name) or name
+end
+
 -- Sends that are due in the same moment stay in the order of their places.
 local function push_planned(number, now, id, lane, rank, due, place)
   local send = number .. 'send:' .. id

@@ -4,7 +4,8 @@
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
 -- sends are unconfirmed, damaged items in threes of kind, id and why, overdue ms of the oldest
--- notification that is due, -1 for none, how many results are owed}; a number that may not send
+-- notification that is due, -1 for none, how many results are owed, how many schedules are due};
+-- a number that may not send
 -- has no ready lane, one whose pause is over has something to do.
 local number = KEYS[1]
 local now = clock()
@@ -107,5 +108,7 @@ end
 if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
 local notification = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
 local notification_overdue = notification and math.max(-1, now - tonumber(notification)) or -1
+local schedules, why = guarded(redis.call, 'ZCOUNT', number .. 'schedules', '-inf', now)
+if why then note_damage(damaged, 'schedules', '', why) end
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
-  notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now)}
+  notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0}

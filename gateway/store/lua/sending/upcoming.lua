@@ -41,7 +41,7 @@ local function is_released()
 end
 
 local tick = is_released() and now or nil
-for _, key in ipairs({'due', 'timers', 'parked', 'unconfirmed', 'results'}) do
+for _, key in ipairs({'due', 'timers', 'parked', 'unconfirmed', 'results', 'schedules'}) do
   local moment = head(key)
   if moment and moment < (tick or math.huge) then tick = moment end
 end

@@ -112,7 +112,7 @@ class MessageRoutes:
 
     async def send(self, request: Request) -> Response:
         """Answer 202 once the message is on disk; with dry_run=true only show it."""
-        is_dry_run = _read_dry_run(request)
+        is_dry_run = read_dry_run(request)
         key, fields = request.state.key, await read_object(request)
         if is_dry_run:
             return json_response(await self._dry_run(key, fields))
@@ -229,7 +229,7 @@ def check_query(request: Request, *known: str) -> None:
         raise ApiError("invalid", errors=reader.errors)
 
 
-def _read_dry_run(request: Request) -> bool:
+def read_dry_run(request: Request) -> bool:
     """Return whether nothing is to be sent. Raises ApiError."""
     check_query(request, "dry_run")
     text = request.query_params.get("dry_run", "false").lower()

@@ -1,0 +1,1 @@
+"""Recurring sends: read, their moments, and what is due of each; pure."""

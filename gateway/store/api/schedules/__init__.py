@@ -1,0 +1,1 @@
+"""Recurring sends as rows of the store."""

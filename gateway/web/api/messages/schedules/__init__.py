@@ -1,0 +1,1 @@
+"""Schedules: made, shown, changed and removed."""
