@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.cli.common.masking import Masking
-from gateway.cli.operate.trace.data import TraceData
 from gateway.core.contacts.contact import Contact
 from gateway.store.sending.lookup import DeliveryWait, StatusEntry
 from gateway.store.sending.send_states import SendState
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
+from gateway.web.api.events.trace_data import TraceData
 from tests.cli.test_trace_story import ASIDE, KEPT, KEY, RECORD, SENT, STORIES
 from tests.support.factories import ANA, NOW, NUMBER
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.notifications import FORGOTTEN, describe_notification
 from gateway.cli.operate.trace.sends import describe_send
@@ -23,6 +22,7 @@ from gateway.store.sending.lookup import (
     TracedSend,
 )
 from gateway.store.sending.send_states import GroupMember, SendState
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status

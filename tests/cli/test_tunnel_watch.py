@@ -7,7 +7,6 @@ import pytest
 import typer
 
 from gateway.cli.common.callback_probe import Probe, ProbeCheck
-from gateway.cli.common.masking import Masking
 from gateway.cli.local.environment import prepare
 from gateway.cli.setup.tunnel import messages, self_test
 from gateway.cli.setup.tunnel.gateway import Behind
@@ -19,6 +18,7 @@ from gateway.store import number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.traces import Traces
 from tests.cli.test_tunnel import NEEDED
 from tests.support.cli.fake_ngrok import Answer, serving

@@ -442,6 +442,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),
     "accept": (PREFIX, list(ASKED_FOR)),
+    "list_records": (PREFIX, [1 << 47, 0, 0, 9]),
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),

@@ -7,7 +7,7 @@ from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import PlanRecord, find, find_all, stages
-from tests.support.factories import NUMBER, a_message
+from tests.support.factories import NOW, NUMBER, a_message
 from tests.support.rules.rulebooks import book
 from tests.support.store.plans import planned
 from tests.support.store.sends import WEEK, take
@@ -29,6 +29,9 @@ def test_what_was_planned_is_found_by_its_event(store: Store) -> None:
         (("welcome", "always"),),
         (send.id,),
         plan.records[0].planned_at,
+        kind="message",
+        at=NOW,
+        delivery="0:1-0",
     )
 
 

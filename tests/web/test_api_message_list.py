@@ -144,7 +144,7 @@ def finish(store: Store) -> None:
 async def test_messages_are_filtered_by_status_in_few_rows_a_page(
     server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.store.api.lists.message_list.MOST_EXAMINED", 4)
+    monkeypatch.setattr("gateway.store.api.lists.paging.MOST_EXAMINED", 4)
     async with api(server.url) as client:
         accepted = [await send(client, f"+35191234{n:04}") for n in range(2)]
         finish(store)

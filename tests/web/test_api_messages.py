@@ -497,6 +497,8 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
     assert document["openapi"].startswith("3.1")
     assert {path: set(ways) for path, ways in document["paths"].items()} == {
         "/v1/messages": {"get", "post"},
+        "/v1/events": {"get"},
+        "/v1/events/{id}": {"get"},
         "/v1/messages/batch": {"post"},
         "/v1/messages/{id}": {"get", "delete", "patch"},
         "/v1/tasks/{task_id}": {"get"},

@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
 from gateway.core.api.message_request import MOST_REFERENCE, read_moment
-from gateway.core.api.recipient import Recipient, parse_user_id, read_recipient
+from gateway.core.api.recipient import read_contact_name, read_recipient
 
 MOST_LISTED, LISTED = 200, 50
 STATUSES = (
     "scheduled", "queued", "attempting", "unconfirmed", "accepted", "sent", "delivered", "read",
     "played", "failed", "expired", "cancelled",
 )  # fmt: skip
-MESSAGE_FIELDS = frozenset(
-    {"to", "from", "reference", "status", "since", "until", "limit", "cursor"}
-)
+KINDS = ("message", "status", "notice", "returned")  # of events for which things are planned
+PAGE_FIELDS = frozenset({"since", "until", "limit", "cursor"})
+MESSAGE_FIELDS = PAGE_FIELDS | {"to", "from", "reference", "status"}
+EVENT_FIELDS = PAGE_FIELDS | {"contact", "number", "kind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +25,26 @@ class ListRequest:
     """A page of a list: of one of our numbers or all, of a person or all, of a time or all."""
 
     number: str = ""
-    recipient: Recipient | None = field(default=None, repr=False)
+    name: str = field(default="", repr=False)  # under which the store finds the person
     reference: str = ""
+    kind: str = ""  # of events
     statuses: frozenset[str] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
     limit: int = LISTED
     cursor: str = field(default="", repr=False)
 
-    @property
-    def name(self) -> str:
-        """Return the name under which the store finds the person, "" for all."""
-        return self.recipient.name if self.recipient else ""
-
     def describe_filters(self) -> str:
         """Return the filters in the one form to which a cursor is bound."""
         moments = [one.isoformat() if one else "" for one in (self.since, self.until)]
-        parts = (self.number, self.name, self.reference, ",".join(sorted(self.statuses)), *moments)
+        parts = (
+            self.number,
+            self.name,
+            self.reference,
+            self.kind,
+            ",".join(sorted(self.statuses)),
+            *moments,
+        )
         return "|".join(f"{len(part)}:{part}" for part in parts)
 
 
@@ -50,28 +55,57 @@ def read_message_list(query: Mapping[str, str], country: str) -> ListRequest | l
     """
     reader = FieldReader(query)
     reader.refuse_unknown(MESSAGE_FIELDS)
-    recipient = read_person(reader, "to", country)
     request = ListRequest(
         number=reader.text("from", 64),
-        recipient=recipient,
+        name=_read_recipient(reader, country),
         reference=reader.text("reference", MOST_REFERENCE),
         statuses=_read_statuses(reader),
-        since=read_moment(reader, "since"),
-        until=read_moment(reader, "until"),
-        limit=read_number(reader, "limit", 1, MOST_LISTED) or LISTED,
-        cursor=query.get("cursor", ""),
+        **_read_page(reader),
     )
     return reader.errors or request
 
 
-def read_person(reader: FieldReader, name: str, country: str) -> Recipient | None:
-    """Return the person in a field of a query: a phone number, or a user id as it is."""
-    text = reader.fields.get(name)
+def read_event_list(query: Mapping[str, str]) -> ListRequest | list[FieldError]:
+    """Return the request in a query for events, or everything that is wrong with it."""
+    reader = FieldReader(query)
+    reader.refuse_unknown(EVENT_FIELDS)
+    request = ListRequest(
+        number=reader.text("number", 64),
+        name=_read_contact(reader),
+        kind=reader.choice("kind", KINDS),
+        **_read_page(reader),
+    )
+    return reader.errors or request
+
+
+def _read_page(reader: FieldReader) -> Mapping[str, Any]:
+    """Return what all lists have: a time, a limit and a cursor."""
+    return {
+        "since": read_moment(reader, "since"),
+        "until": read_moment(reader, "until"),
+        "limit": read_number(reader, "limit", 1, MOST_LISTED) or LISTED,
+        "cursor": reader.fields.get("cursor", ""),
+    }
+
+
+def _read_recipient(reader: FieldReader, country: str) -> str:
+    """Return the name of the person to whom messages were sent, "" for all."""
+    text = reader.fields.get("to")
     if text is None:
-        return None
-    if user_id := parse_user_id(text):
-        return Recipient("", user_id)
-    return read_recipient(reader, name, country)
+        return ""
+    given = {"to": {"user_id": text} if text[2:3] == "." else text}
+    recipient = read_recipient(FieldReader(given, reader.pointer, reader.errors), "to", country)
+    return recipient.name if recipient else ""
+
+
+def _read_contact(reader: FieldReader) -> str:
+    """Return the name of the person from whom events came, "" for all."""
+    text = reader.fields.get("contact")
+    if text is None:
+        return ""
+    if not (name := read_contact_name(text)):
+        reader.add("contact", "must be a phone number with its country code, or a user id")
+    return name
 
 
 def read_number(reader: FieldReader, name: str, least: int, most: int) -> int | None:

@@ -48,11 +48,6 @@ def read_recipient(reader: FieldReader, name: str, country: str = "") -> Recipie
     return None
 
 
-def parse_user_id(text: str) -> str:
-    """Return a user id of Meta's, "" if the text is none."""
-    return text if _USER_ID.fullmatch(text) else ""
-
-
 def _read_phone(reader: FieldReader, name: str, text: str, country: str) -> Recipient | None:
     """Return whom a phone number names; an international reading goes before a national one."""
     international = parse_phone(text)

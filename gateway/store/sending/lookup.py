@@ -71,6 +71,21 @@ class TracedSend:
     damage: str = ""  # why its row cannot be read
 
 
+def remembered_attempts(send: TracedSend) -> set[int]:
+    """Return the attempts that are still recorded; the latest is always one of them."""
+    left = {*send.began, *send.notes, send.attempts}
+    return {ordinal for ordinal in left if 0 < ordinal <= send.attempts}
+
+
+def messages_by_attempt(send: TracedSend) -> dict[int, str]:
+    """Return the messages by the attempt that created them, as far as that is known."""
+    if not send.wamid:
+        return dict(send.messages)
+    accepted = [n for n, note in send.notes.items() if note.get("outcome") == "accepted"]
+    latest = max([n for n in accepted if n not in send.messages], default=send.attempts)
+    return {**send.messages, latest: send.wamid}
+
+
 def run_commands(store: Store, *commands: Sequence[Any]) -> list[Any]:
     """Run plain commands in one round trip. Raises StoreUnavailableError or ScriptError."""
 

@@ -34,6 +34,10 @@ class PlanRecord:
     limited: tuple[str, str] | None = None  # the rule whose limit ended the search, and why
     notifications: tuple[str, ...] = ()
     alerts: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # rule, and what it said
+    kind: str = ""  # of the event
+    at: datetime | None = None  # when it happened
+    delivery: str = ""  # that holds it, and the item in it
+    item: int = 0
 
 
 def find(store: Store, event: Event) -> PlanRecord | None:
@@ -56,9 +60,42 @@ def find_all(store: Store, number: str, events: Sequence[Event]) -> list[PlanRec
 
     Raises StoreUnavailableError.
     """
-    names = [_key(number, record_id(event)) for event in events]
-    rows: Any = store.run(lambda client: client.mget(names)) if names else []
+    rows = _read_rows(store, number, [record_id(event) for event in events])
     return [None if row is None else _parse(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRecord:
+    """A record that cannot be read, and why."""
+
+    reason: str
+
+
+class DamagedRecordError(Exception):
+    """The record of the event that was asked for cannot be read."""
+
+
+def read_records(
+    store: Store, number: str, ids: Sequence[str]
+) -> list[PlanRecord | DamagedRecord | None]:
+    """Return records by their ids in one round trip, None where one is gone.
+
+    Raises StoreUnavailableError.
+    """
+    return [None if row is None else _try_parse(row) for row in _read_rows(store, number, ids)]
+
+
+def _try_parse(row: bytes) -> PlanRecord | DamagedRecord:
+    try:
+        return _parse(row)
+    except Exception as error:  # any error in it must cost this record only
+        return DamagedRecord(f"reading it raises {type(error).__name__}")
+
+
+def _read_rows(store: Store, number: str, ids: Sequence[str]) -> list[bytes | None]:
+    names = [_key(number, one) for one in ids]
+    rows: Any = store.run(lambda client: client.mget(names)) if names else []
+    return list(rows)
 
 
 def _key(number: str, record: str) -> str:
@@ -67,6 +104,8 @@ def _key(number: str, record: str) -> str:
 
 def _parse(row: bytes) -> PlanRecord:
     stored = orjson.loads(row)
+    if not isinstance(stored["key"], str):
+        raise TypeError
     limited = stored.get("limited")
     return PlanRecord(
         key=stored["key"],
@@ -81,6 +120,10 @@ def _parse(row: bytes) -> PlanRecord:
         limited=(limited["rule"], limited["why"]) if limited else None,
         notifications=tuple(stored.get("notifications", ())),
         alerts=tuple((one["rule"], one["text"]) for one in stored.get("alerts", ())),
+        kind=stored.get("kind", ""),
+        at=datetime_from_ms(stored["at"]) if "at" in stored else None,
+        delivery=stored.get("delivery", ""),
+        item=stored.get("item", 0),
     )
 
 

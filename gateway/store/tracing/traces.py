@@ -32,7 +32,7 @@ from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import TracedSend, read_sends, run_commands
 from gateway.store.tracing import records
 from gateway.store.tracing.contact_lookup import ContactLookup, look_up_contact
-from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.records import DamagedRecord, DamagedRecordError, PlanRecord
 
 # How many unreadable events that mention a customer are shown.
 MOST_UNREAD = 20
@@ -140,6 +140,16 @@ class Traces:
             return self._by_send(number, send) or self._by_notification(number, send)
 
         return Search(self._in_all_numbers(find_in_number))
+
+    def find_by_record(self, number: str, record: str) -> Trace | None:
+        """Find the event of a record, None where nothing is left of it.
+
+        Raises DamagedRecordError.
+        """
+        (found,) = records.read_records(self._store, number, [record])
+        if isinstance(found, DamagedRecord):
+            raise DamagedRecordError(found.reason)
+        return self._by_event(number, found.key) if found else None
 
     def find_by_contact(self, name: str, limit: int) -> Search:
         """Find a customer's latest `limit` records, and what waits in their lanes and the inbox.

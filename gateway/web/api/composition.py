@@ -20,6 +20,7 @@ from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.contacts.routes import ContactRoutes
+from gateway.web.api.events.routes import EventRoutes
 from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.listing import MessageListRoutes
 from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
@@ -69,6 +70,7 @@ class MessageApi:
         self._list_routes = MessageListRoutes(
             self._store, bodies, self._all_numbers, self._country_of, damage_log
         )
+        self._event_routes = EventRoutes(self._store, bodies, self._all_numbers, self._account_of)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
         self._template_routes = TemplateRoutes(
@@ -82,7 +84,12 @@ class MessageApi:
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
         about_messages = (self._routes, self._list_routes, self._tasks, self._schedule_routes)
-        others = (self._number_routes, self._letter_routes, self._contact_routes)
+        others = (
+            self._number_routes,
+            self._letter_routes,
+            self._contact_routes,
+            self._event_routes,
+        )
         routes = (*about_messages, *others, self._template_routes)
         return [part.router() for part in routes]
 
@@ -107,6 +114,9 @@ class MessageApi:
 
     def _default_number(self) -> str:
         return self._accounts().default_number
+
+    def _account_of(self, number: str) -> str:
+        return self._accounts().name_of(number)
 
     def _country_of(self, number: str) -> str:
         return self._accounts().country_of(number or self._default_number())

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
 from gateway.cli.common.formats import pluralize
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.contacts.consent import UNCHANGED, is_consent_change
@@ -26,6 +25,7 @@ from gateway.core.text import printable
 from gateway.core.webhook.parser import split
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Store
+from gateway.store.tracing.masking import Masking
 
 # The number of events that are loaded and planned at once.
 BATCH = 256

@@ -8,7 +8,6 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.formats import pluralize
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import print_json, progress_bar
 from gateway.cli.develop.replay.dry_run import DryRunPlanner, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
@@ -20,6 +19,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server
+from gateway.store.tracing.masking import Masking
 from tasks.wakeup import ring_inbox
 
 # Limits of one script call in deliveries and bytes: a script blocks the server for all clients.

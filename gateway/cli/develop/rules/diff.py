@@ -13,7 +13,6 @@ from rich.text import Text
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import zone_of_rules
 from gateway.cli.common.formats import format_time, pluralize
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
@@ -33,6 +32,7 @@ from gateway.rules.testing.compare import Answer, Change, Comparison, Comparison
 from gateway.rules.testing.recorded import RecordedComparison
 from gateway.rules.testing.runner import Difference, fits
 from gateway.store.body_codec import Bodies
+from gateway.store.tracing.masking import Masking
 
 MOST = 200
 

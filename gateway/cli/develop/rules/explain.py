@@ -14,7 +14,6 @@ from gateway.cli.common import errors
 from gateway.cli.common.accounts import load_or_end, zone_of_rules
 from gateway.cli.common.delivery_source import CaptureFiles, Item
 from gateway.cli.common.formats import format_time
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
@@ -33,6 +32,7 @@ from gateway.rules.testing.simulated_customer import SimulatedCustomer
 from gateway.rules.testing.step_notation import Notation
 from gateway.rules.testing.testcase import parse_moment
 from gateway.store.body_codec import Bodies
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.traces import Traces
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}

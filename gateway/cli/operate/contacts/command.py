@@ -10,7 +10,6 @@ from rich.table import Table
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.formats import format_time, pluralize
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.options import Json, Number, Reveal, parse_customer, selector
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
@@ -26,6 +25,7 @@ from gateway.store.planning.handed_over import (
     give_back,
 )
 from gateway.store.redis.client import Store
+from gateway.store.tracing.masking import Masking
 from gateway.web.api.contacts.view import view_contact
 
 MOST_SHOWN = 1_000

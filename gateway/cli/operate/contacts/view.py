@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.cli.common.formats import format_time
-from gateway.cli.common.masking import Masking
 from gateway.core.text import printable
+from gateway.store.tracing.masking import Masking
 
 _MOMENTS = {
     "last_message_at": "last message",

@@ -89,7 +89,7 @@ def _read_newest(
     found, after = list[SentMessage](), None
     while len(found) < limit:
         page = lists.read_page(after, min(PAGE, limit - len(found)))
-        found += page.messages
+        found += page.items
         if (after := page.end) is None:
             break
     return found

@@ -6,12 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.cli.common.formats import format_duration, format_time, pluralize
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine, Tone
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import STATUS_RANK
-from gateway.store.sending.lookup import StatusEntry, TracedSend
+from gateway.store.sending.lookup import (
+    StatusEntry,
+    TracedSend,
+    messages_by_attempt,
+    remembered_attempts,
+)
+from gateway.store.tracing.masking import Masking
 
 FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
 TEXTLESS = "its text is no longer kept"
@@ -59,12 +64,6 @@ def _attempt_lines(send: TracedSend) -> Iterator[StoryLine]:
         yield from (_status_line(status, send) for status in statuses.get(ordinal, ()))
 
 
-def remembered_attempts(send: TracedSend) -> set[int]:
-    """Return the attempts that are still recorded; the latest is always one of them."""
-    left = {*send.began, *send.notes, send.attempts}
-    return {ordinal for ordinal in left if 0 < ordinal <= send.attempts}
-
-
 def _statuses_by_attempt(send: TracedSend) -> dict[int, list[StatusEntry]]:
     """Return the statuses by the attempt after which each is shown.
 
@@ -76,15 +75,6 @@ def _statuses_by_attempt(send: TracedSend) -> dict[int, list[StatusEntry]]:
         begun = [ordinal for ordinal, at in send.began.items() if at <= status.at]
         by_attempt.setdefault(max([own, *begun]), []).append(status)
     return by_attempt
-
-
-def messages_by_attempt(send: TracedSend) -> dict[int, str]:
-    """Return the messages by the attempt that created them, as far as that is known."""
-    if not send.wamid:
-        return dict(send.messages)
-    accepted = [n for n, note in send.notes.items() if note.get("outcome") == "accepted"]
-    latest = max([n for n in accepted if n not in send.messages], default=send.attempts)
-    return {**send.messages, latest: send.wamid}
 
 
 def _attempt_line(ordinal: int, send: TracedSend) -> StoryLine:

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 from gateway.cli.common.accounts import no_account
 from gateway.cli.common.formats import format_duration, format_time, pluralize
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.output import StoryLine
 from gateway.cli.operate.trace.notifications import describe_notification
 from gateway.cli.operate.trace.sends import describe_send
 from gateway.core.contacts.contact import Contact
 from gateway.store.inbox.lookup import KeptEvent
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.traces import Conversation, Search, Trace
 
 TOO_OLD = "older than max_age, so the message that rules had for it was left out"

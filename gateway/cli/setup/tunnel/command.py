@@ -9,7 +9,6 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.callback_probe import WEBHOOK, Probe, ProbeCheck
-from gateway.cli.common.masking import Masking
 from gateway.cli.common.store import open_store
 from gateway.cli.local import log_view, startup
 from gateway.cli.setup.tunnel import preparation
@@ -25,6 +24,7 @@ from gateway.config.settings import Settings, environment
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.traces import Traces
 
 REAL = "This sends for real: whoever writes to the number gets answers from this machine."

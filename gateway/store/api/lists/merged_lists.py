@@ -1,7 +1,7 @@
-"""Merged lists: the sends of several numbers as one list, the newest first.
+"""Merged lists: the lists of several numbers as one, the newest first.
 
-A number lists its sends in the order of their planning (`list_sends.lua`); only the beginnings of
-the lists are read, and of those that run out the next part.
+Each number has its own, in the order of planning (`list_sends.lua`, `list_records.lua`); only the
+beginnings are read, and of those that run out the next part.
 """
 
 from collections import deque
@@ -12,12 +12,10 @@ from typing import Any
 import structlog
 
 from gateway.core.api.cursor import ListPlace
-from gateway.store import keys
+from gateway.store.api.lists.paging import Entry
 from gateway.store.redis.client import Call, ScriptError, Store
 
 log = structlog.get_logger(__name__)
-
-Entry = tuple[ListPlace, str]
 
 
 @dataclass(slots=True)
@@ -29,24 +27,27 @@ class _NumberList:
 
 
 class MergedLists:
-    """Gives places and ids of sends behind a place, and says where the rest is."""
+    """Gives the entries behind a place, and says where the rest is."""
 
     def __init__(
         self,
         store: Store,
         numbers: Sequence[str],
         after: ListPlace,
-        since_ms: int,
-        terms: Callable[[str], Sequence[str]],
+        list_call: Callable[[str, int, int, int], Call],
     ) -> None:
-        """Take where the list begins, and the terms in each number's list, none for all sends."""
+        """Take where the list begins, and the call that reads a part of a number's list.
+
+        The call gets the number, the ms and the order in it before which the part is, and how many
+        entries it has at most.
+        """
         self._store = store
         self._lists = {one: _NumberList(after) for one in numbers}
-        self._since_ms, self._terms = since_ms, terms
+        self._list_call = list_call
 
     @property
     def rest(self) -> ListPlace | None:
-        """Return the place behind which are all sends that were not given; None at the end."""
+        """Return the place behind which are all entries that were not given; None at the end."""
         heads = (one.entries[0][0] for one in self._lists.values() if one.entries)
         # A place before the first of those that were read is as good as any before it.
         known = (ListPlace(head.ms, head.nth + 1, "") for head in heads)
@@ -54,7 +55,7 @@ class MergedLists:
         return max((*known, *ends), default=None)
 
     def read(self, most: int) -> list[Entry]:
-        """Return the next sends, fewer where much had to be passed.
+        """Return the next entries, fewer where much had to be passed.
 
         Raises StoreUnavailableError.
         """
@@ -95,8 +96,7 @@ class MergedLists:
     def _call(self, number: str, place: ListPlace, most: int) -> Call:
         # In the same moment the names of numbers decide.
         nth = place.nth + (number < place.number)
-        args: list[Any] = [place.ms, nth, self._since_ms, most, *self._terms(number)]
-        return Call("list_sends", keys.number(number), args)
+        return self._list_call(number, place.ms, nth, most)
 
 
 def _parse_list(number: str, reply: Any) -> _NumberList:

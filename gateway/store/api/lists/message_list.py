@@ -11,19 +11,15 @@ from typing import Any
 from gateway.core.api.cursor import ListPlace
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
-from gateway.store.api.lists.merged_lists import Entry, MergedLists
+from gateway.store.api.lists.contact_names import read_names
+from gateway.store.api.lists.merged_lists import MergedLists
+from gateway.store.api.lists.paging import NEWEST, Entry, Page, read_page
 from gateway.store.api.sent_messages import SentMessage
 from gateway.store.body_codec import Bodies
-from gateway.store.planning.contacts import parse_contacts
-from gateway.store.redis.client import Call, ScriptError, Store
+from gateway.store.redis.client import Call, Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import TracedSend, trace_rows
 from gateway.store.sending.send_rows import SendRow
-
-MOST_EXAMINED = 1_000  # rows that one page reads
-MOST_ROUNDS = 100  # looks at the lists of numbers
-AT_ONCE = 200  # rows in a look, where not all are wanted
-_NEWEST = ListPlace(1 << 47)  # after every moment
 
 
 def _all(_: TracedSend) -> bool:
@@ -42,14 +38,6 @@ class MessageFilter:
     is_wanted: Callable[[TracedSend], bool] = _all  # beyond that
 
 
-@dataclass(frozen=True, slots=True)
-class MessagePage:
-    """Messages of a page, and where the next one begins; None at the end."""
-
-    messages: Sequence[SentMessage]
-    end: ListPlace | None
-
-
 class MessageList:
     """Reads pages of the messages of some numbers, with one filter."""
 
@@ -60,42 +48,21 @@ class MessageList:
         self._store, self._bodies = store, bodies
         self._wanted = wanted
         self._numbers = numbers
-        self._names = self._read_names() if wanted.recipient else {}
+        name = wanted.recipient
+        self._names: Mapping[str, frozenset[str]] = read_names(store, numbers, name) if name else {}
 
-    def read_page(self, after: ListPlace | None, limit: int) -> MessagePage:
+    def read_page(self, after: ListPlace | None, limit: int) -> Page[SentMessage]:
         """Return up to `limit` messages behind a place; fewer where many rows are not wanted."""
         wanted = self._wanted
-        since_ms = ms_from_datetime(wanted.since) if wanted.since else 0
-        lists = MergedLists(
-            self._store, self._numbers, after or self._first(), since_ms, self._terms
-        )
-        found, examined = list[SentMessage](), 0
-        for _ in range(MOST_ROUNDS):
-            room = limit - len(found)
-            most = AT_ONCE if wanted.stages or (wanted.recipient and wanted.reference) else room
-            entries = lists.read(min(most, MOST_EXAMINED - examined))
-            examined += len(entries)
-            for (place, _), message in zip(entries, self._read(entries), strict=True):
-                found += [message] if message else []
-                if len(found) == limit:
-                    is_last = place == entries[-1][0] and lists.rest is None
-                    return MessagePage(found, None if is_last else place)
-            if lists.rest is None or examined >= MOST_EXAMINED:
-                break
-        return MessagePage(found, lists.rest)
+        first = ListPlace(ms_from_datetime(wanted.until) + 1) if wanted.until else NEWEST
+        lists = MergedLists(self._store, self._numbers, after or first, self._list_call)
+        filtered = bool(wanted.stages or (wanted.recipient and wanted.reference))
+        return read_page(lists, self._read, limit, filtered=filtered)
 
-    def _first(self) -> ListPlace:
-        until = self._wanted.until
-        return ListPlace(ms_from_datetime(until) + 1) if until else _NEWEST
-
-    def _read_names(self) -> Mapping[str, frozenset[str]]:
-        """Return by number the names under which the recipient's sends may be."""
-        name = self._wanted.recipient
-        calls = [Call("load", keys.number(one), [1, name]) for one in self._numbers]
-        return {
-            number: _names_of(name, reply)
-            for number, reply in zip(self._numbers, self._store.call_many(calls), strict=True)
-        }
+    def _list_call(self, number: str, ms: int, nth: int, most: int) -> Call:
+        since_ms = ms_from_datetime(self._wanted.since) if self._wanted.since else 0
+        args: list[Any] = [ms, nth, since_ms, most, *self._terms(number)]
+        return Call("list_sends", keys.number(number), args)
 
     def _terms(self, number: str) -> list[str]:
         if self._wanted.reference:
@@ -135,13 +102,3 @@ class MessageList:
     def _with_reference(self, send: TracedSend) -> TracedSend:
         # It is gone with the text, but the list knows it.
         return replace(send, reference=send.reference or self._wanted.reference)
-
-
-def _names_of(name: str, reply: Any) -> frozenset[str]:
-    if isinstance(reply, ScriptError):
-        return frozenset({name})
-    if isinstance(reply, Exception):
-        raise reply
-    contacts, _ = parse_contacts([name], reply[1])
-    contact = contacts.get(name)
-    return frozenset({name, *((contact.key, *contact.aliases) if contact else ())})

@@ -1,5 +1,5 @@
 -- list_sends: read which sends there are, the newest first; it writes nothing.
--- with: listed_sends
+-- with: listed_sends, newest_entries
 -- KEYS  1 the number's prefix
 -- ARGV  1 and 2 the place (ms and number) before which they are, 3 since when in ms, 4 how many at
 --       most, then the terms of which each has one; no term stands for all sends
@@ -14,22 +14,6 @@ local MOST_READ, CHUNK = 4096, 250
 local function is_before(one, other)
   if one[1] ~= other[1] then return one[1] < other[1] end
   return one[2] < other[2]
-end
-
-local function text_of(place)
-  return string.format('%.0f-%.0f', place[1], place[2])
-end
-
-local function list_all()
-  local first = string.format('%.0f', since)
-  local entries = redis.call('XREVRANGE', stream, '(' .. text_of(before), first, 'COUNT', most)
-  local found = {0, 0}
-  for _, entry in ipairs(entries) do
-    local ms, nth = entry[1]:match('^(%d+)-(%d+)$')
-    found[#found + 1], found[#found + 2], found[#found + 3] = tonumber(ms), tonumber(nth), entry[2][2]
-  end
-  if #entries == most then found[1], found[2] = found[#found - 2], found[#found - 1] end
-  return found
 end
 
 local function place_at(bucket, i)
@@ -99,7 +83,7 @@ local function list_by_terms(terms)
   local found = {horizon[1], horizon[2]}
   for _, place in ipairs(places) do
     if is_before(place, horizon) then break end
-    local entry = redis.call('XRANGE', stream, text_of(place), text_of(place))[1]
+    local entry = redis.call('XRANGE', stream, place_text(place), place_text(place))[1]
     if entry then
       found[#found + 1], found[#found + 2], found[#found + 3] = place[1], place[2], entry[2][2]
     end
@@ -107,5 +91,7 @@ local function list_by_terms(terms)
   return found
 end
 
-if #ARGV == 4 then return list_all() end
+if #ARGV == 4 then
+  return newest_entries(stream, before, since, most, function(fields) return fields[2] end)
+end
 return list_by_terms({unpack(ARGV, 5)})

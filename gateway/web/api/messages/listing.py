@@ -9,18 +9,19 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.list_request import ListRequest, read_message_list
-from gateway.store.api.lists.message_list import MessageList, MessagePage
+from gateway.store.api.lists.message_list import MessageList
+from gateway.store.api.lists.paging import Page
+from gateway.store.api.sent_messages import SentMessage
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
-from gateway.web.api import list_descriptions
 from gateway.web.api.json_body import json_response
+from gateway.web.api.lists import descriptions
+from gateway.web.api.lists.pages import Cursors, choose_numbers, next_link, read_query
 from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.sending import MESSAGES
 from gateway.web.api.messages.view import to_filter, view_listed
-from gateway.web.api.pages import Cursors, next_link, read_query
 from gateway.web.api.problems import ApiError
 
 PAGES_AT_ONCE = 2  # a page may read a thousand rows, and the webhook shares the process
@@ -40,7 +41,7 @@ class MessageListRoutes:
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(tags=["messages"])
-        about = list_descriptions.MESSAGES | {"summary": "List messages, the newest first"}
+        about = descriptions.MESSAGES | {"summary": "List messages, the newest first"}
         router.add_api_route(MESSAGES, self.show, methods=["GET"], **about)
         return router
 
@@ -51,31 +52,22 @@ class MessageListRoutes:
         wanted = read_message_list(query, self.country_of(query.get("from", "")))
         if not isinstance(wanted, ListRequest):
             raise ApiError("invalid", errors=wanted)
-        numbers = choose_numbers(await self.read_numbers(), key, wanted.number)
+        numbers = choose_numbers(await self.read_numbers(), key, "from", wanted.number)
         async with self._free:
             page, cursor = await asyncio.to_thread(self._read, key, wanted, numbers)
-        for one in page.messages:
+        for one in page.items:
             if one.send.damage:
                 self.damage_log.report(one)
         now = datetime.now(UTC)
-        body = {"data": [view_listed(one, now) for one in page.messages], "next_cursor": cursor}
+        body = {"data": [view_listed(one, now) for one in page.items], "next_cursor": cursor}
         link = {"link": next_link(MESSAGES, query, cursor)} if cursor else {}
         return json_response(body, 200, **link)
 
     def _read(
         self, key: ApiKey, wanted: ListRequest, numbers: Sequence[str]
-    ) -> tuple[MessagePage, str | None]:
+    ) -> tuple[Page[SentMessage], str | None]:
         cursors = Cursors(self.store, "messages", key, wanted.describe_filters())
         after = cursors.read(wanted.cursor)
         found = MessageList(self.store, self.bodies, numbers, to_filter(wanted))
         page = found.read_page(after, wanted.limit)
         return page, cursors.write(page.end)
-
-
-def choose_numbers(numbers: Sequence[str], key: ApiKey, wanted: str) -> list[str]:
-    """Return the numbers that a key may see, or the one that is wanted. Raises ApiError."""
-    seen = [one for one in numbers if key.may_use(one) and wanted in ("", one)]
-    if wanted and not seen:
-        detail = "is none of the numbers that this key may see"
-        raise ApiError("invalid", errors=[FieldError("#/from", detail)])
-    return seen

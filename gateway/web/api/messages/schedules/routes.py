@@ -24,6 +24,7 @@ from gateway.store.api.pending_send import canonical, idempotency_of
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.api.schedules.rows import StoredSchedule
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.lists.pages import next_link
 from gateway.web.api.messages.routes import check_query, read_dry_run
 from gateway.web.api.messages.schedules.descriptions import DESCRIPTIONS, SCHEDULE, SCHEDULES
 from gateway.web.api.messages.schedules.view import view_details, view_schedule, view_upcoming
@@ -32,7 +33,6 @@ from gateway.web.api.messages.sending import (
     check_idempotency_key,
     read_idempotency_key,
 )
-from gateway.web.api.pages import next_link
 from gateway.web.api.problems import ApiError
 
 LISTED, MOST_LISTED = 50, 200

@@ -1,7 +1,7 @@
 """Pages of lists: their queries, cursors and links."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -68,3 +68,12 @@ def read_query(request: Request) -> Mapping[str, str]:
 def next_link(path: str, query: Mapping[str, str], cursor: str) -> str:
     """Return the header that leads to the next page."""
     return f'<{path}?{urlencode(dict(query) | {"cursor": cursor})}>; rel="next"'
+
+
+def choose_numbers(numbers: Sequence[str], key: ApiKey, name: str, wanted: str) -> list[str]:
+    """Return the numbers that a key may see, or the one that a parameter wants. Raises ApiError."""
+    seen = [one for one in numbers if key.may_use(one) and wanted in ("", one)]
+    if wanted and not seen:
+        detail = "is none of the numbers that this key may see"
+        raise ApiError("invalid", errors=[FieldError(f"#/{name}", detail)])
+    return seen

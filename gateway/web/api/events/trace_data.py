@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.cli.common.accounts import no_account
-from gateway.cli.common.masking import Masking
-from gateway.cli.operate.trace.sends import messages_by_attempt, remembered_attempts
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.store.outgoing.notifications import TracedNotification
-from gateway.store.sending.lookup import Note, TracedSend
+from gateway.store.sending.lookup import (
+    Note,
+    TracedSend,
+    messages_by_attempt,
+    remembered_attempts,
+)
 from gateway.store.sending.send_states import SendState
+from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, Search, Trace
 
@@ -23,19 +26,23 @@ from gateway.store.tracing.traces import Conversation, Search, Trace
 _REASONS = ("code", "reason", "title", "details", "fbtrace_id")
 
 
+def _no_account(_: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class TraceData:
     """Writes what was found as values that JSON has."""
 
     masking: Masking
-    name_of: Callable[[str], str] = no_account  # the account of a number
+    name_of: Callable[[str], str] = _no_account  # the account of a number
 
     def search(self, found: Search) -> dict[str, Any]:
         """Return everything that was found, and whether all was searched."""
         return {
             "found": found.has_results,
             "customers": [self._customer(one) for one in found.conversations],
-            "events": [self._event(one) for one in found.traces],
+            "events": [self.event(one) for one in found.traces],
             "unopened_deliveries": found.unopened,
             "is_truncated": found.is_truncated,
         }
@@ -48,7 +55,7 @@ class TraceData:
             **self._contact(one.contact),
             "unreadable": one.unreadable or None,
             "waiting": dict(one.lanes),
-            "events": [self._event(trace) for trace in one.traces],
+            "events": [self.event(trace) for trace in one.traces],
             "has_more_events": one.has_more,
             "sends": [self._send(send) for send in one.sends],
         }
@@ -65,7 +72,8 @@ class TraceData:
             "variables": {name: self._text(text) for name, text in contact.vars.items()},
         }
 
-    def _event(self, trace: Trace) -> dict[str, Any]:
+    def event(self, trace: Trace) -> dict[str, Any]:
+        """Return an event and what followed from it."""
         kind, _, name = trace.key.partition("|")
         kept, event = trace.kept_event, trace.kept_event.event if trace.kept_event else None
         return {
@@ -99,13 +107,14 @@ class TraceData:
             }
             if trace.failure
             else None,
-            "plan": self._plan(trace.record) if trace.record else None,
+            "plan": self.plan(trace.record) if trace.record else None,
             "sends": [self._send(one) for one in trace.sends],
             "notifications": [self._notification(one) for one in trace.notifications],
             "statuses_of_others": list(trace.foreign_statuses),
         }  # fmt: skip
 
-    def _plan(self, record: PlanRecord) -> dict[str, Any]:
+    def plan(self, record: PlanRecord) -> dict[str, Any]:
+        """Return what was planned, and why."""
         return {
             "at": _iso(record.planned_at),
             "rulebook": record.rulebook,

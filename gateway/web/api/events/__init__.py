@@ -1,0 +1,1 @@
+"""Events of the API: listed, and traced one by one."""

@@ -1,0 +1,1 @@
+"""Lists of the API: their queries, pages and descriptions."""
