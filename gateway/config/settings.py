@@ -19,6 +19,7 @@ from gateway.config.types import (
     HttpUrl,
     Keys,
     ListenAddress,
+    PricesFile,
     RedisUrl,
     Secret,
     Secrets,
@@ -77,6 +78,7 @@ class Settings(BaseModel):
         None,
         description="File that says what opening hours take for now, only to try rules out.",
     )
+    gateway_prices: PricesFile = Field(None, description="YAML file of Meta's prices.")
     gateway_encryption_keys: Keys = Field(
         (), description="Stored bodies are encrypted when set; newest first, 64 hex digits each."
     )

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
+from gateway.config.prices import check_prices
 from gateway.config.redis_address import check_broker, parse
 
 _CURLY_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
@@ -158,6 +159,11 @@ def without_secrets(address: str) -> str:
     return re.split("[?#]", re.sub(r"(?s)(?<=://).*@", "***@", address), maxsplit=1)[0]
 
 
+PricesFile = Annotated[
+    Path | None,
+    BeforeValidator(lambda text: Path(text) if text else None),
+    AfterValidator(check_prices),
+]
 AccountsFile = Annotated[Path | None, BeforeValidator(lambda text: Path(text) if text else None)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Token = Annotated[SecretStr, BeforeValidator(_token)]

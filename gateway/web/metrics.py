@@ -79,6 +79,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
         ("too_old", "gateway_too_old", "Events too old to be answered, by kind.", "kind"),
         ("actions", "gateway_actions_left_out", "Actions of rules not done.", "why"),
         ("sends", "gateway_sends", "Sends that reached a stage.", "stage"),
+        ("categories", "gateway_priced_messages", "Messages by Meta's price category.", "category"),
         ("statuses", "gateway_statuses", "Statuses by what was odd about them.", "what"),
         ("sweep", "gateway_sweep_rang", "What the sweep found waiting and still.", "what"),
         (

@@ -206,6 +206,27 @@ def test_the_price_is_kept_once(store: Store) -> None:
     tell(store, "delivered", ONE, pricing={"category": "service"})
 
     assert orjson.loads(row(store, ONE)["pricing"]) == PRICE
+    assert (counted(store, "categories.utility"), counted(store, "categories.service")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("pricing", "counter"),
+    [
+        ({"category": "marketing_lite", "billable": False}, "categories.marketing_lite"),
+        ({"category": "smuggling"}, "categories.other"),
+        ({"category": "x" * 1000}, "categories.other"),
+        ({"billable": True}, "categories.other"),
+        ({"type": '"category":"service"'}, "categories.other"),
+    ],
+)
+def test_a_message_is_counted_by_a_category_that_is_known(
+    store: Store, pricing: dict[str, Any], counter: str
+) -> None:
+    sent(store)
+
+    tell(store, "sent", ONE, pricing=pricing)
+
+    assert counted(store, counter) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
+from gateway.core.messages.price_list import CATEGORIES
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
 from gateway.core.sending.outcome import PROBE_AFTER_MS
 from gateway.core.sending.retry import MAX_ATTEMPTS
@@ -26,6 +27,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "ID_LENGTH": ID_LENGTH,
     "STATUS_RANK": STATUS_RANK,
     "PRIORITIES": PRIORITIES,
+    "CATEGORIES": {category: place for place, category in enumerate(CATEGORIES, 1)},
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,
     "HAS_WAMID": HAS_WAMID,

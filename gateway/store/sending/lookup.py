@@ -47,6 +47,7 @@ class TracedSend:
 
     id: str
     stage: str = ""
+    lane: str = field(default="", repr=False)  # the key of its contact
     rule: str = ""
     record: str = ""
     priority: str = ""
@@ -166,6 +167,7 @@ def _to_traced_send(
     return TracedSend(
         id=name,
         stage=row["stage"],
+        lane=row.get("lane", ""),
         rule=planned["rule"],
         record=planned["record"],
         priority=row["rank"],

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from gateway.accounts.account import Accounts
+from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.schedules.request import SendingNumber
 from gateway.store.api.number_names import read_numbers
@@ -64,11 +65,11 @@ class MessageApi:
             is_ready,
             TemplateCheck(judge, accounts),
         )
-        damage_log = DamageLog()
+        damage_log, prices = DamageLog(), read_prices(settings.gateway_prices)
         lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch, damage_log)
-        self._routes = MessageRoutes(sending, lookup)
+        self._routes = MessageRoutes(sending, lookup, prices)
         self._list_routes = MessageListRoutes(
-            self._store, bodies, self._all_numbers, self._country_of, damage_log
+            self._store, bodies, self._all_numbers, self._country_of, damage_log, prices
         )
         self._event_routes = EventRoutes(self._store, bodies, self._all_numbers, self._account_of)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)

@@ -1,6 +1,7 @@
 """Descriptions of requests and answers in the OpenAPI document, by method and address."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -75,6 +76,17 @@ class WaitingOut(BaseModel):
     until: AwareDatetime | None
 
 
+class PriceOut(BaseModel):
+    """What is known of a message's price; what is not known is null."""
+
+    category: str | None = Field(description="Meta's category of the message.")
+    country: str | None = Field(description="The customer's country, by ISO 3166-1.")
+    billable: bool | None
+    amount: str | None = Field(description="By the price list; 0 where Meta bills nothing.")
+    currency: str | None
+    prices_of: date | None = Field(description="The day of the price list.")
+
+
 class MessageOut(BaseModel):
     """What became of a message."""
 
@@ -91,6 +103,7 @@ class MessageOut(BaseModel):
     attempts: int
     waiting_for: WaitingOut | None
     error: dict[str, Any] | None
+    price: PriceOut | None = Field(description="Null until Meta told anything of it.")
     history: list[dict[str, Any]]
 
 

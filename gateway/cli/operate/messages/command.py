@@ -11,6 +11,7 @@ from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.cli.operate.messages.listing import known_numbers, list_messages
 from gateway.cli.operate.messages.show import print_message
+from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.store.api import sent_messages
 from gateway.store.api.sent_messages import SentMessage
@@ -32,7 +33,7 @@ def show(message_id: Id, json: Json = False) -> None:
     settings = target.settings()
     with open_store(settings.redis_url, "so nothing can be told") as store:
         message = _find(store, settings, message_id)
-    print_message(message, json=json)
+    print_message(message, read_prices(settings.gateway_prices), json=json)
 
 
 commands.command("list")(list_messages)

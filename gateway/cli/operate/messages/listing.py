@@ -16,6 +16,7 @@ from gateway.cli.common.options import Json, Number, Since, Until, parse_moment,
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
+from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.list_request import ListRequest, read_message_list
 from gateway.store import number_list
@@ -58,7 +59,8 @@ def list_messages(
         found = read(store, settings, numbers, wanted, limit)
     if json:
         now = datetime.now(UTC)
-        print_json({"messages": [view_listed(one, now) for one in found]})
+        prices = read_prices(settings.gateway_prices)
+        print_json({"messages": [view_listed(one, now, prices) for one in found]})
         return
     _print(found, scheduled=scheduled)
 

@@ -15,6 +15,7 @@ from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.cli.operate.messages.show import follow, print_message
 from gateway.cli.operate.messages.template_params import read_params
+from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest, read_request
@@ -82,7 +83,7 @@ def send(
         return
     with open_own_store(settings) as store:
         message = follow(store, Bodies(settings.encryption_keys), number, accepted.id, WAIT_S)
-    print_message(message, json=json)
+    print_message(message, read_prices(settings.gateway_prices), json=json)
 
 
 def _check_encoding(*texts: str) -> None:

@@ -10,6 +10,7 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.formats import format_time
 from gateway.cli.common.output import print_json
+from gateway.core.messages.price_list import PriceList
 from gateway.store.api.message_status import ACCEPTED, FAILED, status_of
 from gateway.store.api.sent_messages import SentMessage, find_message
 from gateway.store.body_codec import Bodies
@@ -33,9 +34,9 @@ def follow(store: Store, bodies: Bodies, number: str, id_: str, within_s: float)
         time.sleep(LOOK_EVERY_S)
 
 
-def print_message(message: SentMessage, *, json: bool) -> None:
+def print_message(message: SentMessage, prices: PriceList, *, json: bool) -> None:
     """Print a message; the command ends with exit code 1 if it failed."""
-    shown = view_message(message, datetime.now(UTC))
+    shown = view_message(message, datetime.now(UTC), prices)
     if json:
         print_json(shown)
     else:
@@ -47,12 +48,25 @@ def print_message(message: SentMessage, *, json: bool) -> None:
 
 def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
     yield f"{shown['id']} is {shown['status']}{_reason(shown)}."
+    if shown["price"]:
+        yield f"  price: {_price(shown['price'])}"
     for one in shown["history"]:
         details = [
             one["source"],
             *(str(one[name]) for name in ("outcome", "reason") if name in one),
         ]
         yield f"  {format_time(one['at'])}  {one['status']:11} {', '.join(details)}"
+
+
+def _price(price: Mapping[str, Any]) -> str:
+    """Return a price in words; what is not known is called so."""
+    paid = {True: "billed", False: "free"}.get(price["billable"], "billed or not is unknown")
+    words = [price["category"] or "category unknown", price["country"] or "country unknown", paid]
+    if price["amount"] is None:
+        words.append("amount unknown")
+    elif price["currency"]:
+        words.append(f"{price['amount']} {price['currency']} (prices of {price['prices_of']})")
+    return ", ".join(words)
 
 
 def _reason(shown: Mapping[str, Any]) -> str:

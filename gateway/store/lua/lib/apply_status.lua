@@ -27,13 +27,22 @@ local function climb_alone(number, id, status)
   if status.stage == 'failed' then status.stage, status.rung = 'accepted', C.STATUS_RANK.accepted end
 end
 
+-- The pricing is our own JSON, without spaces; a category that is not known has no counter of its
+-- own, because whoever has the secret could make a million of them.
+local function count_category(number, pricing)
+  local category = string.match(pricing, '"category":"([a-z_]+)"') or ''
+  count(number, 'categories.' .. (C.CATEGORIES[category] and category or 'other'))
+end
+
 -- The history has each stage once, with Meta's own moment; of a group the first.
 local function note_status(number, id, row, status)
   local send, attempt = number .. 'send:' .. id, status.attempt
   if status.stage ~= 'accepted' then
     redis.call('HSETNX', send, 'at:' .. status.stage .. ':' .. attempt, status.at)
   end
-  if status.pricing ~= '' then redis.call('HSETNX', send, 'pricing', status.pricing) end
+  if status.pricing ~= '' and redis.call('HSETNX', send, 'pricing', status.pricing) == 1 then
+    count_category(number, status.pricing)
+  end
   -- Not the wamid of a message that was replaced: it is stored apart, or led here.
   if attempt ~= '' and redis.call('HEXISTS', send, 'wamid:' .. attempt) == 0 then
     learn_wamid(number, id, row.wamid, status.wamid)

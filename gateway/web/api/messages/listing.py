@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.list_request import ListRequest, read_message_list
+from gateway.core.messages.price_list import PriceList
 from gateway.store.api.lists.message_list import MessageList
 from gateway.store.api.lists.paging import Page
 from gateway.store.api.sent_messages import SentMessage
@@ -36,6 +37,7 @@ class MessageListRoutes:
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     country_of: Callable[[str], str]
     damage_log: DamageLog
+    prices: PriceList
     _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
 
     def router(self) -> APIRouter:
@@ -59,7 +61,8 @@ class MessageListRoutes:
             if one.send.damage:
                 self.damage_log.report(one)
         now = datetime.now(UTC)
-        body = {"data": [view_listed(one, now) for one in page.items], "next_cursor": cursor}
+        data = [view_listed(one, now, self.prices) for one in page.items]
+        body = {"data": data, "next_cursor": cursor}
         link = {"link": next_link(MESSAGES, query, cursor)} if cursor else {}
         return json_response(body, 200, **link)
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import MOST_AHEAD, read_moment
+from gateway.core.messages.price_list import PriceList
 from gateway.core.sending.preflight import is_window_open
 from gateway.store.api import sent_messages
 from gateway.store.api.message_status import FINAL, status_of
@@ -87,6 +88,7 @@ class MessageRoutes:
 
     sending: MessageSending
     lookup: MessageLookup
+    prices: PriceList
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -135,7 +137,7 @@ class MessageRoutes:
     async def show(self, request: Request, id: str) -> Response:
         """Answer with the message, after its next change if wait names how many seconds."""
         message = await self.lookup.wait(request.state.key, id, _wait_s(request))
-        return json_response(view_message(message, datetime.now(UTC)))
+        return json_response(self._view(message))
 
     async def cancel(self, request: Request, id: str) -> Response:
         """Cancel the message unless its first attempt began; answer with it."""
@@ -169,7 +171,10 @@ class MessageRoutes:
 
     async def _show_now(self, request: Request, id_: str) -> Response:
         message = await self.lookup.find(request.state.key, id_)
-        return json_response(view_message(message, datetime.now(UTC)))
+        return json_response(self._view(message))
+
+    def _view(self, message: SentMessage) -> dict[str, Any]:
+        return view_message(message, datetime.now(UTC), self.prices)
 
     async def _accept_items(self, key: ApiKey, items: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the answers in order; between few messages other requests have their turn."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from gateway.core.api.list_request import ListRequest
+from gateway.core.api.message_price import view_price
+from gateway.core.messages.price_list import PriceList
 from gateway.store.api.lists.message_list import MessageFilter
 from gateway.store.api.message_status import FAILED, FINAL, stages_of, status_of, view_error
 from gateway.store.api.sent_messages import SentMessage
@@ -12,7 +14,7 @@ from gateway.store.sending.lookup import TracedSend
 from gateway.store.sending.send_states import SendState
 
 
-def view_message(message: SentMessage, now: datetime) -> dict[str, Any]:
+def view_message(message: SentMessage, now: datetime, prices: PriceList) -> dict[str, Any]:
     """Return all that a client may see of a message."""
     send = message.send
     status = status_of(send)
@@ -30,6 +32,7 @@ def view_message(message: SentMessage, now: datetime) -> dict[str, Any]:
         "attempts": send.attempts,
         "waiting_for": _waiting_for(send, status, now),
         "error": view_error(send) if status in FAILED else None,
+        "price": view_price(send.pricing, send.lane, prices),
         "history": _history(send),
     }
 
@@ -46,11 +49,11 @@ def to_filter(wanted: ListRequest) -> MessageFilter:
     )
 
 
-def view_listed(message: SentMessage, now: datetime) -> dict[str, Any]:
+def view_listed(message: SentMessage, now: datetime, prices: PriceList) -> dict[str, Any]:
     """Return a message as it is shown alone; of a damaged one what is known."""
     if message.send.damage:
         return {"id": message.send.id, "from": message.number, "damaged": True}
-    return view_message(message, now)
+    return view_message(message, now, prices)
 
 
 def _waiting_for(send: TracedSend, status: str, now: datetime) -> dict[str, Any] | None:
