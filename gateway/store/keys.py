@@ -13,11 +13,13 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {p}cursor, {p}swept, {p}count | how far it is done and by whom, last swept, counters | forever |
 | {p}aside, {p}aside:tries, {p}aside:why, {p}aside:oldest | deferred, and why | while it waits |
 | {p}given_up | deliveries that an operator gave up | 30 days after the last |
+| {p}redacted:<entry> | what an erased customer's delivery has of others | GATEWAY_RETENTION |
 | {p}suspects | how many workers died over what they had in hand | a day after the last |
 | {p}missing | at most 16 holders whose lease ran out | until they report, or a minute |
 | {n}known:<generation>/<bucket> | digests of committed events | 8 to 12 days from the commit |
 | {n}known:<generation> | `size` in buckets, how many `ids` | 4 days longer |
 | {n}contact:<name> | the customer's state, or `alias`: the name under which it is | forever |
+| {n}opted_out | digests of erased customers who want no marketing | forever |
 | {n}handed_over | contacts that a person answers, and until when | until the last of them ends |
 | {n}send:<id> | one send and its attempts | until it is compacted (repeatable: 1 day) |
 | {n}finished | sends that are over, and when each is compacted | until it is |
@@ -77,6 +79,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{api}keys, gw:{api}used | API keys, and when each was last used | until revoked |
 | gw:{api}secret | the secret with which cursors of lists are signed | forever |
 | gw:{api}bucket:<key> | how many requests a key may make now | a minute after the last |
+| gw:{erasures}open | customers who are to be erased, and how far that is | until it is done |
+| gw:{erasures}done:<id> | what an erasure found; it names nobody | 30 days |
+| gw:{erasures}sends:<id> | ids of the sends that an open one found | until it is done |
+| gw:{erasures}lock | who works on erasures | 30 seconds |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
 | gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |
@@ -88,11 +94,13 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {p}cursor, {p}swept, {p}count | a few values each |
 | {p}aside, {p}aside:tries, {p}aside:why, {p}aside:oldest | what is in the inbox |
 | {p}given_up | 10,000 |
+| {p}redacted:<entry> | one for each of these deliveries |
 | {p}suspects | one for each death within a day |
 | {p}missing | 16 |
 | {n}known:<generation>/<bucket> | events of 12 days, 45 bytes each; a bucket some 200 |
 | {n}known:<generation> | two values, of 4 generations |
 | {n}contact:<name> | customers and their names; 8 KB of variables, 200 moments |
+| {n}opted_out | a digest for each name of these customers |
 | {n}handed_over | 10,000; those that end soonest go first |
 | {n}send:<id> | sends of a day, and dead letters; 24 attempts, 50 redrives |
 | {n}finished | one for each of these rows |
@@ -152,6 +160,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{api}keys, gw:{api}used | 1,000 keys |
 | gw:{api}secret | one |
 | gw:{api}bucket:<key> | one for each key |
+| gw:{erasures}open | 1,000 |
+| gw:{erasures}done:<id> | one for each erasure |
+| gw:{erasures}sends:<id> | sends of one customer |
+| gw:{erasures}lock | one |
 | gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
 | gw:owner | one |
 | {p}lease, {n}pace | a word each |
@@ -164,7 +176,7 @@ import re
 LAYOUT = "2"
 # Raised with each stored field whose loss breaks a promise: a release that knows less refuses to
 # start, and processes of both may run until then.
-FORMAT = 1
+FORMAT = 2
 # Partitions of deliveries that hold messages or anything else, and of those with only statuses.
 MESSAGE_PARTITIONS, STATUS_PARTITIONS = 8, 4
 PARTITIONS = MESSAGE_PARTITIONS + STATUS_PARTITIONS
@@ -178,6 +190,7 @@ STOPPED_RULES = f"{SPACE}stopped_rules"
 STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 API = f"{SPACE}{{api}}"
+ERASURES = f"{SPACE}{{erasures}}"
 TICK_GUARD = f"{SPACE}ticked"
 LAST_RUN = f"{SPACE}ran:"
 WATCH_GUARD = f"{SPACE}watched"

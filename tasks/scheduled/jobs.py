@@ -16,6 +16,7 @@ from gateway.core.sending.send import PRIORITIES, REPLY
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.dead_letters import dead_letters
+from gateway.store.erasure.eraser import Eraser
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.maintenance import due_items, retention
 from gateway.store.redis.client import ScriptError
@@ -61,6 +62,7 @@ def run_tick(ctx: StoreAccess) -> int:
         return move_due(ctx, number_list.numbers(ctx.store))
     finally:  # a number with damaged keys delays no other work
         _apply_late_failures(ctx)
+        _erase_customers(ctx)
         _compact(ctx)
 
 
@@ -173,6 +175,16 @@ def _apply_late_failures(ctx: StoreAccess) -> None:
     numbers = number_list.numbers(ctx.store)
     for number in late_failures.apply_late_failures(ctx.store, ctx.bodies, numbers):
         ring_number(ctx.store, number, REPLY)
+
+
+def _erase_customers(ctx: StoreAccess) -> None:
+    """Go on with erasures of customers, for a part of a second."""
+    eraser = Eraser(ctx.store, ctx.bodies, ctx.settings.gateway_retention)
+    try:
+        if done := eraser.run():
+            log.info("customers_erased", count=done)
+    except ScriptError as error:  # it goes on with the next tick, and delays no other work
+        log.error("erasure_failed", error=str(error))
 
 
 def _compact(ctx: StoreAccess) -> None:

@@ -116,3 +116,31 @@ def test_a_customer_whom_no_number_knows_is_said() -> None:
 
     assert result.exit_code == 2
     assert "None of these numbers knows such a customer." in result.output
+
+
+def test_a_customer_is_erased_and_what_is_out_of_reach_is_said(store: Store) -> None:
+    hand_over(store, ANA)
+
+    result = run("erase", f"+{ANA}", "--yes")
+
+    assert result.exit_code == 0
+    assert "Erased: contacts 1, messages 0" in result.output
+    assert "Out of reach:\n  backups of Redis" in result.output
+    assert find_contact(store, NUMBER, ANA).version == ""
+    assert not [key for key in store.redis.keys("*") if ANA.encode() in key]
+
+
+def test_an_erasure_that_nobody_confirms_erases_nothing(store: Store) -> None:
+    hand_over(store, ANA)
+
+    result = run("erase", f"+{ANA}")
+
+    assert result.exit_code == 1
+    assert find_contact(store, NUMBER, ANA).version
+
+
+def test_an_erasure_is_reported_as_json(store: Store) -> None:
+    shown = json.loads(run("erase", f"+{ANA}", "--yes", "--json").output)
+
+    assert (shown["status"], shown["waiting_for"]) == ("done", {"deliveries": 0, "messages": 0})
+    assert shown["erased"]["contacts"] == 0

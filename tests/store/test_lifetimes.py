@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,9 @@ from gateway.store.body_codec import Bodies
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable
+from gateway.store.erasure.eraser import LOCK_MS
+from gateway.store.erasure.open_erasures import LOCK, open_erasure, replace_erasure
+from gateway.store.erasure.sends import erase_sends
 from gateway.store.inbox.lease import LeasedPartitions
 from gateway.store.maintenance import due_items
 from gateway.store.maintenance.migration import FENCE
@@ -81,6 +85,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<p>cursor": FOREVER,
     "<p>swept": FOREVER,
     "<p>count": FOREVER,
+    r"<p>redacted:\d+-\d+": (7 * DAY - 60_000, 7 * DAY),
     "<p>suspects": (DAY, DAY),
     "<p>missing": FOREVER,
     "<p>lease": FOREVER,
@@ -97,6 +102,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>known:\d+/\d+": (8 * DAY, 12 * DAY),
     r"<n>known:\d+": (12 * DAY, 16 * DAY),
     r"<n>contact:\d+": FOREVER,
+    "<n>opted_out": FOREVER,
     "<n>handed_over": (3_600_000, 3_600_000),
     r"<n>send:queuedx+": FOREVER,
     r"<n>send:heldx+": FOREVER,
@@ -192,6 +198,10 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{api}used": FOREVER,
     "gw:{api}secret": FOREVER,
     "gw:{api}bucket:k1": (65_000, 65_000),
+    "gw:{erasures}open": FOREVER,
+    "gw:{erasures}done:[a-z2-7]{24}": (30 * DAY, 30 * DAY),
+    "gw:{erasures}sends:[a-z2-7]{24}": FOREVER,
+    "gw:{erasures}lock": (30_000, 30_000),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:owner": FOREVER,
@@ -215,18 +225,18 @@ def live(store: Store, server: Server) -> None:
     check_server(store, mine=Installation("shop"))
     migrate_a_little(store)
     number_list.add_number(store, NUMBER)
-    first, second, _ = keep(store, 2, "late", "given up", "passed")
+    first, second, passed = keep(store, 2, "late", "given up", "passed")
     with inbox(store).lease() as held:
         held.next_batch()
         held.close(late(first, second))
     store.call("give_up", keys.partition(2), second.partition(":")[2])
     due_items.has_cursor_moved(store, 2, "0-0")
+    erase_one(store, passed.partition(":")[2])
     commit(store, planned(store, a_message()), WEEK)
     store_dead_letters(store, [Failure(a_message("wamid.bug"), "KeyError", "")])
     unreadable.store_unreadable(store, Bodies(), [UNREAD])
     wait_for_later(store)
-    compact_one(store)
-    send_in_all_stages(store)
+    send_all(store)
     inbox(store).set_bell()
     wakeups.should_wake_again(store, keys.INBOX_BELL)
     note_gap(store, timedelta(seconds=20))
@@ -259,6 +269,18 @@ def make_schedule(store: Store) -> None:
     schedule = Schedule("0 9 * * *", "UTC", {})
     book = ScheduleBook(store, Bodies())
     assert book.create([], NUMBER, "daily", schedule, book.now()) == "written"
+
+
+def erase_one(store: Store, entry: str) -> None:
+    """Erase a customer, and let another one's erasure be open."""
+    store.call("erase_delivery", keys.partition(2), entry, "redacted||", b"a body", 7 * DAY)
+    store.call("erase_contact", PREFIX, 1, "salt", 0, "erased")
+    for name in ("erased", "open"):
+        begun = open_erasure(store, frozenset({name}), None, NOW)
+        erase_sends(store, PREFIX, [f"{name}send"], begun.id)
+        if name == "erased":
+            assert replace_erasure(store, begun, replace(begun, finished_at=NOW))
+    LeaderLock(store, LOCK, LOCK_MS).acquire()
 
 
 def wait_for_later(store: Store) -> None:
@@ -332,6 +354,11 @@ async def count(server: Server) -> None:
     await secret_uses.note_uses(client, {secret_uses.UsedSecret("shop", "s1"): 1})
     await HealthMonitor(client, 0).refresh()
     await client.aclose()
+
+
+def send_all(store: Store) -> None:
+    compact_one(store)
+    send_in_all_stages(store)
 
 
 def compact_one(store: Store) -> None:

@@ -103,9 +103,17 @@ def fired(n: int) -> list[Any]:
     ]
 
 
+def erased_sends(n: int) -> list[Any]:
+    """Erase a send that waits in its lane and many lists, and one that was compacted."""
+    return [60_000, f"s{n + 300}", f"gone{n + 300}"]
+
+
 CASES = {
     "write_schedules": Case(fired),
     "due_schedules": Case(lambda _: [100]),
+    "erase_delivery": Case(lambda n: [f"{n + 20}-0", "redacted||", b"left", DAY_MS], "history"),
+    "erase_sends": Case(erased_sends),
+    "erase_contact": Case(lambda n: [n, "salt", 1, f"nobody{n}", "", f"nobody{n}"]),
     "resend": Case(lambda n: [f"unconfirmed{n + 20}", 1]),
     "bury_event": Case(lambda n: [digest(n), ROW, DAY_MS, f"0:{n}-0/0", "KeyError"]),
     "commit": Case(committed),

@@ -44,9 +44,10 @@ def pack(contact: Contact) -> bytes:
 def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
     """Return a contact as this release or another stored it; a new one if none was stored.
 
-    A missing field reads as empty. Fields of another release are kept, and written back.
+    A missing field reads as empty. Fields of another release are kept, and written back. A state
+    without a version is what is left of a contact that was erased: the contact is a new one.
     """
-    if version is None or not state:
+    if not state:
         return Contact(key)
     stored = orjson.loads(state)
     take = stored.pop
@@ -70,7 +71,7 @@ def unpack(key: str, version: bytes | None, state: bytes | None) -> Contact:
         unanswered=tuple(take("unanswered", ())),
         volley=_unpack_volley(take("volley", None), take("repeated", None)),
         more=stored,
-        version=version.decode(),
+        version=version.decode() if version else "",
     )
 
 

@@ -15,7 +15,7 @@ from gateway.core.webhook.event_keys import digest
 from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
-from gateway.store.inbox.record import BODY, HEADER, read_delivery
+from gateway.store.inbox.record import BODY, HEADER, read_delivery, redacted_key
 from gateway.store.redis.client import Store
 
 # How many waiting deliveries of a partition are searched, and in which steps.
@@ -88,11 +88,11 @@ class TracedInbox:
         """Return what is left of an event that was committed from "<delivery>/<item>"."""
         delivery, _, item = event_ref.rpartition("/")
         index, _, entry = delivery.partition(":")
-        rows = self._read_range(int(index), entry, entry, 1)
-        if not rows:
+        fields = self._read_one(int(index), entry)
+        if not fields:
             return KeptEvent(delivery, int(item), GONE)
         try:
-            delivery_read = self._open_delivery(delivery, rows[0][1])
+            delivery_read = self._open_delivery(delivery, fields)
         except UnknownRecordError as error:
             return KeptEvent(delivery, int(item), f"its delivery cannot be opened here: {error}")
         # Another release may have split it differently.
@@ -102,11 +102,11 @@ class TracedInbox:
     def read_content(self, delivery: str) -> DeliveryContent:
         """Return the content of a delivery."""
         index, _, entry = delivery.partition(":")
-        rows = self._read_range(int(index), entry, entry, 1)
-        if not rows:
+        fields = self._read_one(int(index), entry)
+        if not fields:
             return DeliveryContent(GONE)
         try:
-            opened = self._open_delivery(delivery, rows[0][1])
+            opened = self._open_delivery(delivery, fields)
         except UnknownRecordError as error:
             return DeliveryContent(f"this process cannot open it: {error}")
         kinds = Counter(event.kind for event in split(opened))
@@ -115,9 +115,9 @@ class TracedInbox:
     def read_body(self, delivery: str) -> bytes:
         """Return the body of a delivery, b"" where it is gone or cannot be opened here."""
         index, _, entry = delivery.partition(":")
-        rows = self._read_range(int(index), entry, entry, 1)
+        fields = self._read_one(int(index), entry)
         try:
-            return self._open_delivery(delivery, rows[0][1]).body if rows else b""
+            return self._open_delivery(delivery, fields).body if fields else b""
         except UnknownRecordError:
             return b""
 
@@ -190,6 +190,13 @@ class TracedInbox:
             entry = raw.decode()
             for _, fields in self._read_range(index, entry, entry, 1):
                 yield entry, fields, state
+
+    def _read_one(self, index: int, entry: str) -> dict[bytes, bytes]:
+        """Return a delivery, or what is left of it once a customer was erased; {} for neither."""
+        for _, fields in self._read_range(index, entry, entry, 1):
+            return dict(fields)
+        copy: Any = self._store.run(lambda client: client.hgetall(redacted_key(index, entry)))
+        return dict(copy)
 
     def _read_range(self, index: int, first: str, last: str, most: int) -> Any:
         name = f"{keys.partition(index)}inbox"

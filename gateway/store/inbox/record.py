@@ -6,6 +6,7 @@ packed body (`store/body_codec.py`). A delivery's id is `partition:entry`.
 
 from gateway.core.events import Delivery
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
 from gateway.store.body_codec import Bodies
 
 HEADER, BODY = b"h", b"b"
@@ -14,6 +15,16 @@ HEADER, BODY = b"h", b"b"
 def pack_header(origin: str, secret: str, account: str = "") -> bytes:
     """Return the header: who put the delivery in, and which secret its signature matched."""
     return f"{origin}|{secret}|{account}".encode()
+
+
+def redacted_key(partition: int, entry: str) -> str:
+    """Return the key of what is left of a delivery for others, once one customer was erased."""
+    return f"{keys.partition(partition)}redacted:{entry}"
+
+
+def mark_redacted(header: bytes) -> bytes:
+    """Return the header of what is left of a delivery: no signature is of these bytes."""
+    return b"redacted|" + header.partition(b"|")[2]
 
 
 def is_internal(header: bytes) -> bool:

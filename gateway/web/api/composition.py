@@ -20,6 +20,7 @@ from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
+from gateway.web.api.contacts.erasing import ErasureRoutes
 from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.events.routes import EventRoutes
 from gateway.web.api.messages.damage_log import DamageLog
@@ -80,18 +81,17 @@ class MessageApi:
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
         book = ScheduleBook(self._store, bodies)
         self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
+        self._erasure_routes = ErasureRoutes(
+            self._store, bodies, settings.gateway_retention, self._all_numbers
+        )
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
         about_messages = (self._routes, self._list_routes, self._tasks, self._schedule_routes)
-        others = (
-            self._number_routes,
-            self._letter_routes,
-            self._contact_routes,
-            self._event_routes,
-        )
-        routes = (*about_messages, *others, self._template_routes)
+        about_customers = (self._contact_routes, self._erasure_routes, self._event_routes)
+        others = (self._number_routes, self._letter_routes, self._template_routes)
+        routes = (*about_messages, *about_customers, *others)
         return [part.router() for part in routes]
 
     def busy(self) -> Sequence[Route]:

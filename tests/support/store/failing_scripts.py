@@ -147,8 +147,8 @@ def _content(store: Store, key: bytes) -> object:
             return {member: int((score - now) / 10_000 + 0.7) for member, score in scores}
         case b"zset":
             return raw(store).zrange(key, 0, -1)
-        case b"set":
-            return raw(store).smembers(key)
+        case b"set" | b"list" as kind:
+            return raw(store).smembers(key) if kind == b"set" else raw(store).lrange(key, 0, -1)
         case b"stream":
             return [fields for _, fields in raw(store).xrange(key)]
         case _:

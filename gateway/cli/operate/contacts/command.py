@@ -10,10 +10,11 @@ from rich.table import Table
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.formats import format_time, pluralize
-from gateway.cli.common.options import Json, Number, Reveal, parse_customer, selector
+from gateway.cli.common.options import Json, Number, Reveal, Yes, parse_customer, selector
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
+from gateway.cli.operate.contacts.erasing import erase_now, erasure_lines
 from gateway.cli.operate.contacts.view import contact_lines, mask_contact
 from gateway.core.text import printable, suggestion_for
 from gateway.store import number_list
@@ -26,6 +27,7 @@ from gateway.store.planning.handed_over import (
 )
 from gateway.store.redis.client import Store
 from gateway.store.tracing.masking import Masking
+from gateway.web.api.contacts.erasure_view import view_erasure
 from gateway.web.api.contacts.view import view_contact
 
 MOST_SHOWN = 1_000
@@ -98,6 +100,31 @@ def show(
     for one in shown:
         for line in contact_lines(mask_contact(one, masking)):
             typer.echo(line)
+
+
+@commands.command()
+def erase(
+    contact: Customer,
+    number: Number = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Erase a customer from all that is stored: messages, texts, deliveries, records and more.
+
+    What waits for its effect, or is being posted, is erased by the workers once that is over.
+    """
+    name, given = read_customer(contact), target.settings()
+    with open_own_store(given, "so it is not known how far the erasure is; repeat it") as store:
+        numbers = choose_numbers(store, number) if number else None
+        if not yes:
+            question = "Erase this customer for good? Nothing brings back what was stored."
+            typer.confirm(question, abort=True, err=True)
+        erasure = erase_now(store, given, name, numbers)
+    if json:
+        print_json(view_erasure(erasure))
+        return
+    for line in erasure_lines(erasure):
+        typer.echo(line)
 
 
 @commands.command()

@@ -1,4 +1,5 @@
 -- trim: drop old deliveries that were worked off; never one that waits or is deferred.
+-- with: entry_order
 -- KEYS  1 the partition's prefix
 -- ARGV  1 retention in ms, 2 which part of those worked off may go at once: 8 is an eighth
 -- Returns how many were dropped, a bounded number: 0 when nothing is left to drop.
@@ -7,15 +8,8 @@ local inbox = KEYS[1] .. 'inbox'
 local cursor = redis.call('HGET', KEYS[1] .. 'cursor', 'at')
 if not cursor then return 0 end
 
-local function earlier(a, b)
-  local ams, aseq = a:match('(%d+)-(%d+)')
-  local bms, bseq = b:match('(%d+)-(%d+)')
-  if ams == bms then return tonumber(aseq) < tonumber(bseq) end
-  return tonumber(ams) < tonumber(bms)
-end
-
 local limit = string.format('%.0f-0', math.max(0, clock() - tonumber(ARGV[1])))
-if earlier(cursor, limit) then limit = cursor end
+if is_earlier(cursor, limit) then limit = cursor end
 local aside, oldest = KEYS[1] .. 'aside', KEYS[1] .. 'aside:oldest'
 -- Deliveries that an older release deferred are in order only after they were tried again.
 if redis.call('ZCARD', oldest) < redis.call('ZCARD', aside) then return 0 end
@@ -27,7 +21,7 @@ for _, member in ipairs(redis.call('ZRANGE', oldest, 0, 99)) do
   redis.call('ZREM', oldest, member)
 end
 if not waits and redis.call('EXISTS', oldest) == 1 then return 0 end
-if waits and earlier(waits, limit) then limit = waits end
+if waits and is_earlier(waits, limit) then limit = waits end
 local counts = redis.call('HMGET', KEYS[1] .. 'count', 'kept', 'passed')
 local waiting = tonumber(counts[1] or 0) - tonumber(counts[2] or 0)
 local share = math.ceil((redis.call('XLEN', inbox) - waiting) / tonumber(ARGV[2]))

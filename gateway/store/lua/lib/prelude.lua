@@ -26,6 +26,18 @@ local function note_damage(damaged, what, id, why)
   for _, word in ipairs({what, id, why}) do damaged[#damaged + 1] = word end
 end
 
+local function opt_out_digest(salt, name)
+  return redis.sha1hex(salt .. name):sub(1, 32)
+end
+
+-- The state of a contact that there is not: empty, unless one of this name was erased who wanted no
+-- marketing (erase_contact.lua).
+local function state_before_first(number, name)
+  local salt = redis.call('HGET', number .. 'opted_out', 'salt')
+  local since = salt and redis.call('HGET', number .. 'opted_out', opt_out_digest(salt, name))
+  return since and '{"opted_out":' .. since .. ',"asked":' .. since .. '}'
+end
+
 -- The contact of a name: its key, version and state; only its key where that is among those
 -- `listed`. The name of a joined contact holds `alias`; none leads back. An alias is written to
 -- lead to the contact itself (commit.lua), so ways are short.
@@ -34,7 +46,7 @@ local function contact_of(number, name, listed)
   for _ = 1, MOST_STEPS do
     if listed and listed[name] then return name, false, false end
     local row = redis.call('HMGET', number .. 'contact:' .. name, 'version', 'state', 'alias')
-    if not row[3] then return name, row[1], row[2] end
+    if not row[3] then return name, row[1], row[1] and row[2] or state_before_first(number, name) end
     name = row[3]
   end
   error('an alias leads nowhere')

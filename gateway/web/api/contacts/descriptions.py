@@ -1,6 +1,6 @@
 """Descriptions of the addresses of contacts in the OpenAPI document."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -94,3 +94,35 @@ CHANGE: dict[str, Any] = {
     },
     "openapi_extra": {**body_of(ContactIn), "parameters": [NUMBER]},
 }
+
+
+class WaitingForOut(BaseModel):
+    """What has to end before the rest can be erased."""
+
+    deliveries: int = Field(description="That wait for their effect.")
+    messages: int = Field(description="That are being posted.")
+
+
+class ErasureOut(BaseModel):
+    """How far an erasure is."""
+
+    id: str
+    status: Literal["open", "done"]
+    started_at: AwareDatetime
+    finished_at: AwareDatetime | None
+    erased: dict[str, int] = Field(description="What was erased, by kind.")
+    waiting_for: WaitingForOut
+    unopened: int = Field(description="Bodies that this installation has no key for.")
+    kept: list[str]
+    out_of_reach: list[str]
+
+
+ERASE: dict[str, Any] = {
+    "responses": {
+        200: {"model": ErasureOut},
+        202: {"model": ErasureOut},
+        **problems_of("invalid", "conflict"),
+    },
+    "openapi_extra": {"parameters": [NUMBER]},
+}
+ERASURE: dict[str, Any] = {"responses": {200: {"model": ErasureOut}, **problems_of("not-found")}}

@@ -30,6 +30,8 @@ MOST_BATCH_BYTES = 4 * 1024 * 1024
 BODY_WITHIN_S = 20.0
 # Where a request for one of these addresses needs more than the scope of its method.
 ADMIN_ONLY = ("/v1/numbers/",)
+# All that is stored of a customer, texts as well, is for the same few as its end.
+CONTACTS = "/v1/contacts/"
 
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
 TakeRequest = Callable[[ApiKey], Awaitable[RateDecision]]
@@ -95,8 +97,9 @@ def is_open(path: str) -> bool:
 def needed_scope(method: str, path: str) -> str:
     """Return the scope that a request needs."""
     if method in ("GET", "HEAD", "OPTIONS"):
-        return READ
-    return ADMIN if path.startswith(ADMIN_ONLY) else SEND
+        return ADMIN if path.startswith(CONTACTS) and path.endswith("/export") else READ
+    is_erasure = method == "DELETE" and path.startswith(CONTACTS)
+    return ADMIN if is_erasure or path.startswith(ADMIN_ONLY) else SEND
 
 
 def most_bytes(path: str) -> int:

@@ -1,0 +1,55 @@
+"""Person: a customer by all their names, found in what is stored; pure."""
+
+import base64
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.core.webhook.damaged import customer_matcher
+from gateway.core.webhook.phone_numbers import contact_key
+
+# Meta's ids of messages hold the customer's phone number.
+_WAMID = re.compile(rb"wamid\.([A-Za-z0-9+/]{8,}={0,2})")
+_SCALARS = (str, int)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A customer by the keys under which any of our numbers knows them."""
+
+    names: frozenset[str] = field(repr=False)
+
+    def is_named(self, name: str) -> bool:
+        """Say whether a phone number in any form, or a user id, is theirs."""
+        return contact_key(name) in self.names
+
+    def has(self, item: Any) -> bool:
+        """Say whether a webhook's item, or another object, is about them: a field names them.
+
+        Only its own fields count: one that quotes or mentions them is somebody else's.
+        """
+        if not isinstance(item, Mapping):
+            return False
+        own = any(self.is_named(str(one)) for one in item.values() if type(one) in _SCALARS)
+        # An entry of the business's own address book has the customer one level below.
+        return own or self.has(item.get("contact"))
+
+    def is_mentioned(self, content: bytes) -> bool:
+        """Say whether one of their names is anywhere in bytes, also within Meta's ids."""
+        return is_mentioned(self.names, content)
+
+
+def is_mentioned(names: Set[str], content: bytes) -> bool:
+    """Say whether one of these names is anywhere in bytes, also within Meta's ids of messages."""
+    mentions = customer_matcher(names)
+    if mentions(content):
+        return True
+    ids = _WAMID.findall(content.replace(rb"\/", b"/"))
+    return any(mentions(_decode(one)) for one in ids)
+
+
+def _decode(encoded: bytes) -> bytes:
+    whole = encoded.rstrip(b"=")
+    whole = whole[: len(whole) - (len(whole) % 4 == 1)]
+    return base64.b64decode(whole + b"=" * (-len(whole) % 4))

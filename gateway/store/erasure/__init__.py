@@ -1,0 +1,1 @@
+"""Erasure: all that is stored of one customer, found and removed."""
