@@ -25,6 +25,7 @@ from gateway.store.number_list import MOST_NUMBERS, add_number
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
+from gateway.store.templates.cache import TemplateCache
 from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.processes.process_names import process_name
 from tasks.processes.reloading import Reloader
@@ -43,6 +44,12 @@ class StoreAccess:
     store: Store
     bodies: Bodies  # how bodies and the answers to sends are stored
     inbox: Inbox
+    templates: TemplateCache
+
+    def is_template_stopped(self, number: str, template: str) -> bool:
+        """Say whether Meta has stopped a template of a number's account, as far as is known."""
+        own = self.accounts.current().number(number)
+        return own is not None and self.templates.view(own.waba).is_stopped(template)
 
     def may_send(self, number: str) -> bool:
         """Say whether some account has a number; what another has to send waits until one does."""
@@ -143,7 +150,8 @@ def open_store_access(settings: Settings) -> StoreAccess:
     """Open the store, with connections that nothing else shares. Raises AccountsError."""
     store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
     inbox = Inbox(store, bodies, process_name())
-    return StoreAccess(settings, AccountsSource(settings), store, bodies, inbox)
+    templates = TemplateCache(store)
+    return StoreAccess(settings, AccountsSource(settings), store, bodies, inbox, templates)
 
 
 def build_context(settings: Settings) -> WorkerContext:
@@ -158,6 +166,7 @@ def build_context(settings: Settings) -> WorkerContext:
         store=opened.store,
         bodies=opened.bodies,
         inbox=opened.inbox,
+        templates=opened.templates,
         rules=AccountRules(opened.accounts.current, partial(_open_rules, opened)),
         graph=Graph(settings.meta_graph_url),
         post_pool=ThreadPoolExecutor(SENDS_AT_ONCE + 1, thread_name_prefix="post"),

@@ -38,6 +38,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}stops | why the number is paused, and what an operator holds | while it lasts |
 | {n}holding, {n}held:<rule> | sends of rules that are held | while they are |
 | {n}parked, {n}parked:<contact> | sends that wait until their customer writes | while they wait |
+| {n}templates, {n}template:<template> | sends that wait for a template | while they wait |
 | {n}take:<call> | the sends that one call of a pump took | 30 seconds |
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
@@ -119,6 +120,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}stops | 100 rules, and 9 values |
 | {n}holding, {n}held:<rule> | rules held, sends that are not over |
 | {n}parked, {n}parked:<contact> | 100 of a customer |
+| {n}templates, {n}template:<template> | sends that are not over |
 | {n}take:<call> | a tenth of a second's messages |
 | {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}too_old | a count for each kind of event, and five moments |

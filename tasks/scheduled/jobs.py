@@ -27,6 +27,7 @@ from tasks.context import StoreAccess, worker_context
 from tasks.monitoring.noted_alerts import note_damage
 from tasks.requests.results import write_results
 from tasks.scheduled.schedules import MOST_AT_ONCE, fire_schedules
+from tasks.scheduled.templates import resume_templates
 from tasks.scheduled.unconfirmed import repeat_lost_sends
 from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number, ring_outgoing
 
@@ -91,6 +92,7 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
             may_fire -= due.due_schedules
         if due.notification_overdue_ms >= 0:
             ring_outgoing(ctx.store, due.number)
+        resume_templates(ctx, due.number, due.templates)
         _ring_ready(ctx, due)
     return moved
 

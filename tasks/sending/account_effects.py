@@ -19,13 +19,17 @@ from gateway.core.sending.error_codes import (
     error_policy,
 )
 from gateway.core.sending.outcome import Attempt
-from gateway.core.sending.response import Later, Paused, Refused, Verdict
+from gateway.core.sending.preflight import STOPPED_REASON
+from gateway.core.sending.response import Later, Paused, Refused, TemplateStopped, Verdict
 from gateway.core.sending.send import StatusUpdate
+from gateway.core.templates.news import TemplateNews
+from gateway.core.templates.template import DISABLED, PAUSED, split_key
 from gateway.store import number_list
 from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.store.sending import pauses
 from gateway.store.sending.lanes import PumpResult
+from gateway.store.templates.registry import REFUSAL_LASTS, TemplateRegistry
 from tasks.context import WorkerContext
 from tasks.monitoring.noted_alerts import refused_alert
 from tasks.sending.transports import MetaTransport, Transport
@@ -34,6 +38,7 @@ from tasks.wakeup import call_inbox
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR_S = 600
+DISABLED_CODE = 132016
 # Refusals of these scopes concern more numbers than the one that was refused.
 SHARED_SCOPES = frozenset({"account", "app"})
 STORE_ERRORS = (StoreUnavailableError, ScriptError)
@@ -108,6 +113,26 @@ def note_opt_out(
         with contextlib.suppress(*STORE_ERRORS):
             ctx.inbox.append_internal(delivery)
             ctx.ring_pool.submit(call_inbox, ctx.inbox)
+
+
+def note_stopped_template(
+    ctx: WorkerContext, number: str, attempt: Attempt, verdict: Verdict, now: datetime
+) -> None:
+    """Record that Meta has stopped a template, as its refusal of a send of it shows.
+
+    What the gateway did not post shows nothing new.
+    """
+    if not isinstance(verdict, TemplateStopped) or verdict.reason == STOPPED_REASON:
+        return
+    own, (name, language) = ctx.accounts.current().number(number), split_key(attempt.template)
+    if own is None or not name:
+        return
+    word = DISABLED if verdict.code == DISABLED_CODE else PAUSED
+    news = TemplateNews(name, language, "status", word, now, source="refusal")
+    with contextlib.suppress(*STORE_ERRORS):
+        TemplateRegistry(ctx.store, own.waba).note_news(news, lasts=REFUSAL_LASTS)
+        ctx.templates.look_again(own.waba)
+        alert_store.record_alert(ctx.store, refused_alert(verdict.code, number), REFUSAL_LASTS)
 
 
 def alert_on_throttling(ctx: WorkerContext, number: str, verdict: Verdict) -> None:

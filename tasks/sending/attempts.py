@@ -26,6 +26,7 @@ from tasks.sending.account_effects import (
     alert_on_throttling,
     has_new_credentials,
     note_opt_out,
+    note_stopped_template,
     pause_account,
 )
 from tasks.sending.transports import Transport, transport_for
@@ -99,6 +100,7 @@ def _apply_side_effects(
     """Apply the effects on other numbers and on the customer."""
     pause_account(ctx, number, verdict, result.error_json, result.wait_ms)
     alert_on_throttling(ctx, number, verdict)
+    note_stopped_template(ctx, number, attempt, verdict, now)
     note_opt_out(ctx, number, attempt, verdict, now)
 
 
@@ -115,7 +117,10 @@ def _check_and_post(
     if waited > LATEST_START_S:
         return classify_response(NotConnected("its lease was nearly over before it began"))
     try:
-        if blocker := preflight_refusal(attempt, now + timedelta(seconds=waited)):
+        template = attempt.template
+        is_stopped = bool(template) and ctx.is_template_stopped(number, template)
+        moment = now + timedelta(seconds=waited)
+        if blocker := preflight_refusal(attempt, moment, is_stopped=is_stopped):
             return blocker
         body = _request(attempt)
     except Exception as error:

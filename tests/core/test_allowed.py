@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import preflight_refusal
-from gateway.core.sending.response import Refused, WindowClosed
+from gateway.core.sending.response import Refused, TemplateStopped, WindowClosed
 from tests.core.test_outcome import an_attempt
 from tests.support.factories import NOW
 
@@ -71,3 +71,13 @@ def test_what_is_not_posted_is_refused_in_words_of_ours(contact: Contact) -> Non
     assert isinstance(refusal, WindowClosed | Refused)
     assert refusal.reason.startswith("The gateway did not post it: ")
     assert refusal.details == ""
+
+
+def test_a_stopped_template_waits_and_is_not_sent_to_who_wants_no_marketing() -> None:
+    attempt = an_attempt(body=TEMPLATE, contact=Contact("c"))
+    refusal = preflight_refusal(attempt, NOW, is_stopped=True)
+
+    assert isinstance(refusal, TemplateStopped)
+    assert (refusal.code, refusal.reason[:35]) == (132015, "The gateway did not post it: Meta h")
+    out = an_attempt(body=TEMPLATE, contact=Contact("c", opted_out_at=NOW), priority="bulk")
+    assert isinstance(preflight_refusal(out, NOW, is_stopped=True), Refused)

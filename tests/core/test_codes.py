@@ -43,9 +43,10 @@ PAUSE: dict[int, Scope] = {
 # fmt: off
 NEVER = {
     100, 130403, 130472, 130497, 131008, 131009, 131021, 131026, 131030, 131049, 131051, 131052,
-    131053, 131055, 131060, 131062, 131063, 132000, 132001, 132005, 132007, 132008, 132012, 132015,
-    132016, 132018, 132068, 133005, 133006, 133016, 134011, 134100, 135000, 137000,
+    131053, 131055, 131060, 131062, 131063, 132000, 132001, 132005, 132007, 132008, 132012,
+    132018, 132068, 133005, 133006, 133016, 134011, 134100, 135000, 137000,
 }
+TEMPLATE = {132015, 132016}
 ALERT = {
     *PAUSE, 130497, 131048, 131063, 131064, 132001, 132007, 132015, 132016, 132068, 132069, 133005,
     133006, 133008, 133009, 133016, 134011,
@@ -61,11 +62,15 @@ def expected(code: int) -> tuple[Kind, Scope, float | None]:
     if code in PAUSE:
         return "pause", PAUSE[code], None
     special: dict[int, Kind] = {131047: "window", 131050: "opted_out"}
+    special |= dict.fromkeys(TEMPLATE, "template")
     return special.get(code, "never"), "send", None
 
 
 def test_the_table_holds_exactly_the_codes_that_are_known() -> None:
-    assert set(ERROR_POLICIES) == AGAIN | set(LATER) | set(PAUSE) | NEVER | {131047, 131050}
+    assert set(ERROR_POLICIES) == AGAIN | set(LATER) | set(PAUSE) | NEVER | TEMPLATE | {
+        131047,
+        131050,
+    }
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])

@@ -11,7 +11,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sending.md").read_text()
 ROWS = re.findall(r"^\| (\d+)(?:–(\d+))? \| (.*) \| (.*) \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)
 WORDS = {
     "again": "again", "never": "give up", "pause": "pause", "window": "the window",
-    "opted_out": "give up, opt out",
+    "opted_out": "give up, opt out", "template": "the template",
 }  # fmt: skip
 
 

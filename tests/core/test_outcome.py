@@ -13,6 +13,7 @@ from gateway.core.sending.response import (
     Later,
     Paused,
     Refused,
+    TemplateStopped,
     Unconfirmed,
     Verdict,
     WindowClosed,
@@ -148,3 +149,13 @@ def test_an_outcome_tells_how_long_the_attempt_took(began_s_ago: float, took_ms:
 
 def test_the_body_of_an_attempt_is_not_in_its_repr() -> None:
     assert "secret" not in repr(an_attempt())
+
+
+def test_a_send_of_a_stopped_template_waits_for_it_by_its_name() -> None:
+    body = {"type": "template", "template": {"name": "offer", "language": {"code": "pt-PT"}}}
+    stopped = TemplateStopped(132015, "paused", "details")
+
+    result = decide_outcome(an_attempt(body=body), stopped, NOW, 0.5)
+
+    assert (result.step, json.loads(result.error_json)["template"]) == ("stopped", "offer pt_PT")
+    assert decide_outcome(an_attempt(), stopped, NOW, 0.5).step == "dead"

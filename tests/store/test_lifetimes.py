@@ -107,6 +107,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>send:queuedx+": FOREVER,
     r"<n>send:heldx+": FOREVER,
     r"<n>send:parkedx+": FOREVER,
+    r"<n>send:stoppedx+": FOREVER,
     r"<n>send:attemptingx+": FOREVER,
     r"<n>send:unconfirmedx+": FOREVER,
     r"<n>send:laterx+": FOREVER,
@@ -145,6 +146,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>holding": FOREVER,
     "<n>held:odd rule": FOREVER,
     "<n>parked": FOREVER,
+    "<n>templates": FOREVER,
+    "<n>template:order_sent en_US": FOREVER,
     r"<n>parked:parked": FOREVER,
     "<n>tokens": FOREVER,
     "<n>places": FOREVER,
@@ -375,7 +378,8 @@ def send_in_all_stages(store: Store) -> None:
     now = datetime.now(UTC)
     queue(store, a_send("expired", "expired", expires_at=now - timedelta(seconds=1)))
     queue(store, a_send("dueandwaiting", "w", due_at=now + timedelta(hours=1)))
-    names = ("accepted", "read", "failed", "dead", "unconfirmed", "later", "attempting", "parked")
+    names = ("accepted", "read", "failed", "dead", "unconfirmed", "later", "attempting", "parked",
+             "stopped")  # fmt: skip
     sends = {name: a_send(name, name) for name in names}
     sends["typing"] = a_send("typing", "typing", repeatable=True)
     queue(store, *sends.values(), a_send("held", "held", rule="odd rule"))
@@ -389,6 +393,7 @@ def send_in_all_stages(store: Store) -> None:
     settle(store, sends["dead"], "dead", error_json="{}")
     settle(store, sends["unconfirmed"], "unconfirmed", wait_ms=9_999_999_999_999)
     settle(store, sends["parked"], "parked")
+    settle(store, sends["stopped"], "stopped", error_json='{"template":"order_sent en_US"}')
     settle(store, sends["later"], "later", wait_ms=100_000)
     queue(store, a_send("queued", "queued", priority=BULK))
     queue(store, a_send("waits", "waits", priority=NOTICE))

@@ -328,11 +328,11 @@ def test_an_error_in_one_attempt_is_its_own(
     whole = getattr(where, name)
     failed: list[str] = []
 
-    def act(*given: Any) -> Any:
+    def act(*given: Any, **named: Any) -> Any:
         if not failed:
             failed.append(name)
             raise KeyError(name)
-        return whole(*given)
+        return whole(*given, **named)
 
     monkeypatch.setattr(where, name, act)
     monkeypatch.setattr("random.random", lambda: 0.999)

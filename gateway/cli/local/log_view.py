@@ -165,6 +165,7 @@ _STEPS = {
     "pair": ("not taken now, this customer got too many; again", ODD),
     "paused": ("not taken until a person mends it; tried again", BAD),
     "instead": ("not sent, the window is closed: its template goes instead", ODD),
+    "stopped": ("not sent, Meta has stopped its template: waits until it is sent again", ODD),
     "parked": ("not sent, the window is closed: waits for the customer", ODD),
     "unconfirmed": ("without an answer: nobody knows whether Meta took it", ODD),
     "dead": ("refused for good", BAD),

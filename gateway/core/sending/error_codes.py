@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Kind = Literal["again", "later", "never", "pause", "window", "opted_out"]
+Kind = Literal["again", "later", "never", "pause", "window", "template", "opted_out"]
 Scope = Literal["send", "pair", "number", "account", "app"]
 
 # Graph uses 100 for a wrong parameter and for a phone number that it does not know; a subcode
@@ -32,6 +32,7 @@ class ErrorPolicy:
     | never | a dead letter: the same would be refused again |
     | pause | the number or account stops; its sends wait until a probe is accepted |
     | window | what the rule says for a customer who has been silent for 24 hours |
+    | template | the send waits until Meta sends its template again |
     | opted_out | a dead letter, and no more marketing for this customer |
 
     With `alert` the operator gets an alert as well, once for the code.
@@ -78,6 +79,10 @@ def _later(scope: Scope, wait_s: float | None, advice: str, *, alert: bool = Fal
 
 def _never(advice: str, *, alert: bool = False) -> ErrorPolicy:
     return ErrorPolicy("never", advice, alert=alert)
+
+
+def _template(advice: str) -> ErrorPolicy:
+    return ErrorPolicy("template", advice, alert=True)
 
 
 def _pause(scope: Scope, advice: str) -> ErrorPolicy:
@@ -162,8 +167,8 @@ ERROR_POLICIES = MappingProxyType(
         132007: _never("Change the template: its content breaks a policy.", alert=True),
         132008: _never("Correct the template's parameters."),
         132012: _never("Give the parameters in the format that the template asks for."),
-        132015: _never("Improve the template: it is paused for its quality.", alert=True),
-        132016: _never("Use another template: this one was paused too often.", alert=True),
+        132015: _template("Improve the template: it is paused for its quality."),
+        132016: _template("Use another template: this one was paused too often."),
         132018: _never("Correct the template's parameters."),
         132068: _never("Correct the flow: it is blocked.", alert=True),
         132069: _later(

@@ -14,6 +14,7 @@ from gateway.core.sending.response import (
     Later,
     Paused,
     Refused,
+    TemplateStopped,
     Unconfirmed,
     Verdict,
     WindowClosed,
@@ -21,6 +22,7 @@ from gateway.core.sending.response import (
 from gateway.core.sending.retry import MAX_ATTEMPTS, is_given_up, retry_delay_s
 from gateway.core.sending.send import ClosedWindowAction as WhenClosed
 from gateway.core.storage.timestamps import ms_from_datetime
+from gateway.core.templates.choice import read_use
 
 # Repeatable sends are repeated without backoff for this long, then dropped: an old "typing" is
 # of no use.
@@ -32,7 +34,8 @@ PROBE_AFTER_MS = 30_000
 THROUGHPUT, WINDOW_CLOSED = 130429, 131047
 
 Step = Literal[
-    "accepted", "later", "rests", "slower", "pair", "paused", "instead", "parked", "unconfirmed",
+    "accepted", "later", "rests", "slower", "pair", "paused", "instead", "parked", "stopped",
+    "unconfirmed",
     "dead", "dropped",
 ]  # fmt: skip
 
@@ -69,6 +72,12 @@ class Attempt:
         return self.last_code == NOT_LISTED and self.tries > 1
 
     @property
+    def template(self) -> str:
+        """Return the key of the template that it sends, "" if it sends none."""
+        use = read_use(self.body, "")
+        return use.key if use else ""
+
+    @property
     def request(self) -> dict[str, Any]:
         """Return the body to post now."""
         return (with_other_form(self.body) if self.uses_other_form else None) or self.body
@@ -100,9 +109,8 @@ def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: fl
         case Paused(code, reason, _, details):
             error = {"code": code, "reason": reason, "details": details}
             return _failed_outcome(attempt, "paused", error, now, wait_ms=PROBE_AFTER_MS)
-        case WindowClosed(reason, details):
-            error = {"code": WINDOW_CLOSED, "reason": reason, "details": details}
-            return _failed_outcome(attempt, _CLOSED[attempt.closed], error, now)
+        case WindowClosed() | TemplateStopped():
+            return _let_wait(attempt, verdict, now)
         case Unconfirmed(reason):
             return _handle_unconfirmed(attempt, reason, now)
         case _:
@@ -112,6 +120,17 @@ def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: fl
 _CLOSED: Mapping[WhenClosed, Step] = {
     "": "dead", "drop": "dropped", "wait": "parked", "template": "instead",
 }  # fmt: skip
+
+
+def _let_wait(attempt: Attempt, verdict: WindowClosed | TemplateStopped, now: datetime) -> Outcome:
+    """Decide about a send that may go later: once its customer writes, or with its template."""
+    if isinstance(verdict, WindowClosed):
+        error = {"code": WINDOW_CLOSED, "reason": verdict.reason, "details": verdict.details}
+        return _failed_outcome(attempt, _CLOSED[attempt.closed], error, now)
+    error = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
+    if not attempt.template:
+        return _failed_outcome(attempt, "dead", error, now)
+    return _failed_outcome(attempt, "stopped", error | {"template": attempt.template}, now)
 
 
 def _handle_refused(attempt: Attempt, verdict: Refused, now: datetime) -> Outcome:

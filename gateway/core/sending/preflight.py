@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.outcome import Attempt
-from gateway.core.sending.response import Refused, WindowClosed
+from gateway.core.sending.response import Refused, TemplateStopped, WindowClosed
 from gateway.core.sending.send import BULK
 
 WINDOW = timedelta(hours=24)
-OPTED_OUT_CODE = 131050
+OPTED_OUT_CODE, STOPPED_CODE = 131050, 132015
 # In our own words, because Meta was not asked; the codes are those that Meta would give.
 WINDOW_REASON = (
     "The gateway did not post it: the customer's last message or call that it knows is older than "
@@ -22,17 +22,26 @@ WINDOW_REASON = (
 OPTED_OUT_REASON = (
     "The gateway did not post it: the customer wants no marketing. Leave them without it."
 )
+STOPPED_REASON = (
+    "The gateway did not post it: Meta has stopped its template. It goes once Meta sends the "
+    "template again."
+)
 
 
-def preflight_refusal(attempt: Attempt, now: datetime) -> WindowClosed | Refused | None:
+def preflight_refusal(
+    attempt: Attempt, now: datetime, *, is_stopped: bool = False
+) -> WindowClosed | TemplateStopped | Refused | None:
     """Return the refusal of an attempt, by the code that Meta would give, None if it may be posted.
 
-    It is decided at the moment of sending, because a send may have waited since it was planned.
+    `is_stopped` says that Meta has stopped the template that it sends. It is decided at the moment
+    of sending, because a send may have waited since it was planned.
     """
     if attempt.repeatable:
         return None  # a read mark or a "typing" is no message
     if attempt.contact.opted_out_at and (attempt.marketing or attempt.priority == BULK):
         return Refused(OPTED_OUT_CODE, OPTED_OUT_REASON, "")
+    if is_stopped:
+        return TemplateStopped(STOPPED_CODE, STOPPED_REASON)
     if attempt.body.get("type") == "template" or is_window_open(attempt.contact, now):
         return None
     return WindowClosed(WINDOW_REASON)

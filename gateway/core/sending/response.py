@@ -79,6 +79,15 @@ class WindowClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateStopped:
+    """Meta has stopped the message's template, and may send it again later."""
+
+    code: int
+    reason: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """It is unknown whether Meta accepted it; only evidence can show it."""
 
@@ -95,7 +104,7 @@ class Refused:
     opted_out: bool = False
 
 
-Refusal = Later | Paused | WindowClosed | Refused
+Refusal = Later | Paused | WindowClosed | TemplateStopped | Refused
 Verdict = Accepted | Unconfirmed | Refusal
 
 
@@ -146,6 +155,8 @@ def refusal_by_policy(policy: ErrorPolicy, code: int, details: str) -> Refusal:
             return Paused(code, policy.advice, policy.scope, details)
         case "window":
             return WindowClosed(policy.advice, details)
+        case "template":
+            return TemplateStopped(code, policy.advice, details)
         case "never" | "opted_out":
             return Refused(code, policy.advice, details, opted_out=policy.kind == "opted_out")
         case _:

@@ -12,6 +12,7 @@ from gateway.core.sending.response import (
     Paused,
     Refusal,
     Refused,
+    TemplateStopped,
     WindowClosed,
     refusal_by_policy,
 )
@@ -59,6 +60,9 @@ def decide_follow_up(refusal: Refusal | None) -> FollowUp | None:
             return None
         case WindowClosed():
             return FollowUp("window", 0)
+        case TemplateStopped():
+            # Its next attempt waits with all others of the template.
+            return FollowUp("later", AGAIN_AFTER_MS)
         case Paused():
             return FollowUp("paused", PROBE_AFTER_MS)
         case Later(code, _, scope, wait_s):

@@ -26,6 +26,7 @@ class TickResult:
     notification_overdue_ms: int = -1  # how long the oldest due one has waited, -1 for none
     owed_results: int = 0  # results that can be written for Celery tasks
     due_schedules: int = 0
+    templates: tuple[str, ...] = ()  # those for which sends wait, a hundred at most
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
@@ -84,7 +85,8 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
-    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, *counts = reply
+    moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, *more = reply
+    owed_results, due_schedules, templates = more
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -93,6 +95,7 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         unconfirmed=doubts,
         damaged=parse_damages(damaged),
         notification_overdue_ms=notification_overdue_ms,
-        owed_results=counts[0],
-        due_schedules=counts[1],
+        owed_results=owed_results,
+        due_schedules=due_schedules,
+        templates=tuple(name.decode() for name in templates),
     )

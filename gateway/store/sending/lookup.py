@@ -69,6 +69,7 @@ class TracedSend:
     has_text: bool = True  # its content is still stored
     state: SendState = field(default_factory=SendState)
     delivery_wait: DeliveryWait | None = None
+    parked_for: str = ""  # the template that Meta had stopped when it was parked last
     damage: str = ""  # why its row cannot be read
 
 
@@ -189,6 +190,7 @@ def _to_traced_send(
         has_text="body" in planned,
         state=state,
         delivery_wait=_parse_wait(row),
+        parked_for=row.get("parked_for", ""),
     )
 
 

@@ -21,16 +21,17 @@ class RegistryView:
     """What a process knows of one account's templates since it looked last."""
 
     state: RegistryState = field(default_factory=RegistryState)
+    now: datetime | None = None  # by the server's clock, when it was looked at
     stopped: Mapping[str, datetime | None] = field(default_factory=dict)
     looked_s: float = float("-inf")
     words: Mapping[str, str] | None = None  # read only where a message names an unknown template
 
-    def is_stopped(self, key: str, now: datetime) -> bool:
+    def is_stopped(self, key: str) -> bool:
         """Say whether Meta has stopped a template, as far as is known."""
-        if key not in self.stopped:
+        if key not in self.stopped or self.now is None:
             return False
         until = self.stopped[key]
-        return until is None or now < until
+        return until is None or self.now < until
 
 
 class TemplateCache:
@@ -53,6 +54,11 @@ class TemplateCache:
             if anew or self._clock() - view.looked_s >= FRESH_S:
                 self._look(waba, view)
             return view
+
+    def look_again(self, waba: str) -> None:
+        """Let the next question look at the store, since something is known to have changed."""
+        if view := self._views.get(waba):
+            view.looked_s = float("-inf")
 
     def is_at_hand(self, waba: str, key: str) -> bool:
         """Say whether a template can be told without asking the store."""
@@ -94,7 +100,7 @@ class TemplateCache:
         """Look whether anything has changed, and forget what may have."""
         registry = TemplateRegistry(self._store, waba)
         try:
-            state, _ = registry.read_state()
+            state, view.now = registry.read_state()
             if state.version != view.state.version:
                 view.stopped, view.words = registry.read_stopped(), None
                 for place in [one for one in self._kept if one[0] == waba]:

@@ -209,9 +209,10 @@ def _waiting_lines(send: TracedSend) -> Iterator[StoryLine]:
         for reason in standing.pauses.sentences():
             yield StoryLine("its number", reason, tone="bad")
     if standing.parked_till:
+        cause = f"Meta sends {send.parked_for} again" if send.parked_for else "its customer writes"
         yield StoryLine(
             "parked",
-            f"until its customer writes, or {format_time(standing.parked_till)}",
+            f"until {cause}, or {format_time(standing.parked_till)}",
             tone="odd",
         )
     if standing.is_held:

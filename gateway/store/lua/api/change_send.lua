@@ -31,7 +31,7 @@ local function cancel(row)
   end
   redis.call('ZREM', number .. 'due', id)
   if redis.call('ZREM', number .. 'parked', id) == 1 then
-    redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
+    leave_parked(number, id, row)
   end
   leave_unattempted(row.rank, row.lane)
 end

@@ -72,7 +72,31 @@ local function park(number, id, row, now, ...)
   redis.call('ZADD', parked, place, id)
   redis.call('ZADD', number .. 'parked', redis.call('HGET', number .. 'send:' .. id, 'expires'), id)
   leave_lane(number, row.rank, row.lane, id, now)
+  redis.call('HDEL', number .. 'send:' .. id, 'parked_for')
   raise(number, number .. 'send:' .. id, 'parked', 'spent', row.spent + 1, ...)
+end
+
+-- Park a send until Meta sends its template again; it keeps its place, and its lane goes on.
+local function park_for(number, template, id, row, now)
+  local send = number .. 'send:' .. id
+  local place = redis.call('ZSCORE', number .. 'lane:' .. row.rank .. ':' .. row.lane, id)
+    or redis.call('INCR', number .. 'places')
+  redis.call('SADD', number .. 'templates', template)
+  redis.call('ZADD', number .. 'template:' .. template, place, id)
+  redis.call('ZADD', number .. 'parked', redis.call('HGET', send, 'expires'), id)
+  leave_lane(number, row.rank, row.lane, id, now)
+  raise(number, send, 'parked', 'spent', row.spent + 1, 'parked_for', template)
+end
+
+-- Take a parked send from where it waits; return the template for which it did, if any.
+local function leave_parked(number, id, row)
+  local template = redis.call('HGET', number .. 'send:' .. id, 'parked_for')
+  if template then
+    redis.call('ZREM', number .. 'template:' .. template, id)
+  else
+    redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
+  end
+  return template
 end
 
 -- Put a send into its lane, at a position or else at the end. A send that is there already stays

@@ -112,6 +112,12 @@ function settle.parked(number, now, id, send, row)
   park(number, id, row, now)
 end
 
+-- Meta has stopped the template that it sends. Other sends of the conversation go on.
+function settle.stopped(number, now, id, send, row, _, _, failure)
+  if not open(row, C.STATUS_RANK.accepted) then return end
+  park_for(number, cjson.decode(failure).template, id, row, now)
+end
+
 function settle.unconfirmed(number, now, id, send, row, _, till)
   if open(row, C.STATUS_RANK.unconfirmed) then doubt(number, now, id, send, row, till) end
 end

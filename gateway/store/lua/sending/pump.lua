@@ -49,7 +49,8 @@ end
 -- What an attempt begun since a pause shows of it. An acceptance ends it, at once or after a trial.
 -- A mere "typing" shows less, and a refusal of the send itself shows nothing: then the next one is
 -- the probe.
-local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true, pair = true}
+local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true,
+  stopped = true, pair = true}
 local function look_up(send, row, step)
   if resumed ~= '' or not stops.paused or row.began < tonumber(stops.paused_at) then return end
   local accepted = step == 'accepted' and not was_failed(send, row)

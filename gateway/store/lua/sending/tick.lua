@@ -4,9 +4,9 @@
 -- ARGV  1 most items
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
 -- sends are unconfirmed, damaged items in threes of kind, id and why, overdue ms of the oldest
--- notification that is due, -1 for none, how many results are owed, how many schedules are due};
--- a number that may not send
--- has no ready lane, one whose pause is over has something to do.
+-- notification that is due, -1 for none, how many results are owed, how many schedules are due,
+-- templates for which sends wait}; a number that may not send has no ready lane, one whose pause is
+-- over has something to do.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
@@ -62,12 +62,14 @@ for _, rule in ipairs(redis.call('SMEMBERS', number .. 'holding')) do
   end
 end
 
--- A customer who did not write in time gets no answer any more.
+-- A customer who did not write in time gets no answer any more, and neither does one whose template
+-- Meta did not send again.
 each_due('parked', function(id)
   local row = read_send(number .. 'send:' .. id)
   if row and row.stage == 'parked' then
-    redis.call('ZREM', number .. 'parked:' .. contact_of(number, row.lane), id)
-    bury(number, now, id, 'expired', '{"reason":"the customer did not write again in time"}')
+    local template = leave_parked(number, id, row)
+    bury(number, now, id, 'expired', template and '{"reason":"Meta had stopped its template until it expired"}'
+      or '{"reason":"the customer did not write again in time"}')
   end
   redis.call('ZREM', number .. 'parked', id)
 end)
@@ -110,5 +112,8 @@ local notification = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, '
 local notification_overdue = notification and math.max(-1, now - tonumber(notification)) or -1
 local schedules, why = guarded(redis.call, 'ZCOUNT', number .. 'schedules', '-inf', now)
 if why then note_damage(damaged, 'schedules', '', why) end
+local templates, broken = guarded(redis.call, 'SRANDMEMBER', number .. 'templates', 100)
+if broken then note_damage(damaged, 'templates', '', broken) end
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
-  notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0}
+  notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0,
+  templates or {}}

@@ -17,7 +17,6 @@ from gateway.store.sending.lookup import (
     messages_by_attempt,
     remembered_attempts,
 )
-from gateway.store.sending.send_states import SendState
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, Search, Trace
@@ -148,7 +147,7 @@ class TraceData:
             "error": _reason(send.error),
             "pricing": dict(send.pricing),
             "is_final": send.is_final,
-            "waits": _waits(send.state),
+            "waits": _waits(send),
             "delivery_wait": _delivery_wait(send),
             "participants": [
                 {
@@ -203,13 +202,15 @@ def _reason(note: Note) -> Mapping[str, Any] | None:
     return {name: note[name] for name in _REASONS if note.get(name)} or None
 
 
-def _waits(state: SendState) -> dict[str, Any]:
+def _waits(send: TracedSend) -> dict[str, Any]:
     """Return why a send has not gone; empty where it does not wait."""
+    state = send.state
     known = {
         "due_at": _iso(state.due_at),
         "sends_ahead": state.sends_ahead,
         "lane_at": _iso(state.lane_at),
         "parked_until": _iso(state.parked_till),
+        "parked_for": (send.parked_for or None) if state.parked_till else None,
         "unconfirmed_until": _iso(state.unconfirmed_till),
         "dead_at": _iso(state.dead_at),
         "held": state.is_held or None,

@@ -66,7 +66,7 @@ def _waiting_for(send: TracedSend, status: str, now: datetime) -> dict[str, Any]
     if state.due_at is not None:
         return _wait("backoff" if send.attempts else "time", state.due_at)
     if state.parked_till is not None:
-        return _wait("window", state.parked_till)
+        return _wait("template" if send.parked_for else "window", state.parked_till)
     return _stopped_by(state) or _held_up_by(send, now)
 
 
