@@ -32,6 +32,7 @@ def as_json(value: object, status: int = 200) -> Response:
 Json: TypeAlias = dict[str, Any]
 
 WAMID = "wamid."
+GROUP = "group"  # the type of a recipient
 _WAMID_BYTES = 25  # Not a multiple of three, so that ids end in "==" as Meta's often do.
 _NO_DIGIT = re.compile(r"\D")
 _PHONE = re.compile(r"\+?[\d\s().-]+")

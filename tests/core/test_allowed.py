@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.messages import with_group
 from gateway.core.sending.preflight import preflight_refusal
 from gateway.core.sending.response import Refused, TemplateStopped, WindowClosed
 from tests.core.test_outcome import an_attempt
@@ -43,6 +44,7 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
         (None, {}, "window"),
         (None, {"body": TEMPLATE}, ""),
         (None, {"body": {"status": "read"}, "repeatable": True}, ""),
+        (None, {"body": with_group(FREE_FORM, "Y2FwaV9ncm91cDox")}, ""),
         (DAY, {"priority": "bulk"}, "window"),
         (timedelta(0), {"opted_out": True}, ""),
         (timedelta(0), {"opted_out": True, "priority": "bulk"}, "opted out"),
@@ -53,7 +55,8 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
     ],
     ids=[
         "written just now", "the last moment", "a day ago", "never written", "a template",
-        "a signal", "a broadcast", "a reply to who wants no marketing", "a broadcast to them",
+        "a signal", "a group", "a broadcast",
+        "a reply to who wants no marketing", "a broadcast to them",
         "a broadcast template to them", "a template of service to them", "marketing to them",
         "marketing to others",
     ],

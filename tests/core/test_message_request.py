@@ -17,9 +17,10 @@ from gateway.core.api.message_request import (
     plan_request,
     read_request,
 )
-from gateway.core.api.recipient import parse_phone
+from gateway.core.api.recipient import Recipient, parse_phone, write_recipient
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import PRIORITIES, Send
+from gateway.sandbox.validation.message import check_message
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 HELLO = {"to": "+351912345678", "text": "Hello"}
@@ -156,7 +157,7 @@ def test_a_national_number_is_one_of_the_country(country: str, text: str, digits
     request = read_request(HELLO | {"to": text}, country)
 
     assert isinstance(request, MessageRequest), request
-    assert request.recipient == (digits, "")
+    assert request.recipient == Recipient(digits)
 
 
 NOT_NATIONAL = {
@@ -240,3 +241,45 @@ def test_a_template_goes_instead_where_the_window_is_closed() -> None:
     assert send.instead
     assert send.instead["to"] == "+351912345678"
     assert send.instead["template"]["name"] == "hello"
+
+
+GROUP = "Y2FwaV9ncm91cDoxNzA1NTU1MDEzOQ"
+
+
+def test_a_message_to_a_group_names_it_and_has_a_lane_of_its_own() -> None:
+    instead = {"template": {"name": "hello", "language": "en"}}
+    request = read_request(HELLO | {"to": {"group_id": GROUP}, "when_closed": instead})
+    assert isinstance(request, MessageRequest)
+
+    send = plan_request(request, ID, Contact(request.recipient.name), NOW)
+
+    assert isinstance(send, Send)
+    assert send.lane == GROUP
+    assert send.instead
+    for body in (send.body, send.instead):
+        assert (body["recipient_type"], body["to"]) == ("group", GROUP)
+        assert check_message(dict(body)) is None
+
+
+def test_a_group_may_be_named_as_meta_does() -> None:
+    ours = read_request(HELLO | {"to": {"group_id": GROUP}})
+
+    assert read_request(HELLO | {"to": GROUP, "recipient_type": "group"}) == ours
+
+
+@pytest.mark.parametrize("group", ["", "x", "a b", "351912345678", 7, GROUP * 20])
+def test_what_is_no_group_is_refused(group: object) -> None:
+    errors = read_request(HELLO | {"to": {"group_id": group}})
+
+    assert isinstance(errors, list)
+    assert [one.pointer for one in errors] == ["#/to"]
+
+
+@pytest.mark.parametrize(
+    "to", ["+351912345678", {"user_id": "PT.123"}, {"group_id": GROUP}], ids=str
+)
+def test_a_recipient_is_written_as_it_is_read(to: object) -> None:
+    request = read_request(HELLO | {"to": to})
+
+    assert isinstance(request, MessageRequest)
+    assert write_recipient(request.recipient) == to

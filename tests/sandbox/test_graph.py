@@ -10,6 +10,7 @@ from tests.support.sandbox.sandbox_app import ANA, NUMBER_ID, PATH, TOKEN, a_rig
 pytestmark = pytest.mark.anyio
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
+GROUP = "Y2FwaV9ncm91cDoxNzA1NTU1MDEzOQ"
 JSON = {"content-type": "application/json"}
 
 
@@ -39,6 +40,15 @@ async def test_a_user_id_is_answered_as_user_id() -> None:
         answer = await rig.send(text(to=None, recipient="PT.123"))
 
     assert answer.json()["contacts"] == [{"input": "PT.123", "user_id": "PT.123"}]
+
+
+async def test_a_group_gets_messages_and_its_statuses_name_it() -> None:
+    async with a_rig(enforce_window="answer") as rig:
+        answer = await rig.send(text(to=GROUP, recipient_type="group"))
+        statuses = await rig.endpoint.statuses(2)
+
+    assert answer.json()["contacts"] == [{"input": GROUP, "wa_id": GROUP}]
+    assert {(one["recipient_id"], one["recipient_type"]) for one in statuses} == {(GROUP, "group")}
 
 
 async def test_to_wins_over_a_user_id() -> None:

@@ -17,6 +17,7 @@ from gateway.core.api.message_request import FIELDS, MessageRequest, read_reques
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Attempt, Outcome, Step
+from gateway.core.sending.preflight import preflight_refusal
 from gateway.store.api.api_keys import add_key
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
@@ -68,6 +69,19 @@ async def test_a_message_is_accepted_and_taken_as_it_was_asked_for(
         "messaging_product": "whatsapp", "recipient_type": "individual", "to": "+351912345678",
         "type": "text", "text": {"body": "Hello"},
     }  # fmt: skip
+
+
+async def test_a_message_to_a_group_is_taken_from_a_lane_of_its_own(
+    server: Server, store: Store
+) -> None:
+    group = "Y2FwaV9ncm91cDoxNzA1NTU1MDEzOQ=="
+    async with api(server.url) as client:
+        answer = await client.post("/v1/messages", json=HELLO | {"to": {"group_id": group}})
+
+    (attempt,) = take(store)
+    assert attempt.send == answer.json()["id"]
+    assert (attempt.body["recipient_type"], attempt.body["to"]) == ("group", group)
+    assert preflight_refusal(attempt, datetime.now(UTC)) is None
 
 
 async def test_a_national_number_is_of_the_country_of_the_account_that_sends(

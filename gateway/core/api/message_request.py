@@ -8,7 +8,7 @@ from typing import Any
 from gateway.core import messages
 from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.message_content import CONTENT, ENVELOPE, read_content, read_template
-from gateway.core.api.recipient import Recipient, address_to, read_recipient
+from gateway.core.api.recipient import Recipient, address_to, name_group, read_recipient
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.sending.send import (
@@ -64,7 +64,7 @@ def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest
 
     `country` is that of the account, by which national phone numbers are read, "" for none.
     """
-    reader = FieldReader(fields)
+    reader = FieldReader(name_group(fields))
     reader.refuse_unknown(FIELDS)
     recipient, body = read_recipient(reader, "to", country), read_content(reader)
     answered = _read_answered(reader)
@@ -133,21 +133,26 @@ def plan_request(
         reader.add("expires_at", f"is more than {MOST_LIFETIME.days} days after sending")
     if reader.errors:
         return reader.errors
-    wa_id, user_id = address_to(contact, request.recipient)
-    person = replace(contact, wa_id=wa_id, user_id=user_id)
     return Send(
         id=id_,
         lane=contact.key,
         priority=priority,
-        body=messages.with_recipient(request.body, person),
+        body=_with_recipient(request.body, contact, request.recipient),
         expires_at=expires_at,
         due_at=due_at,
         marketing=request.marketing,
         closed=request.closed,
-        instead=messages.with_recipient(request.instead, person) if request.instead else None,
+        instead=request.instead and _with_recipient(request.instead, contact, request.recipient),
         reference=request.reference,
         requested=True,
     )
+
+
+def _with_recipient(body: messages.Body, contact: Contact, recipient: Recipient) -> messages.Body:
+    if recipient.group_id:
+        return messages.with_group(body, recipient.group_id)
+    wa_id, user_id = address_to(contact, recipient)
+    return messages.with_recipient(body, replace(contact, wa_id=wa_id, user_id=user_id))
 
 
 def _decide_priority(

@@ -1,7 +1,8 @@
 """Recipient of a message, as a client of the API names them: a phone number or a user id."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import phonenumbers
 
@@ -9,6 +10,8 @@ from gateway.core.api.field_errors import FieldReader
 from gateway.core.contacts.contact import Contact
 from gateway.core.webhook.phone_numbers import contact_key
 
+# Meta's example is base64; nothing is said of its length.
+_GROUP_ID = re.compile(r"[A-Za-z][A-Za-z0-9+/=_-]{9,199}")
 _USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 _PHONE = re.compile(r"\+?[0-9][0-9\s().-]{5,30}")
 _NATIONAL_PHONE = re.compile(r"\(?[0-9][0-9\s()./-]{3,30}")
@@ -19,15 +22,32 @@ _NO_COUNTRY = "one without it is read where the accounts file gives the account 
 
 
 class Recipient(NamedTuple):
-    """A phone number as Meta writes it, without a plus sign, or a user id; the other is ""."""
+    """A phone number as Meta writes it, without a plus sign, a user id, or a group; others ""."""
 
     wa_id: str
     user_id: str = ""
+    group_id: str = ""
 
     @property
     def name(self) -> str:
         """Return the name under which the store finds the contact."""
-        return contact_key(self.wa_id, self.user_id)
+        return self.group_id or contact_key(self.wa_id, self.user_id)
+
+
+def write_recipient(recipient: Recipient) -> str | dict[str, str]:
+    """Return a recipient as a client names it, without a country that has to be known."""
+    if recipient.group_id:
+        return {"group_id": recipient.group_id}
+    return {"user_id": recipient.user_id} if recipient.user_id else f"+{recipient.wa_id}"
+
+
+def name_group(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a request with its group in our form; Meta's has the id as `to`, beside a type."""
+    match fields:
+        case {"recipient_type": "group", "to": str(group_id), **others}:
+            return {**others, "to": {"group_id": group_id}}
+        case _:
+            return fields
 
 
 def read_recipient(reader: FieldReader, name: str, country: str = "") -> Recipient | None:
@@ -43,6 +63,8 @@ def read_recipient(reader: FieldReader, name: str, country: str = "") -> Recipie
             return _read_phone(reader, name, text, country)
         case {"user_id": str(user_id), **rest} if not rest and _USER_ID.fullmatch(user_id):
             return Recipient("", user_id)
+        case {"group_id": str(group_id), **rest} if not rest and _GROUP_ID.fullmatch(group_id):
+            return Recipient("", group_id=group_id)
         case _:
             reader.add(name, f"must be {FORMS}")
     return None
@@ -128,4 +150,4 @@ def address_to(contact: Contact, recipient: Recipient) -> tuple[str, str]:
     """Return phone number and user id to write to: as Meta wrote them last, else as given."""
     if contact.wa_id or contact.user_id:
         return contact.wa_id, contact.user_id
-    return recipient
+    return recipient.wa_id, recipient.user_id

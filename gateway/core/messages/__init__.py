@@ -1,6 +1,7 @@
 """Request bodies of `POST /{Version}/{Phone-Number-ID}/messages`, in Meta's outbound names."""
 
 from gateway.core.messages.bodies import (
+    GROUP,
     LINKS,
     Body,
     ContactCard,
@@ -11,6 +12,7 @@ from gateway.core.messages.bodies import (
     reaction,
     text,
     typing,
+    with_group,
     with_recipient,
 )
 from gateway.core.messages.commerce import catalog_message, product, product_list
@@ -27,6 +29,7 @@ from gateway.core.messages.interactive import (
 from gateway.core.messages.template_bodies import template
 
 __all__ = [
+    "GROUP",
     "LINKS",
     "Body",
     "ContactCard",
@@ -49,5 +52,6 @@ __all__ = [
     "template",
     "text",
     "typing",
+    "with_group",
     "with_recipient",
 ]

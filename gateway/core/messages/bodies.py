@@ -7,6 +7,7 @@ from gateway.core.contacts.contact import Contact
 
 Body = dict[str, Any]
 
+GROUP = "group"  # the type of a recipient that is no single person
 LINKS = ("https://", "http://")
 
 
@@ -83,6 +84,16 @@ def with_recipient(body: Mapping[str, Any], contact: Contact) -> Body:
         return {"messaging_product": "whatsapp", **body}
     to = {"to": f"+{contact.wa_id}"} if contact.wa_id else {"recipient": contact.user_id}
     return {"messaging_product": "whatsapp", "recipient_type": "individual", **to, **body}
+
+
+def with_group(body: Mapping[str, Any], group_id: str) -> Body:
+    """Complete a body with the fields of every request and the group that gets it.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/groups/groups-messaging
+    """
+    return {
+        "messaging_product": "whatsapp", "recipient_type": GROUP, "to": group_id, **body,
+    }  # fmt: skip
 
 
 def _given(**parts: str) -> Body:

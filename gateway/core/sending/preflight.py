@@ -8,6 +8,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/messag
 from datetime import datetime, timedelta
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.messages.bodies import GROUP
 from gateway.core.sending.outcome import Attempt
 from gateway.core.sending.response import Refused, TemplateStopped, WindowClosed
 from gateway.core.sending.send import BULK
@@ -42,9 +43,15 @@ def preflight_refusal(
         return Refused(OPTED_OUT_CODE, OPTED_OUT_REASON, "")
     if is_stopped:
         return TemplateStopped(STOPPED_CODE, STOPPED_REASON)
-    if attempt.body.get("type") == "template" or is_window_open(attempt.contact, now):
+    if not _needs_window(attempt) or is_window_open(attempt.contact, now):
         return None
     return WindowClosed(WINDOW_REASON)
+
+
+def _needs_window(attempt: Attempt) -> bool:
+    """Say whether a message is free-form; no window is known of a group, so Meta decides there."""
+    is_template = attempt.body.get("type") == "template"
+    return not is_template and attempt.body.get("recipient_type") != GROUP
 
 
 def is_window_open(contact: Contact, now: datetime) -> bool:

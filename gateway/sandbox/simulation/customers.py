@@ -95,6 +95,7 @@ class SimulatedPerson:
     user_id: str = ""
     username: str = ""
     hides_phone: bool = False  # Webhooks leave the phone number out.
+    is_group: bool = False  # A group that is written to; its id is in the place of the phone.
     wrote_at: dict[str, float] = field(default_factory=dict)  # By id of our number.
     stopped: set[str] = field(default_factory=set)  # Numbers that may not send marketing.
     # Numbers whose window was set by a control call: it holds, whatever the configuration says.

@@ -129,7 +129,8 @@ class Policy:
             return Breach(_ONLY_PHONE, at_once=True)
         if category == "marketing" and number_id in person.stopped:
             return _breach(_STOPPED, self._opt_out)
-        if category == SERVICE and not is_open(person, number_id, now):
+        # Of a group no window is known.
+        if category == SERVICE and not person.is_group and not is_open(person, number_id, now):
             return _breach(_CLOSED, self._window_enforcement(number_id, person))
         return None
 

@@ -18,7 +18,7 @@ from gateway.sandbox.simulation.tokens import Token
 from gateway.sandbox.simulation.traffic import AcceptedMessage, Log, Paces
 from gateway.sandbox.simulation.webhook_delivery import Webhooks
 from gateway.sandbox.simulation.webhook_payloads import build_content
-from gateway.sandbox.wire import Json, new_wamid, phone_digits
+from gateway.sandbox.wire import GROUP, Json, new_wamid, phone_digits
 
 Clock = Callable[[], float]
 _NOT_LISTED = Refusal(NOT_LISTED, "The recipient is not on the list of this test number.")
@@ -56,7 +56,7 @@ class Sandbox:
     def take(self, number: Number, body: Json, raw: bytes) -> Json | Refusal:
         """Accept a checked message, or refuse it and count nothing against the limits."""
         name, now = _recipient(body), self.clock()
-        person = self.customers.of(name)
+        person = _group(name) if _is_to_group(body) else self.customers.of(name)
         if person.phone == phone_digits(number.display):
             return _TO_ONESELF
         if self.config.recipients is not None and name not in self.config.recipients:
@@ -159,7 +159,17 @@ class Sandbox:
         return None
 
 
+def _is_to_group(body: Json) -> bool:
+    return body.get("recipient_type") == GROUP
+
+
+def _group(name: str) -> SimulatedPerson:
+    return SimulatedPerson(name, phone=name, is_group=True)
+
+
 def _recipient(body: Json) -> str:
+    if _is_to_group(body):
+        return str(body["to"])
     if to := body.get("to"):
         return phone_digits(to) or ""
     return str(body["recipient"])

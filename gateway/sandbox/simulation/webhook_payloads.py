@@ -7,7 +7,7 @@ from typing import Any
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import code_of
 from gateway.sandbox.simulation.customers import SimulatedPerson
-from gateway.sandbox.wire import Json
+from gateway.sandbox.wire import GROUP, Json
 
 
 class WritingError(ValueError):
@@ -95,8 +95,9 @@ def system_change(number: Number, message: Json) -> Json:
 
 
 def status_change(number: Number, person: SimulatedPerson, name: str, status: Json) -> Json:
-    """Return the change for a status of a message; a failure comes without contacts."""
-    contacts = {} if status["status"] == "failed" else {"contacts": [_contact(person, name)]}
+    """Return the change for a status of a message; that of a failure or a group has no contacts."""
+    has_none = status["status"] == "failed" or person.is_group
+    contacts = {} if has_none else {"contacts": [_contact(person, name)]}
     return _change(number, {**contacts, "statuses": [status]})
 
 
@@ -136,6 +137,8 @@ def status(
     """Return one status."""
     payload: Json = {"id": wamid, "status": word, "timestamp": str(int(at))}
     payload |= identity_fields("recipient_id", "recipient_user_id", person)
+    if person.is_group:
+        payload["recipient_type"] = GROUP
     if callback is not None:
         payload["biz_opaque_callback_data"] = callback
     return payload

@@ -2,7 +2,14 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, StrictBool, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from gateway.sandbox.errors import INVALID, UNSUPPORTED_TYPE, Refusal, wrong_type
 from gateway.sandbox.validation import media_and_templates
@@ -12,12 +19,13 @@ from gateway.sandbox.validation.schema import (
     Part,
     Text,
     WithNamesake,
+    broken,
     lacks,
     matching,
     must,
     refusal_of,
 )
-from gateway.sandbox.wire import WAMID, Json, is_user_id, phone_digits
+from gateway.sandbox.wire import GROUP, WAMID, Json, is_user_id, phone_digits
 
 
 class _Context(Part):
@@ -58,10 +66,17 @@ _Type = Literal[
 ]  # fmt: skip
 
 
+def _check_to(to: str, info: ValidationInfo) -> str:
+    """Require a phone number; the id of a group has no form that Meta describes."""
+    if info.data.get("recipient_type") != GROUP and not phone_digits(to):
+        raise broken("be a phone number")
+    return to
+
+
 class _Message(WithNamesake):
-    to: Annotated[str, must(phone_digits, "be a phone number")] | None = None
+    recipient_type: Literal["individual", "group"] | None = None
+    to: Annotated[Text, AfterValidator(_check_to)] | None = None
     recipient: Annotated[str, must(is_user_id, "be a user id")] | None = None
-    recipient_type: Literal["individual"] | None = None
     context: _Context | None = None
     biz_opaque_callback_data: str | None = Field(None, max_length=512)
     type: _Type

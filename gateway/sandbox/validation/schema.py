@@ -24,7 +24,8 @@ Part = BaseModel
 Text = Annotated[str, Field(min_length=1)]
 
 
-def _broken(rule: str) -> PydanticCustomError:
+def broken(rule: str) -> PydanticCustomError:
+    """Return the error of a value that breaks a rule; `rule` ends the sentence "must"."""
     return PydanticCustomError("rule", "It should {rule}", {"rule": rule})
 
 
@@ -33,7 +34,7 @@ def must(holds: Callable[[Any], object], rule: str) -> AfterValidator:
 
     def check(value: Any) -> Any:
         if not holds(value):
-            raise _broken(rule)
+            raise broken(rule)
         return value
 
     return AfterValidator(check)
@@ -92,7 +93,7 @@ class WithOneOf(Part):
         if not given:
             lacks(*(f".{name}" for name in self._choice))
         if len(given) > 1:
-            raise _broken(f"have only one of {', '.join(self._choice)}")
+            raise broken(f"have only one of {', '.join(self._choice)}")
         return self
 
 

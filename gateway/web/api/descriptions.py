@@ -22,6 +22,13 @@ class UserIdIn(BaseModel):
     user_id: str
 
 
+class GroupIn(BaseModel):
+    """A group by Meta's id of it."""
+
+    model_config = ConfigDict(extra="forbid")
+    group_id: str
+
+
 class TemplateInstead(BaseModel):
     """A template that goes in place of a message whose window is closed."""
 
@@ -33,7 +40,7 @@ class MessageIn(ContentIn):
     """A message to send: one content, to whom, and when."""
 
     model_config = ConfigDict(extra="allow")
-    to: str | UserIdIn
+    to: str | UserIdIn | GroupIn
     number: str | None = Field(None, alias="from", description="Phone number id to send from.")
     reply_to: str | None = None
     send_at: AwareDatetime | None = None

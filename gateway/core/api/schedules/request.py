@@ -9,6 +9,7 @@ import orjson
 
 from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.message_request import MessageRequest, read_moment, read_request
+from gateway.core.api.recipient import write_recipient
 from gateway.core.api.schedules.cron import find_cron_problem, find_zone_problem
 from gateway.core.api.schedules.schedule import MISSED, ONCE, SKIP, Missed, Schedule
 from gateway.core.sending.send import REPLY
@@ -126,8 +127,7 @@ def _read_message(source: _FieldSource) -> dict[str, Any]:
         reader.add("message/from", "is another number: make another schedule for it")
     if not sender.number:
         reader.add("message/from", "is missing, and there is no default account")
-    wa_id, user_id = request.recipient
-    return {**kept, "to": {"user_id": user_id} if user_id else f"+{wa_id}", "from": sender.number}
+    return {**kept, "to": write_recipient(request.recipient), "from": sender.number}
 
 
 def _refuse_not_recurring(reader: FieldReader, message: Mapping[str, Any]) -> None:
