@@ -26,6 +26,7 @@ COMMANDS = {
     "contacts": "operate.contacts.command:commands",
     "send": "operate.messages.send:send",
     "messages": "operate.messages.command:commands",
+    "schedules": "operate.schedules.command:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",

@@ -154,9 +154,9 @@ def test_a_broker_that_is_away_neither_blocks_nor_fails_a_request(
     reaches(api, answer.json()["id"], {"accepted", "sent", "delivered", "read"})
 
 
-def blocks(language: str) -> list[str]:
-    """Return the examples of docs/api.md in one language."""
-    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+def blocks(language: str, name: str = "api.md") -> list[str]:
+    """Return the examples of a page in one language."""
+    page = (Path(__file__).parents[2] / "docs" / name).read_text()
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
@@ -176,3 +176,18 @@ def test_the_examples_of_the_page_work_as_they_stand(stack: Stack, api: httpx.Cl
     assert shown(api, told["id"])["reference"] == "order 17"
     assert names["send"](api, "from-python", message) == id_
     reaches(api, id_, {"accepted", "sent", "delivered", "read"})
+
+
+def test_the_example_of_schedules_works_as_it_stands(stack: Stack, api: httpx.Client) -> None:
+    (curl,) = (one for one in blocks("sh", "schedules.md") if one.startswith("curl"))
+    command = curl.replace("http://127.0.0.1:8001", stack.api)
+    env = {"KEY": KEY, "PATH": os.environ["PATH"]}
+    done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, check=True)
+    told, page = json.loads(done.stdout), json.loads(blocks("json", "schedules.md")[0])
+
+    assert told.keys() == page.keys()
+    assert told["message"] == page["message"] | {"from": told["from"]}
+    path = f"/v1/schedules/{told['id']}"
+    assert [one["id"] for one in api.get("/v1/schedules").json()["data"]] == [told["id"]]
+    assert api.patch(path, json={"paused": True}).json()["status"] == "paused"
+    assert api.delete(path).json()["outcome"] == "removed"

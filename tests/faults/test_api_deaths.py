@@ -3,12 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.core.api.schedules.schedule import Schedule, firing_id
+from gateway.store.api.schedules.book import ScheduleBook
+from gateway.store.api.schedules.rows import ScheduleChange, write_schedules
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import Store
+from tests.support.factories import NUMBER
+from tests.support.faults.dying_process import TAKEN
 from tests.support.faults.dying_stack import HaltedStack
 from tests.support.faults.ledger import stages
 from tests.support.servers import Server, wait_until
@@ -16,6 +24,7 @@ from tests.support.servers import Server, wait_until
 pytestmark = pytest.mark.faults
 KEY = "a-key-of-the-environment"
 AT_ONCE = 20
+HELLO: dict[str, Any] = {"template": {"name": "order_sent", "language": "en"}}
 STEPS = ("load.before", "load.after", "accept.before", "accept.after", "ring.before", "ring.after")
 
 
@@ -93,6 +102,69 @@ def test_scheduled_messages_survive_the_death_of_the_worker_that_moves_them(
     wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
     wait_until(stack.idle, "nothing waits", 30)
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
+
+
+# Beat's tick, and the safety net of each worker, let schedules send.
+KINDS = ("inbound", "outbound")
+FIRING = (
+    "due_schedules.before", "due_schedules.after", "write_schedules.before",
+    "write_schedules.after", "ring.before",
+)  # fmt: skip
+ALSO = {one: pytest.mark.long for one in FIRING if one.endswith("before")}
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(one, marks=ALSO[one]) if one in ALSO else one for one in FIRING]
+)
+def test_schedules_survive_the_death_of_the_worker_that_lets_them_send(
+    stack: HaltedStack, step: str
+) -> None:
+    store = Store(stack.server.url)
+    book = ScheduleBook(store, Bodies())
+    now = book.now()
+    # Half an hour away, so that nothing but the moment below comes.
+    cron = f"{(now.minute + 30) % 60} * * * *"
+    turn = FIRING.index(step)
+    for i in range(AT_ONCE):
+        message = {"to": f"+35192{turn:02}{i:05}", "from": NUMBER, **HELLO}
+        made = book.create([], NUMBER, f"{step}.{i}", Schedule(cron, "UTC", message), now)
+        assert made == "written"
+    for kind in KINDS:
+        stack.ask(kind, step)
+    ids = make_due(store, book, [f"{step}.{i}" for i in range(AT_ONCE)])
+    bury_first(stack, step)
+
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
+    wait_until(stack.idle, "nothing waits", 30)
+    store.close()
+    assert posts(stack, ids) == dict.fromkeys(ids, 1)
+
+
+def bury_first(stack: HaltedStack, step: str) -> None:
+    """Wait until whichever worker looks first died at a step, and start it again."""
+
+    def died() -> list[str]:
+        return [kind for kind in KINDS if (stack.steps / f"{kind}.{step}{TAKEN}").exists()]
+
+    wait_until(lambda: bool(died()), f"a worker comes to {step}")
+    for kind in KINDS:
+        (stack.steps / f"{kind}.{step}").unlink(missing_ok=True)
+    for kind in died():
+        stack.bury(kind, step)
+
+
+def make_due(store: Store, book: ScheduleBook, names: list[str]) -> list[str]:
+    """Let this moment be the next one of schedules; return the ids of their sends."""
+    at, ids = book.now(), []
+    changes = []
+    for name in names:
+        stored = book.find([NUMBER], name)
+        assert stored
+        progress = replace(stored.progress, next_at=at)
+        changes.append(ScheduleChange(name, stored.version, progress))
+        ids.append(firing_id(name, at))
+    assert set(write_schedules(store, Bodies(), NUMBER, changes)) == {"written"}
+    return ids
 
 
 def posts(stack: HaltedStack, ids: list[str]) -> Counter[str]:

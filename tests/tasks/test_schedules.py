@@ -29,6 +29,7 @@ from tasks.scheduled import jobs, schedules
 from tests.support.factories import NUMBER
 from tests.support.servers import Server, wait_until
 from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import a_send, lanes, queue
 from tests.support.tasks.worker_state import PREFIX, rung
 
 pytestmark = pytest.mark.store
@@ -343,3 +344,19 @@ def test_schedules_survive_a_restart_of_the_store(
     look(at_work)
 
     assert sends(store) == [firing_id("daily", at)]
+
+
+def test_a_message_whose_time_came_while_all_was_down_goes_once_and_late(
+    at_work: WorkerContext, store: Store, server: Server
+) -> None:
+    now = book(store).now()
+    queue(store, send := a_send("late", due_at=now + timedelta(seconds=1)))
+    server.kill()
+    server.start()
+    wait_until(lambda: now_ms(store) > ms_from_datetime(now) + 1_000, "its time is over")
+
+    for _ in range(3):
+        look(at_work)
+
+    assert [one.send for one in lanes(store).pump([], 9).attempts] == [send.id]
+    assert raw(store).zcard(f"{PREFIX}due") == 0

@@ -213,7 +213,7 @@ async def test_a_key_sees_only_what_it_may(server: Server, store: Store) -> None
             await client.get(path), await client.delete(path),
             await client.patch(path, json={"paused": True}),
         ]  # fmt: skip
-        foreign = await client.post(PATH, json=WANTED)
+        foreign = await client.post(PATH, json=WANTED | {"message": {**MESSAGE, "from": NUMBER}})
         client.headers["authorization"] = "Bearer gwk_reads"
         shown = (await client.get(path)).json()
         forbidden = [await client.post(PATH, json=WANTED), await client.delete(path)]

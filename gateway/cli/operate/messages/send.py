@@ -13,8 +13,18 @@ from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
+from gateway.cli.operate.messages.content import (
+    From,
+    Language,
+    Param,
+    Template,
+    Text,
+    To,
+    WhenClosed,
+    check_encoding,
+    read_content,
+)
 from gateway.cli.operate.messages.show import follow, print_message
-from gateway.cli.operate.messages.template_params import read_params
 from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.field_errors import FieldError
@@ -32,26 +42,17 @@ from gateway.web.api.messages.sending import view_accepted
 from tasks.wakeup import ring_numbers
 
 WAIT_S = 20.0
-Param = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A value of the template, in order, or as name=value; header.image=LINK and "
-        "button.0=TEXT are for other places. May be repeated."
-    ),
-]
 
 
 def send(
-    to: Annotated[str, typer.Argument(metavar="+NUMBER", help="Phone number with country code.")],
-    text: Annotated[str, typer.Argument(help="The text, unless there is a --template.")] = "",
-    template: Annotated[str, typer.Option(help="Name of a template.")] = "",
-    language: Annotated[str, typer.Option(help="Language of the template.")] = "en",
+    to: To,
+    text: Text = "",
+    template: Template = "",
+    language: Language = "en",
     param: Param = None,
     at: Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00. Unset: now.")] = "",
-    number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
-    when_closed: Annotated[
-        str, typer.Option(help="If the customer is silent for a day: fail, wait or drop.")
-    ] = "fail",
+    number: From = "",
+    when_closed: WhenClosed = "fail",
     reference: Annotated[str, typer.Option(help="Your own name of the message.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and send nothing.")] = False,
     wait: Annotated[
@@ -60,9 +61,9 @@ def send(
     json: Json = False,
 ) -> None:
     """Send a message to a customer, now or at a time."""
-    _check_encoding(to, text, template, language, number, reference, *(param or ()))
+    check_encoding(to, text, template, language, number, reference, *(param or ()))
     optional = {"from": number, "send_at": at, "reference": reference, "when_closed": when_closed}
-    fields: dict[str, Any] = {"to": to, **_content(text, template, language, param or ())}
+    fields: dict[str, Any] = {"to": to, **read_content(text, template, language, param or ())}
     fields |= {name: value for name, value in optional.items() if value}
     settings = target.settings()
     with errors.exit_on_config_error():
@@ -70,7 +71,7 @@ def send(
     request = read_request(fields, accounts.country_of(number or accounts.default_number))
     if not isinstance(request, MessageRequest):
         raise _refuse(request)
-    _check_templates(settings, accounts, fields, request)
+    check_templates(settings, accounts, fields, request)
     if dry_run:
         print_json(dict(asyncio.run(_plan(settings, accounts, request)).body))
         return
@@ -86,22 +87,7 @@ def send(
     print_message(message, read_prices(settings.gateway_prices), json=json)
 
 
-def _check_encoding(*texts: str) -> None:
-    """End the command if a terminal with another encoding wrote what is no text."""
-    if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
-        raise errors.fail("The message is not in UTF-8: set the terminal to UTF-8 and repeat it.")
-
-
-def _content(text: str, template: str, language: str, params: Sequence[str]) -> Mapping[str, Any]:
-    """Return the content in the short form of the API, or end the command."""
-    if bool(text) == bool(template):
-        raise errors.fail("Say what to send: a text, or --template.")
-    if not template:
-        return {"text": text}
-    return {"template": {"name": template, "language": language, "params": read_params(params)}}
-
-
-def _check_templates(
+def check_templates(
     settings: Settings, accounts: Accounts, fields: Mapping[str, Any], request: MessageRequest
 ) -> None:
     """End the command if the message does not fit its templates, as far as these are known."""

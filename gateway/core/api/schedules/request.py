@@ -1,6 +1,6 @@
 """Request for a schedule: read from a client's JSON, and changed by another; pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -77,6 +77,11 @@ def change_schedule(
     return (None if reader.errors else schedule), reader.errors
 
 
+def locate_in_message(errors: Sequence[FieldError]) -> list[FieldError]:
+    """Return errors of a message as those of the schedule that it is in."""
+    return [FieldError(f"#/message{one.pointer[1:]}", one.detail) for one in errors]
+
+
 def _check_end(reader: FieldReader, schedule: Schedule, now: datetime) -> None:
     if not reader.errors and schedule.first_after(now) is None:
         reader.add("until", "is before the first moment of cron")
@@ -121,7 +126,7 @@ def _read_message(source: _FieldSource) -> dict[str, Any]:
     kept = {name: value for name, value in message.items() if name not in _NOT_RECURRING}
     request = read_request(kept, sender.country)
     if not isinstance(request, MessageRequest):
-        reader.errors += [FieldError(f"#/message{one.pointer[1:]}", one.detail) for one in request]
+        reader.errors += locate_in_message(request)
         return {}
     if request.number not in ("", sender.number):
         reader.add("message/from", "is another number: make another schedule for it")

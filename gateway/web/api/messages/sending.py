@@ -85,7 +85,7 @@ class MessageSending:
 
     async def read(self, key: ApiKey, fields: Mapping[str, Any]) -> tuple[str, MessageRequest]:
         """Return the number to send from, and the request. Raises ApiError."""
-        default = self._default_of(key)
+        default = self.default_of(key)
         read = read_from_number(fields, default, self.country_of)
         if isinstance(read, list):
             raise ApiError("invalid", errors=read)
@@ -97,7 +97,7 @@ class MessageSending:
         await self.templates.check(number, fields, request)
         return number, request
 
-    def _default_of(self, key: ApiKey) -> str:
+    def default_of(self, key: ApiKey) -> str:
         """Return the number of a message that names none: a bound key's own, if it has just one."""
         default = self.default_number()
         return key.numbers[0] if len(key.numbers) == 1 and not key.may_use(default) else default

@@ -12,9 +12,11 @@ from starlette.responses import Response
 
 from gateway.core.api.field_errors import FieldError, parse_whole
 from gateway.core.api.keys import SEND, ApiKey
+from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.api.schedules.request import (
     SendingNumber,
     change_schedule,
+    locate_in_message,
     number_of,
     read_schedule,
 )
@@ -110,6 +112,8 @@ class ScheduleRoutes:
             schedule, errors = change_schedule(stored.schedule, changes, sender, now)
             if schedule is None:
                 raise ApiError("invalid", errors=errors)
+            if "message" in changes:
+                await self._check_templates(stored.number, schedule)
             # None where it made a send at this moment, or another request changed it.
             if changed := await asyncio.to_thread(self.book.change, stored, schedule, now):
                 return await self._show(key, changed)
@@ -128,7 +132,17 @@ class ScheduleRoutes:
         schedule, errors = read_schedule(fields, self.sender_of(number), now)
         if schedule is None:
             raise ApiError("invalid", errors=errors)
+        await self._check_templates(number, schedule)
         return schedule, now
+
+    async def _check_templates(self, number: str, schedule: Schedule) -> None:
+        """Raise ApiError where the message does not fit its templates, as far as they are known."""
+        request = read_request(schedule.message)
+        assert isinstance(request, MessageRequest)  # noqa: S101 - it was read a moment ago
+        try:
+            await self.sending.templates.check(number, schedule.message, request)
+        except ApiError as error:
+            raise ApiError(error.kind, errors=locate_in_message(error.errors)) from None
 
     async def _create(
         self, key: ApiKey, number: str, id_: str, schedule: Schedule, now: datetime
@@ -154,10 +168,10 @@ class ScheduleRoutes:
 
     async def _read_number(self, key: ApiKey, fields: Mapping[str, Any]) -> str:
         """Return the number to send from, "" where none is named. Raises ApiError."""
-        default = self.sending.default_number()
-        number = number_of(fields, default)
+        number = number_of(fields, self.sending.default_of(key))
         if number and not key.may_use(number):
             raise ApiError("forbidden", "The key is bound to other numbers.")
+        default = self.sending.default_number()
         if number != default and number not in await self.sending.read_numbers():
             error = FieldError("#/message/from", "is none of our numbers")
             raise ApiError("invalid", errors=[error])

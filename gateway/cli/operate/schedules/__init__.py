@@ -1,0 +1,1 @@
+"""Schedules of recurring sends, from the shell."""
