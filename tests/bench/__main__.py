@@ -21,6 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gateway.store.redis.client import Store
+from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
@@ -101,7 +102,9 @@ def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figure
                     with_system(made, partial(use, into=ours))
                 else:
                     use(None, into=ours)
-                if recipe and made_of_theirs:
+                if made_of_theirs is SendingRecipe:
+                    with_system(made_of_theirs, partial(use, into=theirs))
+                elif recipe and made_of_theirs:
                     with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
                 progress.advance(task)
     return ours, theirs
@@ -161,6 +164,12 @@ def sending(system: Waiting, asked: Asked, turn: int, into: Figures, processes: 
         into.setdefault(f"CPU s per 1,000 sends: {name}, {by}", []).append(each)
     if not system.app:
         into.setdefault(f"script calls per send, {by}", []).append(used.calls / used.accepted)
+
+
+def accepting(system: Accepting | SendingRecipe, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how many messages a second the API accepts, and at which cost."""
+    for name, figure in figures(system.measure(asked.seconds)):
+        into.setdefault(name, []).append(figure)
 
 
 def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
@@ -268,6 +277,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "working_off": (working_off, gateway, Recipe),
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
+    "accepting": (accepting, Accepting, SendingRecipe),
     "numbers": (numbers, None, None),
     "accounts": (accounts, None, None),
     "idle": (idle, gateway, None),

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tests.support.factories import NUMBER, delivery_body, message_item
@@ -37,11 +37,14 @@ def load(
     seconds: float,
     contacts: int = 1000,
     targets: Sequence[Target] = DEFAULT,
+    kind: str = "delivery",
+    connections: int = CONNECTIONS,
 ) -> dict[str, float]:
     """Run the load generator as a process of its own; the targets take turns."""
     asked = {
         "port": port,
-        "connections": CONNECTIONS,
+        "connections": connections,
+        "kind": kind,
         "name": name,
         "text": text,
         "targets": targets,
@@ -84,7 +87,7 @@ class Connection(asyncio.Protocol):
             return
         self.waiting = b""
         self.plan.took.append(time.perf_counter() - self.asked_at)
-        self.plan.ok += head.startswith(b"HTTP/1.1 200")
+        self.plan.ok += head.startswith(b"HTTP/1.1 20")
         self.ask()
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -99,19 +102,8 @@ class Plan:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.port = int(str(asked["port"]))
         self.connections = int(str(asked["connections"]))
-        name, text = str(asked["name"]), str(asked["text"])
-        count = int(str(asked["count"]))
-        contacts = int(str(asked.get("contacts", 1000)))
-        targets = [Target(*one) for one in asked["targets"]]
-        self.requests = iter(
-            [
-                _request(
-                    message_item(f"wamid.{name}.{i}", text, f"3519{i % contacts:08d}"),
-                    targets[i % len(targets)],
-                )
-                for i in range(count)
-            ]
-        )
+        write = REQUESTS[asked["kind"]]
+        self.requests = iter([write(i, asked) for i in range(int(str(asked["count"])))])
         self.seconds = float(str(asked["seconds"]))
         self.ends = 0.0
         self.took: list[float] = []
@@ -149,13 +141,60 @@ def _length(head: bytes) -> int:
     return 0
 
 
-def _request(item: Any, target: Target) -> bytes:
+def _delivery(i: int, asked: dict[str, Any]) -> bytes:
+    target = Target(*asked["targets"][i % len(asked["targets"])])
+    customer = f"3519{i % asked['contacts']:08d}"
+    item = message_item(f"wamid.{asked['name']}.{i}", asked["text"], customer)
     body = delivery_body(item, number=target.number)
-    head = (
-        f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"X-Hub-Signature-256: {signed(body, target.secret)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return _post(target.path, body, f"X-Hub-Signature-256: {signed(body, target.secret)}")
+
+
+def _message(i: int, asked: dict[str, Any]) -> bytes:
+    keys = (
+        [f"Idempotency-Key: {asked['name'].replace(' ', '-')}-{i}"]
+        if "key" in asked["kind"]
+        else []
     )
-    return head.encode() + body
+    return _post("/v1/messages", _json(_one(i)), API_KEY, *keys)
+
+
+def _batch(i: int, _: dict[str, Any]) -> bytes:
+    messages = [_one(1_000 * i + nth) for nth in range(1_000)]
+    return _post("/v1/messages/batch", _json({"messages": messages}), API_KEY)
+
+
+def _recipe(i: int, _: dict[str, Any]) -> bytes:
+    message = {"type": "text", "text": {"body": TEXT}}
+    return _post("/send-message", _json({"phone_number": _customer(i), "message": message}))
+
+
+def _one(i: int) -> dict[str, str]:
+    return {"to": f"+{_customer(i)}", "text": TEXT}
+
+
+def _customer(i: int) -> str:
+    return f"3519{i % 10_000_000:08d}"
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _post(path: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+    lines += [*headers, f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+TEXT = "Your order 17 is ready. It waits for you until six."
+API_KEY = "Authorization: Bearer a-key-of-the-benchmark"
+REQUESTS: dict[str, Callable[[int, dict[str, Any]], bytes]] = {
+    "delivery": _delivery,
+    "message": _message,
+    "message with a key": _message,
+    "batch": _batch,
+    "recipe": _recipe,
+}
 
 
 if __name__ == "__main__":
