@@ -1,7 +1,7 @@
 """Request to send a message: read from a client's JSON, then planned as a send; pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -151,8 +151,7 @@ def plan_request(
 def _with_recipient(body: messages.Body, contact: Contact, recipient: Recipient) -> messages.Body:
     if recipient.group_id:
         return messages.with_group(body, recipient.group_id)
-    wa_id, user_id = address_to(contact, recipient)
-    return messages.with_recipient(body, replace(contact, wa_id=wa_id, user_id=user_id))
+    return messages.with_recipient(body, address_to(contact, recipient))
 
 
 def _decide_priority(

@@ -8,6 +8,7 @@ import phonenumbers
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.contacts.contact import Contact
+from gateway.core.webhook.numbering_plans import is_surely_possible
 from gateway.core.webhook.phone_numbers import contact_key
 
 # Meta's example is base64; nothing is said of its length.
@@ -91,7 +92,10 @@ def parse_phone(text: str) -> str:
     if not _PHONE.fullmatch(text):
         return ""
     digits = _SIGNS.sub("", text)
-    number = _parse(digits if digits.startswith("+") else f"+{digits.removeprefix('00')}")
+    digits = digits[1:] if digits.startswith("+") else digits.removeprefix("00")
+    if is_surely_possible(digits):
+        return digits
+    number = _parse(f"+{digits}")
     return _format(number) if number else ""
 
 
@@ -146,8 +150,8 @@ def read_contact_name(text: str) -> str:
     return contact_key(parse_phone(text) or digits)
 
 
-def address_to(contact: Contact, recipient: Recipient) -> tuple[str, str]:
+def address_to(contact: Contact, recipient: Recipient) -> Recipient:
     """Return phone number and user id to write to: as Meta wrote them last, else as given."""
     if contact.wa_id or contact.user_id:
-        return contact.wa_id, contact.user_id
-    return recipient.wa_id, recipient.user_id
+        return Recipient(contact.wa_id, contact.user_id)
+    return recipient

@@ -1,14 +1,24 @@
 """Bodies of plain messages and of read marks, and the recipient that completes a body."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-from gateway.core.contacts.contact import Contact
+from typing import Any, NamedTuple, Protocol
 
 Body = dict[str, Any]
 
 GROUP = "group"  # the type of a recipient that is no single person
 LINKS = ("https://", "http://")
+
+
+class Addressee(Protocol):
+    """A person by their phone number or Meta's user id; the other may be ""."""
+
+    @property
+    def wa_id(self) -> str:
+        """Return the phone number as Meta writes it."""
+
+    @property
+    def user_id(self) -> str:
+        """Return Meta's user id."""
 
 
 class ContactCard(NamedTuple):
@@ -74,7 +84,7 @@ def typing(message_id: str) -> Body:
     return mark_read(message_id) | {"typing_indicator": {"type": "text"}}
 
 
-def with_recipient(body: Mapping[str, Any], contact: Contact) -> Body:
+def with_recipient(body: Mapping[str, Any], person: Addressee) -> Body:
     """Complete a body with the fields of every request and the recipient.
 
     A phone number is sent with its plus sign, because Meta may otherwise prepend the business's
@@ -82,7 +92,7 @@ def with_recipient(body: Mapping[str, Any], contact: Contact) -> Body:
     """
     if "status" in body:
         return {"messaging_product": "whatsapp", **body}
-    to = {"to": f"+{contact.wa_id}"} if contact.wa_id else {"recipient": contact.user_id}
+    to = {"to": f"+{person.wa_id}"} if person.wa_id else {"recipient": person.user_id}
     return {"messaging_product": "whatsapp", "recipient_type": "individual", **to, **body}
 
 

@@ -1,6 +1,5 @@
 """Calls by which requested sends are accepted: planned with what the first reads, then stored."""
 
-import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ import structlog
 
 from gateway.core.api.message_request import plan_request
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.send import Send
+from gateway.core.sending.send import ID_LENGTH, Send
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.api.pending_send import AcceptedSend, PendingSend, answer_known, known_value
@@ -20,12 +19,14 @@ from gateway.store.redis.client import Call, ScriptError, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
+# Each letter of base32 stands for eight of the 256 bytes.
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 REMEMBERED_FOR = timedelta(hours=24)  # after a send is due
 
 
 def new_id() -> str:
     """Return a random id in the form of all ids of sends."""
-    return base64.b32encode(secrets.token_bytes(15)).decode().lower()
+    return secrets.token_bytes(ID_LENGTH).translate(_LETTERS).decode()
 
 
 def load_call(number: str, group: Sequence[PendingSend]) -> Call:

@@ -47,13 +47,17 @@ class KeyTable:
         """
         if key := find_key(self._given, text):
             return key
-        async with self._lock:
-            if self._read_at is None or self._clock() - self._read_at > FRESH_S:
-                await self._read()
+        if self._is_stale():
+            async with self._lock:
+                if self._is_stale():
+                    await self._read()
         key = find_key(self._stored, text)
         if key is None or key.is_expired(datetime.now(UTC)):
             return None
         return bind_accounts(key, self._numbers_of)
+
+    def _is_stale(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at > FRESH_S
 
     async def _read(self) -> None:
         try:

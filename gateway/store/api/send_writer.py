@@ -48,20 +48,20 @@ class SendWriter:
         self._closing = False
         self._may_plan = asyncio.Semaphore(PLANS_AT_ONCE)
 
-    async def accept(
+    def submit(
         self, number: str, request: MessageRequest, idempotency: Idempotency | None, size: int
-    ) -> AcceptedSend:
-        """Return once the send is on disk.
+    ) -> asyncio.Future[AcceptedSend]:
+        """Return what is done once the send is on disk; whoever cancels it loses only the answer.
 
-        Raises RequestRefusedError, KeyReusedError, or StoreUnavailableError, after which it is
+        It raises RequestRefusedError, KeyReusedError, or StoreUnavailableError, after which it is
         unknown whether it is stored: a repeated request with the same idempotency key finds out.
+        Raises StoreUnavailableError where no more may wait.
         """
         if self._closing or self._batcher.waiting_bytes > WAITING_BYTES:
             raise StoreUnavailableError("closing" if self._closing else "too much waits")
         future: asyncio.Future[AcceptedSend] = asyncio.get_running_loop().create_future()
         self._batcher.add(PendingSend(number, request, idempotency, size, future))
-        # A client that hangs up loses only the answer.
-        return await asyncio.shield(future)
+        return future
 
     async def plan(self, number: str, request: MessageRequest) -> tuple[Send, Contact, datetime]:
         """Return what `accept` would store now, the contact, and the server's time.

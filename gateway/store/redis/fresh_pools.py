@@ -14,6 +14,7 @@ import redis
 import redis.asyncio
 import redis.asyncio.sentinel
 import redis.sentinel
+from redis.connection import HiredisRespSerializer
 
 
 class FreshPool(redis.ConnectionPool):
@@ -36,6 +37,12 @@ class FreshSentinelPool(FreshPool, redis.sentinel.SentinelConnectionPool):
 
 class AsyncFreshPool(redis.asyncio.ConnectionPool):
     """Pool of connections to one server, for an event loop."""
+
+    def make_connection(self) -> Any:
+        """Return a new connection, which packs commands in C as those of threads do."""
+        connection: Any = super().make_connection()  # type: ignore[no-untyped-call]
+        connection.pack_command = HiredisRespSerializer().pack
+        return connection
 
     async def ensure_connection(self, connection: Any) -> None:
         """Connect a connection that is taken, anew if it was not used lately."""

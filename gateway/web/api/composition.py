@@ -1,11 +1,10 @@
 """Message API: puts together what its addresses need, and lets it begin and end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
-from starlette.routing import Route
 
 from gateway.accounts.account import Accounts
 from gateway.config.prices import read_prices
@@ -33,6 +32,7 @@ from gateway.web.api.messages.template_check import TemplateCheck
 from gateway.web.api.operations.dead_letters import DeadLetterRoutes
 from gateway.web.api.operations.numbers import NumberRoutes
 from gateway.web.api.operations.templates import TemplateRoutes
+from gateway.web.api.server.busy_routes import Endpoint
 
 # The webhook has its connections from the same pool of a hundred.
 READS_AT_ONCE = 16
@@ -94,8 +94,8 @@ class MessageApi:
         routes = (*about_messages, *about_customers, *others)
         return [part.router() for part in routes]
 
-    def busy(self) -> Sequence[Route]:
-        """Return the routes that are under load; their documents are among those of all."""
+    def busy(self) -> Mapping[tuple[str, str], Endpoint]:
+        """Return the endpoints that are under load; their documents are among those of all."""
         return self._routes.busy()
 
     def answer_all(self) -> None:

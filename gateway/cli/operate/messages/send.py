@@ -138,7 +138,7 @@ async def _write(
     writer = SendWriter(client, lambda number, priority: rung.append((number, priority)))
     writer.start()
     try:
-        return await writer.accept(number, request, None, 0)
+        return await writer.submit(number, request, None, 0)
     except RequestRefusedError as error:
         raise _refuse(error.errors) from None
     finally:

@@ -49,8 +49,7 @@ local function accept(i, place)
   local send = number .. 'send:' .. id
   lane = present_lane(number, lane)
   write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8],
-    ARGV[i + 13])
-  redis.call('HSET', send, 'due', due)
+    ARGV[i + 13], 'due', due)
   if ARGV[i + 12] ~= '' then redis.call('HSET', send, 'task', ARGV[i + 12]) end
   -- Whoever moves a send prolongs what makes a repeated request known.
   if ARGV[i + 9] ~= '' and tonumber(due) > now then redis.call('HSET', send, 'idempotent', ARGV[i + 9]) end

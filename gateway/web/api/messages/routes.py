@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
 from gateway.core.api.keys import ApiKey
@@ -19,6 +18,7 @@ from gateway.core.messages.price_list import PriceList
 from gateway.core.sending.preflight import is_window_open
 from gateway.store.api import sent_messages
 from gateway.store.api.message_status import FINAL, status_of
+from gateway.store.api.pending_send import AcceptedSend
 from gateway.store.api.sent_messages import SentMessage
 from gateway.store.api.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
@@ -29,15 +29,20 @@ from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.sending import (
     MESSAGES,
     MessageSending,
+    answer_of,
     read_idempotency_key,
     view_accepted,
 )
 from gateway.web.api.messages.view import view_message
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.busy_routes import Endpoint
 
 MOST_IN_BATCH = 1_000
 READ_AT_ONCE = 8  # messages of a batch; the webhook shares the event loop
 MOST_WAIT_S = 20.0
+
+# A message of a batch on its way to the disk, or why it goes nowhere.
+SubmittedItem = asyncio.Future[AcceptedSend] | ApiError
 MOST_TASK_ID = 255
 _OUR_ID = re.compile(r"[a-z2-7]{24}")
 
@@ -105,12 +110,9 @@ class MessageRoutes:
             )
         return router
 
-    def busy(self) -> list[Route]:
-        """Return the routes that send, for a router that does nothing else."""
-        return [
-            Route(MESSAGES, self.send, methods=["POST"]),
-            Route(f"{MESSAGES}/batch", self.send_batch, methods=["POST"]),
-        ]
+    def busy(self) -> Mapping[tuple[str, str], Endpoint]:
+        """Return the endpoints that send, by method and path, to be found before any router."""
+        return {("POST", MESSAGES): self.send, ("POST", f"{MESSAGES}/batch"): self.send_batch}
 
     async def send(self, request: Request) -> Response:
         """Answer 202 once the message is on disk; with dry_run=true only show it."""
@@ -178,15 +180,15 @@ class MessageRoutes:
 
     async def _accept_items(self, key: ApiKey, items: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the answers in order; between few messages other requests have their turn."""
-        tasks = []
+        submitted = []
         for item in items:
-            tasks.append(asyncio.create_task(self._accept_item(key, item)))
-            if len(tasks) % READ_AT_ONCE == 0:
+            submitted.append(await self._submit_item(key, item))
+            if len(submitted) % READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return await asyncio.gather(*tasks)
+        return [await _answer_item(one) for one in submitted]
 
-    async def _accept_item(self, key: ApiKey, item: Any) -> dict[str, Any]:
-        """Return the answer to one message of a batch, or its problem."""
+    async def _submit_item(self, key: ApiKey, item: Any) -> SubmittedItem:
+        """Let one message of a batch be stored, or return its problem."""
         try:
             if not isinstance(item, dict):
                 raise ApiError("malformed", "A message must be a JSON object.")
@@ -194,10 +196,9 @@ class MessageRoutes:
             fields = {name: value for name, value in item.items() if name != "key"}
             if given is not None and not isinstance(given, str):
                 raise ApiError("malformed", "A key must be a text.")
-            accepted = await self.sending.accept(key, fields, given, f"{MESSAGES}/batch")
+            return await self.sending.submit(key, fields, given, f"{MESSAGES}/batch")
         except ApiError as error:
-            return {"problem": error.to_dict()}
-        return view_accepted(accepted)
+            return error
 
     async def _dry_run(self, key: ApiKey, fields: dict[str, Any]) -> dict[str, Any]:
         """Return what would be posted, without storing anything."""
@@ -213,6 +214,16 @@ class MessageRoutes:
             "send_at": send.due_at,
             "expires_at": send.expires_at,
         }
+
+
+async def _answer_item(submitted: SubmittedItem) -> dict[str, Any]:
+    """Return the answer to one message of a batch, or its problem."""
+    try:
+        if isinstance(submitted, ApiError):
+            raise submitted
+        return view_accepted(await answer_of(submitted))
+    except ApiError as error:
+        return {"problem": error.to_dict()}
 
 
 def _check_change(message: SentMessage, obstacle: str) -> None:
@@ -236,6 +247,8 @@ def check_query(request: Request, *known: str) -> None:
 
 def read_dry_run(request: Request) -> bool:
     """Return whether nothing is to be sent. Raises ApiError."""
+    if not request.scope["query_string"]:
+        return False
     check_query(request, "dry_run")
     text = request.query_params.get("dry_run", "false").lower()
     if text not in ("true", "false"):

@@ -1,5 +1,6 @@
 """Sending through the API: a request is read, planned and stored; what every address shares."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +32,10 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class SendKeeper(Protocol):
     """The part of the send writer that the API needs."""
 
-    async def accept(
+    def submit(
         self, number: str, request: MessageRequest, idempotency: Idempotency | None, size: int
-    ) -> AcceptedSend:
-        """Return once a send is on disk."""
+    ) -> asyncio.Future[AcceptedSend]:
+        """Return what is done once a send is on disk."""
 
     async def plan(self, number: str, request: MessageRequest) -> tuple[Send, Contact, datetime]:
         """Return what would be stored, the contact, and the server's time."""
@@ -59,17 +60,19 @@ class MessageSending:
         path: str = MESSAGES,
     ) -> AcceptedSend:
         """Store a message. Raises ApiError; after the kind `unavailable` it may be stored."""
+        return await answer_of(await self.submit(key, fields, idempotency_key, path))
+
+    async def submit(
+        self, key: ApiKey, fields: Mapping[str, Any], idempotency_key: str | None, path: str
+    ) -> asyncio.Future[AcceptedSend]:
+        """Let a message be stored with others, for `answer_of`. Raises ApiError."""
         number, request = await self.read(key, fields)
         if not self.is_ready():
             raise _unavailable()
         text = canonical(fields)
         known = idempotency_of(f"{key.id} {path}", check_idempotency_key(idempotency_key), text)
         try:
-            return await self.keeper.accept(number, request, known, len(text))
-        except RequestRefusedError as error:
-            raise ApiError("invalid", errors=error.errors) from None
-        except KeyReusedError:
-            raise ApiError("key-reused") from None
+            return self.keeper.submit(number, request, known, len(text))
         except StoreUnavailableError:
             raise _unavailable() from None
 
@@ -101,6 +104,18 @@ class MessageSending:
         """Return the number of a message that names none: a bound key's own, if it has just one."""
         default = self.default_number()
         return key.numbers[0] if len(key.numbers) == 1 and not key.may_use(default) else default
+
+
+async def answer_of(submitted: asyncio.Future[AcceptedSend]) -> AcceptedSend:
+    """Return the answer to a message that was submitted. Raises ApiError."""
+    try:
+        return await submitted
+    except RequestRefusedError as error:
+        raise ApiError("invalid", errors=error.errors) from None
+    except KeyReusedError:
+        raise ApiError("key-reused") from None
+    except StoreUnavailableError:
+        raise _unavailable() from None
 
 
 def read_idempotency_key(request: Request) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core.api.keys import ADMIN, READ, SEND, ApiKey
@@ -162,11 +162,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _with_rate(send: Send, key: ApiKey, rate: RateDecision) -> Send:
     """Return a `send` that adds what is left of the key's rate to the answer."""
 
+    headers = [(name.encode(), text.encode()) for name, text in _rate_headers(key, rate).items()]
+
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _rate_headers(key, rate).items():
-                headers[name] = value
+            message["headers"] = [*message["headers"], *headers]
         await send(message)
 
     return sent

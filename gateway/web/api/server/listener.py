@@ -36,6 +36,7 @@ async def listen(
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         limit_concurrency=MOST_CONNECTIONS,

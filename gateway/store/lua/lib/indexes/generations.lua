@@ -8,7 +8,8 @@ local INDEX_LIVES = C.MONTH_MS + 6 * C.DAY_MS -- the 30 days of an entry after t
 
 local function spot_of(name)
   local hex = redis.sha1hex(name)
-  return (hex:sub(1, 24):gsub('..', function(two) return string.char(tonumber(two, 16)) end))
+  return struct.pack('>I4I4I4', tonumber(hex:sub(1, 8), 16), tonumber(hex:sub(9, 16), 16),
+    tonumber(hex:sub(17, 24), 16))
 end
 
 local function index_bucket(base, generation, spot)
