@@ -144,3 +144,12 @@ def test_an_erasure_is_reported_as_json(store: Store) -> None:
 
     assert (shown["status"], shown["waiting_for"]) == ("done", {"deliveries": 0, "messages": 0})
     assert shown["erased"]["contacts"] == 0
+
+
+def test_a_customer_is_exported_as_it_is_stored(store: Store) -> None:
+    hand_over(store, ANA)
+
+    exported = json.loads(run("export", f"+{ANA}").output)
+
+    assert [one["id"] for one in exported["contacts"]] == [ANA]
+    assert exported["complete"] is True

@@ -10,13 +10,15 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.core.api.schedules.schedule import Schedule
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.erasure import KINDS, Erasure
 from gateway.core.events import Message
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import PRIORITIES
-from gateway.store import keys
+from gateway.store import keys, number_list
+from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure.eraser import Eraser
@@ -27,6 +29,7 @@ from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.sending.compaction import Compaction
 from gateway.store.tracing.traces import Conversation, Traces
+from gateway.web.api.contacts.export import write_export
 from tasks import outbound
 from tasks.context import WorkerContext, build_context
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
@@ -210,16 +213,25 @@ def live(at_work: WorkerContext, meta: Meta) -> None:
     outbound.pump(NUMBER, "reply")
     tell_statuses(at_work, meta)
     keep(store, from_zoe(said("boom", "a marked text that breaks"), said("bob2", "bob", BOB)))
+    refuse_one(at_work, meta)
     keep(store, from_zoe(said("human", "human please")), b'{"entry":[{"from":"' + ZOE.encode())
     take_effect(at_work, Rules())
-    refuse_one(at_work, meta)
     sent = {"to": f"+{ZOE}", "text": "a marked text"}
     later = "2027-01-01T00:00:00Z"
     ask(at_work, sent, {**sent, "priority": "notice"}, {**sent, "send_at": later})
+    schedule(at_work)
     result = orjson.dumps({"result": {"message_id": wamid("6")}})
     raw(store).set("gw:celery:celery-task-meta-hers", result)
     raw(store).set("gw:celery:celery-task-meta-bobs", result.replace(wamid("6").encode(), b"-"))
     set_one_aside(at_work)
+
+
+def schedule(at_work: WorkerContext) -> None:
+    """Let messages go to her, by both names, and to Bob each morning."""
+    book = ScheduleBook(at_work.store, at_work.bodies)
+    for name, to in (("a", f"+{ZOE}"), ("b", {"user_id": ZOE_ID}), ("c", f"+{BOB}")):
+        daily = Schedule("0 9 * * *", "UTC", {"to": to, "text": "a marked text"[:8]})
+        assert book.create([], NUMBER, name, daily, book.now()) == "written"
 
 
 def tell_statuses(at_work: WorkerContext, meta: Meta) -> None:
@@ -266,7 +278,8 @@ def set_one_aside(at_work: WorkerContext) -> None:
 EVERYWHERE = {
     "alerts}noted", "contact:", "dead:event:", "done:reply", "handed_over", "lane:reply:",
     "notification:", "pair:", "ready:reply", "record:", "recorded", "records:", "send:", "texts",
-    "unreadable:event:", "inbox", "celery-task-meta", "members:", "wamid:", "lane:notice:",
+    "unreadable:event:", "inbox", "celery-task-meta", "schedule:", "members:", "wamid:",
+    "lane:notice:",
 }  # fmt: skip
 
 
@@ -283,9 +296,10 @@ def test_nothing_is_left_of_a_customer_who_is_erased(
     take_effect(sender, Rules())
     done = go_on(store, waits)
 
-    # It remembers whom to erase, and one delivery has not had its effect on Dan.
+    # It remembers whom to erase. One delivery has not had its effect on Dan, and of two schedules a
+    # send might have been made meanwhile.
     assert [one.partition("}")[2].rstrip("'") for one in while_it_waits] == ["open", ":inbox"]
-    assert (waits.finished_at, waits.deliveries, waits.messages) == (None, 1, 0)
+    assert (waits.finished_at, waits.deliveries, waits.messages) == (None, 1, 2)
     assert left(store) == []
     assert done.finished_at
     assert set(done.erased) == set(KINDS) - {"timers"}
@@ -308,6 +322,7 @@ def test_everybody_else_keeps_everything(sender: WorkerContext, store: Store, me
     assert origins == ["redacted"] * 3
     assert [one.text for one in events if isinstance(one, Message)] == ["bob"] * 3
     assert raw(store).hgetall(f"{PREFIX}count") == counters
+    assert raw(store).zrange(f"{PREFIX}schedules", 0, -1) == [b"c"]
     assert raw(store).keys("gw:celery:celery-task-meta-*") == [b"gw:celery:celery-task-meta-bobs"]
     assert any(BOB in one for one in planned_to(store))
 
@@ -434,6 +449,29 @@ def test_an_erasure_that_is_asked_for_again_is_the_same(
     assert eraser(store).begin(ZOE, None).id != first.id
 
 
+def test_an_export_has_all_that_is_stored_of_a_customer_and_of_nobody_else(
+    sender: WorkerContext, store: Store, meta: Meta
+) -> None:
+    live(sender, meta)
+    numbers = number_list.numbers(store)
+
+    parts = write_export(store, sender.bodies, ZOE, numbers, server_time(store))
+    text = b"".join(parts).decode()
+    found = orjson.loads(text)
+
+    (contact,) = found["contacts"]
+    assert (contact["name"], contact["variables"]) == ("Zebedea", {"said": "a marked text"})
+    items = [item for one in found["deliveries"] for item in one["items"]]
+    assert sum("a marked text" in str(one) for one in items) == 5
+    assert {rule["rule"] for one in found["records"] for rule in one["fired"]} >= {"colour"}
+    texts = [str(one["body"]) for one in found["messages"]]
+    assert sum("Zebedea said a marked text" in one for one in texts) == 3
+    kinds = {one["kind"] for one in found["others"]}
+    assert kinds == {"dead_letters", "notifications", "schedules"}
+    assert not any(word in text for word in (BOB, DAN, "Hello Bob"))
+    assert found["complete"] is True
+
+
 class DyingError(Exception):
     """The process ends here."""
 
@@ -472,7 +510,8 @@ def test_whoever_goes_on_after_a_death_between_any_two_steps_erases_the_rest(
     world, lives = dump(store), 3 + first
     while dies_after(sender, store, lives):
         begun = read_open(store)
-        done = go_on(store, begun[0]) if begun else erase(store)
+        waits = go_on(store, begun[0]) if begun else erase(store)
+        done = waits if waits.finished_at else go_on(store, waits)
         assert (left(store), done.finished_at is not None) == ([], True), lives
         restore(store, world)
         lives += 9

@@ -90,6 +90,25 @@ async def test_a_bound_key_erases_only_what_its_numbers_have_and_sees_only_that(
     assert find_contact(store, OTHER, ANA).version == ""
 
 
+async def test_an_export_is_one_whole_object(server: Server, store: Store) -> None:
+    know(store)
+    async with api(server.url) as client:
+        answer = await client.get(f"{ONE}/export")
+        nobody = await client.get("/v1/contacts/351900000009/export")
+
+    found = answer.json()
+    assert (answer.status_code, found["complete"]) == (200, True)
+    assert [one["name"] for one in found["contacts"]] == ["Ana"]
+    assert nobody.json() == {name: [] for name in found if name != "complete"} | {"complete": True}
+
+
+async def test_only_a_key_with_the_scope_admin_exports(server: Server, store: Store) -> None:
+    scopes = frozenset({"read", "send"})
+    add_key(store, ApiKey("k1", hash_key("reader"), name="reader", scopes=scopes))
+    async with api(server.url, "reader") as client:
+        assert (await client.get(f"{ONE}/export")).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -22,8 +22,8 @@ WAITING = "waiting"  # for the next pass
 LONGEST_WAIT = timedelta(minutes=5)
 # What is counted, in the words of the API.
 KINDS = (
-    "contacts", "messages", "records", "dead_letters", "deliveries", "redacted_deliveries",
-    "notifications", "timers", "idempotency_keys", "task_results",
+    "contacts", "messages", "schedules", "records", "dead_letters", "deliveries",
+    "redacted_deliveries", "notifications", "timers", "idempotency_keys", "task_results",
 )  # fmt: skip
 
 

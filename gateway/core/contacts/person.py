@@ -22,7 +22,7 @@ class Person:
 
     def is_named(self, name: str) -> bool:
         """Say whether a phone number in any form, or a user id, is theirs."""
-        return contact_key(name) in self.names
+        return contact_key(name.removeprefix("+")) in self.names
 
     def has(self, item: Any) -> bool:
         """Say whether a webhook's item, or another object, is about them: a field names them.
@@ -32,8 +32,9 @@ class Person:
         if not isinstance(item, Mapping):
             return False
         own = any(self.is_named(str(one)) for one in item.values() if type(one) in _SCALARS)
-        # An entry of the business's own address book has the customer one level below.
-        return own or self.has(item.get("contact"))
+        # One level below is the customer of an entry of the business's own address book, and the
+        # user id to which a client of the API sends.
+        return own or self.has(item.get("contact")) or self.has(item.get("to"))
 
     def is_mentioned(self, content: bytes) -> bool:
         """Say whether one of their names is anywhere in bytes, also within Meta's ids."""

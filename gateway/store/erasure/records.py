@@ -11,8 +11,7 @@ import orjson
 
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
-from gateway.store.erasure.alerts import forget_alerts
-from gateway.store.erasure.notifications import erase_notifications
+from gateway.store.erasure.reports import erase_notifications, forget_alerts
 from gateway.store.erasure.search import PersonSearch, read_each
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.erasure.stream_pages import read_page

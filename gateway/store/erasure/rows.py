@@ -1,4 +1,4 @@
-"""Rows of a customer that have keys of their own: sends, dead letters, notifications, timers.
+"""Rows of a customer with keys of their own: sends, schedules, dead letters, notifications, timers.
 
 They are found by a scan of all keys, since not every one is in a list. May raise
 StoreUnavailableError or ScriptError.
@@ -14,7 +14,7 @@ from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.erasure.key_scan import scan_keys
-from gateway.store.erasure.notifications import erase_notifications
+from gateway.store.erasure.reports import erase_notifications
 from gateway.store.erasure.search import PersonSearch, read_each
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.redis.client import Store
@@ -27,6 +27,7 @@ _READS: Mapping[bytes, Callable[[bytes], Sequence[Any]]] = {
     b"dead:event:": lambda key: ("GET", key),
     b"unreadable:event:": lambda key: ("GET", key),
     b"notification:": lambda key: ("HGET", key, "payload"),
+    b"schedule:": lambda key: ("HGET", key, "definition"),
     b"timer": lambda key: ("HGETALL", key),
 }
 
@@ -81,9 +82,12 @@ def erase_rows(search: PersonSearch, position: str, erasure: str) -> StagePage:
                 search.store, prefix, _names(here, "notification:")
             ),
             "dead_letters": _erase_letters(search.store, prefix, here),
+            "schedules": _erase_schedules(search.store, prefix, _names(here, "schedule:")),
             "timers": _erase_fields(search.store, prefix, here),
         }
         erased = {kind: erased.get(kind, 0) + count for kind, count in counts.items()}
+        # A schedule may have made a send on a page that was read before: the next pass finds it.
+        under_way += counts["schedules"]
     return StagePage(page.position, erased, messages=under_way, unopened=page.unopened)
 
 
@@ -118,12 +122,14 @@ def _own_rows(
             is_own = person.has(letter.get("raw"))
         case "unreadable:event:":
             is_own = person.is_mentioned(search.bodies.open(value))
+        case "schedule:":
+            is_own = person.has(_parse(search.bodies.open(value)).get("message"))
         case "notification:":
             is_own = person.has(_parse(value)) or person.is_mentioned(_event_of(value))
         case _:
             own = [timer for timer, row in value.items() if person.has(_parse(row))]
             return [FoundRow(prefix, word, timer, value[timer]) for timer in own]
-    is_text = word in ("send:", "notification:")
+    is_text = word in ("send:", "notification:", "schedule:")
     return [FoundRow(prefix, word, name.decode() if is_text else name, value)] if is_own else []
 
 
@@ -150,6 +156,18 @@ def _parse(content: bytes | None) -> Mapping[str, Any]:
 
 def _names(rows: Sequence[FoundRow], kind: str) -> list[str]:
     return [str(one.name) for one in rows if one.kind == kind]
+
+
+def _erase_schedules(store: Store, prefix: str, ids: Sequence[str]) -> int:
+    """Erase recurring sends; return how many there were."""
+
+    def remove(client: Any) -> int:
+        pipe = client.pipeline(transaction=True)
+        pipe.zrem(f"{prefix}schedules", *ids)
+        pipe.delete(*(f"{prefix}schedule:{one}" for one in ids))
+        return int(pipe.execute()[-1])
+
+    return store.run(remove) if ids else 0
 
 
 def _erase_letters(store: Store, prefix: str, rows: Sequence[FoundRow]) -> int:

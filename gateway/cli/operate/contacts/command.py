@@ -18,6 +18,7 @@ from gateway.cli.operate.contacts.erasing import erase_now, erasure_lines
 from gateway.cli.operate.contacts.view import contact_lines, mask_contact
 from gateway.core.text import printable, suggestion_for
 from gateway.store import number_list
+from gateway.store.body_codec import Bodies
 from gateway.store.planning.changed_contact import find_known
 from gateway.store.planning.handed_over import (
     HandedOver,
@@ -28,6 +29,7 @@ from gateway.store.planning.handed_over import (
 from gateway.store.redis.client import Store
 from gateway.store.tracing.masking import Masking
 from gateway.web.api.contacts.erasure_view import view_erasure
+from gateway.web.api.contacts.export import write_export
 from gateway.web.api.contacts.view import view_contact
 
 MOST_SHOWN = 1_000
@@ -100,6 +102,18 @@ def show(
     for one in shown:
         for line in contact_lines(mask_contact(one, masking)):
             typer.echo(line)
+
+
+@commands.command()
+def export(contact: Customer, number: Number = "") -> None:
+    """Print all that is stored of a customer as JSON, texts and phone numbers as they are."""
+    name, given = read_customer(contact), target.settings()
+    bodies = Bodies(given.encryption_keys)
+    with open_store(given.redis_url, "so the export is not complete") as store:
+        numbers = choose_numbers(store, number)
+        for part in write_export(store, bodies, name, numbers, datetime.now(UTC)):
+            typer.echo(part, nl=False)
+    typer.echo()
 
 
 @commands.command()

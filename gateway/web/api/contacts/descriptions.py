@@ -126,3 +126,22 @@ ERASE: dict[str, Any] = {
     "openapi_extra": {"parameters": [NUMBER]},
 }
 ERASURE: dict[str, Any] = {"responses": {200: {"model": ErasureOut}, **problems_of("not-found")}}
+
+
+class ExportOut(BaseModel):
+    """All that is stored of a customer; without `complete` the answer broke off."""
+
+    contacts: list[ContactOut]
+    deliveries: list[dict[str, Any]] = Field(description="What Meta delivered of them.")
+    records: list[dict[str, Any]] = Field(description="What was planned for it, and why.")
+    messages: list[dict[str, Any]] = Field(description="To them, with their content.")
+    others: list[dict[str, Any]] = Field(
+        description="Dead letters, notifications, schedules and timers."
+    )
+    complete: Literal[True]
+
+
+EXPORT: dict[str, Any] = {
+    "responses": {200: {"model": ExportOut}, **problems_of("invalid")},
+    "openapi_extra": {"parameters": [NUMBER]},
+}

@@ -1,13 +1,14 @@
-"""Erasure of customers through the API: asked for, and how far it is."""
+"""Export and erasure of customers through the API: asked for, and how far it is."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from gateway.core.api.keys import ApiKey
 from gateway.core.contacts.erasure import Erasure
@@ -15,8 +16,9 @@ from gateway.store.body_codec import Bodies
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.erasure.open_erasures import TooManyErasuresError, find_erasure
 from gateway.store.redis.client import Store
-from gateway.web.api.contacts.descriptions import ERASE, ERASURE
+from gateway.web.api.contacts.descriptions import ERASE, ERASURE, EXPORT
 from gateway.web.api.contacts.erasure_view import view_erasure
+from gateway.web.api.contacts.export import write_export
 from gateway.web.api.contacts.routes import ONE, read_scope
 from gateway.web.api.json_body import json_response
 from gateway.web.api.messages.routes import check_query
@@ -42,6 +44,8 @@ class ErasureRoutes:
         router = APIRouter(tags=["contacts"])
         erases = ERASE | {"summary": "Erase a customer from all that is stored"}
         router.add_api_route(ONE, self.erase, methods=["DELETE"], **erases)
+        exports = EXPORT | {"summary": "Export all that is stored of a customer"}
+        router.add_api_route(f"{ONE}/export", self.export, methods=["GET"], **exports)
         asks = ERASURE | {"summary": "Ask how far an erasure is"}
         router.add_api_route(f"{ERASURES}/{{id}}", self.show, methods=["GET"], **asks)
         return router
@@ -55,6 +59,13 @@ class ErasureRoutes:
         headers = {"location": f"{ERASURES}/{erasure.id}"}
         status = 200 if erasure.finished_at else 202
         return json_response(view_erasure(erasure), status, **headers)
+
+    async def export(self, request: Request, id: str) -> Response:
+        """Answer with all that is stored of the customer, while it is read."""
+        name, numbers = await read_scope(request, id, self.read_numbers)
+        parts = write_export(self.store, self.bodies, name, numbers, datetime.now(UTC))
+        first = await asyncio.to_thread(next, parts)
+        return StreamingResponse(chain([first], parts), media_type="application/json")
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with what was erased, and what it waits for; of whom, it does not say."""

@@ -1,6 +1,9 @@
-"""Alerts of rules that hold what a customer wrote: forgotten."""
+"""Reports to the operator that hold what a customer wrote: notifications and alerts of rules.
 
-from collections.abc import Set
+May raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Sequence, Set
 from typing import Any
 
 import orjson
@@ -9,8 +12,24 @@ from gateway.store import keys
 from gateway.store.redis.client import Store
 
 
+def erase_notifications(store: Store, prefix: str, ids: Sequence[str]) -> int:
+    """Erase notifications of a number by their ids; return how many there were.
+
+    One that is being posted is received at most, and nothing of it is stored again.
+    """
+
+    def remove(client: Any) -> int:
+        pipe = client.pipeline(transaction=True)
+        pipe.zrem(f"{prefix}notifications", *ids)
+        pipe.zrem(f"{prefix}notifications_due", *ids)
+        pipe.delete(*(f"{prefix}notification:{one}" for one in ids))
+        return int(pipe.execute()[-1])
+
+    return store.run(remove) if ids else 0
+
+
 def forget_alerts(store: Store, texts: Set[str]) -> None:
-    """Forget the alerts with these texts. Raises StoreUnavailableError or ScriptError."""
+    """Forget the alerts with these texts."""
     if not texts - {""}:
         return
     for key in (keys.NOTED, keys.TOLD):
