@@ -75,8 +75,7 @@ class Settings(BaseModel):
         None, description="Rules that gateway dev plays while GATEWAY_RULES holds none."
     )
     gateway_trial_hours: Path | None = Field(
-        None,
-        description="File that says what opening hours take for now, only to try rules out.",
+        None, description="File that says what opening hours take, only to try rules out."
     )
     gateway_prices: PricesFile = Field(None, description="YAML file of Meta's prices.")
     gateway_encryption_keys: Keys = Field(
@@ -86,15 +85,16 @@ class Settings(BaseModel):
         (), description="Keys of the API with all scopes, beside those of gateway api-keys."
     )
     gateway_api_bind: ListenAddress = Field(
-        BindAddress("127.0.0.1", 8001),
-        description="Address of health pages, metrics and API: all but the webhook.",
+        BindAddress("127.0.0.1", 8001), description="Address of all but the webhook."
+    )
+    gateway_cloud_api_wait: Duration = Field(
+        timedelta(seconds=4), description="How long a request in Meta's form waits for its answer."
     )
     gateway_retention: Duration = Field(
         timedelta(days=7), description="How long worked-off deliveries stay."
     )
     gateway_results: Duration = Field(
-        timedelta(days=1),
-        description="How long what became of a send is kept at least while memory is short.",
+        timedelta(days=1), description="How long results of sends stay while memory is short."
     )
     gateway_unconfirmed: str = Field(
         "evidence",

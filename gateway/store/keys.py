@@ -193,6 +193,7 @@ STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 API = f"{SPACE}{{api}}"
 ERASURES = f"{SPACE}{{erasures}}"
+WAITERS = f"{SPACE}waiters:"  # channels, one for each process whose requests wait
 TICK_GUARD = f"{SPACE}ticked"
 LAST_RUN = f"{SPACE}ran:"
 WATCH_GUARD = f"{SPACE}watched"

@@ -179,6 +179,7 @@ def create_app(
         MetricsPage(parts.counters.read),
         parts.messages.routers(),
         parts.messages.busy(),
+        parts.messages.direct(),
         KeyTable(
             parts.client,
             settings.environment_keys,
@@ -205,7 +206,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
-    app.state.api = api
+    app.state.api, app.state.answer_all = api, parts.messages.answer_all
     return app
 
 

@@ -129,6 +129,7 @@ def test_each_write_about_a_participant_and_a_price_may_fail(store: Store, statu
 ASKED = (
     "asked".ljust(24, "x"), ANA, "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
     "f" * 32, "asked".ljust(24, "x") + "fingerprint0:0", 86_400_000, "the id of a Celery task", "",
+    "web",
 )  # fmt: skip
 
 

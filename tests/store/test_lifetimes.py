@@ -76,9 +76,9 @@ NAMED = {
 TOO_OLD = ("know", 5, b"l" * 16, "0:1-0/0", "message", 1, 1)
 ASKED_FOR = (
     "askedfor".ljust(24, "x"), "asked", "reply", 0, 9_999_999_999_999, 0, "", "", '{"rule":""}',
-    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY, "", "order 17",
+    "f" * 32, "askedfor".ljust(24, "x") + "0:0", DAY, "", "order 17", "",
 )  # fmt: skip
-OF_A_TASK = ("ofatask".ljust(24, "x"), *ASKED_FOR[1:9], "e" * 32, "", DAY, "a task", "")
+OF_A_TASK = ("ofatask".ljust(24, "x"), *ASKED_FOR[1:9], "e" * 32, "", DAY, "a task", "", "")
 # Each kind of key of the table: its name as a pattern, and from when to when it may vanish.
 KINDS: dict[str, tuple[int, int] | None] = {
     "<p>inbox": FOREVER,
@@ -474,7 +474,6 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),
     "accept": (PREFIX, list(ASKED_FOR)),
-    "list_due": (PREFIX, [1 << 47, 0, 9]),
     "list_records": (PREFIX, [1 << 47, 0, 0, 9]),
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),

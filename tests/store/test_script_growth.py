@@ -79,7 +79,7 @@ def requested(n: int) -> list[Any]:
     """Accept a send into a lane in which many wait, with an idempotency key."""
     id_ = f"requested{n}".ljust(24, "x")
     known = [f"{n:032}", f"{id_}0:0", DAY_MS]
-    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, *known, f"task{n}", "hot"]
+    return [id_, "hot", "reply", 0, FAR, "", "", "", ROW, *known, f"task{n}", "hot", ""]
 
 
 def fired(n: int) -> list[Any]:
@@ -151,7 +151,6 @@ CASES = {
     "leader": Case(lambda _: ["holder", 1_000]),
     "upcoming": Case(lambda _: [80, 200, 1_500]),
     "accept": Case(requested),
-    "list_due": Case(lambda _: [1 << 47, 0, 50]),
     "list_records": Case(lambda _: [1 << 47, 0, 0, 50]),
     "list_sends": Case(lambda n: [1 << 47, 0, 0, 50, "chot", f"cc{n}"]),
     "change_send": Case(lambda n: [f"new{n}", "cancel", 0, 0]),
@@ -163,6 +162,10 @@ CASES = {
 }
 MORE = {
     "list_sends, of all": ("list_sends", Case(lambda _: [1 << 47, 0, 0, 50])),
+    "change_send, to withdraw": (
+        "change_send",
+        Case(lambda n: [f"requested{n}".ljust(24, "x"), "withdraw", 0, 0, f"{n:032}"]),
+    ),
     "pump, past as many doubts as a lane has": ("pump", Case(overtaking)),
     "take, of what waits only": ("take", Case(CASES["take"].args, "history")),
     "trim, of what is old": ("trim", Case(lambda _: [0, 8], "history", each=True)),

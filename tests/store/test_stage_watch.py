@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.store.api import stage_watch
-from gateway.store.api.stage_watch import StageWatch
+from gateway.store.api.waiting import stage_watch
+from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.redis.client import Store, connect_async
 from tests.support.factories import NUMBER
 from tests.support.servers import Server

@@ -10,7 +10,7 @@ import pytest
 from gateway.core.api.keys import hash_key
 from gateway.store.api import request_rate
 from gateway.store.api.pending_send import idempotency_of
-from gateway.store.api.stage_watch import StageWatch
+from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.redis import async_scripts
 from gateway.store.redis.client import Store
 from gateway.web.api.messages.routes import READ_AT_ONCE

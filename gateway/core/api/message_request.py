@@ -57,6 +57,7 @@ class MessageRequest:
     instead: messages.Body | None = field(default=None, repr=False)
     reference: str = ""
     marketing: bool = False
+    repeatable: bool = False  # a read mark or a typing indicator
 
 
 def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest | list[FieldError]:
@@ -145,6 +146,7 @@ def plan_request(
         instead=request.instead and _with_recipient(request.instead, contact, request.recipient),
         reference=request.reference,
         requested=True,
+        repeatable=request.repeatable,
     )
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -12,7 +12,13 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import ID_LENGTH, Send
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
-from gateway.store.api.pending_send import AcceptedSend, PendingSend, answer_known, known_value
+from gateway.store.api.pending_send import (
+    REMEMBERED_FOR,
+    AcceptedSend,
+    PendingSend,
+    answer_known,
+    known_value,
+)
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, ScriptError, StoreUnavailableError
@@ -21,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 # Each letter of base32 stands for eight of the 256 bytes.
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
-REMEMBERED_FOR = timedelta(hours=24)  # after a send is due
 
 
 def new_id() -> str:
@@ -69,7 +74,9 @@ def accept_call(number: str, group: Sequence[PendingSend]) -> Call:
         assert one.send is not None  # noqa: S101 - the group holds planned ones only
         send, known = one.send, one.idempotency
         args += [*send_args(send)[:9], known.name if known else "", known_value(send, known)]
-        args += [int(REMEMBERED_FOR.total_seconds() * 1000), one.task, send.reference]
+        lives = known.lives if known else REMEMBERED_FOR
+        args += [int(lives.total_seconds() * 1000), one.task, send.reference]
+        args.append(one.waiter)
     return Call("accept", keys.number(number), args)
 
 

@@ -5,7 +5,7 @@ import base64
 import concurrent.futures
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -17,14 +17,19 @@ from gateway.core.sending.send import ID_LENGTH, Send
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 FINGERPRINT_CHARACTERS = 22
+REMEMBERED_FOR = timedelta(hours=24)  # after a send is due
 
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """Name of a request that may be repeated, and what it asks for; both as digests."""
+    """Name of a request that may be repeated, and what it asks for; both as digests.
+
+    `lives` is how long after the send is due it is known.
+    """
 
     name: str
     fingerprint: str
+    lives: timedelta = REMEMBERED_FOR
 
 
 def canonical(fields: Mapping[str, Any]) -> bytes:
@@ -32,12 +37,14 @@ def canonical(fields: Mapping[str, Any]) -> bytes:
     return orjson.dumps(dict(fields), option=orjson.OPT_SORT_KEYS)
 
 
-def idempotency_of(scope: str, key: str, canonical: bytes) -> Idempotency | None:
+def idempotency_of(
+    scope: str, key: str, canonical: bytes, lives: timedelta = REMEMBERED_FOR
+) -> Idempotency | None:
     """Return the digests of an idempotency key within its scope; None without a key."""
     if not key:
         return None
     name = sha256(f"{len(scope)}|{scope}|{key}".encode()).hexdigest()[:32]
-    return Idempotency(name, _fingerprint(canonical))
+    return Idempotency(name, _fingerprint(canonical), lives)
 
 
 def idempotency_of_task(task: str, canonical: bytes = b"") -> Idempotency:
@@ -84,6 +91,7 @@ class PendingSend:
     size: int
     future: asyncio.Future[AcceptedSend] | concurrent.futures.Future[AcceptedSend]
     task: str = ""  # id of the Celery task that is owed the result
+    waiter: str = ""  # the process that waits for the result
     send: Send | None = field(default=None, repr=False)  # as it was planned, or
     errors: Sequence[FieldError] = ()  # why it was not
 

@@ -49,9 +49,16 @@ class SendWriter:
         self._may_plan = asyncio.Semaphore(PLANS_AT_ONCE)
 
     def submit(
-        self, number: str, request: MessageRequest, idempotency: Idempotency | None, size: int
+        self,
+        number: str,
+        request: MessageRequest,
+        idempotency: Idempotency | None,
+        size: int,
+        waiter: str = "",
     ) -> asyncio.Future[AcceptedSend]:
         """Return what is done once the send is on disk; whoever cancels it loses only the answer.
+
+        The process `waiter` is woken when the send is over.
 
         It raises RequestRefusedError, KeyReusedError, or StoreUnavailableError, after which it is
         unknown whether it is stored: a repeated request with the same idempotency key finds out.
@@ -60,7 +67,7 @@ class SendWriter:
         if self._closing or self._batcher.waiting_bytes > WAITING_BYTES:
             raise StoreUnavailableError("closing" if self._closing else "too much waits")
         future: asyncio.Future[AcceptedSend] = asyncio.get_running_loop().create_future()
-        self._batcher.add(PendingSend(number, request, idempotency, size, future))
+        self._batcher.add(PendingSend(number, request, idempotency, size, future, waiter=waiter))
         return future
 
     async def plan(self, number: str, request: MessageRequest) -> tuple[Send, Contact, datetime]:

@@ -19,6 +19,7 @@ Constant = int | str | Sequence[str] | Mapping[str, int]
 CONSTANTS: Mapping[str, Constant] = {
     "DAY_MS": keys.DAY_MS,
     "MONTH_MS": keys.MONTH_MS,
+    "WAITERS": keys.WAITERS,
     "MAX_ATTEMPTS": MAX_ATTEMPTS,
     "ATTEMPTS_KEPT": ATTEMPTS_KEPT,
     "PROBE_AFTER_MS": PROBE_AFTER_MS,

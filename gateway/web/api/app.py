@@ -23,6 +23,7 @@ from gateway.web.api.problems import PAGES, TYPES, ApiError
 from gateway.web.api.reference import pages
 from gateway.web.api.server.busy_routes import BusyRoutes, Endpoint
 from gateway.web.api.server.gate import FindKey, Gate, TakeRequest
+from gateway.web.api.server.graph_errors import error_response
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
 
@@ -38,12 +39,14 @@ def create_api(
     metrics: MetricsPage,
     routers: Sequence[APIRouter],
     busy: Mapping[tuple[str, str], Endpoint],
+    direct: Sequence[Route],
     find_key: FindKey,
     take_request: TakeRequest,
 ) -> Starlette:
     """Build the application that answers on the second address.
 
-    The endpoints that are `busy`, by method and path, are found before any router is asked.
+    The endpoints that are `busy`, by method and path, are found before any router is asked; the
+    document describes no route that is `direct`.
     """
     limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
     described = create_routes(routers)
@@ -57,6 +60,7 @@ def create_api(
             Route(ERROR_PAGES, list_meta_codes),
             Route(f"{ERROR_PAGES}/{{code}}", show_meta_code),
             Route(pages.ADDRESS, partial(show_reference, described)),
+            *direct,
             Mount("/", described),
         ],
         middleware=[
@@ -120,23 +124,27 @@ async def show_problem_type(request: Request) -> Response:
     return pages.render_text(request, "WhatsApp gateway", [(heading, about.advice)])
 
 
-def _show_error(_: Request, error: Exception) -> Response:
+def _show_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101 - narrows the type
-    return error.response()
+    return _respond(request, error)
 
 
-def _show_http_error(_: Request, error: Exception) -> Response:
+def _show_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - narrows the type
     kind = _KINDS.get(error.status_code, "malformed")
-    return ApiError(kind, headers=error.headers).response()
+    return _respond(request, ApiError(kind, headers=error.headers))
 
 
-def _show_unavailable(_: Request, __: Exception) -> Response:
-    return ApiError("unavailable", headers={"retry-after": "1"}).response()
+def _show_unavailable(request: Request, _: Exception) -> Response:
+    return _respond(request, ApiError("unavailable", headers={"retry-after": "1"}))
 
 
-def _show_internal(_: Request, __: Exception) -> Response:
-    return ApiError("internal").response()
+def _show_internal(request: Request, _: Exception) -> Response:
+    return _respond(request, ApiError("internal"))
+
+
+def _respond(request: Request, error: ApiError) -> Response:
+    return error_response(error, request.method, request.url.path)
 
 
 _HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {

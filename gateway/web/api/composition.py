@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
+from starlette.routing import Route
 
 from gateway.accounts.account import Accounts
 from gateway.config.prices import read_prices
@@ -13,7 +14,9 @@ from gateway.core.api.schedules.request import SendingNumber
 from gateway.store.api.number_names import read_numbers
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.api.send_writer import SendWriter
-from gateway.store.api.stage_watch import StageWatch
+from gateway.store.api.waiting.open_requests import OpenRequests
+from gateway.store.api.waiting.send_results import SendResults
+from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
@@ -22,6 +25,8 @@ from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.contacts.erasing import ErasureRoutes
 from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.events.routes import EventRoutes
+from gateway.web.api.messages.cloud_api.routes import CloudRoutes
+from gateway.web.api.messages.cloud_api.sending import CloudSending
 from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.listing import MessageListRoutes
 from gateway.web.api.messages.routes import MessageLookup, MessageRoutes
@@ -73,6 +78,10 @@ class MessageApi:
             self._store, bodies, self._all_numbers, self._country_of, damage_log, prices
         )
         self._event_routes = EventRoutes(self._store, bodies, self._all_numbers, self._account_of)
+        self._results, self._open = SendResults(client), OpenRequests(client)
+        wait_s = settings.gateway_cloud_api_wait.total_seconds()
+        cloud = CloudSending(sending, self._writer, self._results, self._open, wait_s)
+        self._cloud_routes = CloudRoutes(cloud)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
         self._template_routes = TemplateRoutes(
@@ -98,18 +107,27 @@ class MessageApi:
         """Return the endpoints that are under load; their documents are among those of all."""
         return self._routes.busy()
 
+    def direct(self) -> Sequence[Route]:
+        """Return the routes in Meta's form, which the document does not describe."""
+        return self._cloud_routes.routes()
+
     def answer_all(self) -> None:
         """Let all requests that wait for a change be answered."""
         self._watch.release()
+        self._results.release()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Store sends until the context ends, those that still wait included."""
         self._writer.start()
+        self._results.start()
+        self._open.start()
         try:
             yield
         finally:
             await self._watch.close()
+            await self._results.close()
+            await self._open.end()
             await self._writer.close()
             await asyncio.to_thread(self._store.close)
 

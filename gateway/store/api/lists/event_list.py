@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.core.api.cursor import ListPlace
+from gateway.core.api.lists.cursor import ListPlace
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.api.lists.contact_names import read_names

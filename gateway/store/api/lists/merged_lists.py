@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from gateway.core.api.cursor import ListPlace
+from gateway.core.api.lists.cursor import ListPlace
 from gateway.store.api.lists.paging import Entry
 from gateway.store.redis.client import Call, ScriptError, Store
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from gateway.core.api.cursor import ListPlace
+from gateway.core.api.lists.cursor import ListPlace
 
 MOST_EXAMINED = 1_000  # entries whose rows one page reads
 MOST_ROUNDS = 100  # looks at the lists of numbers

@@ -1,11 +1,11 @@
 -- accept: store sends that a client asked for, each with the row that makes a repeated request known.
 -- with: planned_sends
 -- KEYS  1 the number's prefix
--- ARGV  for each send fourteen: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
+-- ARGV  for each send fifteen: id, lane, rank, due in ms (0 = now), expiry in ms, "1" if repeatable,
 --       what follows a closed window, rule, row, name of its idempotency row or "", the value of
---       that row, which begins with the id, for how many ms after the send is due it lives, and
---       the Celery task that is owed the result or "", and the client's
---       reference or ""
+--       that row, which begins with the id, for how many ms after the send is due it lives, the
+--       Celery task that is owed the result, or "", the client's reference or "", and the process
+--       that waits for the result, or ""
 -- Returns for each false where it was stored, or else the value of the earlier request.
 --
 -- A failure half-way leaves rows that vanish by themselves, unless they are in a lane already; a
@@ -35,14 +35,22 @@ local function owe_again(id, task)
   end
 end
 
+-- Who asked last is most likely to be still there.
+local function take_over(id, waiter)
+  local send = number .. 'send:' .. id
+  if waiter ~= '' and redis.call('EXISTS', send) == 1 then redis.call('HSET', send, 'waiter', waiter) end
+end
+
 local function accept(i, place)
+  local task, waiter = ARGV[i + 12], ARGV[i + 14]
   local id, lane, rank, due, lives = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 11])
   lives = lives + math.max(0, tonumber(due) - now)
   local known = number .. 'idempotent:' .. ARGV[i + 9]
   local before = ARGV[i + 9] ~= '' and redis.call('GET', known)
   if before then
     local id = before:sub(1, C.ID_LENGTH)
-    if ARGV[i + 12] ~= '' then owe_again(id, ARGV[i + 12]) end
+    if task ~= '' then owe_again(id, task) end
+    take_over(id, waiter)
     finish(id, place)
     return before
   end
@@ -50,7 +58,8 @@ local function accept(i, place)
   lane = present_lane(number, lane)
   write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8],
     ARGV[i + 13], 'due', due)
-  if ARGV[i + 12] ~= '' then redis.call('HSET', send, 'task', ARGV[i + 12]) end
+  if task ~= '' then redis.call('HSET', send, 'task', task) end
+  if waiter ~= '' then redis.call('HSET', send, 'waiter', waiter) end
   -- Whoever moves a send prolongs what makes a repeated request known.
   if ARGV[i + 9] ~= '' and tonumber(due) > now then redis.call('HSET', send, 'idempotent', ARGV[i + 9]) end
   -- Longer than the idempotency row, which leads to it.
@@ -61,7 +70,7 @@ local function accept(i, place)
 end
 
 local place, replies = redis.call('INCR', number .. 'places'), {}
-for i = 1, #ARGV, 14 do
+for i = 1, #ARGV, 15 do
   replies[#replies + 1] = accept(i, place + i / (#ARGV + 1))
 end
 return replies

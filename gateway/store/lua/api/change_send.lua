@@ -1,8 +1,10 @@
 -- change_send: cancel a send, or move it to another time, while nothing was attempted; a parked one
--- can be cancelled as well.
+-- can be cancelled as well. Withdraw one of which Meta has nothing, or only forget its request, so
+-- that the same request asks for another send.
 -- with: lanes
 -- KEYS  1 the number's prefix
--- ARGV  1 id, 2 "cancel" or "move", 3 the new time in ms, 4 the new expiry in ms
+-- ARGV  1 id, 2 "cancel", "move", "withdraw" or "forget", 3 the new time in ms, 4 the new expiry in ms,
+--       5 for the last two verbs the name of the request's idempotency row, or ""
 -- Returns "done", "" for an unknown send, or the stage that forbids it; for a move also "due" where
 -- the send no longer waits for its time. Repeating it finishes what a failure left undone.
 local number, now, id = KEYS[1], clock(), ARGV[1]
@@ -21,6 +23,18 @@ end
 local function may_change(row)
   if row.attempts == 0 then return WAITS[row.stage] end
   return row.stage == 'cancelled' or row.stage == 'parked' and not row.reopened
+end
+
+-- Every attempt of a send that is queued again was refused; unless one was in doubt, Meta has nothing.
+local function may_withdraw(row)
+  if may_change(row) then return true end
+  return row.stage == 'queued' and not row.reopened and redis.call('HEXISTS', send, 'doubted') == 0
+end
+
+local function forget(name)
+  local known = number .. 'idempotent:' .. name
+  local before = name ~= '' and redis.call('GET', known)
+  if before and before:sub(1, C.ID_LENGTH) == id then redis.call('DEL', known) end
 end
 
 local function cancel(row)
@@ -52,8 +66,19 @@ local function move(due, expires)
   return 'done'
 end
 
+if ARGV[2] == 'forget' then
+  forget(ARGV[5])
+  return 'done'
+end
 local row = read_send(send)
 if not row then return '' end
+if ARGV[2] == 'withdraw' then
+  if not may_withdraw(row) then return row.stage end
+  cancel(row)
+  -- Last: before it, the same request finds a send that is cancelled, and makes no second one.
+  forget(ARGV[5])
+  return 'done'
+end
 if not may_change(row) then return row.stage end
 if ARGV[2] == 'move' then
   return row.stage == 'cancelled' and row.stage or move(ARGV[3], ARGV[4])

@@ -98,4 +98,5 @@ local function apply_status(number, now, ...)
     redis.call('HSET', send, 'rung', status.rung, 'stage', status.stage)
   end
   count(number, 'sends.' .. status.stage)
+  wake(row, id)
 end

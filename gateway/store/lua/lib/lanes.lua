@@ -5,13 +5,20 @@ local MOST_PARKED = 100
 -- A send's row, and the values of more of its fields, in the order in which they are named.
 local function read_send(send, ...)
   local f = redis.call('HMGET', send, 'stage', 'rung', 'attempts', 'lane', 'rank', 'final', 'wamid',
-    'call', 'spent', 'attempting_at', 'reopened', 'delivery_wait', 'rest_until', 'repeatable', ...)
+    'call', 'spent', 'attempting_at', 'reopened', 'delivery_wait', 'rest_until', 'repeatable',
+    'waiter', ...)
   if not f[1] then return nil end
   return {stage = f[1], rung = tonumber(f[2]), attempts = tonumber(f[3]), lane = f[4],
     rank = f[5], final = f[6], wamid = f[7], call = f[8], spent = tonumber(f[9] or 0),
     began = tonumber(f[10] or 0), reopened = f[11],
     delivery_wait = tonumber(f[12] or 0), rest_until = tonumber(f[13] or 0),
-    repeatable = f[14] == '1'}, {unpack(f, 15)}
+    repeatable = f[14] == '1', waiter = f[15]}, {unpack(f, 16)}
+end
+
+-- A request waits for what becomes of a send: wake its process. A wake-up may be lost, or refused to
+-- this user; the process looks by itself, only later.
+local function wake(row, id)
+  if row.waiter then redis.pcall('PUBLISH', C.WAITERS .. row.waiter, id) end
 end
 
 -- Rank of each stage. What the gateway ended itself ranks like Meta's acceptance.

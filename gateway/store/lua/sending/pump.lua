@@ -62,6 +62,7 @@ local function look_up(send, row, step)
   end
 end
 
+local ENDS = {accepted = true, dead = true, dropped = true}
 local function settle_outcome(i)
   local id, attempt, step = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local send = number .. 'send:' .. id
@@ -76,6 +77,7 @@ local function settle_outcome(i)
     end
     look_up(send, row, step)
     settle[step](number, now, id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
+    if ENDS[step] then wake(row, id) end
   end
 end
 

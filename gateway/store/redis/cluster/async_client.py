@@ -1,6 +1,7 @@
 """Redis Cluster client for an event loop; see `client.py`."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -57,6 +58,10 @@ class AsyncCluster(AsyncClient):
             for group, answers in zip(groups, await asyncio.gather(*runs), strict=True):
                 spread.take(group, answers)
         return spread.answers
+
+    def pubsub(self, **options: Any) -> Any:
+        """Return a subscriber at one of the servers: each passes on what is published at any."""
+        return self.node(secrets.choice(self._slots.known)).pubsub(**options)
 
     def count_lines(self, keys: int) -> int:
         """Return one for each key, so that an unavailable server holds up no other."""

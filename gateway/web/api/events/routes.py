@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.api.keys import ApiKey
-from gateway.core.api.list_request import ListRequest, read_event_list
+from gateway.core.api.lists.list_request import ListRequest, read_event_list
 from gateway.store.api.lists.event_list import EventFilter, EventList, ListedEvent
 from gateway.store.api.lists.paging import Page
 from gateway.store.body_codec import Bodies

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from gateway.core.api.list_request import KINDS, MOST_LISTED
+from gateway.core.api.lists.list_request import KINDS, MOST_LISTED
 from gateway.web.api.descriptions import MessageOut, problems_of, query_of
 
 

@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from gateway.core.api.cursor import (
+from gateway.core.api.field_errors import MOST_UNKNOWN, FieldError, escape
+from gateway.core.api.keys import ApiKey
+from gateway.core.api.lists.cursor import (
     CursorMismatchError,
     ListPlace,
     read_cursor,
     write_cursor,
 )
-from gateway.core.api.field_errors import MOST_UNKNOWN, FieldError, escape
-from gateway.core.api.keys import ApiKey
 from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.redis.client import Store
 from gateway.web.api.problems import ApiError

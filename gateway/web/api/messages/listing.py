@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.api.keys import ApiKey
-from gateway.core.api.list_request import ListRequest, read_message_list
+from gateway.core.api.lists.list_request import ListRequest, read_message_list
 from gateway.core.messages.price_list import PriceList
 from gateway.store.api.lists.message_list import MessageList
 from gateway.store.api.lists.paging import Page

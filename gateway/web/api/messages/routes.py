@@ -20,7 +20,7 @@ from gateway.store.api import sent_messages
 from gateway.store.api.message_status import FINAL, status_of
 from gateway.store.api.pending_send import AcceptedSend
 from gateway.store.api.sent_messages import SentMessage
-from gateway.store.api.stage_watch import StageWatch
+from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import DESCRIPTIONS

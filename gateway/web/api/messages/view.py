@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.core.api.list_request import ListRequest
+from gateway.core.api.lists.list_request import ListRequest
 from gateway.core.api.message_price import view_price
 from gateway.core.messages.price_list import PriceList
 from gateway.store.api.lists.message_list import MessageFilter
@@ -39,7 +39,6 @@ def view_message(message: SentMessage, now: datetime, prices: PriceList) -> dict
 
 def to_filter(wanted: ListRequest) -> MessageFilter:
     """Return the filter by which the store finds the messages that are asked for."""
-    is_scheduled = wanted.statuses == {"scheduled"} and not (wanted.name or wanted.reference)
     return MessageFilter(
         recipient=wanted.name,
         reference=wanted.reference,
@@ -47,7 +46,6 @@ def to_filter(wanted: ListRequest) -> MessageFilter:
         until=wanted.until,
         stages=frozenset[str]().union(*(stages_of(one) for one in wanted.statuses)),
         is_wanted=lambda send: not wanted.statuses or status_of(send) in wanted.statuses,
-        are_due_later=is_scheduled,
     )
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.keys import ApiKey
-from gateway.core.api.list_request import LISTED, MOST_LISTED, read_number
+from gateway.core.api.lists.list_request import LISTED, MOST_LISTED, read_number
 from gateway.core.api.message_request import read_moment
 from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter

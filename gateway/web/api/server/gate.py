@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core.api.keys import ADMIN, READ, SEND, ApiKey
 from gateway.store.api.request_rate import RateDecision, burst
 from gateway.store.redis.client import ScriptError, StoreFullError, StoreUnavailableError
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.graph_errors import error_response, is_cloud_path
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,8 @@ class Gate:
             key, rate = await self._admit(scope)
             body = await _read_body(scope, receive)
         except ApiError as error:
-            await error.response()(scope, receive, send)
+            refusal = error_response(error, scope["method"], scope["path"])
+            await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["key"] = key
         await self.app(scope, _replay(body, receive), _with_rate(send, key, rate))
@@ -62,7 +64,7 @@ class Gate:
     async def _admit(self, scope: Scope) -> tuple[ApiKey, RateDecision]:
         headers = Headers(scope=scope)
         try:
-            key = await self.find_key(_key_text(headers))
+            key = await self.find_key(_key_text(headers, scope))
             if key is None:
                 raise _unauthorized("This key is unknown, expired or revoked.")
             if not key.may(wanted := needed_scope(scope["method"], scope["path"])):
@@ -107,13 +109,20 @@ def most_bytes(path: str) -> int:
     return MOST_BATCH_BYTES if path == "/v1/messages/batch" else MOST_BYTES
 
 
-def _key_text(headers: Headers) -> str:
-    """Return the key that a request names. Raises ApiError if it names none."""
+def _key_text(headers: Headers, scope: Scope) -> str:
+    """Return the key that a request names. Raises ApiError if it names none.
+
+    Meta's clients may name it in the query.
+    """
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and text.strip():
         return text.strip()
     if text := headers.get("x-api-key", "").strip():
         return text
+    if is_cloud_path(scope["path"]):
+        given = QueryParams(scope["query_string"]).get("access_token", "").strip()
+        if given:
+            return given
     raise _unauthorized("The request names no key.")
 
 

@@ -1,0 +1,1 @@
+"""Requests, results and errors in the form of Meta's Cloud API; pure."""

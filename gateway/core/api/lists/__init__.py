@@ -1,0 +1,1 @@
+"""Lists of the API: what is asked for, and the cursors that lead from page to page."""
