@@ -27,7 +27,6 @@ COMMANDS = {
     "send": "operate.messages.send:send",
     "messages": "operate.messages.command:commands",
     "schedules": "operate.schedules.command:commands",
-    "beat": "operate.beat:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",

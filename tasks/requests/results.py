@@ -5,13 +5,10 @@ the list once it is written: a process that dies in between leaves it to the nex
 written twice; Celery keeps the first success, and the same failure is written again.
 """
 
-from collections.abc import Sequence
-
 import structlog
 
 from gateway.store.api.message_status import view_task
 from gateway.store.api.owed_results import OwedResult, forget_owed, postpone_owed, read_owed
-from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.sending.lookup import TracedSend, read_sends
 from tasks.app import app
 from tasks.celery_setup.result_backend import ResultBackend
@@ -35,8 +32,9 @@ def write_results(ctx: StoreAccess, number: str) -> int:
     owed = read_owed(ctx.store, number, MOST_AT_ONCE)
     backend = ResultBackend(app=app, client=ctx.store.redis)
     done = []
-    for one, send in zip(owed, _read_sends(ctx, number, owed), strict=True):
-        if send and _write(ctx, backend, one, send):
+    sends = read_sends(ctx.store, ctx.bodies, number, [one.send for one in owed])
+    for one, send in zip(owed, sends, strict=True):
+        if _write(ctx, backend, one, send):
             done.append(one)
         else:
             postpone_owed(ctx.store, number, one, POSTPONED_MS)
@@ -45,23 +43,11 @@ def write_results(ctx: StoreAccess, number: str) -> int:
     return len(done)
 
 
-def _read_sends(
-    ctx: StoreAccess, number: str, owed: Sequence[OwedResult]
-) -> list[TracedSend | None]:
-    """Return the sends, None for one that cannot be read: it delays no other."""
-    try:
-        return list(read_sends(ctx.store, ctx.bodies, number, [one.send for one in owed]))
-    except StoreUnavailableError:
-        raise
-    except Exception as error:
-        if len(owed) == 1:
-            log.warning("result_unreadable", send=owed[0].send, error=type(error).__name__)
-            return [None]
-    return [send for one in owed for send in _read_sends(ctx, number, [one])]
-
-
 def _write(ctx: StoreAccess, backend: ResultBackend, owed: OwedResult, send: TracedSend) -> bool:
-    """Write one result; false where the send is not over, as no send that is listed should be."""
+    """Write one result; false where the send is damaged, or not over: as none listed should be."""
+    if send.damage:
+        log.warning("result_unreadable", send=owed.send, error=send.damage)
+        return False
     if not send.stage:
         log.warning("result_forgotten", send=owed.send, task=owed.task)
         return True

@@ -206,6 +206,13 @@ def test_a_message_that_nobody_wants_a_result_of_leaves_none(
     assert stack.server.command("EXISTS", f"gw:celery:celery-task-meta-{id_}") == 0
 
 
+def test_a_job_that_is_called_by_its_name_returns_how_many_it_processed(shop: Any) -> None:
+    for name in ("tasks.process_scheduled_messages", "tasks.cleanup_expired_sessions"):
+        asked = shop.gateway.send_task(name, queue="scheduled", ignore_result=False)
+
+        assert asked.get(timeout=30)["processed"] >= 0
+
+
 def test_an_unknown_task_is_not_found(api: httpx.Client) -> None:
     answer = api.get(f"/v1/tasks/{uuid.uuid4()}")
 

@@ -10,6 +10,8 @@ from gateway.store.body_codec import Bodies
 from gateway.store.number_list import add_number
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import stages
+from tasks.app import app
+from tasks.celery_setup.schedule import TASKS
 from tasks.context import WorkerContext
 from tasks.scheduled import jobs
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item
@@ -203,8 +205,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
     raw(store).delete(lane, READY)
     raw(store).zadd(f"{PREFIX}due", {send: now_ms(store) - 1})
 
-    jobs.tick()
-
+    assert jobs.process_scheduled_messages() == {"processed": 1}
     assert (planned(store), rung(store, "critical")) == (["one"], 1)
     assert raw(store).zcard(f"{PREFIX}due") == 0
 
@@ -233,12 +234,27 @@ def test_cleanup_drops_what_is_old_and_nothing_that_waits(
     stamps = {"send:old": month.timestamp() * 1000 - 9000, "send:new": now_ms(store)}
     raw(store).zadd(f"{PREFIX}dead", stamps)
 
-    jobs.cleanup()
+    processed = jobs.cleanup_expired_sessions()["processed"]
 
     left = [entry.decode() for entry, _ in raw(store).xrange(f"{PARTITION}inbox")]
     assert entries[2] in left
     assert entries[0] not in left
     assert raw(store).zrange(f"{PREFIX}dead", 0, -1) == [b"send:new"]
+    assert processed == 4 - len(left)  # of three deliveries and an old dead letter
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("tasks.process_scheduled_messages", "tasks.tick"),
+        ("tasks.cleanup_expired_sessions", "tasks.cleanup"),
+    ],
+)
+def test_a_job_is_also_known_by_the_name_of_earlier_releases(
+    at_work: WorkerContext, name: str, before: str
+) -> None:
+    assert app.tasks[name]().keys() == app.tasks[before]().keys() == {"processed"}
+    assert {name, before} <= TASKS
 
 
 def finished(at_work: WorkerContext, store: Store, name: str) -> Send:
