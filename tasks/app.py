@@ -65,6 +65,7 @@ app = GatewayCelery(
     include=[
         "tasks.inbound",
         "tasks.outbound",
+        "tasks.campaigns.process",
         "tasks.outgoing.notifications",
         "tasks.outgoing.templates",
         "tasks.requests.send_message",

@@ -74,6 +74,14 @@ def ring_outgoing(store: Store, number: str) -> bool:
     )
 
 
+def ring_campaign(store: Store, campaign: str) -> bool:
+    """Wake a worker to go on with a campaign; false as in `ring_number`."""
+    bell = keys.campaign_bell(campaign)
+    return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
+        store, bell, _ring("tasks.process_broadcast_campaign", QUEUE_OF[BULK], campaign)
+    )
+
+
 def ring_task(store: Store, task: str) -> bool:
     """Send the wake-up of a periodic job, as beat does; false as in `ring_number`."""
     return mark_task(store, task) and _expire_unless_rung(

@@ -27,6 +27,7 @@ COMMANDS = {
     "send": "operate.messages.send:send",
     "messages": "operate.messages.command:commands",
     "schedules": "operate.schedules.command:commands",
+    "campaigns": "operate.campaigns.command:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",

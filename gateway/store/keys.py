@@ -42,6 +42,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}take:<call> | the sends that one call of a pump took | 30 seconds |
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
+| {n}campaign:<id>, {n}campaign:<id>:log | a campaign, its funnel, its phases | 90 days |
+| {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
+| {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
+| gw:{campaigns}all, gw:{campaigns}active | campaigns by number; those with work | forever |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
@@ -124,6 +128,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}take:<call> | a tenth of a second's messages |
 | {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}too_old | a count for each kind of event, and five moments |
+| {n}campaign:<id>, {n}campaign:<id>:log | 1,000 campaigns; 100 phases |
+| {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |
+| {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
+| gw:{campaigns}all, gw:{campaigns}active | 1,000 campaigns |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}results | one for each send of a Celery task that is over |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
@@ -194,6 +202,7 @@ INBOX_BELL = f"{SPACE}{{inbox}}bell"
 API = f"{SPACE}{{api}}"
 ERASURES = f"{SPACE}{{erasures}}"
 WAITERS = f"{SPACE}waiters:"  # channels, one for each process whose requests wait
+CAMPAIGNS = f"{SPACE}{{campaigns}}"
 TICK_GUARD = f"{SPACE}ticked"
 LAST_RUN = f"{SPACE}ran:"
 WATCH_GUARD = f"{SPACE}watched"
@@ -235,6 +244,11 @@ def _plain_name(name: str) -> str:
     if re.fullmatch(r"[\w.-]{0,64}", name, re.ASCII):
         return name
     return "x" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def campaign_bell(campaign: str) -> str:
+    """Return the key that marks a campaign's wake-up as on its way."""
+    return f"{SPACE}bell:campaign:{campaign}"
 
 
 def number_bell(phone_number_id: str, priority: str) -> str:

@@ -55,6 +55,8 @@ def _delivery() -> dict[str, Any]:
         "task_routes": {
             "tasks.drain": {"queue": "default"},
             "tasks.pump": {"queue": "critical"},  # for replies; callers name the queue for bulk
+            "tasks.process_broadcast_campaign": {"queue": "bulk"},
+            "tasks.mark_campaign_complete": {"queue": "bulk"},
             "tasks.notify": {"queue": "outgoing"},
             "tasks.templates": {"queue": "outgoing"},
             "tasks.send_whatsapp_message": {"queue": "critical"},

@@ -23,6 +23,7 @@ from gateway.store.redis.client import ScriptError
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction
 from tasks.app import app
+from tasks.campaigns.process import wake_for_campaigns
 from tasks.context import StoreAccess, worker_context
 from tasks.monitoring.noted_alerts import note_damage
 from tasks.requests.results import write_results
@@ -62,6 +63,7 @@ def run_tick(ctx: StoreAccess) -> int:
     try:
         return move_due(ctx, number_list.numbers(ctx.store))
     finally:  # a number with damaged keys delays no other work
+        wake_for_campaigns(ctx)
         _apply_late_failures(ctx)
         _erase_customers(ctx)
         _compact(ctx)

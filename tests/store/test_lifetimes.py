@@ -25,6 +25,7 @@ from gateway.store.api.api_keys import add_key
 from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import control
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable
@@ -53,8 +54,9 @@ from tasks.celery_setup.broker import KEY_PREFIX
 from tasks.celery_setup.result_backend import ResultBackend
 from tasks.monitoring.alert_watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
-from tests.support.factories import NOW, NUMBER, a_message
+from tests.support.factories import ANA, NOW, NUMBER, a_message
 from tests.support.servers import Server
+from tests.support.store.campaigns import a_campaign
 from tests.support.store.inbox_state import inbox, keep, late, run_out
 from tests.support.store.plans import planned
 from tests.support.store.raw import now_ms, raw
@@ -121,6 +123,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>results": FOREVER,
     "gw:celery:celery-task-meta-.*": (DAY, DAY),
     "<n>idempotent:[0-9a-f]{32}": (DAY, DAY),
+    "<n>campaign:[a-z2-7]{12}": (90 * DAY, 90 * DAY),
+    "<n>campaign:[a-z2-7]{12}:log": (90 * DAY, 90 * DAY),
+    "<n>campaign:[a-z2-7]{12}:recipients": (90 * DAY, 90 * DAY),
+    "<n>campaign:[a-z2-7]{12}:chunk:[0-9a-f]{8}:0": (90 * DAY, 90 * DAY),
+    "gw:{campaigns}all": FOREVER,
+    "gw:{campaigns}active": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
@@ -325,6 +333,7 @@ def workers_die(store: Store) -> None:
 
 
 def watch(store: Store) -> None:
+    control.start(store, a_campaign(store), "test", datetime.now(UTC))
     store.mark(keys.WATCH_GUARD, GUARD_MS)
     record_departure(store)
     snapshot.record_memory_use(store, now_ms(store), 1)
@@ -417,7 +426,9 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = r"(?:\{[pnt]\}|gw:(?:\{(?:inbox|alerts|api)\})?)[a-z_]+(?::tries|:why|:oldest)?"
+    pattern = (
+        r"(?:\{[pnt]\}|gw:(?:\{(?:inbox|alerts|api|campaigns)\})?)[a-z_]+(?::tries|:why|:oldest)?"
+    )
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {re.sub("<([pnt])>", r"{\1}", kind) for kind in KINDS}
 
@@ -477,6 +488,12 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "list_records": (PREFIX, [1 << 47, 0, 0, 9]),
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
+    "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY]),
+    "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY]),
+    "expand_campaign": (
+        PREFIX,
+        ["abcdefghijkl", 0, 10, 10, "1abcdefghijkl00000000000", ANA, 0, "", "r", "{}"],
+    ),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),
 }

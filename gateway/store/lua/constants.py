@@ -3,6 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from gateway.core.campaigns.recipient_state import (
+    CAMPAIGN_ID_LENGTH,
+    CAMPAIGN_MARK,
+    CELL_OF_STAGE,
+    CELLS,
+)
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.messages.price_list import CATEGORIES
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
@@ -14,7 +20,7 @@ from gateway.store import keys
 # The holder of a partition touches at most this many of its events before it passes them.
 MOST_TOUCHED = 256
 
-Constant = int | str | Sequence[str] | Mapping[str, int]
+Constant = int | str | Sequence[str] | Mapping[str, int] | Mapping[str, str]
 # By the name that scripts use after `C.`.
 CONSTANTS: Mapping[str, Constant] = {
     "DAY_MS": keys.DAY_MS,
@@ -29,6 +35,10 @@ CONSTANTS: Mapping[str, Constant] = {
     "STATUS_RANK": STATUS_RANK,
     "PRIORITIES": PRIORITIES,
     "CATEGORIES": {category: place for place, category in enumerate(CATEGORIES, 1)},
+    "CAMPAIGN_MARK": CAMPAIGN_MARK,
+    "CAMPAIGN_ID_LENGTH": CAMPAIGN_ID_LENGTH,
+    "CELLS": CELLS,
+    "CELL_OF_STAGE": CELL_OF_STAGE,
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,
     "HAS_WAMID": HAS_WAMID,
@@ -57,7 +67,7 @@ def _literal(name: str, field: str | None = None) -> str:
     if isinstance(value, Mapping):
         if field is not None:
             return str(value[field])
-        return f"{{{', '.join(f'{key} = {one}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{key} = {one!r}' for key, one in value.items())}}}"
     if isinstance(value, str):
         return f"'{value}'"
     return str(value) if isinstance(value, int) else f"{{{', '.join(map(repr, value))}}}"

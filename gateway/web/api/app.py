@@ -18,9 +18,8 @@ from gateway.core.api.field_errors import parse_whole
 from gateway.core.sending.error_codes import ERROR_POLICIES, find_policy
 from gateway.store.api.message_status import ERROR_PAGES
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
-from gateway.web.api import document
 from gateway.web.api.problems import PAGES, TYPES, ApiError
-from gateway.web.api.reference import pages
+from gateway.web.api.reference import document, pages
 from gateway.web.api.server.busy_routes import BusyRoutes, Endpoint
 from gateway.web.api.server.gate import FindKey, Gate, TakeRequest
 from gateway.web.api.server.graph_errors import error_response

@@ -22,6 +22,8 @@ from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
+from gateway.web.api.campaigns.routes import CampaignRoutes
+from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.contacts.erasing import ErasureRoutes
 from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.events.routes import EventRoutes
@@ -57,6 +59,7 @@ class MessageApi:
         """Take the client of the event loop; what is read for one answer is read in threads."""
         self._redis = client
         self._accounts = accounts
+        self._usual_pace = settings.meta_messages_per_second
         self._writer = SendWriter(client, ring)
         self._watch = StageWatch(client)
         self._free = asyncio.Semaphore(READS_AT_ONCE)
@@ -88,6 +91,17 @@ class MessageApi:
             self._store, accounts, self._numbers, settings.meta_graph_url
         )
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
+        self._campaign_routes = CampaignRoutes(
+            self._store,
+            bodies,
+            AudienceUploads(settings.redis_url, settings.encryption_keys),
+            self._default_number,
+            self._country_of,
+            self._pace_of,
+            accounts,
+            judge,
+            self._numbers,
+        )
         book = ScheduleBook(self._store, bodies)
         self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
         self._erasure_routes = ErasureRoutes(
@@ -100,7 +114,7 @@ class MessageApi:
         about_messages = (self._routes, self._list_routes, self._tasks, self._schedule_routes)
         about_customers = (self._contact_routes, self._erasure_routes, self._event_routes)
         others = (self._number_routes, self._letter_routes, self._template_routes)
-        routes = (*about_messages, *about_customers, *others)
+        routes = (*about_messages, *about_customers, *others, self._campaign_routes)
         return [part.router() for part in routes]
 
     def busy(self) -> Mapping[tuple[str, str], Endpoint]:
@@ -139,6 +153,10 @@ class MessageApi:
 
     def _country_of(self, number: str) -> str:
         return self._accounts().country_of(number or self._default_number())
+
+    def _pace_of(self, number: str) -> int:
+        own = self._accounts().number(number)
+        return own.pace if own else self._usual_pace
 
     def _sender_of(self, number: str) -> SendingNumber:
         accounts = self._accounts()

@@ -1,5 +1,6 @@
 """Sends as a plan would hold them, committed and looked at."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -100,3 +101,11 @@ def counted(store: Store, name: str) -> int:
 
 def dead_members(store: Store) -> list[str]:
     return [member.decode() for member in raw(store).zrange(f"{PREFIX}dead", 0, -1)]
+
+
+def commit_statuses(store: Store, *updates: StatusUpdate) -> None:
+    """Commit statuses as the effect of one webhook each."""
+    for update in updates:
+        event = a_status(f"{update.wamid}.{secrets.token_hex(4)}", update.stage)
+        plan = Plan(NUMBER, Contact(ANA), changed=False, events=(event,), status_updates=(update,))
+        assert commit(store, [plan], WEEK) == [True]

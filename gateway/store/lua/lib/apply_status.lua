@@ -72,6 +72,7 @@ local function apply_status(number, now, ...)
   local id, has_row = find_send(number, status)
   if status.participant ~= '' then climb_alone(number, id, status) end
   if not has_row then
+    track_late(number, id, status.stage, status.failure)
     -- A status of a compacted send is recorded beside what is left of it.
     if not stage_done(number, now, id, status.wamid, status) then count(number, 'statuses.unmatched') end
     return
@@ -89,12 +90,14 @@ local function apply_status(number, now, ...)
       return
     end
     owe_result(number, id)
-    list_dead_send(number, id, now)
+    if is_of_campaign(id) then retire(number, id, now) else list_dead_send(number, id, now) end
+    track(number, id, 'failed', 'error', status.failure)
     redis.call('HSET', send, 'rung', status.rung, 'stage', 'failed', 'final', 1, 'error', status.failure)
   else
     owe_result(number, id)
     -- Nothing more is expected of a message that was read.
     if status.rung >= C.STATUS_RANK.read then retire(number, id, now) end
+    track(number, id, status.stage)
     redis.call('HSET', send, 'rung', status.rung, 'stage', status.stage)
   end
   count(number, 'sends.' .. status.stage)

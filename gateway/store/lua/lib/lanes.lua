@@ -1,4 +1,5 @@
 -- Lanes: where sends wait, and what is written about them.
+-- with: recipients
 local SILENCE, PATIENCE = 10000, 60000
 local MOST_PARKED = 100
 
@@ -38,6 +39,7 @@ end
 
 -- Always the last write about a send: it shows that all before it was done.
 local function raise(number, send, stage, ...)
+  track(number, send:sub(#number + 6), stage, ...)
   if rung_of(stage) >= C.STATUS_RANK.accepted then owe_result(number, send:sub(#number + 6)) end
   redis.call('HSET', send, 'stage', stage, 'rung', rung_of(stage), ...)
   count(number, 'sends.' .. stage)
@@ -45,8 +47,9 @@ end
 
 local function bury(number, now, id, stage, failure)
   local send = number .. 'send:' .. id
-  -- An operator need not see a failed tick or "typing", nor what a rule dropped.
-  if stage ~= 'dropped' and redis.call('HGET', send, 'repeatable') ~= '1' then
+  -- An operator need not see a failed tick or "typing", nor what a rule dropped; a campaign's funnel
+  -- shows its own.
+  if stage ~= 'dropped' and not is_of_campaign(id) and redis.call('HGET', send, 'repeatable') ~= '1' then
     list_dead_send(number, id, now)
   else
     retire(number, id, now)

@@ -24,6 +24,7 @@ local function push_planned(number, now, id, lane, rank, due, place)
   else
     enqueue(number, rank, lane, id, place, now)
   end
+  track(number, id, 'queued')
   redis.call('HSET', send, 'stage', 'queued')
   count(number, 'sends.queued')
 end

@@ -187,6 +187,7 @@ end
 local function rest_lane(lane, rank, why)
   if begun then
     redis.call('SREM', take, begun.id)
+    track(number, begun.id, 'queued')
     redis.call('HSET', begun.send, 'stage', 'queued', 'rung', C.STATUS_RANK.queued,
       'attempts', begun.attempts - 1)
   end

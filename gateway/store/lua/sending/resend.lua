@@ -13,6 +13,7 @@ if tonumber(row[7]) <= now then return 0 end
 
 enqueue(number, row[6], row[5], id, nil, now)
 redis.call('ZREM', number .. 'unconfirmed', id)
+track(number, id, 'queued')
 redis.call('HSET', send, 'repeated', 1, 'stage', 'queued', 'rung', C.STATUS_RANK.queued)
 count(number, 'sends.repeated')
 return 1

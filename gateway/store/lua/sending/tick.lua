@@ -78,7 +78,8 @@ end)
 local lost = each_due('unconfirmed', function(id)
   local send = number .. 'send:' .. id
   if redis.call('HGET', send, 'stage') == 'unconfirmed' then
-    list_dead_send(number, id, now)
+    -- A campaign's recipient stays in doubt, which its funnel shows.
+    if is_of_campaign(id) then retire(number, id, now) else list_dead_send(number, id, now) end
     owe_result(number, id)
     redis.call('HSET', send, 'stage', 'dead', 'final', 1, 'error',
       '{"reason":"unconfirmed: nobody knows whether Meta had it"}')

@@ -28,6 +28,7 @@ OPEN = frozenset({
 OPEN_BELOW = ("/v1/problems/", "/v1/errors/")
 MOST_BYTES = 256 * 1024
 MOST_BATCH_BYTES = 4 * 1024 * 1024
+MOST_AUDIENCE_BYTES = 2 * 1024**3
 BODY_WITHIN_S = 20.0
 # Where a request for one of these addresses needs more than the scope of its method.
 ADMIN_ONLY = ("/v1/numbers/",)
@@ -53,13 +54,14 @@ class Gate:
             return
         try:
             key, rate = await self._admit(scope)
-            body = await _read_body(scope, receive)
+            if not is_streamed(scope["method"], scope["path"]):
+                receive = _replay(await _read_body(scope, receive), receive)
         except ApiError as error:
             refusal = error_response(error, scope["method"], scope["path"])
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["key"] = key
-        await self.app(scope, _replay(body, receive), _with_rate(send, key, rate))
+        await self.app(scope, receive, _with_rate(send, key, rate))
 
     async def _admit(self, scope: Scope) -> tuple[ApiKey, RateDecision]:
         headers = Headers(scope=scope)
@@ -104,8 +106,15 @@ def needed_scope(method: str, path: str) -> str:
     return ADMIN if is_erasure or path.startswith(ADMIN_ONLY) else SEND
 
 
+def is_streamed(method: str, path: str) -> bool:
+    """Say whether an address reads its body itself, which may be larger than memory."""
+    return method == "PUT" and path.startswith("/v1/campaigns/") and path.endswith("/audience")
+
+
 def most_bytes(path: str) -> int:
     """Return how large the body of a request may be."""
+    if is_streamed("PUT", path):
+        return MOST_AUDIENCE_BYTES
     return MOST_BATCH_BYTES if path == "/v1/messages/batch" else MOST_BYTES
 
 

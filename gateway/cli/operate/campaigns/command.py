@@ -1,0 +1,281 @@
+"""`gateway campaigns`: the operator sends one message to many, and sees what becomes of each."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.accounts.account import Accounts
+from gateway.cli.common import errors
+from gateway.cli.common.accounts import load_or_end
+from gateway.cli.common.options import Json
+from gateway.cli.common.output import open_console, print_json, progress_bar
+from gateway.cli.common.store import open_own_store
+from gateway.cli.local import target
+from gateway.cli.operate.campaigns import show as view
+from gateway.core.api.field_errors import FieldError
+from gateway.core.campaigns.definition import Definition, check_times, read_definition
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.templates.choice import TemplateUse
+from gateway.core.templates.template import Mismatch
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.check import check_campaign, is_checked, view_check
+from gateway.store.campaigns.export import iter_export
+from gateway.store.campaigns.upload import store_file
+from gateway.store.campaigns.view import view_campaign
+from gateway.store.redis.client import Store
+from gateway.store.templates.cache import TemplateCache
+from gateway.store.templates.judgement import TemplateJudge
+
+BY = "the operator"
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")]
+Why = Annotated[str, typer.Option(help="Why, for whoever looks at it later.")]
+
+commands = typer.Typer(
+    name="campaigns",
+    help="Send one message to many, and see what becomes of each.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@commands.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    template: Annotated[str, typer.Option(help="Name of a template.")] = "",
+    language: Annotated[str, typer.Option(help="Language of the template.")] = "en",
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="A value of the template, such as {{ first_name }}; may be repeated."),
+    ] = None,
+    text: Annotated[str, typer.Option(help="A text, for people who have just written.")] = "",
+    pace: Annotated[str, typer.Option(help="Messages: 50/s, 100/m or 2000/h.")] = "50/s",
+    start_at: Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00.")] = "",
+    finish_by: Annotated[str, typer.Option(help="Until when; a day after the start.")] = "",
+    number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
+    json: Json = False,
+) -> None:
+    """Make a draft. It needs an audience and a check before it starts."""
+    fields: dict[str, Any] = {"name": name, "pace": pace}
+    if template:
+        fields["template"] = {"name": template, "language": language, "params": param or []}
+    optional = {"text": text, "start_at": start_at, "finish_by": finish_by, "from": number}
+    fields |= {key: value for key, value in optional.items() if value}
+    definition = read_definition(fields)
+    if isinstance(definition, list):
+        raise _refuse(definition)
+    with _opened("so no campaign was made") as opened:
+        if wrong := check_times(definition, opened.now()):
+            raise _refuse(wrong)
+        try:
+            id_ = campaigns.create_campaign(
+                opened.store, opened.bodies, opened.number_of(definition), definition
+            )
+        except campaigns.TooManyCampaignsError:
+            raise errors.fail(f"There are {campaigns.MOST_CAMPAIGNS:,} campaigns.") from None
+        if json:
+            print_json(view_campaign(opened.find(id_), opened.now()))
+        else:
+            typer.echo(id_)
+            errors.errors.print(f"Next: gateway campaigns audience {id_} FILE.csv")
+
+
+@commands.command()
+def audience(
+    campaign_id: Id,
+    file: Annotated[
+        Path, typer.Argument(help="CSV or JSON Lines, with a column phone.", exists=True)
+    ],
+    encoding: Annotated[str, typer.Option(help="Unless UTF-8: such as cp1252.")] = "",
+    json: Json = False,
+) -> None:
+    """Give a draft its recipients, whole or not at all."""
+    with _opened("so nothing was stored") as opened, file.open("rb") as source:
+        campaign = opened.find(campaign_id)
+        country = opened.accounts.country_of(campaign.number)
+        with (
+            progress_bar(silent=json) as bar,
+            bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
+        ):
+            result = store_file(opened.store, opened.bodies, campaign, watched, encoding, country)
+    if result.error:
+        raise errors.fail(f"{result.error} Nothing was stored.")
+    if result.phase:
+        raise _too_late(result.phase)
+    if json:
+        print_json(result.view())
+        return
+    for line in view.upload_lines(result):
+        typer.echo(line)
+
+
+@commands.command()
+def check(campaign_id: Id, json: Json = False) -> None:
+    """Check who would get a draft, who would not and why, and how long it takes."""
+    with _opened("so nothing was checked") as opened:
+        campaign = opened.find(campaign_id)
+        if campaign.phase != "draft":
+            raise _too_late(campaign.phase)
+        with progress_bar(silent=json) as bar:
+            task = bar.add_task("checking", total=campaign.recipients)
+            found = check_campaign(
+                opened.store,
+                opened.bodies,
+                campaign,
+                opened.pace_of(campaign.number),
+                opened.judge_of(campaign.number),
+                lambda done: bar.update(task, completed=done),
+            )
+    if json:
+        print_json(view_check(found))
+    else:
+        for line in view.check_lines(found):
+            typer.echo(line)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def start(campaign_id: Id, json: Json = False) -> None:
+    """Start a draft that was checked within the last hour, now or at its time."""
+
+    def act(opened: "_Opened", campaign: Campaign) -> str:
+        if campaign.phase == "draft" and not campaign.recipients:
+            raise errors.fail(f"It has no audience: gateway campaigns audience {campaign_id} FILE")
+        if campaign.phase == "draft" and not is_checked(campaign, opened.now()):
+            raise errors.fail(f"Check it first: gateway campaigns check {campaign_id}")
+        return control.start(opened.store, campaign, BY, opened.now())
+
+    _control(campaign_id, act, json)
+
+
+@commands.command()
+def pause(campaign_id: Id, why: Why = "paused by hand", json: Json = False) -> None:
+    """Pause a campaign, with what is queued already."""
+    _control(campaign_id, lambda opened, one: control.pause(opened.store, one, BY, why), json)
+
+
+@commands.command()
+def resume(campaign_id: Id, json: Json = False) -> None:
+    """Let a paused campaign go on."""
+    _control(
+        campaign_id,
+        lambda opened, one: control.resume(opened.store, one, BY, opened.now()),
+        json,
+    )
+
+
+@commands.command()
+def cancel(campaign_id: Id, why: Why = "cancelled by hand", json: Json = False) -> None:
+    """End a campaign for good: who was not written to yet never is."""
+    _control(campaign_id, lambda opened, one: control.cancel(opened.store, one, BY, why), json)
+
+
+@commands.command("list")
+def list_all(json: Json = False) -> None:
+    """List campaigns, the newest first."""
+    with _opened("so nothing can be told") as opened:
+        found = campaigns.list_campaigns(opened.store, opened.bodies)
+        if json:
+            print_json({"campaigns": [view_campaign(one, opened.now()) for one in found]})
+        else:
+            open_console().print(view.list_table(found))
+
+
+@commands.command()
+def show(campaign_id: Id, json: Json = False) -> None:
+    """Show a campaign: its phase, its funnel, and Meta's codes with advice."""
+    with _opened("so nothing can be told") as opened:
+        _show(opened, campaign_id, json)
+
+
+@commands.command()
+def watch(campaign_id: Id) -> None:
+    """Follow a campaign until it ends."""
+    with _opened("so nothing can be told") as opened:
+        view.follow(lambda: opened.find(campaign_id), opened.now)
+
+
+@commands.command()
+def export(
+    campaign_id: Id,
+    out: Annotated[Path | None, typer.Option(help="File to write; unset: the output.")] = None,
+) -> None:
+    """Export what became of each recipient, with Meta's code and advice, as CSV."""
+    with _opened("so nothing was exported") as opened:
+        parts = iter_export(opened.store, opened.bodies, opened.find(campaign_id))
+        if out is None:
+            for part in parts:
+                sys.stdout.write(part)
+            return
+        with out.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
+
+
+class _Opened:
+    """The store, and what the settings say, for one command."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._settings = target.settings()
+        self.bodies = Bodies(self._settings.encryption_keys)
+        self.accounts: Accounts = load_or_end(self._settings)
+
+    def now(self) -> datetime:
+        return datetime_from_ms(campaigns.server_ms(self.store))
+
+    def find(self, id_: str) -> Campaign:
+        if found := campaigns.read_campaign(self.store, self.bodies, id_):
+            return found
+        raise errors.fail(f"No campaign has the id {id_}: gateway campaigns list shows all.")
+
+    def number_of(self, definition: Definition) -> str:
+        number = definition.number or self.accounts.default_number
+        if not number or self.accounts.number(number) is None:
+            raise errors.fail("Say with --from which of our numbers sends it.")
+        return number
+
+    def pace_of(self, number: str) -> int:
+        own = self.accounts.number(number)
+        return own.pace if own else self._settings.meta_messages_per_second
+
+    def judge_of(self, number: str) -> Callable[[TemplateUse], list[Mismatch]]:
+        own = self.accounts.number(number)
+        judge = TemplateJudge(self.store, TemplateCache(self.store), self._settings.meta_graph_url)
+        return lambda use: judge.judge(own, [use]) if own else []
+
+
+@contextmanager
+def _opened(otherwise: str) -> Iterator[_Opened]:
+    with open_own_store(target.settings(), otherwise) as store:
+        yield _Opened(store)
+
+
+def _control(campaign_id: str, act: Callable[[_Opened, Campaign], str], json: bool) -> None:
+    with _opened("so nothing was changed") as opened:
+        if obstacle := act(opened, opened.find(campaign_id)):
+            raise _too_late(obstacle)
+        _show(opened, campaign_id, json)
+
+
+def _show(opened: _Opened, campaign_id: str, json: bool) -> None:
+    campaign, now = opened.find(campaign_id), opened.now()
+    if json:
+        log: list[Mapping[str, Any]] = campaigns.read_log(opened.store, campaign)
+        print_json(view_campaign(campaign, now) | {"log": log})
+    else:
+        open_console().print(view.render_campaign(campaign, now))
+
+
+def _refuse(wrong: list[FieldError]) -> typer.Exit:
+    return errors.fail("; ".join(f"{one.pointer.removeprefix('#/')} {one.detail}" for one in wrong))
+
+
+def _too_late(phase: str) -> typer.Exit:
+    return errors.fail(f"The campaign is {phase}.")

@@ -1,0 +1,126 @@
+"""How a campaign looks in a terminal: its phase, its funnel, and a screen that follows it."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.common.output import open_console
+from gateway.core.campaigns.course import ENDED
+from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.campaigns.view import view_waiting
+from gateway.core.sending.error_codes import find_policy
+from gateway.core.text import printable
+from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.check import CampaignCheck
+from gateway.store.campaigns.upload import UploadResult
+
+EVERY_S = 0.5
+_TONES = {"failed": "red", "unconfirmed": "yellow", "delivered": "green", "read": "green"}
+_PHASES = {"running": "green", "paused": "yellow", "completed": "bold green"}
+
+
+def render_campaign(campaign: Campaign, now: datetime) -> RenderableType:
+    """Return a campaign with its progress and its funnel."""
+    head = Text.assemble(
+        (printable(campaign.definition.name), "bold"),
+        f"  {campaign.id}  from {campaign.number}  ",
+        (campaign.phase, _PHASES.get(campaign.phase, "")),
+    )
+    lines: list[RenderableType] = [head]
+    if campaign.why:
+        lines.append(Text(f"by {printable(campaign.by)}: {printable(campaign.why)}"))
+    if waiting := view_waiting(campaign.standing, now):
+        lines.append(Text(f"waits for {waiting['reason']} until {waiting['until']:%H:%M:%S} UTC"))
+    return Group(*lines, _progress(campaign), _funnel(campaign))
+
+
+def follow(read: Callable[[], Campaign], clock: Callable[[], datetime]) -> Campaign:
+    """Show a campaign until it ends, in a screen that is drawn anew twice a second."""
+    console = open_console()
+    campaign = read()
+    with Live(render_campaign(campaign, clock()), console=console, auto_refresh=False) as live:
+        while True:
+            live.update(render_campaign(campaign, clock()), refresh=True)
+            if campaign.phase in ENDED and not campaign.funnel.pending:
+                return campaign
+            time.sleep(EVERY_S)
+            campaign = read()
+
+
+def list_table(found: list[Campaign]) -> Table:
+    """Return a table of campaigns."""
+    table = Table("id", "name", "phase", "recipients", "written to", "failed", "created")
+    for one in found:
+        table.add_row(
+            one.id,
+            printable(one.definition.name),
+            Text(one.phase, _PHASES.get(one.phase, "")),
+            f"{one.recipients:,}",
+            f"{one.funnel.attempted:,}",
+            f"{one.funnel.of('failed'):,}",
+            f"{one.created_at:%Y-%m-%d %H:%M}",
+        )
+    return table
+
+
+def upload_lines(result: UploadResult) -> Iterator[str]:
+    """Yield what a file held, in sentences."""
+    reader = result.reader
+    yield f"{result.recipients:,} recipients from {reader.rows:,} rows."
+    for cause, count in sorted(reader.skipped.items()):
+        yield f"{count:,} left out: {cause}."
+    if reader.repaired:
+        yield f"{reader.repaired:,} numbers lost a decimal point that a spreadsheet gave them."
+    for one in reader.problems[:10]:
+        yield f"  line {one.line}: {one.detail}"
+    if (more := sum(reader.skipped.values()) - 10) > 0:
+        yield f"  and {more:,} more; --json shows the first hundred."
+
+
+def check_lines(check: CampaignCheck) -> Iterator[str]:
+    """Yield what a check found, in sentences."""
+    yield f"{check.would_get:,} of {check.recipients:,} recipients would get it."
+    for count, reason in (
+        (check.opted_out, "want no marketing"),
+        (check.window_closed, "have not written for 24 hours, and the message is no template"),
+        (check.empty, "have an empty value that the message needs"),
+    ):
+        if count:
+            yield f"{count:,} {reason}."
+    yield f"It takes {_duration(check.takes)} at its pace."
+    for one in check.problems:
+        yield f"Meta would refuse it: {one.pointer} {one.detail}"
+
+
+def _duration(takes: timedelta) -> str:
+    return str(max(timedelta(seconds=1), takes))
+
+
+def _progress(campaign: Campaign) -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    progress = Progress(*columns)
+    done = campaign.recipients - campaign.funnel.pending
+    progress.add_task("done", total=campaign.recipients, completed=done)
+    return progress
+
+
+def _funnel(campaign: Campaign) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right")
+    for cell in CELLS:
+        if count := campaign.funnel.cells.get(cell):
+            table.add_row(f"{count:,}", Text(cell, _TONES.get(cell, "")))
+    for cause, count in sorted(campaign.funnel.skipped.items()):
+        table.add_row(f"{count:,}", f"left out: {cause}")
+    for code, count in sorted(campaign.funnel.codes.items()):
+        policy = find_policy(code) if code else None
+        if policy:
+            table.add_row(f"{count:,}", f"code {code}: {policy.advice}")
+    table.add_row(f"{campaign.funnel.total:,}", Text("in all", "bold"))
+    return table

@@ -1,0 +1,175 @@
+"""Course of a campaign: its phases, and what to do next, decided from its funnel and the time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from gateway.core.campaigns.definition import START_GRACE, Definition, StopRules
+
+Phase = Literal[
+    "draft", "scheduled", "running", "paused", "completed", "cancelled", "stopped", "expired"
+]
+PHASES: tuple[Phase, ...] = (
+    "draft", "scheduled", "running", "paused", "completed", "cancelled", "stopped", "expired",
+)  # fmt: skip
+ACTIVE: frozenset[Phase] = frozenset({"scheduled", "running", "paused"})  # something may follow
+ENDED: frozenset[Phase] = frozenset({"completed", "cancelled", "stopped", "expired"})
+
+# Failures that belong to the person, and say nothing about the campaign or the number.
+PERSONAL_CODES = frozenset({131026, 131049, 131050, 130472, 131047, 131030})
+# Failures after which going on does harm, or is useless.
+FATAL_CODES: Mapping[int, str] = {
+    131048: "Meta limits the number because people marked it as spam",
+    131031: "Meta has locked the account",
+    368: "Meta has blocked the account for a while",
+    132001: "the template does not exist in this language",
+    132015: "Meta has paused the template",
+    132016: "Meta has disabled the template",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How many recipients are in each cell; the sum is always the total."""
+
+    cells: Mapping[str, int]
+    skipped: Mapping[str, int] = field(default_factory=dict)  # never written to, by cause
+    codes: Mapping[int, int] = field(default_factory=dict)  # failures by Meta's code, 0 for ours
+
+    def of(self, *cells: str) -> int:
+        """Return how many recipients are in some cells."""
+        return sum(self.cells.get(cell, 0) for cell in cells)
+
+    @property
+    def total(self) -> int:
+        """Return how many recipients there are, with those that were skipped."""
+        return sum(self.cells.values()) + sum(self.skipped.values())
+
+    @property
+    def attempted(self) -> int:
+        """Return to how many recipients a message was posted, whatever became of it."""
+        return sum(self.cells.values()) - self.of("waiting", "queued", "expired", "cancelled")
+
+    @property
+    def pending(self) -> int:
+        """Return of how many it is not known yet what becomes of them."""
+        return self.of("waiting", "queued", "attempting")
+
+    @property
+    def fatal(self) -> int:
+        """Return how many failures say that going on does harm."""
+        return sum(self.codes.get(code, 0) for code in FATAL_CODES)
+
+    @property
+    def failed_by_us(self) -> int:
+        """Return how many failures are not the person's own."""
+        return sum(count for code, count in self.codes.items() if code not in PERSONAL_CODES)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The counts that stop rules look at: since a mark, and in the stretch before it."""
+
+    attempted: int = 0
+    failed: int = 0
+    unconfirmed: int = 0
+    fatal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens next: a phase to go to and why, or that more recipients are queued."""
+
+    phase: Phase | Literal[""] = ""
+    by: str = ""
+    reason: str = ""
+    queues: bool = False  # more recipients may be queued
+    up_to: int = 0  # so many recipients in all, 0 for no bound
+    until: datetime | None = None  # it waits until then
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a campaign at a moment."""
+
+    phase: Phase
+    definition: Definition
+    funnel: Funnel
+    recipients: int
+    queued_up_to: int  # the next recipient that is not queued yet
+    before: Window = Window()  # at the mark
+    first_done_at: datetime | None = None
+    is_first_over: bool = False
+
+
+def decide_step(standing: Standing, now: datetime) -> Step:
+    """Return what a campaign does now; nothing is decided for one that is not active."""
+    definition = standing.definition
+    if standing.phase == "scheduled":
+        return _decide_start(definition, now)
+    is_late = definition.finish_by is not None and now >= definition.finish_by
+    if standing.phase in ("running", "paused") and is_late:
+        return Step("expired", "finish_by", "the time until which it was to go on is over")
+    return _decide_running(standing, now) if standing.phase == "running" else Step()
+
+
+def _decide_running(standing: Standing, now: datetime) -> Step:
+    if reason := find_stop_reason(standing.funnel, standing.before, standing.definition.stop):
+        return Step("paused", "stop_rule", reason)
+    if standing.funnel.pending == 0:
+        return Step("completed", "campaign", "every recipient was written to, or cannot be")
+    return _decide_queue(standing, now)
+
+
+def find_stop_reason(funnel: Funnel, before: Window, rules: StopRules) -> str:
+    """Return why a campaign should pause by itself, "" where it should go on."""
+    if funnel.fatal > before.fatal:
+        code = next(code for code in FATAL_CODES if funnel.codes.get(code))
+        return f"{FATAL_CODES[code]} (Meta's code {code})"
+    attempted = funnel.attempted - before.attempted
+    if attempted < min(rules.over, 50):
+        return ""
+    failed = funnel.failed_by_us - before.failed
+    if failed * 100 > rules.failed * attempted:
+        return f"{failed} of {attempted} failed, more than {rules.failed} %"
+    unconfirmed = funnel.of("unconfirmed") - before.unconfirmed
+    if unconfirmed * 100 > rules.unconfirmed * attempted and unconfirmed > 5:
+        return f"{unconfirmed} of {attempted} are in doubt, more than {rules.unconfirmed} %"
+    return ""
+
+
+def next_mark(funnel: Funnel, mark: Window, rules: StopRules) -> Window | None:
+    """Return the new mark where the stretch since the last one is long enough, else None."""
+    return mark_at(funnel) if funnel.attempted - mark.attempted >= rules.over else None
+
+
+def mark_at(funnel: Funnel) -> Window:
+    """Return the mark from which on stop rules look at what comes."""
+    return Window(funnel.attempted, funnel.failed_by_us, funnel.of("unconfirmed"), funnel.fatal)
+
+
+def _decide_start(definition: Definition, now: datetime) -> Step:
+    start = definition.start_at or now
+    if now < start:
+        return Step(until=start)
+    if now - start > START_GRACE:
+        late = "the gateway was away when it was to start; resume it if it may still go"
+        return Step("paused", "missed_start", late)
+    return Step("running", "schedule", "its time has come")
+
+
+def _decide_queue(standing: Standing, now: datetime) -> Step:
+    """Return how many recipients may be queued: at first only the first batch."""
+    size = standing.definition.first_batch(standing.recipients)
+    if not size or standing.is_first_over:
+        return Step(queues=True)
+    if standing.queued_up_to < size:
+        return Step(queues=True, up_to=size)
+    done_at = standing.first_done_at
+    if done_at is None:
+        is_posted = standing.funnel.of("queued", "attempting") == 0
+        return Step(reason="first_batch_posted" if is_posted else "")
+    if now - done_at < standing.definition.first_wait:
+        return Step(until=done_at + standing.definition.first_wait)
+    return Step(reason="first_batch_over", queues=True)

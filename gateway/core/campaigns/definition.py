@@ -1,0 +1,196 @@
+"""Definition of a campaign: read from a client's JSON, as it is stored and shown."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from gateway.core import messages
+from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.message_content import CONTENT, read_content
+from gateway.core.api.message_request import read_moment
+from gateway.core.messages.message_template import fill, prepare
+from gateway.core.messages.placeholders import PlaceholderError, has_placeholders, names_in
+
+MOST_NAME = 100
+MOST_PACE = 1_000
+MOST_AHEAD = timedelta(days=60)
+DEFAULT_PACE = 50
+DEFAULT_FINISH = timedelta(hours=24)
+START_GRACE = timedelta(minutes=15)
+FIRST_ABOVE, FIRST_SIZE, FIRST_WAIT = 2_000, 200, timedelta(minutes=15)
+MOST_PERCENT = 100
+_PACE = re.compile(r"(\d{1,6})/(s|m|h)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_OWN = frozenset(
+    {"name", "from", "start_at", "finish_by", "pace", "first", "stop", "when_closed", "marketing"}
+)
+FIELDS = _OWN | CONTENT | {"type"}
+WHEN_CLOSED: tuple[Literal["fail", "drop"], ...] = ("fail", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """When a campaign pauses by itself: shares in percent of what was attempted lately."""
+
+    failed: int = 10
+    unconfirmed: int = 1
+    over: int = 500  # attempts that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBatch:
+    """How many recipients go first, and how long the campaign then waits for their statuses."""
+
+    size: int = 0  # 0: all go at once
+    wait: timedelta = FIRST_WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a campaign sends, to whom it is from, and how it goes."""
+
+    name: str
+    body: messages.Body = field(repr=False)
+    number: str = ""
+    pace: float = DEFAULT_PACE  # messages a second
+    start_at: datetime | None = None
+    finish_by: datetime | None = None
+    first: FirstBatch | None = None  # None: by the size of the audience
+    stop: StopRules = StopRules()
+    closed: Literal["", "drop"] = ""
+    marketing: bool = True
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Return the columns of the audience that the message needs."""
+        return _columns(self.body)
+
+    def first_batch(self, total: int) -> int:
+        """Return after how many recipients the campaign waits, 0 where it does not."""
+        if self.first is not None:
+            return self.first.size
+        return FIRST_SIZE if total > FIRST_ABOVE else 0
+
+    @property
+    def first_wait(self) -> timedelta:
+        """Return how long it waits then."""
+        return self.first.wait if self.first else FIRST_WAIT
+
+    def prepare(self) -> Any:
+        """Return the message compiled, for `render`."""
+        return prepare(self.body)
+
+
+def render(prepared: Any, values: Mapping[str, str]) -> messages.Body | None:
+    """Return the message with a recipient's values, None where a text that it needs is empty."""
+    body: messages.Body | None = fill(prepared, lambda name: values.get(name, ""))
+    return body
+
+
+def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:
+    """Return the campaign in a JSON object, or everything that is wrong with it."""
+    reader = FieldReader(fields)
+    reader.refuse_unknown(FIELDS)
+    name, number = reader.text("name", MOST_NAME), reader.text("from", 64)
+    if not name and not reader.errors:
+        reader.add("name", "is missing")
+    content = {key: value for key, value in fields.items() if key not in _OWN}
+    body = read_content(FieldReader(content, errors=reader.errors))
+    if body is not None:
+        _check_placeholders(reader, body)
+    definition = Definition(
+        name=name,
+        body=body or {},
+        number=number,
+        pace=_read_pace(reader),
+        start_at=read_moment(reader, "start_at"),
+        finish_by=read_moment(reader, "finish_by"),
+        first=_read_first(reader),
+        stop=_read_stop(reader),
+        closed="drop" if reader.choice("when_closed", WHEN_CLOSED) == "drop" else "",
+        marketing=True if fields.get("marketing") is None else reader.flag("marketing"),
+    )
+    return reader.errors or definition
+
+
+def check_times(definition: Definition, now: datetime) -> list[FieldError]:
+    """Return what does not fit about the times at this moment."""
+    reader = FieldReader({})
+    start, finish = definition.start_at, definition.finish_by
+    if start and start - now > MOST_AHEAD:
+        reader.add("start_at", f"is more than {MOST_AHEAD.days} days ahead")
+    if finish and finish <= max(now, start or now):
+        reader.add("finish_by", "is not after the start")
+    return reader.errors
+
+
+def with_times(definition: Definition, started_at: datetime) -> Definition:
+    """Return a campaign that starts with the moment until which it goes on."""
+    return replace(definition, finish_by=definition.finish_by or started_at + DEFAULT_FINISH)
+
+
+def _columns(node: Any) -> frozenset[str]:
+    match node:
+        case str():
+            return names_in(node) if has_placeholders(node) else frozenset()
+        case Mapping():
+            return frozenset().union(*(_columns(one) for one in node.values()))
+        case list():
+            return frozenset().union(*(_columns(one) for one in node))
+        case _:
+            return frozenset()
+
+
+def _check_placeholders(reader: FieldReader, body: messages.Body) -> None:
+    try:
+        prepare(body)
+    except PlaceholderError as error:
+        reader.add("", f"has a placeholder that cannot be used: {error}")
+
+
+def _read_pace(reader: FieldReader) -> float:
+    """Return messages a second: a number, or a text such as 100/m."""
+    given = reader.fields.get("pace")
+    if given is None:
+        return DEFAULT_PACE
+    pace = 0.0
+    if isinstance(given, int) and not isinstance(given, bool):
+        pace = given
+    elif isinstance(given, str) and (match := _PACE.fullmatch(given.replace(" ", ""))):
+        pace = int(match[1]) / _SECONDS[match[2]]
+    if not 1 / 3600 <= pace <= MOST_PACE:
+        reader.add("pace", f"must be 1 to {MOST_PACE:,} messages a second, or such as 100/m")
+        return DEFAULT_PACE
+    return pace
+
+
+def _read_first(reader: FieldReader) -> FirstBatch | None:
+    given = reader.fields.get("first")
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        reader.add("first", 'must be an object such as {"size": 200, "wait": 900}')
+        return None
+    inner = FieldReader(given, f"{reader.pointer}/first", reader.errors)
+    inner.refuse_unknown(frozenset({"size", "wait"}))
+    size, wait = inner.integer("size", 0, 1_000_000), inner.integer("wait", 0, 86_400)
+    first_wait = FIRST_WAIT if wait is None else timedelta(seconds=wait)
+    return FirstBatch(FIRST_SIZE if size is None else size, first_wait)
+
+
+def _read_stop(reader: FieldReader) -> StopRules:
+    given = reader.fields.get("stop")
+    if given is None:
+        return StopRules()
+    if not isinstance(given, Mapping):
+        reader.add("stop", 'must be an object such as {"failed": 10, "unconfirmed": 1}')
+        return StopRules()
+    inner = FieldReader(given, f"{reader.pointer}/stop", reader.errors)
+    inner.refuse_unknown(frozenset({"failed", "unconfirmed", "over"}))
+    usual = StopRules()
+    failed = inner.integer("failed", 1, MOST_PERCENT)
+    unconfirmed = inner.integer("unconfirmed", 1, MOST_PERCENT)
+    over = inner.integer("over", 10, 100_000)
+    return StopRules(failed or usual.failed, unconfirmed or usual.unconfirmed, over or usual.over)

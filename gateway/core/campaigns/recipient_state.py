@@ -1,0 +1,61 @@
+"""Recipients of a campaign as they are stored: four bytes each, a cell of the funnel and a code.
+
+A campaign's send has an id that names the campaign and the recipient, so that whoever learns what
+became of the send knows the recipient, also when the send's own row is gone.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.core.sending.send import ID_LENGTH
+
+# In the order of the ladder, as Meta's statuses raise a send: what was delivered cannot fail any
+# more. Each recipient is in exactly one cell.
+CELLS = (
+    "waiting", "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered",
+    "read", "expired", "cancelled",
+)  # fmt: skip
+# Stages of a send by the cell in which it puts its recipient, where the two have other names.
+CELL_OF_STAGE = {
+    "parked": "queued", "played": "read", "dead": "failed", "dropped": "failed",
+}  # fmt: skip
+CAMPAIGN_ID_LENGTH = 12
+# Not a digit of base32, of which ids of other sends are made.
+CAMPAIGN_MARK = "1"
+_ROW_DIGITS = ID_LENGTH - len(CAMPAIGN_MARK) - CAMPAIGN_ID_LENGTH
+RECIPIENT_BYTES = 4
+
+
+class RecipientState(NamedTuple):
+    """The cell of a recipient, and Meta's code of a failure, 0 for none."""
+
+    cell: str
+    code: int
+
+
+def campaign_send_id(campaign: str, row: int) -> str:
+    """Return the id of the send to a recipient."""
+    return f"{CAMPAIGN_MARK}{campaign}{row:0{_ROW_DIGITS}d}"
+
+
+def parse_campaign_send(send: str) -> tuple[str, int] | None:
+    """Return the campaign and the recipient of a send, None for the send of no campaign."""
+    start = len(CAMPAIGN_MARK) + CAMPAIGN_ID_LENGTH
+    if len(send) != ID_LENGTH or not send.startswith(CAMPAIGN_MARK):
+        return None
+    digits = send[start:]
+    return (send[len(CAMPAIGN_MARK) : start], int(digits)) if digits.isdecimal() else None
+
+
+def iter_states(packed: bytes) -> Iterator[RecipientState]:
+    """Yield the recipients of a text of states, in order."""
+    for start in range(0, len(packed) - RECIPIENT_BYTES + 1, RECIPIENT_BYTES):
+        cell, code = packed[start], int.from_bytes(packed[start + 1 : start + RECIPIENT_BYTES])
+        yield RecipientState(CELLS[cell] if cell < len(CELLS) else "waiting", code)
+
+
+def count_cells(packed: bytes) -> dict[str, int]:
+    """Return how many recipients of a text of states are in each cell."""
+    counts = Counter(packed[::RECIPIENT_BYTES])
+    return {cell: counts.get(i, 0) for i, cell in enumerate(CELLS)}

@@ -1,0 +1,54 @@
+"""Definition of a campaign as it is stored."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gateway.core.campaigns.definition import Definition, FirstBatch, StopRules
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
+
+
+def pack_definition(definition: Definition) -> bytes:
+    """Return a definition as it is stored."""
+    first = definition.first
+    row = {
+        "name": definition.name,
+        "number": definition.number,
+        "body": definition.body,
+        "pace": definition.pace,
+        "start_at": _stamp(definition.start_at),
+        "finish_by": _stamp(definition.finish_by),
+        "first": [first.size, first.wait.total_seconds()] if first else None,
+        "stop": asdict(definition.stop),
+        "closed": definition.closed,
+        "marketing": definition.marketing,
+    }
+    return orjson.dumps(row)
+
+
+def unpack_definition(packed: bytes) -> Definition:
+    """Return a definition as it was stored."""
+    row: dict[str, Any] = orjson.loads(packed)
+    first = row.get("first")
+    return Definition(
+        name=row["name"],
+        number=row["number"],
+        body=row["body"],
+        pace=row["pace"],
+        start_at=_moment(row["start_at"]),
+        finish_by=_moment(row["finish_by"]),
+        first=FirstBatch(first[0], timedelta(seconds=first[1])) if first else None,
+        stop=StopRules(**row["stop"]),
+        closed=row["closed"],
+        marketing=row["marketing"],
+    )
+
+
+def _stamp(at: datetime | None) -> int | None:
+    return ms_from_datetime(at) if at else None
+
+
+def _moment(stamp: int | None) -> datetime | None:
+    return datetime_from_ms(stamp) if stamp is not None else None

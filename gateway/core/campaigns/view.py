@@ -1,0 +1,44 @@
+"""What clients and operators see of a campaign."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.core.campaigns.course import Funnel, Standing, decide_step
+from gateway.core.campaigns.definition import Definition
+
+
+def view_definition(definition: Definition) -> dict[str, Any]:
+    """Return how a campaign is to go; not its message."""
+    return {
+        "name": definition.name,
+        "pace": definition.pace,
+        "start_at": definition.start_at,
+        "finish_by": definition.finish_by,
+        "columns": sorted(definition.columns),
+        "stop": {"failed": definition.stop.failed, "unconfirmed": definition.stop.unconfirmed},
+    }
+
+
+def view_funnel(funnel: Funnel) -> dict[str, Any]:
+    """Return how many recipients are in each cell; their sum is the total."""
+    return {
+        "total": funnel.total,
+        "skipped": dict(sorted(funnel.skipped.items())),
+        **funnel.cells,
+        "codes": {str(code): count for code, count in sorted(funnel.codes.items()) if code},
+    }
+
+
+def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
+    """Return why nothing more is queued just now, and until when if that is known."""
+    step = decide_step(standing, now)
+    if step.until is None:
+        return None
+    reason = "start" if standing.phase == "scheduled" else "first_batch"
+    return {"reason": reason, "until": step.until}
+
+
+def duration_at(recipients: int, pace: float) -> timedelta:
+    """Return how long a number of recipients takes at a pace."""
+    return timedelta(seconds=round(recipients / pace)) if pace else timedelta(0)

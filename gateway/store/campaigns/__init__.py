@@ -1,0 +1,1 @@
+"""Campaigns in the store: their definitions, audiences, phases and funnels."""

@@ -1,0 +1,165 @@
+"""Audience of a campaign in the store: chunks of a thousand recipients, compressed and encrypted.
+
+A new audience is written beside the earlier one and takes its place in one step, so a file counts
+whole or not at all. All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from gateway.core.campaigns.audience import AudienceReader, AudienceRow
+from gateway.core.campaigns.recipient_state import (
+    CELLS,
+    RECIPIENT_BYTES,
+    RecipientState,
+    iter_states,
+)
+from gateway.store import keys
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key
+from gateway.store.redis.client import Store
+
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceMember:
+    """One recipient: the position in the audience, the number's digits, and the values."""
+
+    row: int
+    phone: str
+    values: Mapping[str, str]
+
+
+class AudienceRefusedError(Exception):
+    """The campaign is no draft any more; the message says in which phase it is."""
+
+
+def store_audience(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    reader: AudienceReader,
+    rows: Iterable[AudienceRow],
+) -> int:
+    """Store the recipients that a reader yields, and give them to a draft; return how many.
+
+    Raises AudienceRefusedError, and whatever reading them raises; then nothing has changed.
+    """
+    token, count = secrets.token_hex(4), 0
+    try:
+        for i, chunk in enumerate(_chunks(rows)):
+            _write_chunk(store, _key(campaign, token, i), _pack_chunk(bodies, chunk))
+            count += len(chunk)
+        earlier = _adopt(store, campaign, token, count, reader)
+    except BaseException:
+        _drop(store, campaign, token, count)
+        raise
+    _drop(store, campaign, earlier, campaign.recipients)
+    return count
+
+
+def read_recipients(
+    store: Store, bodies: Bodies, campaign: Campaign, first: int, most: int
+) -> list[AudienceMember]:
+    """Return recipients from a position on; of one chunk only, so perhaps fewer than asked for."""
+    chunk = first // CHUNK
+    packed: Any = store.run(lambda client: client.get(_key(campaign, campaign.audience, chunk)))
+    if packed is None:
+        return []
+    rows = _open_chunk(bodies, packed)
+    start = first - chunk * CHUNK
+    return [
+        AudienceMember(first + i, phone, values)
+        for i, (phone, values) in enumerate(rows[start : start + most])
+    ]
+
+
+def iter_recipients(
+    store: Store, bodies: Bodies, campaign: Campaign
+) -> Iterator[tuple[AudienceMember, RecipientState]]:
+    """Yield all recipients with what became of each."""
+    for first in range(0, campaign.recipients, CHUNK):
+        states = read_states(store, campaign, first, CHUNK)
+        recipients = read_recipients(store, bodies, campaign, first, CHUNK)
+        yield from zip(recipients, states, strict=False)
+
+
+def read_states(store: Store, campaign: Campaign, first: int, count: int) -> list[RecipientState]:
+    """Return what became of some recipients; those never written to are in the cell of the end."""
+    key = f"{campaign_key(campaign.number, campaign.id)}:recipients"
+    start, end = first * RECIPIENT_BYTES, (first + count) * RECIPIENT_BYTES - 1
+    packed: Any = store.run(lambda client: client.getrange(key, start, end))
+    rest = campaign.rest or CELLS[0]
+    return [RecipientState(rest, 0) if one.cell == CELLS[0] else one for one in iter_states(packed)]
+
+
+def prolong_audience(store: Store, campaign: Campaign) -> None:
+    """Let the audience live as long as the campaign from now on."""
+
+    def prolong(client: Any) -> None:
+        pipe = client.pipeline(transaction=False)
+        for chunk in range(_chunk_count(campaign.recipients)):
+            pipe.pexpire(_key(campaign, campaign.audience, chunk), LIVES_MS)
+        pipe.execute()
+
+    store.run(prolong)
+
+
+def _chunks(rows: Iterable[AudienceRow]) -> Iterator[Sequence[AudienceRow]]:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _pack_chunk(bodies: Bodies, rows: Sequence[AudienceRow]) -> bytes:
+    return bodies.pack(orjson.dumps([(row.phone, row.values) for row in rows]))
+
+
+def _write_chunk(store: Store, key: str, packed: bytes) -> None:
+    store.run(lambda client: client.set(key, packed, px=LIVES_MS))
+
+
+@lru_cache(maxsize=4)
+def _open_chunk(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[str, str]]]:
+    """Return the rows of a chunk; one is read again until all its recipients are queued."""
+    rows: Sequence[tuple[str, Mapping[str, str]]] = orjson.loads(bodies.open(packed))
+    return rows
+
+
+def _adopt(store: Store, campaign: Campaign, token: str, count: int, reader: AudienceReader) -> str:
+    problems = [one._asdict() for one in reader.problems]
+    fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
+    args = [campaign.id, token, count, LIVES_MS, *fields]
+    phase, earlier = store.call("adopt_audience", keys.number(campaign.number), *args)
+    if phase != b"draft":
+        raise AudienceRefusedError(phase.decode() or "forgotten")
+    return str(earlier.decode())
+
+
+def _drop(store: Store, campaign: Campaign, token: str, count: int) -> None:
+    """Delete the chunks of an audience; what this leaves vanishes by itself."""
+    if not token:
+        return
+
+    def drop(client: Any) -> None:
+        pipe = client.pipeline(transaction=False)
+        for chunk in range(_chunk_count(count) + 1):
+            pipe.unlink(_key(campaign, token, chunk))
+        pipe.execute()
+
+    store.run(drop)
+
+
+def _chunk_count(recipients: int) -> int:
+    return -(-recipients // CHUNK)
+
+
+def _key(campaign: Campaign, token: str, chunk: int) -> str:
+    return f"{campaign_key(campaign.number, campaign.id)}:chunk:{token}:{chunk}"

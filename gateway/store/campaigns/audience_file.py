@@ -1,0 +1,167 @@
+"""Audience files: CSV and JSON Lines, in the encodings and delimiters that spreadsheets write.
+
+The delimiter is the one under which the first lines have a constant number of columns, one of them
+with the name of a phone number; `csv.Sniffer` is wrong on ordinary files and slow on large ones
+(https://github.com/python/cpython/issues/119123).
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import BinaryIO
+
+import orjson
+
+from gateway.core.campaigns.audience import PHONE_COLUMNS, AudienceError, plain_name
+
+MOST_BYTES = 2 * 1024**3
+MOST_COLUMNS = 64
+MOST_CELL = 4_096  # characters
+MOST_LINE = MOST_COLUMNS * MOST_CELL
+SAMPLE_LINES = 50
+_SIGNED = "utf-8-sig"
+DELIMITERS = ",;\t|"
+_BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+Cells = Iterator[tuple[int, dict[str, str]]]
+
+
+def read_audience_file(file: BinaryIO, encoding: str = "") -> Cells:
+    """Yield the line and the named cells of each row of a file that can seek.
+
+    The encoding is that of the byte order mark, the one that is given, or else UTF-8.
+    Raises AudienceError where the file cannot be read, with the place.
+    """
+    start = file.read(4)
+    file.seek(0)
+    marked = next((name for bom, name in _BOMS.items() if start.startswith(bom)), "")
+    lines = _Lines(file, marked or encoding or "utf-8")
+    first = next((line for line in lines if line.strip()), "")
+    if not first:
+        raise AudienceError("The file is empty.")
+    if first.lstrip().startswith("{"):
+        yield from _read_json_lines(first, lines)
+    else:
+        yield from _read_csv(first, lines)
+
+
+class _Lines:
+    """Lines of a file, counted; bytes of another encoding are an error that names the line."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        """Take the file at its start. Raises AudienceError for an encoding that there is not."""
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise AudienceError(f"There is no encoding {encoding}: try utf-8 or cp1252.") from None
+        self.encoding, self.number = encoding, 0
+        # A line of UTF-16 does not end with the byte of a line's end.
+        is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
+        self._read = self._read_wide(file) if is_wide else self._read_narrow(file)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = next(self._read)
+        except UnicodeError:
+            raise AudienceError(
+                f"Line {self.number + 1} is not in the encoding {self.encoding}: save the file as "
+                "“CSV UTF-8”, or name its encoding, such as cp1252."
+            ) from None
+        self.number += 1
+        return line
+
+    def _read_narrow(self, file: BinaryIO) -> Iterator[str]:
+        while line := file.readline(MOST_LINE):
+            is_marked = self.encoding == _SIGNED and self.number == 0
+            yield line.decode(self.encoding if is_marked or self.encoding != _SIGNED else "utf-8")
+
+    def _read_wide(self, file: BinaryIO) -> Iterator[str]:
+        text = io.TextIOWrapper(file, self.encoding, newline="")
+        while line := text.readline(MOST_LINE):
+            yield line
+
+
+def _read_json_lines(first: str, lines: _Lines) -> Cells:
+    for line in chain([first], lines):
+        if not line.strip():
+            continue
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise AudienceError(f"Line {lines.number} is no JSON object.") from None
+        if not isinstance(row, dict) or len(row) > MOST_COLUMNS:
+            raise AudienceError(f"Line {lines.number} is no object of up to {MOST_COLUMNS} fields.")
+        yield lines.number, {name: _cell(value, lines.number) for name, value in row.items()}
+
+
+def _cell(value: object, line: int) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise AudienceError(f"Line {line} holds a value that is neither a text nor a number.")
+    return _check_cell(str(value), line)
+
+
+def _read_csv(first: str, lines: _Lines) -> Cells:
+    sample = [first, *islice(lines, SAMPLE_LINES)]
+    delimiter = find_delimiter(sample)
+    if not delimiter:
+        raise AudienceError(
+            "The first line must name the columns, one of them phone; between them stand "
+            "commas, semicolons, tabs or |."
+        )
+    reader = csv.reader(chain(sample, lines), delimiter=delimiter, strict=True)
+    offset = lines.number - len(sample)  # blank lines before the first
+    try:
+        header = _read_header(next(reader))
+        for cells in reader:
+            line = reader.line_num + offset
+            if not any(cell.strip() for cell in cells):
+                continue
+            yield line, _named(header, cells, line)
+    except csv.Error as error:
+        line = reader.line_num + offset
+        raise AudienceError(
+            f"The file breaks off or has a stray quote at line {line} ({error})."
+        ) from None
+
+
+def _read_header(names: Sequence[str]) -> list[str]:
+    header = [name.strip() for name in names]
+    if len(header) > MOST_COLUMNS:
+        raise AudienceError(f"There are more than {MOST_COLUMNS} columns.")
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        raise AudienceError(f"Two columns have the name {twice[0][:64]}.")
+    return header
+
+
+def _named(header: Sequence[str], cells: Sequence[str], line: int) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise AudienceError(
+            f"Line {line} has {len(cells)} columns, and the first line {len(header)}."
+        )
+    return {name: _check_cell(cell, line) for name, cell in zip(header, cells, strict=True) if name}
+
+
+def _check_cell(cell: str, line: int) -> str:
+    if len(cell) > MOST_CELL:
+        raise AudienceError(f"Line {line} has a cell of more than {MOST_CELL:,} characters.")
+    return cell
+
+
+def find_delimiter(sample: Sequence[str]) -> str:
+    """Return the delimiter of CSV by its first lines, "" where none fits."""
+    best = (0, "")
+    for delimiter in DELIMITERS:
+        rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+        names = [plain_name(name) for name in rows[0]] if rows else []
+        # The sample may end inside a quoted cell, so its last row says nothing.
+        widths = {len(row) for row in rows[:-1] or rows}
+        if PHONE_COLUMNS & set(names) and len(widths) == 1 and len(names) > best[0]:
+            best = (len(names), delimiter)
+    return best[1]

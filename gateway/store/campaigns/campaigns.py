@@ -1,0 +1,261 @@
+"""Campaigns in the store: made, read, listed, and led from one phase to another.
+
+All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
+
+import orjson
+
+from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
+from gateway.core.campaigns.definition import Definition
+from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
+from gateway.store import keys, number_list
+from gateway.store.body_codec import Bodies
+from gateway.store.redis.client import Store, StoreUnavailableError
+
+MOST_CAMPAIGNS = 1_000
+LIVES = timedelta(days=90)  # since the last change of the phase
+LIVES_MS = int(LIVES.total_seconds() * 1000)
+ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
+_REST: Mapping[str, str] = {"cancelled": "cancelled", "stopped": "cancelled", "expired": "expired"}
+
+
+class TooManyCampaignsError(Exception):
+    """There is no room for another campaign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as it is stored."""
+
+    id: str
+    number: str
+    definition: Definition = field(repr=False)
+    phase: Phase
+    by: str
+    why: str
+    created_at: datetime
+    changed_at: datetime
+    started_at: datetime | None
+    funnel: Funnel
+    audience: str  # its token, "" without one
+    recipients: int
+    next_recipient: int
+    rest: str  # the cell of recipients who were not written to when it ended
+    checked_at: datetime | None
+    mark: Window
+    first_done_at: datetime | None
+    is_first_over: bool
+    problems: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def rule(self) -> str:
+        """Return the name under which its sends are held, as a rule's are."""
+        return f"campaign:{self.id}"
+
+    @property
+    def standing(self) -> Standing:
+        """Return what is known of it, to decide what it does next."""
+        return Standing(
+            phase=self.phase,
+            definition=self.definition,
+            funnel=self.funnel,
+            recipients=self.recipients,
+            queued_up_to=self.next_recipient,
+            before=self.mark,
+            first_done_at=self.first_done_at,
+            is_first_over=self.is_first_over,
+        )
+
+
+def create_campaign(store: Store, bodies: Bodies, number: str, definition: Definition) -> str:
+    """Store a draft; return its id. Raises TooManyCampaignsError."""
+    id_ = base64.b32encode(secrets.token_bytes(8)).decode().lower()[:12]
+    if not number_list.add_number(store, number):
+        raise StoreUnavailableError("the list of numbers is full")
+    count: Any = store.run(lambda client: client.hlen(ALL))
+    if count >= MOST_CAMPAIGNS and not forget_old(store):
+        raise TooManyCampaignsError
+    key = campaign_key(number, id_)
+    now = server_ms(store)
+    row: dict[str, Any] = {
+        "definition": bodies.pack(pack_definition(definition)),
+        "phase": "draft",
+        "created": now,
+        "changed": now,
+    }
+    store.run(lambda client: client.hset(ALL, id_, number))
+    store.run(lambda client: client.hset(key, mapping=cast(Any, row)))
+    store.run(lambda client: client.pexpire(key, LIVES_MS))
+    return id_
+
+
+def find_number(store: Store, id_: str) -> str:
+    """Return the number of a campaign, "" for an unknown one."""
+    number: Any = store.run(lambda client: client.hget(ALL, id_))
+    return number.decode() if number else ""
+
+
+def read_campaign(store: Store, bodies: Bodies, id_: str) -> Campaign | None:
+    """Return a campaign, None where it is unknown or forgotten. Raises UnknownRecordError."""
+    number = find_number(store, id_)
+    row: Any = store.run(lambda client: client.hgetall(campaign_key(number, id_))) if number else {}
+    return parse_campaign(bodies, id_, number, row) if row else None
+
+
+def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
+    """Return all campaigns, the newest first."""
+    numbers: Any = store.run(lambda client: client.hgetall(ALL))
+    named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
+
+    def ask(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        for id_, number in named:
+            pipe.hgetall(campaign_key(number, id_))
+        return pipe.execute()
+
+    rows = store.run(ask) if named else []
+    found = [
+        parse_campaign(bodies, id_, number, row)
+        for (id_, number), row in zip(named, rows, strict=True)
+        if row
+    ]
+    return sorted(found, key=lambda one: one.created_at, reverse=True)
+
+
+def list_active(store: Store) -> list[str]:
+    """Return the ids of campaigns that have something to do, now or later."""
+    ids: Any = store.run(lambda client: client.hkeys(ACTIVE))
+    return sorted(id_.decode() for id_ in ids)
+
+
+def change_phase(
+    store: Store,
+    campaign: Campaign,
+    within: Iterable[Phase],
+    to: Phase | Literal[""],
+    by: str,
+    why: str,
+    **fields: str | int,
+) -> tuple[bool, str]:
+    """Lead a campaign into a phase, "" to change fields only.
+
+    Return whether that was done, and the phase in which it was, "" for a forgotten campaign.
+    """
+    if to and to not in ENDED:
+        # First, so that the tick looks at it whatever happens to this process.
+        store.run(lambda client: client.hset(ACTIVE, campaign.id, campaign.number))
+    pairs = [part for pair in fields.items() for part in pair]
+    args = [campaign.id, ",".join(within), to, by, why[:500], _REST.get(to, ""), LIVES_MS, *pairs]
+    done, before = store.call("campaign_phase", keys.number(campaign.number), *args)
+    return done == b"1", before.decode()
+
+
+def forget_active(store: Store, id_: str) -> None:
+    """Look at a campaign no more: it has ended, and nothing of it waits."""
+    store.run(lambda client: client.hdel(ACTIVE, id_))
+
+
+def read_log(store: Store, campaign: Campaign) -> list[Mapping[str, Any]]:
+    """Return the phases through which a campaign went, with when, by whom and why."""
+    key = f"{campaign_key(campaign.number, campaign.id)}:log"
+    rows: Any = store.run(lambda client: client.lrange(key, 0, -1))
+    split = [row.decode(errors="replace").split("|", 3) for row in rows]
+    return [
+        {"at": datetime_from_ms(at), "phase": phase, "by": by, "why": why}
+        for at, phase, by, why in split
+    ]
+
+
+def campaign_key(number: str, id_: str) -> str:
+    """Return the key of a campaign's row."""
+    return f"{keys.number(number)}campaign:{id_}"
+
+
+def server_ms(store: Store) -> int:
+    """Return the server's time in milliseconds."""
+    seconds, micros = cast(Any, store.run(lambda client: client.time()))
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def forget_old(store: Store) -> bool:
+    """Drop the names of campaigns whose rows are gone; return whether there were any."""
+    numbers: Any = store.run(lambda client: client.hgetall(ALL))
+    named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
+
+    def ask(client: Any) -> Any:
+        pipe = client.pipeline(transaction=False)
+        for id_, number in named:
+            pipe.exists(campaign_key(number, id_))
+        return pipe.execute()
+
+    there = store.run(ask) if named else []
+    gone = [id_ for (id_, _), is_there in zip(named, there, strict=True) if not is_there]
+    if gone:
+        store.run(lambda client: client.hdel(ALL, *gone))
+    return bool(gone)
+
+
+def parse_campaign(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) -> Campaign:
+    """Return a campaign from its row. Raises UnknownRecordError."""
+    text = {
+        name.decode(): value.decode(errors="replace")
+        for name, value in row.items()
+        if name != b"definition"
+    }
+    definition = unpack_definition(bodies.open(row[b"definition"]))
+    finish_by = _moment(text.get("finish_by")) or definition.finish_by
+    return Campaign(
+        id=id_,
+        number=number,
+        definition=replace(definition, finish_by=finish_by),
+        phase=cast(Phase, text["phase"]),
+        by=text.get("by", ""),
+        why=text.get("why", ""),
+        created_at=datetime_from_ms(text["created"]),
+        changed_at=datetime_from_ms(text["changed"]),
+        started_at=_moment(text.get("started")),
+        funnel=_parse_funnel(text),
+        audience=text.get("audience", ""),
+        recipients=int(text.get("recipients", 0)),
+        next_recipient=int(text.get("next", 0)),
+        rest=text.get("rest", ""),
+        checked_at=_moment(text.get("checked")),
+        mark=Window(**orjson.loads(text["mark"])) if "mark" in text else Window(),
+        first_done_at=_moment(text.get("first_done")),
+        is_first_over="first_over" in text,
+        problems=orjson.loads(text.get("problems", "[]")),
+    )
+
+
+def _parse_funnel(text: Mapping[str, str]) -> Funnel:
+    cells = {cell: int(text.get(f"cell:{cell}", 0)) for cell in CELLS}
+    skipped = orjson.loads(text.get("skipped", "{}"))
+    codes = {
+        int(name.removeprefix("code:")): int(value)
+        for name, value in text.items()
+        if name.startswith("code:") and value != "0"
+    }
+    return Funnel(cells, skipped, codes)
+
+
+def _moment(stamp: str | None) -> datetime | None:
+    return datetime_from_ms(stamp) if stamp else None
+
+
+def pack_mark(mark: Window) -> str:
+    """Return the mark of the stop rules as the row holds it."""
+    return orjson.dumps(mark).decode()
+
+
+def stamp(at: datetime | None) -> str:
+    """Return a moment as the row holds it."""
+    return str(ms_from_datetime(at)) if at else ""

@@ -1,0 +1,36 @@
+"""Export of a campaign: what became of each recipient, as CSV.
+
+All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from gateway.core.sending.error_codes import find_policy
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.audience import iter_recipients
+from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.redis.client import Store
+
+COLUMNS = ("phone", "status", "code", "advice")
+ROWS_AT_ONCE = 1_000
+
+
+def iter_export(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[str]:
+    """Yield the lines of the export, some at a time.
+
+    No cell begins with a sign that a spreadsheet takes for a formula.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for i, (member, state) in enumerate(iter_recipients(store, bodies, campaign), 1):
+        policy = find_policy(state.code) if state.code else None
+        advice = policy.advice if policy else ""
+        writer.writerow((member.phone, state.cell, state.code or "", advice))
+        if i % ROWS_AT_ONCE == 0:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()

@@ -1,0 +1,64 @@
+"""Upload of an audience: a file is read, and its recipients are given to a draft."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from gateway.core.campaigns.audience import AudienceError, AudienceReader
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.audience import AudienceRefusedError, store_audience
+from gateway.store.campaigns.audience_file import read_audience_file
+from gateway.store.campaigns.campaigns import Campaign, read_campaign
+from gateway.store.redis.client import Store
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """What a file held; with an error nothing of it counts."""
+
+    recipients: int = 0
+    reader: AudienceReader = field(default_factory=lambda: AudienceReader(frozenset()))
+    error: str = ""
+    phase: str = ""  # that forbids it
+
+    def view(self) -> dict[str, Any]:
+        """Return what clients and operators see of it."""
+        return {
+            "recipients": self.recipients,
+            "rows": self.reader.rows,
+            "skipped": dict(sorted(self.reader.skipped.items())),
+            "repaired": self.reader.repaired,
+            "problems": [one._asdict() for one in self.reader.problems],
+        }
+
+
+def store_file(
+    store: Store, bodies: Bodies, campaign: Campaign, file: BinaryIO, encoding: str, country: str
+) -> UploadResult:
+    """Read a file into a draft. Raises StoreUnavailableError or ScriptError."""
+    reader = AudienceReader(campaign.definition.columns, country)
+    try:
+        rows = reader.read(read_audience_file(file, encoding))
+        count = store_audience(store, bodies, campaign, reader, rows)
+    except AudienceError as error:
+        return UploadResult(error=str(error))
+    except AudienceRefusedError as error:
+        return UploadResult(phase=str(error))
+    reader.seen.clear()
+    return UploadResult(count, reader)
+
+
+def store_path(
+    redis_url: str, keys: Sequence[bytes], id_: str, path: Path, encoding: str, country: str
+) -> UploadResult:
+    """Do the same in a process of its own: a million rows must not hold up an event loop."""
+    store, bodies = Store(redis_url), Bodies(keys)
+    try:
+        campaign = read_campaign(store, bodies, id_)
+        if campaign is None:
+            return UploadResult(phase="forgotten")
+        with path.open("rb") as file:
+            return store_file(store, bodies, campaign, file, encoding, country)
+    finally:
+        store.close()

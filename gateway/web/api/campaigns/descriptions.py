@@ -1,0 +1,132 @@
+"""Descriptions of campaigns in the OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from gateway.web.api.descriptions import body_of, problems_of, query_of
+
+CAMPAIGNS = "/v1/campaigns"
+CAMPAIGN = f"{CAMPAIGNS}/{{id}}"
+
+
+class CampaignIn(BaseModel):
+    """A campaign: its message, with {{ column }} for values of the audience, and how it goes."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(max_length=100)
+    number: str | None = Field(None, alias="from", description="Phone number id to send from.")
+    pace: int | str | None = Field(None, description="Messages a second, or such as 100/m.")
+    start_at: AwareDatetime | None = None
+    finish_by: AwareDatetime | None = Field(None, description="A day after the start unless given.")
+    first: dict[str, Any] | None = Field(
+        None, description="First batch: its size, and the seconds to wait for its statuses."
+    )
+    stop: dict[str, Any] | None = Field(
+        None, description="Shares in percent of failures and doubts at which it pauses."
+    )
+    marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
+
+
+class CampaignOut(BaseModel):
+    """A campaign, its phase and its funnel."""
+
+    id: str
+    number: str = Field(alias="from")
+    phase: str
+    by: str | None
+    why: str | None
+    name: str
+    pace: float
+    start_at: AwareDatetime | None
+    finish_by: AwareDatetime | None
+    columns: list[str]
+    stop: dict[str, int]
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
+    started_at: AwareDatetime | None
+    checked_at: AwareDatetime | None
+    recipients: int
+    waiting_for: dict[str, Any] | None
+    funnel: dict[str, Any] = Field(description="Each recipient is in exactly one cell.")
+
+
+class CampaignsOut(BaseModel):
+    """All campaigns, the newest first."""
+
+    data: list[CampaignOut]
+
+
+class AudienceOut(BaseModel):
+    """What a file held."""
+
+    recipients: int
+    rows: int
+    skipped: dict[str, int] = Field(description="Rows that were left out, by cause.")
+    repaired: int
+    problems: list[dict[str, Any]] = Field(description="The first hundred, with their lines.")
+
+
+class CheckOut(BaseModel):
+    """Who would get a campaign that started now."""
+
+    recipients: int
+    would_get: int
+    skipped: dict[str, int]
+    opted_out: int
+    window_closed: int
+    empty: int
+    problems: list[dict[str, Any]] = Field(description="What does not fit the template at Meta.")
+    samples: list[dict[str, Any]]
+    takes_seconds: int
+    checked_at: AwareDatetime
+
+
+class ReasonIn(BaseModel):
+    """Why a campaign is paused or cancelled."""
+
+    model_config = ConfigDict(extra="forbid")
+    why: str = Field(max_length=200)
+
+
+_WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "conflict")
+_ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
+_CSV = {"text/csv": {"schema": {"type": "string"}}}
+_LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
+# The arguments of `add_api_route` beside endpoint and summary.
+DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
+    ("POST", CAMPAIGNS): {
+        "status_code": 201,
+        "responses": {201: {"model": CampaignOut}, **problems_of(*_WRONG)},
+        "openapi_extra": body_of(CampaignIn),
+    },
+    ("GET", CAMPAIGNS): {"responses": {200: {"model": CampaignsOut}, **problems_of("invalid")}},
+    ("GET", CAMPAIGN): {"responses": {**_ONE, **problems_of("not-found", "invalid")}},
+    ("PUT", f"{CAMPAIGN}/audience"): {
+        "responses": {200: {"model": AudienceOut}, **problems_of(*_WRONG, "timeout")},
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": _CSV | _LINES},
+            "parameters": [
+                query_of("encoding", {"type": "string"}, "Unless UTF-8: such as cp1252.")
+            ],
+        },
+    },
+    ("POST", f"{CAMPAIGN}/check"): {
+        "responses": {200: {"model": CheckOut}, **problems_of(*_WRONG)}
+    },
+    ("POST", f"{CAMPAIGN}/start"): {"responses": {**_ONE, **problems_of(*_WRONG)}},
+    ("POST", f"{CAMPAIGN}/resume"): {"responses": {**_ONE, **problems_of(*_WRONG)}},
+    ("POST", f"{CAMPAIGN}/pause"): {
+        "responses": {**_ONE, **problems_of(*_WRONG)}, "openapi_extra": body_of(ReasonIn),
+    },
+    ("POST", f"{CAMPAIGN}/cancel"): {
+        "responses": {**_ONE, **problems_of(*_WRONG)}, "openapi_extra": body_of(ReasonIn),
+    },
+    ("GET", f"{CAMPAIGN}/export.csv"): {
+        "responses": {
+            200: {"content": _CSV, "description": "What became of each recipient."},
+            **problems_of("not-found", "invalid"),
+        },
+    },
+}  # fmt: skip

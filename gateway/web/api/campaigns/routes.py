@@ -1,0 +1,215 @@
+"""Addresses of campaigns."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from gateway.accounts.account import Accounts
+from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.keys import ApiKey
+from gateway.core.campaigns.definition import Definition, check_times, read_definition
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.templates.choice import TemplateUse
+from gateway.core.templates.template import Mismatch
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
+from gateway.store.campaigns.check import check_campaign, is_checked, view_check
+from gateway.store.campaigns.export import iter_export
+from gateway.store.campaigns.view import view_campaign
+from gateway.store.redis.client import Store
+from gateway.store.templates.judgement import TemplateJudge
+from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
+from gateway.web.api.campaigns.uploads import AudienceUploads
+from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.messages.routes import check_query
+from gateway.web.api.problems import ApiError
+
+MOST_WHY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRoutes:
+    """Addresses of campaigns; a key sees those of the numbers that it may use."""
+
+    store: Store
+    bodies: Bodies
+    uploads: AudienceUploads
+    default_number: Callable[[], str]
+    country_of: Callable[[str], str]
+    pace_of: Callable[[str], int]
+    accounts: Callable[[], Accounts]
+    judge: TemplateJudge
+    read_numbers: Callable[[], Awaitable[Sequence[str]]]
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["campaigns"])
+        for path, method, endpoint, summary in (
+            (CAMPAIGNS, "POST", self.create, "Make a draft of a campaign"),
+            (CAMPAIGNS, "GET", self.list_all, "List campaigns"),
+            (CAMPAIGN, "GET", self.show, "Show a campaign and its funnel"),
+            (f"{CAMPAIGN}/audience", "PUT", self.put_audience, "Give a draft its audience"),
+            (f"{CAMPAIGN}/check", "POST", self.check, "Check who would get a draft"),
+            (f"{CAMPAIGN}/start", "POST", self.start, "Start a draft that was checked"),
+            (f"{CAMPAIGN}/pause", "POST", self.pause, "Pause a campaign"),
+            (f"{CAMPAIGN}/resume", "POST", self.resume, "Let a paused campaign go on"),
+            (f"{CAMPAIGN}/cancel", "POST", self.cancel, "End a campaign for good"),
+            (f"{CAMPAIGN}/export.csv", "GET", self.export, "Export what became of each recipient"),
+        ):
+            router.add_api_route(
+                path, endpoint, methods=[method], summary=summary, **DESCRIPTIONS[method, path]
+            )
+        return router
+
+    async def create(self, request: Request) -> Response:
+        """Answer 201 with the draft; it needs an audience and a check before it starts."""
+        check_query(request)
+        definition = read_definition(await read_object(request))
+        if isinstance(definition, list):
+            raise ApiError("invalid", errors=definition)
+        number = await self._number(request.state.key, definition)
+        if errors := check_times(definition, await self._now()):
+            raise ApiError("invalid", errors=errors)
+        create = campaigns.create_campaign
+        try:
+            id_ = await asyncio.to_thread(create, self.store, self.bodies, number, definition)
+        except TooManyCampaignsError:
+            most = campaigns.MOST_CAMPAIGNS
+            raise ApiError("conflict", f"There are {most:,} campaigns already.") from None
+        campaign = await self._find(request, id_)
+        headers = {"location": f"{CAMPAIGNS}/{id_}"}
+        return json_response(view_campaign(campaign, await self._now()), 201, **headers)
+
+    async def list_all(self, request: Request) -> Response:
+        """Answer with every campaign that the key may see, the newest first."""
+        check_query(request)
+        found = await asyncio.to_thread(campaigns.list_campaigns, self.store, self.bodies)
+        now, key = await self._now(), request.state.key
+        views = [view_campaign(one, now) for one in found if key.may_use(one.number)]
+        return json_response({"data": views})
+
+    async def show(self, request: Request, id: str) -> Response:
+        """Answer with a campaign."""
+        check_query(request)
+        return await self._show(request, id)
+
+    async def put_audience(self, request: Request, id: str) -> Response:
+        """Give a draft the recipients of a file, whole or not at all."""
+        check_query(request, "encoding")
+        campaign = await self._find(request, id)
+        country, encoding = self.country_of(campaign.number), request.query_params.get("encoding")
+        result = await self.uploads.take(request, campaign.id, encoding or "", country)
+        if result.error:
+            raise ApiError("invalid", errors=[FieldError("#", result.error)])
+        if result.phase:
+            raise _too_late(result.phase)
+        return json_response(result.view())
+
+    async def check(self, request: Request, id: str) -> Response:
+        """Answer who would get the draft if it started now; a start needs that within an hour."""
+        campaign = await self._find(request, id)
+        if campaign.phase != "draft":
+            raise _too_late(campaign.phase)
+        args = (campaign, self.pace_of(campaign.number), self._judge_of(campaign.number))
+        check = await asyncio.to_thread(check_campaign, self.store, self.bodies, *args)
+        return json_response(view_check(check))
+
+    async def start(self, request: Request, id: str) -> Response:
+        """Start a draft, now or at its time; repeated, it answers with the campaign."""
+        campaign, now = await self._find(request, id), await self._now()
+        if campaign.phase == "draft":
+            if not campaign.recipients:
+                raise ApiError("conflict", "The campaign has no audience.")
+            if not is_checked(campaign, now):
+                raise ApiError("conflict", "Check the campaign first; a check counts for an hour.")
+        return await self._control(request, id, control.start, campaign, _by(request), now)
+
+    async def pause(self, request: Request, id: str) -> Response:
+        """Pause a campaign with what is queued already."""
+        campaign, why = await self._find(request, id), await _read_why(request)
+        return await self._control(request, id, control.pause, campaign, _by(request), why)
+
+    async def resume(self, request: Request, id: str) -> Response:
+        """Let a paused campaign go on."""
+        campaign, now = await self._find(request, id), await self._now()
+        return await self._control(request, id, control.resume, campaign, _by(request), now)
+
+    async def cancel(self, request: Request, id: str) -> Response:
+        """End a campaign: who was not written to yet never is."""
+        campaign, why = await self._find(request, id), await _read_why(request)
+        return await self._control(request, id, control.cancel, campaign, _by(request), why)
+
+    async def export(self, request: Request, id: str) -> Response:
+        """Answer with a line for each recipient."""
+        check_query(request)
+        campaign = await self._find(request, id)
+        lines = iter_export(self.store, self.bodies, campaign)
+        headers = {"content-disposition": f'attachment; filename="campaign-{campaign.id}.csv"'}
+        return StreamingResponse(lines, media_type="text/csv", headers=headers)
+
+    async def _control(
+        self, request: Request, id_: str, act: Callable[..., str], *args: Any
+    ) -> Response:
+        if obstacle := await asyncio.to_thread(act, self.store, *args):
+            raise _too_late(obstacle)
+        return await self._show(request, id_)
+
+    async def _show(self, request: Request, id_: str) -> Response:
+        campaign = await self._find(request, id_)
+        return json_response(view_campaign(campaign, await self._now()))
+
+    async def _find(self, request: Request, id_: str) -> Campaign:
+        """Return a campaign that the key may see. Raises ApiError."""
+        read = campaigns.read_campaign
+        if len(id_) <= 64 and (
+            found := await asyncio.to_thread(read, self.store, self.bodies, id_)
+        ):
+            key: ApiKey = request.state.key
+            if key.may_use(found.number):
+                return found
+        raise ApiError("not-found", "No campaign has this id, or it is forgotten.")
+
+    async def _number(self, key: ApiKey, definition: Definition) -> str:
+        number = definition.number or self.default_number()
+        if not number:
+            detail = "is missing, and there is no default account"
+            raise ApiError("invalid", errors=[FieldError("#/from", detail)])
+        if not key.may_use(number):
+            raise ApiError("forbidden", "The key is bound to other numbers.")
+        if number not in await self.read_numbers():
+            raise ApiError("invalid", errors=[FieldError("#/from", "is none of our numbers")])
+        return number
+
+    def _judge_of(self, number: str) -> Callable[[TemplateUse], Sequence[Mismatch]]:
+        own = self.accounts().number(number)
+        return lambda use: self.judge.judge(own, [use]) if own else []
+
+    async def _now(self) -> datetime:
+        return datetime_from_ms(await asyncio.to_thread(campaigns.server_ms, self.store))
+
+
+def _by(request: Request) -> str:
+    key: ApiKey = request.state.key
+    return f"key {key.name or key.id}"
+
+
+def _too_late(phase: str) -> ApiError:
+    return ApiError("conflict", f"The campaign is {phase}.")
+
+
+async def _read_why(request: Request) -> str:
+    reader = FieldReader(await read_object(request))
+    reader.refuse_unknown(frozenset({"why"}))
+    why = reader.text("why", MOST_WHY)
+    if not why and not reader.errors:
+        reader.add("why", "is missing: operators are shown it")
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)
+    return why

@@ -1,0 +1,60 @@
+"""Uploads of audiences: a body of any size goes to a file, and a process of its own reads it."""
+
+import asyncio
+import multiprocessing
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.store.campaigns.audience_file import MOST_BYTES
+from gateway.store.campaigns.upload import UploadResult, store_path
+from gateway.web.api.problems import ApiError
+
+WITHIN_S = 600.0
+MEDIA_TYPES = ("text/csv", "application/x-ndjson")
+
+
+class AudienceUploads:
+    """Takes one upload after the other: each may fill a disk and use a core for a minute."""
+
+    def __init__(self, redis_url: str, keys: Sequence[bytes]) -> None:
+        """Take what a process needs to open the store; none starts before it is needed."""
+        self._store_args = (redis_url, tuple(keys))
+        self._turn = asyncio.Semaphore(1)
+
+    async def take(self, request: Request, id_: str, encoding: str, country: str) -> UploadResult:
+        """Store the audience in a request's body. Raises ApiError."""
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in MEDIA_TYPES:
+            raise ApiError("media-type", f"An audience is {' or '.join(MEDIA_TYPES)}.")
+        async with self._turn:
+            with tempfile.TemporaryDirectory(prefix="audience-") as folder:
+                path = Path(folder) / "audience"
+                await _receive(request, path)
+                return await self._read(id_, path, encoding, country)
+
+    async def _read(self, id_: str, path: Path, encoding: str, country: str) -> UploadResult:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            loop = asyncio.get_running_loop()
+            args = (*self._store_args, id_, path, encoding, country)
+            return await loop.run_in_executor(pool, store_path, *args)
+
+
+async def _receive(request: Request, path: Path) -> None:
+    size = 0
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            with path.open("wb") as file:
+                async for part in request.stream():
+                    size += len(part)
+                    if size > MOST_BYTES:
+                        raise ApiError("too-large", f"An audience may have {MOST_BYTES:,} bytes.")
+                    await asyncio.to_thread(file.write, part)
+    except TimeoutError:
+        raise ApiError("timeout", headers={"connection": "close"}) from None
+    except ClientDisconnect:
+        raise ApiError("malformed", "The request broke off.") from None

@@ -1,0 +1,1 @@
+"""Campaigns: queued a few seconds ahead, and led through their phases."""

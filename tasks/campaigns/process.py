@@ -1,0 +1,134 @@
+"""Campaigns at work: each second the tick wakes a worker of the queue `bulk` for each of them."""
+
+from datetime import timedelta
+
+import structlog
+
+from gateway.core.alerts import Alert, Cause
+from gateway.core.campaigns.course import ENDED, Step, decide_step, next_mark
+from gateway.core.sending.send import BULK
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
+from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.campaigns import Campaign, pack_mark, stamp
+from gateway.store.campaigns.expansion import expand
+from gateway.store.coordination.wakeups import clear_wakeup
+from gateway.store.monitoring.alert_store import record_alert
+from tasks.app import app
+from tasks.context import StoreAccess, worker_context
+from tasks.wakeup import ring_campaign, ring_number
+
+log = structlog.get_logger(__name__)
+
+# A pause that nobody asked for is an alert for so long; it is noted again while it lasts.
+PAUSED_FOR = timedelta(minutes=5)
+COMPLETED_FOR = timedelta(minutes=5)
+
+
+def wake_for_campaigns(ctx: StoreAccess) -> None:
+    """Wake a worker for each campaign that has something to do."""
+    for id_ in campaigns.list_active(ctx.store):
+        ring_campaign(ctx.store, id_)
+
+
+@app.task(name="tasks.process_broadcast_campaign", time_limit=60)
+def process_broadcast_campaign(campaign_id: str) -> dict[str, int]:
+    """Do what a campaign's course asks for now; return how many recipients were queued.
+
+    May be called by name for any campaign, any number of times.
+    """
+    ctx = worker_context()
+    clear_wakeup(ctx.store, keys.campaign_bell(campaign_id))
+    campaign = campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id)
+    if campaign is None:
+        campaigns.forget_active(ctx.store, campaign_id)
+        return {"queued": 0}
+    return {"queued": _go_on(ctx, campaign)}
+
+
+@app.task(name="tasks.mark_campaign_complete", time_limit=60)
+def mark_campaign_complete(campaign_id: str) -> dict[str, bool]:
+    """Complete a campaign whose recipients have all been written to; say whether it is complete."""
+    ctx = worker_context()
+    if campaign := campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id):
+        _go_on(ctx, campaign)
+        campaign = campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id)
+    return {"completed": campaign is not None and campaign.phase == "completed"}
+
+
+def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
+    """Take the next step of a campaign; return how many recipients were queued."""
+    now = datetime_from_ms(campaigns.server_ms(ctx.store))
+    if campaign.phase in ENDED:
+        _wind_up(ctx, campaign)
+        return 0
+    step = decide_step(campaign.standing, now)
+    if step.phase:
+        _change_phase(ctx, campaign, step)
+        return 0
+    if campaign.phase == "paused" and campaign.by in ("stop_rule", "missed_start"):
+        record_alert(ctx.store, _paused_alert(campaign), PAUSED_FOR)
+    _note_progress(ctx, campaign, step, stamp(now))
+    if not step.queues:
+        return 0
+    queued = expand(ctx.store, ctx.bodies, campaign, step.up_to)
+    if queued:
+        ring_number(ctx.store, campaign.number, BULK)
+    return queued
+
+
+def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
+    now = stamp(datetime_from_ms(campaigns.server_ms(ctx.store)))
+    if step.phase == "paused":
+        control.pause(ctx.store, campaign, step.by, step.reason)
+    elif step.phase:
+        fields = {"started": now} if step.phase == "running" else {}
+        within = [campaign.phase]
+        campaigns.change_phase(
+            ctx.store, campaign, within, step.phase, step.by, step.reason, **fields
+        )
+    log.info("campaign_phase", campaign=campaign.id, phase=step.phase, by=step.by)
+
+
+def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -> None:
+    """Store how far the first batch is, and from where stop rules look on."""
+    fields: dict[str, str | int] = {}
+    if step.reason == "first_batch_posted":
+        fields["first_done"] = now
+    if step.reason == "first_batch_over":
+        fields["first_over"] = 1
+    if mark := next_mark(campaign.funnel, campaign.mark, campaign.definition.stop):
+        fields["mark"] = pack_mark(mark)
+    if fields:
+        campaigns.change_phase(ctx.store, campaign, ["running"], "", "", "", **fields)
+
+
+def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:
+    """Cancel what an ended campaign has queued; once nothing is, it is looked at no more."""
+    control.cancel_queued(ctx.store, campaign)
+    if campaign.funnel.of("queued", "attempting"):
+        return
+    if campaign.phase == "completed":
+        record_alert(ctx.store, _completed_alert(campaign), COMPLETED_FOR)
+    log.info("campaign_ended", campaign=campaign.id, phase=campaign.phase, **campaign.funnel.cells)
+    campaigns.forget_active(ctx.store, campaign.id)
+
+
+def _paused_alert(campaign: Campaign) -> Alert:
+    return Alert(
+        Cause("campaign_paused", campaign.id, campaign.number),
+        "warning",
+        f"The campaign {campaign.definition.name} is paused: {campaign.why}.",
+        f"Look at it (gateway campaigns show {campaign.id}), then resume or cancel it.",
+    )
+
+
+def _completed_alert(campaign: Campaign) -> Alert:
+    funnel = campaign.funnel
+    return Alert(
+        Cause("campaign_completed", campaign.id, campaign.number),
+        "warning",
+        f"The campaign {campaign.definition.name} is complete: {funnel.attempted:,} written to, "
+        f"{funnel.of('failed'):,} failed.",
+        f"gateway campaigns export {campaign.id} says what became of each recipient.",
+    )

@@ -1,0 +1,120 @@
+"""An operator makes a campaign from a file, checks it, starts it and sees what becomes of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+from gateway.store.campaigns.expansion import expand
+from gateway.store.redis.client import Store
+from tests.support.cli.gateway_folder import enter_gateway_folder
+from tests.support.servers import Server
+from tests.support.store.campaigns import BODIES, csv_of, phone, read
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture(autouse=True)
+def _settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, store: Store
+) -> None:
+    enter_gateway_folder(tmp_path, monkeypatch, server.url)
+    Path("people.csv").write_bytes(csv_of(20) + b"\n12,Bad\n")
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, ["campaigns", *args])
+
+
+def run_json(*args: str) -> Any:
+    result = run(*args, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def draft() -> str:
+    result = run_json("create", "spring", "--template", "spring", "--param", "{{ first }}")
+    return str(result["id"])
+
+
+def started() -> str:
+    id_ = draft()
+    for words in (("audience", id_, "people.csv"), ("check", id_), ("start", id_)):
+        assert run(*words).exit_code == 0
+    return id_
+
+
+def test_from_a_file_to_a_funnel(store: Store) -> None:
+    id_ = draft()
+    told = run("audience", id_, "people.csv")
+    checked = run("check", id_)
+    begun = run("start", id_)
+
+    assert "20 recipients from 21 rows" in told.output
+    assert "1 left out: invalid" in told.output
+    assert "line 22" in told.output
+    assert "20 of 20 recipients would get it" in checked.output
+    assert "running" in begun.output
+    assert expand(store, BODIES, read(store, id_), 0) == 20
+    shown = run("show", id_)
+    assert "20  queued" in shown.output
+    assert "21  in all" in shown.output
+    assert phone(1) not in shown.output
+    assert "spring" in run("list").output
+
+
+def test_a_campaign_is_paused_resumed_and_cancelled() -> None:
+    id_ = started()
+
+    assert run_json("pause", id_, "--why", "a typo")["why"] == "a typo"
+    assert run_json("resume", id_)["phase"] == "running"
+    cancelled = run_json("cancel", id_)
+    assert cancelled["phase"] == "cancelled"
+    assert [one["phase"] for one in cancelled["log"]] == [
+        "running", "paused", "running", "cancelled"
+    ]  # fmt: skip
+    again = run("resume", id_)
+    assert (again.exit_code, "cancelled" in again.output) == (2, True)
+
+
+def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:
+    id_ = started()
+
+    assert run("export", id_, "--out", "out.csv").exit_code == 0
+
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "phone,status,code,advice"
+    assert lines[1] == f"{phone(0)},waiting,,"
+    assert len(lines) == 21
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("create", "x"), "needs one of"),
+        (("create", "x", "--text", "{{ a"), "placeholder"),
+        (("create", "x", "--text", "Hi", "--pace", "fast"), "pace must be"),
+        (("create", "x", "--text", "Hi", "--from", "999"), ""),
+        (("show", "nothing"), "No campaign has the id nothing"),
+    ],
+)
+def test_a_mistake_is_one_sentence(words: tuple[str, ...], sentence: str) -> None:
+    result = run(*words)
+
+    assert sentence in " ".join(result.output.split())
+    assert result.exit_code in (0, 2)
+    assert "Traceback" not in result.output
+
+
+def test_a_start_needs_an_audience_and_a_check() -> None:
+    id_ = draft()
+    without = run("start", id_)
+    run("audience", id_, "people.csv")
+    unchecked = run("start", id_)
+
+    assert "audience" in without.output
+    assert "check" in unchecked.output
+    assert (without.exit_code, unchecked.exit_code) == (2, 2)

@@ -1,0 +1,71 @@
+"""Audience files: encodings, delimiters, quotes and lines as spreadsheets write them."""
+
+import io
+
+import pytest
+
+from gateway.core.campaigns.audience import AudienceError
+from gateway.store.campaigns.audience_file import read_audience_file
+
+ROWS = [{"phone": "+351912345678", "first": "José"}, {"phone": "+351912345679", "first": "Ana"}]
+TEXT = "phone,first\n+351912345678,José\n+351912345679,Ana\n"
+
+
+def read(content: bytes, encoding: str = "") -> list[dict[str, str]]:
+    return [cells for _, cells in read_audience_file(io.BytesIO(content), encoding)]
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (TEXT.encode(), ""),
+        (TEXT.encode("utf-8-sig"), ""),
+        (TEXT.encode("utf-16"), ""),
+        (b"\xfe\xff" + TEXT.encode("utf-16-be"), ""),
+        (TEXT.encode("cp1252"), "cp1252"),
+        (TEXT.replace(",", ";").encode(), ""),
+        (TEXT.replace(",", "\t").encode(), ""),
+        (TEXT.replace(",", "|").encode(), ""),
+        (TEXT.replace("\n", "\r\n").encode(), ""),
+        (("\n\n" + TEXT.replace("\n", "\n\n")).encode(), ""),
+        (TEXT.replace("José", '"José"').encode(), ""),
+        (TEXT.rstrip().encode(), ""),
+        (b'{"phone": "+351912345678", "first": "Jos\xc3\xa9"}\n\n'
+         b'{"phone": "+351912345679", "first": "Ana"}', ""),
+    ],
+)  # fmt: skip
+def test_a_file_is_read_however_it_was_saved(content: bytes, encoding: str) -> None:
+    assert read(content, encoding) == ROWS
+
+
+def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
+    content = b'phone,first\n+351912345678,"A ""B"", C\nD"\n+351912345679,E\n'
+
+    found = list(read_audience_file(io.BytesIO(content)))
+
+    assert [line for line, _ in found] == [3, 4]
+    assert found[0][1]["first"] == 'A "B", C\nD'
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "detail"),
+    [
+        (b"", "", "empty"),
+        (b"\n \n", "", "empty"),
+        (b"name;first\nA;B\n", "", "first line must name"),
+        (b"phone,first\n+351912345678,Ana\n\xe9,B\n", "", "Line 3 is not in the encoding"),
+        (b'phone,first\n+351912345678,"Ana', "", "at line 2"),
+        (b'phone,first\n+351912345678,"Ana"x\n', "", "at line 2"),
+        (b"phone,first\n+351912345678,Ana,more\n", "", "Line 2 has 3 columns"),
+        (b"phone,first,first\n+351912345678,A,B\n", "", "Two columns have the name first"),
+        (b"phone,first\n+351912345678," + b"x" * 5_000, "", "Line 2 has a cell"),
+        (b'{"phone": "1"}\n{"phone"', "", "Line 2 is no JSON"),
+        (b'{"phone": ["1"]}', "", "Line 1 holds a value"),
+        (TEXT.encode(), "klingon", "no encoding klingon"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_place(
+    content: bytes, encoding: str, detail: str
+) -> None:
+    with pytest.raises(AudienceError, match=detail):
+        read(content, encoding)

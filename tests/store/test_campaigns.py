@@ -1,0 +1,254 @@
+"""Campaigns: every recipient is written to once, and is in one cell of the funnel at any moment."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.core.campaigns.audience import AudienceError
+from gateway.core.campaigns.recipient_state import campaign_send_id, count_cells
+from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.core.sending.send import StatusUpdate
+from gateway.store.campaigns import control
+from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients, read_states
+from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.campaigns.expansion import expand
+from gateway.store.redis.client import Store
+from tests.support.factories import NUMBER
+from tests.support.store.campaigns import (
+    BODIES,
+    a_campaign,
+    cells,
+    csv_of,
+    give_audience,
+    phone,
+    read,
+)
+from tests.support.store.sends import PREFIX, commit_statuses, lanes
+
+pytestmark = pytest.mark.store
+NOW = datetime.now(UTC)
+
+
+def started(store: Store, count: int = 3, **others: Any) -> Campaign:
+    campaign = a_campaign(store, count, **others)
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+    return read(store, campaign)
+
+
+def queue_all(store: Store, campaign: Campaign, up_to: int = 0) -> int:
+    return expand(store, BODIES, read(store, campaign), up_to)
+
+
+def take(store: Store, most: int = 100) -> list[Attempt]:
+    return list(lanes(store).pump([], most).attempts)
+
+
+def settle(store: Store, attempt: Attempt, step: Any, **others: Any) -> None:
+    lanes(store).pump([Outcome(attempt.send, attempt.ordinal, step, **others)], 0)
+
+
+def test_each_recipient_gets_the_message_with_the_values_of_their_row(store: Store) -> None:
+    campaign = started(store, 2)
+
+    assert queue_all(store, campaign) == 2
+
+    attempts = take(store)
+    assert [one.body["to"] for one in attempts] == [f"+{phone(0)}", f"+{phone(1)}"]
+    texts = [one.body["template"]["components"][0]["parameters"][0]["text"] for one in attempts]
+    assert texts == ["Ana 0", "Ana 1"]
+    assert {one.priority for one in attempts} == {"bulk"}
+
+
+def test_the_funnel_follows_each_send(store: Store) -> None:
+    campaign = started(store, 4)
+    assert cells(store, campaign) == {"waiting": 4}
+    queue_all(store, campaign)
+    assert cells(store, campaign) == {"queued": 4}
+    first, second, third, _ = take(store)
+    assert cells(store, campaign) == {"attempting": 4}
+
+    settle(store, first, "accepted", wamid="wamid.1")
+    settle(store, second, "dead", error_json='{"code":131026}')
+    settle(store, third, "unconfirmed", wait_ms=10**13)
+
+    assert cells(store, campaign) == {
+        "accepted": 1, "failed": 1, "unconfirmed": 1, "attempting": 1
+    }  # fmt: skip
+    assert read(store, campaign).funnel.codes == {131026: 1}
+    commit_statuses(store, StatusUpdate(first.send, "1", "wamid.1", "delivered", NOW))
+    assert cells(store, campaign)["delivered"] == 1
+
+
+def test_a_status_reaches_the_recipient_when_the_row_of_the_send_is_gone(store: Store) -> None:
+    campaign = started(store, 1)
+    queue_all(store, campaign)
+    (attempt,) = take(store)
+    settle(store, attempt, "accepted", wamid="wamid.1")
+    store.redis.delete(f"{PREFIX}send:{attempt.send}", f"{PREFIX}wamid:wamid.1")
+
+    commit_statuses(store, StatusUpdate(attempt.send, "1", "wamid.1", "read", NOW))
+    commit_statuses(store, StatusUpdate(attempt.send, "1", "wamid.1", "delivered", NOW))
+
+    assert cells(store, campaign) == {"read": 1}
+
+
+def test_two_workers_that_expand_at_once_queue_each_recipient_once(store: Store) -> None:
+    campaign = started(store, 80)
+
+    stale = read(store, campaign)
+    taken = [expand(store, BODIES, stale, 0), expand(store, BODIES, stale, 0)]
+
+    assert sum(taken) == 80
+    attempts = take(store)
+    assert len({one.send for one in attempts}) == len(attempts) == 80
+
+
+def test_an_expansion_that_is_repeated_writes_nothing_twice(store: Store) -> None:
+    campaign = started(store, 2)
+    queue_all(store, campaign)
+    (first, second) = take(store)
+    settle(store, first, "accepted", wamid="wamid.1")
+    # As if the last write of the expansion had failed.
+    store.redis.hset(campaign_key(NUMBER, campaign.id), "next", 0)
+
+    queue_all(store, campaign)
+
+    assert take(store) == []
+    assert cells(store, campaign) == {"accepted": 1, "attempting": 1}
+    settle(store, second, "accepted", wamid="wamid.2")
+    assert cells(store, campaign) == {"accepted": 2}
+
+
+def test_only_a_few_seconds_worth_is_queued_ahead(store: Store) -> None:
+    campaign = started(store, 200, pace=10)
+
+    first = queue_all(store, campaign)
+
+    assert first <= 20
+    assert queue_all(store, campaign) == 0
+
+
+def test_a_pause_stops_what_is_queued_and_a_resume_lets_it_go(store: Store) -> None:
+    campaign = started(store, 3)
+    queue_all(store, campaign, 2)
+
+    assert control.pause(store, campaign, "ana", "a typo") == ""
+
+    assert take(store) == []
+    assert queue_all(store, campaign) == 0
+    paused = read(store, campaign)
+    assert (paused.phase, paused.by, paused.why) == ("paused", "ana", "a typo")
+    assert control.resume(store, paused, "ana", NOW) == ""
+    lanes_after = queue_all(store, campaign)
+    assert lanes_after == 1
+
+
+def test_a_cancelled_campaign_posts_nothing_more(store: Store) -> None:
+    campaign = started(store, 5)
+    queue_all(store, campaign, 3)
+    (attempt, *_) = take(store, 1)
+
+    assert control.cancel(store, campaign, "ana", "wrong list") == ""
+    control.cancel_queued(store, read(store, campaign))
+
+    assert take(store) == []
+    settle(store, attempt, "accepted", wamid="wamid.1")
+    assert cells(store, campaign) == {"accepted": 1, "cancelled": 4}
+    found = [state.cell for _, state in iter_recipients(store, BODIES, read(store, campaign))]
+    assert found == ["accepted", *["cancelled"] * 4]
+
+
+def test_a_second_start_finds_it_running(store: Store) -> None:
+    campaign = started(store)
+
+    assert control.start(store, campaign, "test", NOW) == ""
+    assert control.cancel(store, campaign, "test", "") == ""
+    assert control.start(store, campaign, "test", NOW) == "cancelled"
+
+
+def test_an_audience_counts_whole_or_not_at_all(store: Store) -> None:
+    campaign = a_campaign(store, 3)
+
+    with pytest.raises(AudienceError, match="line 2502"):
+        give_audience(store, campaign, csv_of(2_500) + b'\n"cut')
+
+    kept = read(store, campaign)
+    assert (kept.recipients, kept.funnel.cells["waiting"]) == (3, 3)
+    assert [one.phone for one, _ in iter_recipients(store, BODIES, kept)] == [
+        phone(i) for i in range(3)
+    ]
+    chunks = [key for key in store.redis.keys(f"{PREFIX}campaign:*") if b":chunk:" in key]
+    assert len(chunks) == 1
+
+
+def test_a_campaign_that_runs_keeps_its_audience(store: Store) -> None:
+    campaign = started(store)
+
+    with pytest.raises(AudienceRefusedError, match="running"):
+        give_audience(store, campaign, csv_of(9))
+
+
+def test_those_left_out_are_in_the_funnel_by_cause(store: Store) -> None:
+    campaign = a_campaign(store, 0)
+    content = csv_of(2) + f"\n+{phone(0)},Again\n12,No\n,Nobody\n+{phone(9)},\n".encode()
+
+    reader = give_audience(store, campaign, content)
+
+    assert read(store, campaign).funnel.skipped == {
+        "duplicate": 1, "invalid": 1, "empty": 1, "missing": 1
+    }  # fmt: skip
+    assert [(one.line, one.cause) for one in reader.problems] == [
+        (4, "duplicate"), (5, "invalid"), (6, "empty"), (7, "missing")
+    ]  # fmt: skip
+    assert read(store, campaign).funnel.total == 6
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["expand", "take", "accepted", "dead", "unconfirmed", "delivered", "failed", "read"]
+            ),
+            st.integers(0, 9),
+        ),
+        max_size=40,
+    )
+)
+def test_the_funnel_is_always_the_count_of_the_recipients(
+    store: Store, steps: list[tuple[str, int]]
+) -> None:
+    store.redis.flushdb()
+    campaign = started(store, 10)
+    attempts: list[Attempt] = []
+    for step, i in steps:
+        attempt = attempts[i] if i < len(attempts) else None
+        if step == "expand":
+            queue_all(store, campaign, i)
+        elif step == "take":
+            attempts += take(store, i + 1)
+        elif attempt and step in ("delivered", "failed", "read"):
+            wamid = f"wamid.{attempt.send}"
+            commit_statuses(store, StatusUpdate(attempt.send, "1", wamid, step, NOW, {"code": 1}))
+        elif attempt:
+            settle(store, attempt, step, wamid=f"wamid.{attempt.send}", wait_ms=10**13)
+        packed: Any = store.redis.get(f"{campaign_key(NUMBER, campaign.id)}:recipients")
+        funnel = read(store, campaign).funnel
+        assert funnel.cells == count_cells(packed)
+        assert funnel.total == 10
+        assert sum(funnel.codes.values()) == funnel.cells["failed"]
+    posted = [one.send for one in attempts]
+    assert len(posted) == len(set(posted))
+    assert set(posted) <= {campaign_send_id(campaign.id, i) for i in range(10)}
+
+
+def test_states_are_read_from_any_recipient_on(store: Store) -> None:
+    campaign = started(store, 5)
+    queue_all(store, campaign, 2)
+
+    assert [one.cell for one in read_states(store, campaign, 1, 3)] == [
+        "queued", "waiting", "waiting"
+    ]  # fmt: skip
