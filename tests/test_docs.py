@@ -75,7 +75,10 @@ def commands(group: Any, before: str = "") -> Iterator[tuple[str, set[str]]]:
     """Yield each command with its options."""
     for name in group.list_commands(None):
         one = group.get_command(None, name)
-        yield f"{before}{name}", {option for param in one.params for option in param.opts}
+        options = (
+            option for param in one.params for option in (*param.opts, *param.secondary_opts)
+        )
+        yield f"{before}{name}", set(options)
         if hasattr(one, "list_commands"):
             yield from commands(one, f"{before}{name} ")
 

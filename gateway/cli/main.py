@@ -28,6 +28,7 @@ COMMANDS = {
     "messages": "operate.messages.command:commands",
     "schedules": "operate.schedules.command:commands",
     "campaigns": "operate.campaigns.command:commands",
+    "beat": "operate.beat:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",

@@ -80,6 +80,7 @@ def _routes(sandbox: Sandbox) -> list[Route]:
         Route("/sandbox/codes", control.show_codes, methods=["GET"]),
         Route("/sandbox/token", control.set_token, methods=["POST"]),
         Route("/sandbox/templates", control.set_templates, methods=["POST"]),
+        Route("/sandbox/templates/{name}/{language}", control.review_template, methods=["POST"]),
         Route("/sandbox/numbers/{phone_number_id}", control.set_number, methods=["POST"]),
         Route("/sandbox/pace", control.show_pace, methods=["GET"]),
         Route("/sandbox/pace", control.clear_pace, methods=["DELETE"]),
@@ -103,7 +104,7 @@ def _administration(sandbox: Sandbox) -> list[Route]:
     return [
         Route("/{version}/debug_token", administration.debug_token, methods=["GET"]),
         Route(f"{node}/phone_numbers", administration.numbers, methods=["GET"]),
-        Route(f"{node}/message_templates", administration.templates, methods=["GET"]),
+        Route(f"{node}/message_templates", administration.templates, methods=every),
         Route(f"{node}/subscribed_apps", administration.subscribed_apps, methods=every),
         Route(f"{node}/subscriptions", administration.subscriptions, methods=every),
         Route(node, administration.node, methods=["GET", "POST"]),

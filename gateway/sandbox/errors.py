@@ -10,6 +10,7 @@ WINDOW_CLOSED = 131047
 OPTED_OUT = 131050
 NOT_LISTED = 131030
 NO_USER_ID = 131062
+NO_TEMPLATE, TEMPLATE_PAUSED, TEMPLATE_DISABLED = 132001, 132015, 132016
 UNKNOWN_TITLE = "Something went wrong"
 
 
@@ -78,13 +79,13 @@ CODES: Mapping[int, Code] = {
     131063: Code("Marketing templates are not supported on Cloud API for this sender"),
     131064: Code("Template classification limit reached"),
     132000: Code("Template param count mismatch"),
-    132001: Code("Template does not exist", 404),
+    NO_TEMPLATE: Code("Template does not exist", 404),
     132005: Code("Template hydrated text too long"),
     132007: Code("Template format character policy violated"),
     132008: Code("Template parameter is not valid"),
     132012: Code("Template parameter format mismatch"),
-    132015: Code("Template is paused"),
-    132016: Code("Template is disabled"),
+    TEMPLATE_PAUSED: Code("Template is paused"),
+    TEMPLATE_DISABLED: Code("Template is disabled"),
     132018: Code("Template parameter is not valid"),
     132068: Code("Flow is in blocked state"),
     132069: Code("Flow is in throttled state"),

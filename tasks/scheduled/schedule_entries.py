@@ -23,7 +23,7 @@ INSTALLED, BROKEN = f"{keys.BEAT_PREFIX}:installed", f"{keys.BEAT_PREFIX}:broken
 # Beat notes the alert with each tick while the entry is among the broken ones.
 BROKEN_FOR = timedelta(minutes=5)
 # What an entry raises that somebody edited; errors of servers are others.
-_NONSENSE = (
+NONSENSE = (
     ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ParseException,
     QueueNotFound,
 )  # fmt: skip
@@ -39,7 +39,7 @@ class ScheduleEntry(RedBeatSchedulerEntry):  # type: ignore[misc]
             entry = super().from_key(key, app=app)
             entry.is_due()
             app.amqp.router.route(dict(entry.options), entry.task)
-        except _NONSENSE as error:
+        except NONSENSE as error:
             if error.args != (key,):
                 _set_aside(app, key, type(error).__name__)
             raise KeyError(key) from None

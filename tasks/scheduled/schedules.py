@@ -32,9 +32,9 @@ from tasks.monitoring.noted_alerts import note_damage, note_failing_schedules
 
 log = structlog.get_logger(__name__)
 
-# A tick works off so many of all numbers; what is left is due at the next look.
-MOST_AT_ONCE = 1_000
-IN_ONE_SCRIPT = 100
+# A look works off so many of all numbers, within a part of a second; the rest is due at the next.
+MOST_AT_ONCE = 200
+IN_ONE_SCRIPT = 25
 # A schedule that cannot be worked on is looked at again after so long.
 RESTS = timedelta(minutes=1)
 

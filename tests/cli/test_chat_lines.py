@@ -11,6 +11,7 @@ from gateway.cli.develop.chat.message_view import (
     parse_phone_number,
     render_message,
 )
+from tests.support.sandbox.interactive_examples import card, carousel, product_card
 
 BUTTONS: dict[str, Any] = {
     "type": "interactive",
@@ -43,8 +44,18 @@ LIST: dict[str, Any] = {
 }
 LINK: dict[str, Any] = {
     "type": "interactive",
-    "interactive": {"type": "cta_url", "body": {"text": "Look"}, "action": {"name": "cta_url"}},
+    "interactive": {
+        "type": "cta_url",
+        "body": {"text": "Look"},
+        "action": {"parameters": {"display_text": "Here", "url": "https://a.example"}},
+    },
 }
+
+
+def interactive(kind: str, **parts: Any) -> dict[str, Any]:
+    return {"type": "interactive", "interactive": {"type": kind, **parts}}
+
+
 TEMPLATE: dict[str, Any] = {
     "type": "template",
     "template": {
@@ -57,11 +68,27 @@ BUBBLES = {
     "text": ({"text": {"body": "Hi\nyou"}}, ["Hi", "you"]),
     "buttons": (BUTTONS, ["Hello", "What", "now?", "Tap", "  [1] Apples", "  [2] Pears"]),
     "list": (LIST, ["Choose", "  [1] X", "  [2] Y - yes"]),
-    "link": (LINK, ["Look", "  [cta_url]"]),
+    "link": (LINK, ["Look", "  [Here] https://a.example"]),
+    "location request": (
+        interactive("location_request_message", body={"text": "Where?"}),
+        ["Where?", "  [Send location]"],
+    ),
+    "product": (
+        interactive("product", action={"product_retailer_id": "red"}),
+        ["  red", "  [View]"],
+    ),
+    "carousel": (
+        {"type": "interactive", "interactive": carousel(card(0), product_card(1))},
+        ["Our colours", "  Colour 0", "  red-1"],
+    ),
+    "what nobody knows": (interactive("quiz"), ["  [quiz]"]),
     "template": (TEMPLATE, ["[template order] A7"]),
     "image": ({"type": "image", "image": {"id": "1", "caption": "us"}}, ["[image] us"]),
     "reaction": ({"type": "reaction", "reaction": {"emoji": "👍"}}, ["[reaction] 👍"]),
-    "contacts": ({"type": "contacts", "contacts": [{}]}, ["[contacts]"]),
+    "contacts": (
+        {"type": "contacts", "contacts": [{}, {"name": {"formatted_name": "Ana"}}]},
+        ["[contact] Contact", "[contact] Ana"],
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from tests.support.stack import Stack
 pytestmark = pytest.mark.e2e
 KEY = "a-key-of-the-environment"
 ANA = "351900000777"
+GROUP = "Y2FwaV9ncm91cDoxNzA1NTU1MDEzOQ"
 ENDED = {"read", "failed", "expired", "cancelled"}
 
 
@@ -191,3 +192,30 @@ def test_the_example_of_schedules_works_as_it_stands(stack: Stack, api: httpx.Cl
     assert [one["id"] for one in api.get("/v1/schedules").json()["data"]] == [told["id"]]
     assert api.patch(path, json={"paused": True}).json()["status"] == "paused"
     assert api.delete(path).json()["outcome"] == "removed"
+
+
+# Last, since the tests above look at texts only.
+def test_every_type_of_the_page_is_delivered_and_has_a_price(
+    stack: Stack, api: httpx.Client
+) -> None:
+    pages = map(json.loads, blocks("json", "messages.md"))
+    requests = [one | {"to": f"+{ANA}"} for one in pages if "to" in one]
+    requests.append({"to": {"group_id": GROUP}, "text": "Hello, all"})
+    answer = api.post("/v1/messages/batch", json={"messages": requests})
+    ids = [one["id"] for one in answer.json()["results"]]
+
+    told = [reaches(api, id_, {"delivered", "read"}) for id_ in ids]
+
+    assert len(told) == len(requests) > 12
+    for one in told[:-1]:
+        assert (one["price"]["category"], one["price"]["country"]) in (
+            ("service", "PT"),
+            ("utility", "PT"),
+        )
+        assert (one["price"]["amount"] is None) is one["price"]["billable"]
+    assert told[-1]["price"]["country"] is None
+    posted = [one["body"] for one in stack.posted() if one["to"] == GROUP]
+    assert [one["text"]["body"] for one in posted] == ["Hello, all"]
+    metrics = httpx.get(f"{stack.api}/metrics").text
+    (count,) = re.findall(r'gateway_priced_messages_total{category="service"} (\d+)', metrics)
+    assert int(count) >= 12

@@ -41,10 +41,10 @@ BODIES = [
 UNDESCRIBED = {"cta_url", "location_request_message", "carousel", "address_message"}
 
 
-def of_rule(step: str) -> dict[str, Any]:
+def of_rule(step: str, **message: Any) -> dict[str, Any]:
     """Return the body that a rule with this action sends."""
     rule = "- name: it\n  then:\n" + textwrap.indent(step, "    ")
-    return dict(decided(rule).fired[0].actions[0].body)
+    return dict(decided(rule, **message).fired[0].actions[0].body)
 
 
 def of_request(text: str) -> dict[str, Any]:
@@ -65,6 +65,14 @@ def test_what_has_no_short_form_is_the_same_in_rules_and_api() -> None:
     (_, rule), (_, request) = SECTIONS["In Meta's form"]
 
     assert of_rule(rule) == of_request(request)
+
+
+def test_an_answer_quotes_the_message_that_the_rule_is_about() -> None:
+    (_, rule), (_, request) = SECTIONS["Answer"]
+    quoted = json.loads(request)["reply_to"]
+
+    assert of_rule(rule, id=quoted) == of_request(request)
+    assert of_request(request)["context"] == {"message_id": quoted}
 
 
 def test_every_short_form_is_on_the_page() -> None:

@@ -255,6 +255,18 @@ EXPECTED = {
         "{send: {type: text, text: {body: x, preview_url: true}}}",
         "{send: {text: {preview_url: true}}}", True,
     ),
+    "a short form in Meta's form": (
+        "{send_location: {latitude: 1.5, longitude: 2}}",
+        "{send: {type: location, location: {latitude: 1.5}}}", True,
+    ),
+    "another place in Meta's form": (
+        "{send_location: {latitude: 1.5, longitude: 2}}",
+        "{send: {type: location, location: {latitude: 3}}}", False,
+    ),
+    "Meta's form in a short form": (
+        "[A, {send: {type: location, location: {latitude: '1.5', longitude: '2'}}}]",
+        "[A, {send_location: {latitude: 1.5}}]", True,
+    ),
     "a text where a mapping came": ("{react: 👍}", "👍", False),
 }  # fmt: skip
 

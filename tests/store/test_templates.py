@@ -232,3 +232,14 @@ def test_a_list_that_is_wanted_is_noted(store: Store) -> None:
     assert state.wanted_at
     assert state.fetched_at
     assert state.wanted_at >= state.fetched_at
+
+
+def test_a_webhook_of_the_same_moment_counts_after_a_refusal(store: Store) -> None:
+    registry = a_registry(store, a_row())
+
+    registry.note_news(news(registry, "PAUSED", source="refusal"), lasts=timedelta(hours=1))
+    assert registry.note_news(news(registry, "REINSTATED", after_s=-30))
+    assert registry.read_stopped() == {}
+
+    registry.note_news(news(registry, "PAUSED", source="refusal"), lasts=timedelta(hours=1))
+    assert len(registry.read_stopped()) == 1

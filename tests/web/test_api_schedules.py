@@ -19,11 +19,14 @@ from gateway.store.api.schedules import book
 from gateway.store.api.schedules.rows import ScheduleChange, read_due, write_schedules
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import sync_templates
 from tests.support.accounts import CLINIC, TestAccount, write_accounts
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
 from tests.support.store.raw import raw
 from tests.support.store.sends import a_send, queue
+from tests.support.templates import WABA, MetaList, a_row
 from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
@@ -295,3 +298,19 @@ async def test_an_end_that_has_come_is_refused(server: Server) -> None:
         answer = await client.post(PATH, json=WANTED | {"cron": "* * * * *", "until": past})
 
     assert answer.json()["errors"] == [{"pointer": "#/until", "detail": "is in the past"}]
+
+
+async def test_a_template_that_meta_would_refuse_is_named_in_the_message(
+    server: Server, store: Store
+) -> None:
+    sync_templates(TemplateRegistry(store, WABA), MetaList([a_row()]))
+    short = {"name": "order_sent", "language": "en_US", "params": ["Ana"]}
+    message = {"to": MESSAGE["to"], "template": short}
+    async with api(server.url, META_WABA_ID=WABA) as client:
+        answer = await client.post(PATH, json=WANTED | {"message": message})
+        one = await made(client)
+        changed = await client.patch(f"{PATH}/{one['id']}", json={"message": message})
+
+    for refused in (answer, changed):
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"].startswith("#/message/template/params")

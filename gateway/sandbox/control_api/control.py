@@ -19,8 +19,9 @@ from gateway.sandbox.simulation.customer_messages import (
     read_params,
 )
 from gateway.sandbox.simulation.sandbox import Sandbox
+from gateway.sandbox.simulation.template_review import TemplateReview
 from gateway.sandbox.simulation.tokens import TokenType
-from gateway.sandbox.templates import TEMPLATES_FORM, Templates, show
+from gateway.sandbox.templates import CATEGORIES, TEMPLATES_FORM, USUAL, Templates, as_form, show
 from gateway.sandbox.wire import as_json
 
 _TEMPLATES: TypeAdapter[Templates] = TypeAdapter(Templates)
@@ -48,6 +49,15 @@ class AccountForm(BaseModel):
     fields: Texts = ()
     subscribed: Flag = False
     other_apps: dict[str, Text] = Field({}, description="ids of apps, each with a name")
+    app: Text = ""
+
+
+class ReviewForm(BaseModel):
+    """What Meta says of a template from now on, and the app that it tells, by default the first."""
+
+    status: Text = ""
+    quality: Text = ""
+    category: Text = Field("", description=f"one of {', '.join(CATEGORIES)}")
     app: Text = ""
 
 
@@ -128,6 +138,25 @@ class Control:
         except ValidationError:
             raise ControlError(f"Give {TEMPLATES_FORM}.") from None
         return as_json(show(self._sandbox.policy.templates))
+
+    async def review_template(self, request: Request) -> Response:
+        """Change a template as Meta does by itself, and post its webhook."""
+        name, language = (request.path_params[one] for one in ("name", "language"))
+        form = self._sandbox.policy.templates.get(name)
+        if form is None or language not in as_form(form).languages:
+            raise ControlError("There is no such template in this language.")
+        params = await read_form(request, ReviewForm)
+        if params.get("category", USUAL).lower() not in CATEGORIES:
+            raise ControlError(f"category must be one of {', '.join(CATEGORIES)}.")
+        app, review = self._app(params), TemplateReview(self._sandbox)
+        for field, change in (
+            ("quality", review.set_quality),
+            ("category", review.set_category),
+            ("status", review.set_status),
+        ):
+            if field in params:
+                change(app, name, language, params[field])
+        return as_json(show(self._sandbox.policy.templates).get(name, {}))
 
     async def show_pace(self, _: Request) -> Response:
         """Show how many messages each number got through, second by second."""

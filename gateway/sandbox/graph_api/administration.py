@@ -1,19 +1,20 @@
 """Graph's endpoints for set-up: token inspection, numbers, callbacks and subscriptions."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.sandbox.config import Number
-from gateway.sandbox.errors import INVALID, Refusal, no_such_object
+from gateway.sandbox.errors import INVALID, Refusal
 from gateway.sandbox.graph_api.auth import Credentials
+from gateway.sandbox.graph_api.node_fields import no_such_node, split_fields, unknown_field
+from gateway.sandbox.graph_api.templates import TemplateApi
 from gateway.sandbox.simulation.account import AppSetup
 from gateway.sandbox.simulation.apps import SimulatedApp
 from gateway.sandbox.simulation.customer_messages import read_graph_params
 from gateway.sandbox.simulation.sandbox import Sandbox
 from gateway.sandbox.simulation.tokens import MANAGEMENT
-from gateway.sandbox.templates import FIELDS, list_templates
 from gateway.sandbox.wire import Json, as_json
 
 _Read = Callable[[Number, AppSetup], object]
@@ -55,35 +56,14 @@ _FIELDS: dict[str, _Read] = {
 
 def number_node(number: Number, account: AppSetup, fields: str) -> Json | Refusal:
     """Return the requested fields of a number, and always its id."""
-    names = _split_fields(fields) or _USUAL
+    names = split_fields(fields) or _USUAL
     for name in names:
         if name not in _FIELDS and name != "id":
-            return _unknown_field(name)
+            return unknown_field(name)
     values = {name: _FIELDS[name](number, account) for name in names if name != "id"}
     return {**values, "id": number.id}
 
 
-def _split_fields(fields: str) -> Sequence[str]:
-    return [name.strip() for name in fields.split(",") if name.strip()]
-
-
-def _unknown_field(name: str, node: str = "WhatsAppBusinessPhoneNumber") -> Refusal:
-    message = f"(#100) Tried accessing nonexisting field ({name[:80]}) on node type ({node})"
-    return Refusal(INVALID, "", message=message)
-
-
-def page(rows: list[Json], params: Json) -> Json:
-    """Return the rows of one page with its cursors; `after` is the cursor before it."""
-    limit, after = str(params.get("limit", "")), str(params.get("after", ""))
-    start = int(after) if after.isdecimal() else 0
-    end = start + (int(limit) if limit.isdecimal() and int(limit) else PAGE)
-    paging: Json = {"cursors": {"before": str(start), "after": str(end)}}
-    if end < len(rows):
-        paging["next"] = f"https://graph.facebook.com/?after={end}"
-    return {"data": rows[start:end], "paging": paging}
-
-
-PAGE = 25  # rows, as Graph has them if it is told nothing
 _WHATSAPP = "whatsapp_business_account"
 _SUCCESS: Json = {"success": True}
 _Handler = Callable[[Request, Json], Awaitable[Json | Refusal]]
@@ -96,24 +76,28 @@ class Administration:
         """Serve one sandbox."""
         self._sandbox = sandbox
         self._credentials = Credentials(sandbox)
+        self._templates = TemplateApi(sandbox, self._credentials)
 
     async def debug_token(self, request: Request) -> Response:
         """Describe one of its tokens to an app."""
         return await self._answer(request, self._debug_token)
 
     async def node(self, request: Request) -> Response:
-        """Describe a number or an app, or set a number's own callback."""
-        return await self._answer(
-            request, self._set_number_callback if request.method == "POST" else self._describe_node
-        )
+        """Describe a number or an app, set a number's own callback, or edit a template."""
+        act = self._set_number_callback if request.method == "POST" else self._describe_node
+        if request.method == "POST" and self._templates.has(request.path_params["node"]):
+            act = self._templates.edit
+        return await self._answer(request, act)
+
+    async def templates(self, request: Request) -> Response:
+        """List the templates of an account page by page, create one, or delete one."""
+        handlers = {"POST": self._templates.create, "DELETE": self._templates.delete}
+        act = handlers.get(request.method, self._templates.list_some)
+        return await self._answer(request, act)
 
     async def numbers(self, request: Request) -> Response:
         """List the numbers of an account."""
         return await self._answer(request, self._numbers)
-
-    async def templates(self, request: Request) -> Response:
-        """List the templates of an account, page by page."""
-        return await self._answer(request, self._templates)
 
     async def subscribed_apps(self, request: Request) -> Response:
         """List, add or remove the apps that get an account's webhooks."""
@@ -173,23 +157,13 @@ class Administration:
             return app
         numbers = app.config.accounts.get(request.path_params["node"])
         if numbers is None:
-            return _no_such_node(request)
+            return no_such_node(request)
         fields = str(params.get("fields", ""))
         nodes = [number_node(number, app.setup, fields) for number in numbers]
         return next((one for one in nodes if isinstance(one, Refusal)), {"data": nodes})
 
-    async def _templates(self, request: Request, params: Json) -> Json | Refusal:
-        app = self._app_of_account(request, params)
-        if isinstance(app, Refusal):
-            return app
-        fields = _split_fields(str(params.get("fields", ""))) or FIELDS
-        if unknown := next((name for name in fields if name not in FIELDS), None):
-            return _unknown_field(unknown, "WhatsAppMessageTemplate")
-        name = str(params.get("name", ""))
-        return page(list_templates(self._sandbox.policy.templates, name, fields), params)
-
     async def _list_subscribed(self, request: Request, params: Json) -> Json | Refusal:
-        app = self._app_of_account(request, params)
+        app = self._credentials.app_of_account(request, params)
         if isinstance(app, Refusal):
             return app
         ours = {app.config.app_id: "Sandbox app"} if app.setup.subscribed else {}
@@ -197,7 +171,7 @@ class Administration:
         return {"data": [_row(app, id_, name) for id_, name in apps.items()]}
 
     async def _subscribe(self, request: Request, params: Json) -> Json | Refusal:
-        app = self._app_of_account(request, params)
+        app = self._credentials.app_of_account(request, params)
         if isinstance(app, Refusal):
             return app
         uri = str(params.get("override_callback_uri", ""))
@@ -207,7 +181,7 @@ class Administration:
         return _SUCCESS
 
     async def _unsubscribe(self, request: Request, params: Json) -> Json | Refusal:
-        app = self._app_of_account(request, params)
+        app = self._credentials.app_of_account(request, params)
         if isinstance(app, Refusal):
             return app
         app.setup.subscribed, app.setup.override = False, ""
@@ -259,19 +233,13 @@ class Administration:
         node = request.path_params["node"]
         every = (one for numbers in app.config.accounts.values() for one in numbers)
         number = next((one for one in every if one.id == node), None)
-        return (app, number) if number else _no_such_node(request)
-
-    def _app_of_account(self, request: Request, params: Json) -> SimulatedApp | Refusal:
-        app = self._credentials.app_of_token(request, params, MANAGEMENT)
-        if isinstance(app, Refusal) or app.config.waba_id == request.path_params["node"]:
-            return app
-        return _no_such_node(request)
+        return (app, number) if number else no_such_node(request)
 
     def _app(self, request: Request, params: Json) -> SimulatedApp | Refusal:
         app = self._credentials.calling_app(request, params)
         if isinstance(app, Refusal) or app.config.app_id == request.path_params["node"]:
             return app
-        return _no_such_node(request)
+        return no_such_node(request)
 
 
 def _app_node(app: SimulatedApp) -> Json:
@@ -284,7 +252,3 @@ def _row(app: SimulatedApp, id_: str, name: str) -> Json:
     if id_ == app.config.app_id and app.setup.override:
         row["override_callback_uri"] = app.setup.override
     return row
-
-
-def _no_such_node(request: Request) -> Refusal:
-    return no_such_object(request.method, request.path_params["node"])

@@ -5,9 +5,10 @@ import re
 
 from starlette.requests import Request
 
-from gateway.sandbox.errors import BAD_TOKEN, INVALID, UNKNOWN_PATH, Refusal
+from gateway.sandbox.errors import BAD_TOKEN, INVALID, UNKNOWN_PATH, Refusal, no_such_object
 from gateway.sandbox.simulation.apps import SimulatedApp
 from gateway.sandbox.simulation.sandbox import Sandbox
+from gateway.sandbox.simulation.tokens import MANAGEMENT
 from gateway.sandbox.wire import Json
 
 _VERSION = re.compile(r"v\d+\.\d+")
@@ -51,6 +52,13 @@ class Credentials:
         """Return the app of a caller with a token; refuse a token without this scope."""
         proof = str(params.get("appsecret_proof", ""))
         return self._apps.caller(f"Bearer {_bearer(request, params)}", proof, self._clock(), scope)
+
+    def app_of_account(self, request: Request, params: Json) -> SimulatedApp | Refusal:
+        """Return the app of a caller with a token, whose account the path names."""
+        app = self.app_of_token(request, params, MANAGEMENT)
+        if isinstance(app, Refusal) or app.config.waba_id == request.path_params["node"]:
+            return app
+        return no_such_object(request.method, request.path_params["node"])
 
     def inspect(self, app: SimulatedApp, params: Json) -> Json | Refusal:
         """Describe to the app the token that it asks about."""

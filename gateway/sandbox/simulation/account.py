@@ -16,7 +16,11 @@ from gateway.sandbox.wire import Json
 
 # Of the sandbox's webhooks, only messages and statuses may go elsewhere than to the app.
 _OVERRIDABLE = frozenset({"messages"})
-FIELDS = ("messages", "user_preferences", "phone_number_quality_update")
+FIELDS = (
+    "messages", "user_preferences", "phone_number_quality_update",
+    "message_template_status_update", "message_template_quality_update",
+    "message_template_components_update", "template_category_update",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from gateway.sandbox.errors import (
     Refusal,
 )
 from gateway.sandbox.simulation.customers import SimulatedPerson
-from gateway.sandbox.templates import Templates, category_of
+from gateway.sandbox.templates import Templates, category_of, find_refusal
 from gateway.sandbox.wire import Json
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform
@@ -124,6 +124,10 @@ class Policy:
         self, number_id: str, person: SimulatedPerson, body: Json, now: float
     ) -> Breach | None:
         """Return the policy that a checked message breaks, if any."""
+        if body.get("type") == "template":
+            template = body["template"]
+            if refusal := find_refusal(self.templates, template["name"], _language(template)):
+                return Breach(refusal, at_once=True)
         category = self.category(body)
         if category == "authentication" and not body.get("to"):
             return Breach(_ONLY_PHONE, at_once=True)
@@ -148,6 +152,10 @@ def window_left_s(person: SimulatedPerson, number_id: str, now: float) -> float:
 def is_open(person: SimulatedPerson, number_id: str, now: float) -> bool:
     """Return whether a customer wrote to a number within the last 24 hours."""
     return window_left_s(person, number_id, now) > 0
+
+
+def _language(template: Json) -> str:
+    return str(template["language"]["code"])
 
 
 def _breach(refusal: Refusal, enforcement: str) -> Breach | None:

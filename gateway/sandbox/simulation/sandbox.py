@@ -110,6 +110,10 @@ class Sandbox:
         wamid: str = message["id"]
         return wamid
 
+    def post_template_update(self, app: SimulatedApp, change: Json) -> None:
+        """Post news about a template to the app of its account."""
+        app.webhooks.owe(1, app.webhooks.send(change, lambda _: None))
+
     def post_update(self, number: Number, change: Json) -> None:
         """Post an update about a number that no phone shows."""
         webhooks = self.apps.of_number(number.id).webhooks

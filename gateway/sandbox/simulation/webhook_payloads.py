@@ -73,13 +73,20 @@ _ACTS: dict[str, Callable[[object], Json]] = {
 
 
 QUALITY_UPDATE = "phone_number_quality_update"
+TEMPLATE_STATUS = "message_template_status_update"
+TEMPLATE_QUALITY = "message_template_quality_update"
+TEMPLATE_CATEGORY = "template_category_update"
+TEMPLATE_COMPONENTS = "message_template_components_update"
+TIMED = frozenset(
+    {QUALITY_UPDATE, TEMPLATE_STATUS, TEMPLATE_QUALITY, TEMPLATE_CATEGORY, TEMPLATE_COMPONENTS}
+)
 _ERRORS_PAGE = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"
 
 
 def envelope(waba_id: str, changes: Sequence[Json]) -> Json:
     """Wrap changes as Meta posts them; only updates of an account have a time of their own."""
     entry: Json = {"id": waba_id, "changes": list(changes)}
-    if any(change["field"] == QUALITY_UPDATE for change in changes):
+    if any(change["field"] in TIMED for change in changes):
         entry["time"] = int(time.time())
     return {"object": "whatsapp_business_account", "entry": [entry]}
 
@@ -124,6 +131,16 @@ def throughput_change(number: Number) -> Json:
         "current_limit": "TIER_UNLIMITED",
     }
     return {"value": update, "field": QUALITY_UPDATE}
+
+
+def template_change(field: str, id_: str, name: str, language: str, **more: Any) -> Json:
+    """Return the change for news about a template."""
+    about = {
+        "message_template_id": int(id_),
+        "message_template_name": name,
+        "message_template_language": language,
+    }
+    return {"value": about | more, "field": field}
 
 
 def sender(person: SimulatedPerson) -> Json:

@@ -71,7 +71,10 @@ NUMBER_INFO = NumberInfo(
 TOKEN = TokenInfo(True, APP, "SYSTEM_USER", None, (MESSAGING, MANAGEMENT), {})
 CALLBACK = AppCallback(
     "whatsapp_business_account", URL, active=True,
-    fields=("messages", "user_preferences", "phone_number_quality_update"),
+    fields=(
+        "messages", "user_preferences", "phone_number_quality_update",
+        "message_template_status_update",
+    ),
 )  # fmt: skip
 META = MetaAnswers(
     now=AT, app_id=APP, number_id=NUMBER, secrets=(AppInfo(APP),), token=TOKEN,

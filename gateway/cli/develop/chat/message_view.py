@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core.messages.rendering import ChatMessage, read_content
+from gateway.core.messages.rendering.content import Content
+
 DIGITS = range(5, 16)
 
 
@@ -65,6 +68,8 @@ def render_message(body: Mapping[str, Any]) -> list[str]:
             return [
                 f"[template {content['name']}] {', '.join(_template_parameters(content))}".rstrip()
             ]
+        case "contacts":
+            return [f"[contact] {one.title}" for one in read_content(ChatMessage(body)).entries]
         case "reaction":
             return [f"[reaction] {content.get('emoji', '')}".rstrip()]
         case _:
@@ -79,7 +84,22 @@ def _render_interactive(content: Mapping[str, Any], offered: Sequence[Offer]) ->
     lines = [line for part in parts for line in str(part).splitlines()]
     for number, offer in enumerate(offered, 1):
         lines.append(f"  [{number}] {offer.title}{offer.description and f' - {offer.description}'}")
-    return lines if offered else [*lines, f"  [{content.get('type')}]"]
+    return lines if offered else [*lines, *_render_untappable(content)]
+
+
+def _render_untappable(content: Mapping[str, Any]) -> list[str]:
+    """Return what a tap on the terminal cannot do: buttons that open something, products, cards."""
+    shown = read_content(ChatMessage({"type": "interactive", "interactive": content}))
+    products = [entry.title for entry in shown.entries]
+    products += [row.title for group in shown.groups for row in group.rows]
+    cards = [_card_title(card) for card in shown.cards]
+    buttons = [f"[{one.label or one.kind}] {one.address}".rstrip() for one in shown.buttons]
+    return [f"  {line}" for line in [*products, *cards, *buttons]] or [f"  [{content.get('type')}]"]
+
+
+def _card_title(card: Content) -> str:
+    words = (run.text for line in card.text for run in line)
+    return "".join(words) or next((entry.title for entry in card.entries), "card")
 
 
 def _template_parameters(content: Mapping[str, Any]) -> list[str]:

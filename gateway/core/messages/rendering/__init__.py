@@ -7,6 +7,7 @@ in the place of an image stands a sign. The same message gives the same bytes.
 from gateway.core.messages.rendering.renderer import (
     STYLESHEET,
     ChatMessage,
+    read_content,
     render_chat,
     render_message,
     render_page,
@@ -16,6 +17,7 @@ from gateway.core.messages.rendering.renderer import (
 __all__ = [
     "STYLESHEET",
     "ChatMessage",
+    "read_content",
     "render_chat",
     "render_message",
     "render_page",

@@ -1,20 +1,20 @@
 -- note_news: record one fact about a template that has changed.
 -- KEYS  1 the registry's prefix
--- ARGV  1 the template, 2 the fact, 3 since when in ms ("" for now), 4 the news, 5 the word of a
---       status ("" for another fact), 6 for how many ms sends of it wait, -1 until it changes, 0 if
---       they do not wait, 7 most news
+-- ARGV  1 the template, 2 the fact, 3 since when in ms ("" for what Meta has just shown), 4 the
+--       news, 5 the word of a status ("" for another fact), 6 for how many ms sends of it wait, -1
+--       until it changes, 0 if they do not wait, 7 most news
 -- Returns 1 if it was recorded, 0 where something newer is known, -1 where there is no room.
 local SLACK = 60000 -- by so much Meta's clock and ours may differ
 local registry, template = KEYS[1], ARGV[1]
 local now = clock()
-local at = tonumber(ARGV[3]) or now
 local field = ARGV[2] .. ' ' .. template
 local known = redis.call('HGET', registry .. 'news', field)
+local known_at = known and tonumber(known:match('^(%d+)|')) or 0
 local began = tonumber(redis.call('HGET', registry .. 'state', 'began') or 0)
-if at < began - SLACK then return 0 end
-if known then
-  if tonumber(known:match('^(%d+)|')) > at then return 0 end
-elseif redis.call('HLEN', registry .. 'news') >= tonumber(ARGV[7]) then
+-- What Meta has just shown counts now, and any webhook that may be newer counts after it.
+local at = tonumber(ARGV[3]) or math.max(known_at, now - SLACK)
+if tonumber(ARGV[3]) and at < math.max(known_at, began - SLACK) then return 0 end
+if not known and redis.call('HLEN', registry .. 'news') >= tonumber(ARGV[7]) then
   return -1
 end
 redis.call('HSET', registry .. 'news', field, string.format('%.0f|%.0f|', at, now) .. ARGV[4])

@@ -24,6 +24,7 @@ MESSAGES = "messages"
 USEFUL = {
     "user_preferences": "that a customer stops marketing",
     "phone_number_quality_update": "that the number may send faster",
+    "message_template_status_update": "that a template is paused or sent again",
 }
 
 Apps: TypeAlias = tuple[tuple[SubscribedApp, ...], str]
