@@ -38,7 +38,9 @@ BODIES = [
     if kind == "json" and "type" in json.loads(text) and "to" not in json.loads(text)
 ]
 # Meta's description has no word of these kinds.
-UNDESCRIBED = {"cta_url", "location_request_message", "carousel", "address_message"}
+UNDESCRIBED = {
+    "cta_url", "location_request_message", "carousel", "address_message", "request_contact_info",
+}  # fmt: skip
 
 
 def of_rule(step: str, **message: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from gateway.core.messages.rendering.content import (
     secure_address,
     text_in,
 )
-from gateway.core.messages.rendering.formatting import format_text, plain_lines
+from gateway.core.messages.rendering.formatting import clean, format_text, plain_lines
 from gateway.core.messages.rendering.plain import medium_of
 
 Component = Mapping[str, Any]
@@ -104,7 +104,7 @@ def _fill(text: object, given: Component | None) -> str:
     The values are not looked through again: what a customer wrote is no placeholder.
     """
     values = _values(given or {})
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text_in({"": text}, ""))
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), clean(text))
 
 
 def _values(given: Component) -> Values:

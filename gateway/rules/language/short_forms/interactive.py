@@ -62,7 +62,9 @@ class SendFlow(FreeForm):
     button: Annotated[str, Limited(length_limits.FLOW_BUTTON)] = Field(
         description="What the button says."
     )
-    flow: FlowName = Field(description="The flow: Meta's id of it, or its name.")
+    flow: FlowName = Field(
+        description="The flow: Meta's id of it, which has digits only, or its name."
+    )
     screen: FlowName = Field(
         default="", description="Its first screen; without it the flow's endpoint names one."
     )
