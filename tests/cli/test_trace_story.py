@@ -691,3 +691,9 @@ def test_the_story_of_an_event_has_its_notifications() -> None:
     told = below(Trace(NUMBER, KEY, KEPT, is_known=True, record=RECORD, notifications=(NOTIFIED,)))
 
     assert told[-1].startswith(f"notification {'n' * 24}: (10 characters)")
+
+
+def test_a_send_whose_row_is_damaged_says_why() -> None:
+    line = describe_send(TracedSend("s" * 24, damage="WRONGTYPE"), Masking())
+
+    assert (line.details, line.tone) == ("its row is damaged: WRONGTYPE", "bad")

@@ -47,7 +47,6 @@ class TracedSend:
 
     id: str
     stage: str = ""
-    lane: str = field(default="", repr=False)  # the key of its contact
     rule: str = ""
     record: str = ""
     priority: str = ""
@@ -69,6 +68,7 @@ class TracedSend:
     has_text: bool = True  # its content is still stored
     state: SendState = field(default_factory=SendState)
     delivery_wait: DeliveryWait | None = None
+    lane: str = field(default="", repr=False)  # the key of its contact
     parked_for: str = ""  # the template that Meta had stopped when it was parked last
     damage: str = ""  # why its row cannot be read
 

@@ -63,9 +63,8 @@ local function find_places(terms)
       local horizon = nil
       local share = math.ceil(room / #terms)
       for _, term in ipairs(terms) do
-        local spot = spot_of(term)
-        local bucket = index_bucket(base, generation, spot)
-        local stopped, read = read_bucket(bucket, spot:sub(5, 4 + TAG), found, share)
+        local choice, tag = digest_of(term)
+        local stopped, read = read_bucket(term_bucket(base, generation, choice), tag, found, share)
         room = room - read
         if stopped and not (horizon and is_before(stopped, horizon)) then horizon = stopped end
       end

@@ -4,30 +4,38 @@
 -- it, "c" and a contact or "r" and a reference: a bucket of `{n}terms` is a text of entries, the
 -- oldest first, of 6 bytes of the term's digest and the place in the stream (ms in 6, number in 2).
 local TERMS, ENTRY, TAG = 128, 14, 6
-local terms_now
 
-local function list_term(number, now, term, place)
-  local base, spot = number .. 'terms', spot_of(term)
-  terms_now = terms_now or generation_now(base, now, 1, TERMS)
-  local bucket = index_bucket(base, terms_now, spot)
-  if redis.call('APPEND', bucket, spot:sub(5, 4 + TAG) .. place) == ENTRY then
-    redis.call('PEXPIRE', bucket, INDEX_LIVES)
-  end
-  redis.call('HINCRBY', base .. ':count', terms_now:match('^%d+'), 1)
+-- What chooses a term's bucket, and what stands in it.
+local function digest_of(term)
+  local hex = redis.sha1hex(term)
+  return tonumber(hex:sub(1, 8), 16),
+    struct.pack('>I3I3', tonumber(hex:sub(9, 14), 16), tonumber(hex:sub(15, 20), 16))
 end
 
-local function append_listed(number, now, id)
+local function term_bucket(base, generation, choice)
+  local name, buckets = generation:match('^(%d+):(%d+):')
+  return string.format('%s:%s:%.0f', base, name, choice % tonumber(buckets))
+end
+
+local terms_now
+local function list_term(base, term, place)
+  local choice, tag = digest_of(term)
+  local bucket = term_bucket(base, terms_now, choice)
+  if redis.call('APPEND', bucket, tag .. place) == ENTRY then redis.call('PEXPIRE', bucket, INDEX_LIVES) end
+end
+
+local function list_under_terms(number, now, id, contact, reference)
   local since = string.format('%.0f', math.max(0, now - C.MONTH_MS))
   local entry = redis.call('XADD', number .. 'listed', 'MINID', '~', since, '*', 'i', id)
   local ms, nth = entry:match('^(%d+)-(%d+)$')
-  return struct.pack('>I6I2', ms, nth)
+  local base, place = number .. 'terms', struct.pack('>I6I2', ms, nth)
+  terms_now = terms_now or generation_now(base, now, 1, TERMS)
+  list_term(base, 'c' .. contact, place)
+  if reference ~= '' then list_term(base, 'r' .. reference, place) end
+  redis.call('HINCRBY', base .. ':count', terms_now:match('^%d+'), reference == '' and 1 or 2)
 end
 
 -- List a send, also by its reference unless that is "". A list whose keys are damaged lacks it.
-local function list_send(number, now, id, contact, reference)
-  guarded(function()
-    local place = append_listed(number, now, id)
-    list_term(number, now, 'c' .. contact, place)
-    if reference ~= '' then list_term(number, now, 'r' .. reference, place) end
-  end)
+local function list_send(...)
+  guarded(list_under_terms, ...)
 end
