@@ -485,6 +485,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),
     "accept": (PREFIX, list(ASKED_FOR)),
+    "list_due": (PREFIX, [1 << 47, 0, 9]),
     "list_records": (PREFIX, [1 << 47, 0, 0, 9]),
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),

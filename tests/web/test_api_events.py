@@ -81,12 +81,13 @@ async def test_events_are_filtered_by_person_number_kind_and_time(
     ana, bea = receive(store, "wamid.1"), receive(store, "wamid.2", BEA)
     other = receive(store, "wamid.3", number=OTHER)
     async with api(server.url) as client:
-        assert await page(client, contact=f"+{ANA}") == [other, ana]
+        # Those of two numbers may have one moment.
+        assert set(await page(client, contact=f"+{ANA}")) == {other, ana}
         assert await page(client, contact=BEA) == [bea]
         assert await page(client, number=OTHER) == [other]
         assert await page(client, kind="message", number=NUMBER) == [bea, ana]
         assert await page(client, kind="status") == []
-        assert await page(client, since="2020-01-01T00:00:00Z", limit=1) == [other]
+        assert await page(client, since="2020-01-01T00:00:00Z", number=OTHER) == [other]
         assert await page(client, until="2020-01-01T00:00:00Z") == []
         assert await page(client, contact=ANA, until="2020-01-01T00:00:00Z") == []
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from gateway.core.sending.send import ID_LENGTH
 from gateway.core.storage.timestamps import ms_from_datetime
@@ -46,29 +45,6 @@ def find_id_of_task(store: Store, numbers: Sequence[str], task: str) -> str:
     commands = [("GET", f"{keys.number(number)}idempotent:{name}") for number in numbers]
     found = [value for value in run_commands(store, *commands) if value]
     return found[0].decode()[:ID_LENGTH] if found else ""
-
-
-def list_scheduled(
-    store: Store, bodies: Bodies, numbers: Sequence[str], limit: int
-) -> list[SentMessage]:
-    """Return messages that wait for their time, of all numbers, the next one first.
-
-    Raises StoreUnavailableError or ScriptError.
-    """
-    found = []
-    for number in numbers:
-        due_by_id = _read_due(store, number, limit)
-        for send in read_sends(store, bodies, number, list(due_by_id)):
-            # Others are sends that wait for their next attempt.
-            if send.stage == "queued" and not send.attempts:
-                found.append((due_by_id[send.id], SentMessage(number, send)))
-    return [message for _, message in sorted(found, key=lambda one: one[0])[:limit]]
-
-
-def _read_due(store: Store, number: str, limit: int) -> dict[str, float]:
-    key = f"{keys.number(number)}due"
-    rows: Any = store.run(lambda client: client.zrange(key, 0, limit - 1, withscores=True))
-    return {id_.decode(): due for id_, due in rows}
 
 
 def cancel(store: Store, number: str, id_: str) -> str:

@@ -1,4 +1,4 @@
-"""`gateway messages list`: the newest messages by a filter, or those that wait for their time."""
+"""`gateway messages list`: messages by the filters of the API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,6 @@ from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.lists.list_request import ListRequest, read_message_list
 from gateway.store import number_list
-from gateway.store.api import sent_messages
 from gateway.store.api.lists.message_list import MessageList
 from gateway.store.api.message_status import status_of
 from gateway.store.api.sent_messages import SentMessage
@@ -39,15 +38,10 @@ def list_messages(
     since: Since = "",
     until: Until = "",
     number: Number = "",
-    scheduled: Annotated[
-        bool, selector("Those that wait for their time, the next one first.", "--scheduled")
-    ] = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=MOST_LISTED)] = 50,
     json: Json = False,
 ) -> None:
-    """List messages, the newest first."""
-    if scheduled and any((to, reference, status, since, until)):
-        raise errors.fail("--scheduled goes with --number only; --status scheduled goes with all.")
+    """List messages, the newest first; of those that are only scheduled the next one."""
     settings = target.settings()
     with errors.exit_on_config_error():
         accounts = AccountsSource(settings).current()
@@ -55,14 +49,13 @@ def list_messages(
     wanted = _read_filter(query, accounts, since, until)
     with open_store(settings.redis_url, "so nothing can be told") as store:
         numbers = [number] if number else known_numbers(store, accounts)
-        read = _read_scheduled if scheduled else _read_newest
-        found = read(store, settings, numbers, wanted, limit)
+        found = _read(store, settings, numbers, wanted, limit)
     if json:
         now = datetime.now(UTC)
         prices = read_prices(settings.gateway_prices)
         print_json({"messages": [view_listed(one, now, prices) for one in found]})
         return
-    _print(found, scheduled=scheduled)
+    _print(found)
 
 
 def known_numbers(store: Store, accounts: Accounts) -> Sequence[str]:
@@ -84,7 +77,7 @@ def _read_filter(
     return replace(wanted, since=parse_moment(since, now), until=parse_moment(until, now))
 
 
-def _read_newest(
+def _read(
     store: Store, settings: Settings, numbers: Sequence[str], wanted: ListRequest, limit: int
 ) -> list[SentMessage]:
     lists = MessageList(store, Bodies(settings.encryption_keys), numbers, to_filter(wanted))
@@ -97,18 +90,12 @@ def _read_newest(
     return found
 
 
-def _read_scheduled(
-    store: Store, settings: Settings, numbers: Sequence[str], _: ListRequest, limit: int
-) -> list[SentMessage]:
-    return sent_messages.list_scheduled(store, Bodies(settings.encryption_keys), numbers, limit)
-
-
-def _print(found: Sequence[SentMessage], *, scheduled: bool) -> None:
-    table = Table("id", "number", "status", "goes at" if scheduled else "from", "reference")
+def _print(found: Sequence[SentMessage]) -> None:
+    table = Table("id", "number", "status", "asked for, or goes at", "reference")
     for one in found:
         send = one.send
-        at = send.state.due_at if scheduled else send.planned_at
         status = "damaged" if send.damage else status_of(send)
+        at = send.state.due_at if status == "scheduled" else send.planned_at
         table.add_row(send.id, one.number, status, format_time(at) if at else "", send.reference)
     open_console().print(table)
-    typer.echo(f"{pluralize(len(found), 'message')}{' scheduled' if scheduled else ''}.")
+    typer.echo(f"{pluralize(len(found), 'message')}.")

@@ -36,6 +36,7 @@ class MessageFilter:
     until: datetime | None = None
     stages: frozenset[str] = frozenset()  # empty for all
     is_wanted: Callable[[TracedSend], bool] = _all  # beyond that
+    are_due_later: bool = False  # only those that wait for their moment, the next one first
 
 
 class MessageList:
@@ -54,8 +55,11 @@ class MessageList:
     def read_page(self, after: ListPlace | None, limit: int) -> Page[SentMessage]:
         """Return up to `limit` messages behind a place; fewer where many rows are not wanted."""
         wanted = self._wanted
-        first = ListPlace(ms_from_datetime(wanted.until) + 1) if wanted.until else NEWEST
-        lists = MergedLists(self._store, self._numbers, after or first, self._list_call)
+        if wanted.are_due_later:
+            lists = MergedLists(self._store, self._numbers, after or NEWEST, _due_call)
+        else:
+            first = ListPlace(ms_from_datetime(wanted.until) + 1) if wanted.until else NEWEST
+            lists = MergedLists(self._store, self._numbers, after or first, self._list_call)
         filtered = bool(wanted.stages or (wanted.recipient and wanted.reference))
         return read_page(lists, self._read, limit, filtered=filtered)
 
@@ -97,8 +101,18 @@ class MessageList:
         return names is None or row.fields.get("lane") in names
 
     def _is_wanted(self, send: TracedSend) -> bool:
-        return bool(send.damage) or self._wanted.is_wanted(send)
+        if send.damage:
+            return True
+        return self._wanted.is_wanted(send) and self._is_in_time(send)
+
+    def _is_in_time(self, send: TracedSend) -> bool:
+        at, since, until = send.planned_at, self._wanted.since, self._wanted.until
+        return at is None or not ((since and at < since) or (until and at > until))
 
     def _with_reference(self, send: TracedSend) -> TracedSend:
         # It is gone with the text, but the list knows it.
         return replace(send, reference=send.reference or self._wanted.reference)
+
+
+def _due_call(number: str, ms: int, nth: int, most: int) -> Call:
+    return Call("list_due", keys.number(number), [ms, nth, most])

@@ -39,6 +39,7 @@ def view_message(message: SentMessage, now: datetime, prices: PriceList) -> dict
 
 def to_filter(wanted: ListRequest) -> MessageFilter:
     """Return the filter by which the store finds the messages that are asked for."""
+    is_scheduled = wanted.statuses == {"scheduled"} and not (wanted.name or wanted.reference)
     return MessageFilter(
         recipient=wanted.name,
         reference=wanted.reference,
@@ -46,6 +47,7 @@ def to_filter(wanted: ListRequest) -> MessageFilter:
         until=wanted.until,
         stages=frozenset[str]().union(*(stages_of(one) for one in wanted.statuses)),
         is_wanted=lambda send: not wanted.statuses or status_of(send) in wanted.statuses,
+        are_due_later=is_scheduled,
     )
 
 
