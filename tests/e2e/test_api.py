@@ -82,6 +82,32 @@ def test_a_text_into_an_open_window_is_sent_and_its_statuses_are_shown(
     assert [one["body"]["text"]["body"] for one in stack.posted()].count(asked["text"]) == 1
 
 
+def test_messages_of_rules_and_clients_are_one_list_and_an_event_leads_to_its_reply(
+    stack: Stack, api: httpx.Client
+) -> None:
+    stack.post(delivery_body(message_item("wamid.asks", "which color?", ANA)))
+    wait_until(lambda: reply_of(api, "wamid.asks") != "", "the reply is sent", 60)
+    asked = {"to": f"+{ANA}", "text": "One more thing.", "reference": "order 18"}
+    id_ = api.post("/v1/messages", json=asked).json()["id"]
+    reaches(api, id_, {"delivered", "read"})
+
+    filters = {"reference": "order 18", "status": "delivered,read"}
+    of_order = api.get("/v1/messages", params=filters).json()["data"]
+    of_person = api.get("/v1/messages", params={"to": f"+{ANA}", "limit": 2}).json()["data"]
+    (event,) = api.get("/v1/events", params={"contact": ANA}).json()["data"]
+
+    reply = reply_of(api, "wamid.asks")
+    assert [one["id"] for one in of_order] == [id_]
+    assert [one["id"] for one in of_person] == [id_, reply]
+    assert (event["wamid"], event["sends"]) == ("wamid.asks", [reply])
+
+
+def reply_of(api: httpx.Client, wamid: str) -> str:
+    """Return the id of the message that answered another, once Meta has it."""
+    sends = api.get(f"/v1/events/{wamid}").json().get("sends", [])
+    return next((str(one["id"]) for one in sends if one["wamid"]), "")
+
+
 def test_a_text_into_a_closed_window_fails_before_it_is_posted(
     stack: Stack, api: httpx.Client
 ) -> None:
