@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.api.cursor import CursorMismatchError, ListPlace, read_cursor, write_cursor
+from gateway.core.api.lists.cursor import CursorMismatchError, ListPlace, read_cursor, write_cursor
 
 SECRET = b"s" * 32
 PLACES = st.builds(

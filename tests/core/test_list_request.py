@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.api.list_request import ListRequest, read_event_list, read_message_list
+from gateway.core.api.lists.list_request import ListRequest, read_event_list, read_message_list
 
 MIDNIGHT = datetime(2026, 12, 1, tzinfo=UTC)
 

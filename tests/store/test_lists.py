@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.api.cursor import ListPlace
+from gateway.core.api.lists.cursor import ListPlace
 from gateway.store import keys
 from gateway.store.api.lists import paging
 from gateway.store.api.lists.message_list import MessageFilter, MessageList
@@ -28,7 +28,7 @@ BEA = "351900000002"
 def request(name: str, contact: str = ANA, reference: str = "", due: int = 0) -> list[Any]:
     """Return the arguments with which a send is accepted."""
     id_ = name.ljust(24, "x")
-    known = ["", f"{id_}0:0", 9, "", reference]
+    known = ["", f"{id_}0:0", 9, "", reference, ""]
     return [id_, contact, "reply", due, FAR, 0, "", "", ROW, *known]
 
 

@@ -327,7 +327,7 @@ async def test_a_send_whose_contact_joined_meanwhile_waits_in_its_present_lane(
         # As a request whose contact was read before.
         late = "late".ljust(24, "x")
         args = [late, "351912345678", "reply", 0, 1 << 45, 0, "", "", '{"rule":""}']
-        store.call("accept", PREFIX, *args, "", f"{late}0:0", 9, "", "")
+        store.call("accept", PREFIX, *args, "", f"{late}0:0", 9, "", "", "")
 
         assert [one.send for one in lanes(store).pump([], 9).attempts] == [first]
         assert set(await listed(client, to=ANA)) == {first, late}
