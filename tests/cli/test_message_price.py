@@ -33,7 +33,7 @@ def message(**pricing: Any) -> SentMessage:
         ({"billable": True}, "category unknown, PT, billed, amount unknown"),
         (
             {"category": "marketing"},
-            "marketing, PT, billed or not is unknown, 0.05 EUR (prices of 2026-10-01)",
+            "marketing, PT, billed or not is unknown, amount unknown",
         ),
     ],
 )

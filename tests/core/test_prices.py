@@ -55,7 +55,7 @@ FROM_LIST = ("EUR", date(2026, 10, 1))
         (PAID | {"category": "service"}, BEN, (None, None, None)),
         (PAID | {"category": "service", "billable": False}, ANA, ("0", None, None)),
         (PAID | {"category": "future"}, ANA, (None, None, None)),
-        ({"category": "marketing"}, ANA, ("0.0500", *FROM_LIST)),
+        ({"category": "marketing"}, ANA, (None, None, None)),
         ({"billable": True}, ANA, (None, None, None)),
         (PAID, "", (None, None, None)),
         (PAID, "XX.123", (None, None, None)),

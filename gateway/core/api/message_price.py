@@ -18,13 +18,14 @@ def view_price(
 ) -> dict[str, Any] | None:
     """Return what is known of a message's price, None before Meta told anything.
 
-    An amount that is not known is None; it is "0" only where Meta says that nothing is billed.
+    An amount that is not known is None, also where Meta does not say whether it bills the message;
+    it is "0" only where Meta says that it does not.
     """
     if not pricing:
         return None
     category, billable = pricing.get("category") or None, pricing.get("billable")
     country = country_of(contact)
-    found = prices.find(country, category) if category and billable is not False else None
+    found = prices.find(country, category) if category and billable is True else None
     amount = "0" if billable is False else None
     return {
         "category": category,
