@@ -111,6 +111,13 @@ def restore_row(row: Row, text: bytes) -> tuple[dict[str, str], dict[str, str]]:
     return {**row, **fields, "row": orjson.dumps(planned).decode()}, members
 
 
+def packed_name(name: str) -> bytes:
+    """Return the bytes that stand in the record of each send in the lane of this name."""
+    packer = Packer()
+    packer.text(name)
+    return packer.to_bytes()
+
+
 def index_slot(kind: str, name: str) -> bytes:
     """Return the slot of a send ("s") or a wamid ("w") in the index, as the scripts find it."""
     return sha1((kind + name).encode(), usedforsecurity=False).digest()[:12]
