@@ -25,6 +25,7 @@ from gateway.store.api.schedules.rows import (
     remove_schedule,
     write_schedules,
 )
+from gateway.store.maintenance.retention import memory_health
 from gateway.store.planning.contacts import find_contacts
 from gateway.store.sending.lanes import Damage
 from tasks.context import StoreAccess
@@ -35,8 +36,9 @@ log = structlog.get_logger(__name__)
 # A look works off so many of all numbers, within a part of a second; the rest is due at the next.
 MOST_AT_ONCE = 200
 IN_ONE_SCRIPT = 25
-# A schedule that cannot be worked on is looked at again after so long.
-RESTS = timedelta(minutes=1)
+# What cannot be worked on is looked at again after so long: more than once within the minute after
+# which a moment was missed, for another process may be able to.
+RESTS = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,25 @@ def fire_schedules(ctx: StoreAccess, number: str, most: int) -> list[str]:
     """
     due = read_due(ctx.store, ctx.bodies, number, most)
     _postpone_unreadable(ctx, number, due.unreadable, due.now)
-    if due.found and not ctx.may_send(number):
-        # Once an account has the number again, each schedule decides about what was missed.
+    if due.found and (obstacle := _find_obstacle(ctx, number)):
+        # Once it is gone, each schedule decides about what was missed.
         postpone(ctx.store, number, [one.id for one in due.found], due.now + RESTS)
-        log.warning("schedule_failed", number=number, why="no account has the number")
+        log.warning("schedule_failed", number=number, why=obstacle)
         note_failing_schedules(ctx.store, number)
         return []
     priorities: list[str] = []
     for i in range(0, len(due.found), IN_ONE_SCRIPT):
         priorities += _fire(ctx, number, due.found[i : i + IN_ONE_SCRIPT], due.now)
     return priorities
+
+
+def _find_obstacle(ctx: StoreAccess, number: str) -> str:
+    """Return why no schedule of a number may make a send now, "" if they may."""
+    if not ctx.may_send(number):
+        return "no account has the number"
+    # As clients are refused then: what is stored has to be worked off first.
+    is_full = memory_health(ctx.store, ctx.settings.gateway_store_bytes).is_full
+    return "the memory is full" if is_full else ""
 
 
 def _fire(

@@ -251,6 +251,22 @@ def test_schedules_of_a_number_without_an_account_wait_and_are_an_alert(
 
     assert (sends(store), kinds(store)) == ([], {"schedules_failing"})
     assert found(store).progress.fired == 0
+    assert 0 < raw(store).zscore(LIST, "daily") - now_ms(store) < 30_000
+
+
+def test_while_the_memory_is_full_schedules_wait(at_work: WorkerContext, store: Store) -> None:
+    make(store)
+    at = make_due(store)
+    raw(store).config_set("maxmemory", raw(store).info("memory")["used_memory"] * 5 // 4)
+    try:
+        look(at_work)
+        waited = sends(store)
+    finally:
+        raw(store).config_set("maxmemory", 0)
+    raw(store).zadd(LIST, {"daily": 0})
+    look(at_work)
+
+    assert (waited, sends(store)) == ([], [firing_id("daily", at)])
 
 
 def test_a_paused_schedule_makes_no_send_and_goes_on_when_it_is_resumed(
