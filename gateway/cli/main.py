@@ -29,6 +29,7 @@ COMMANDS = {
     "schedules": "operate.schedules.command:commands",
     "campaigns": "operate.campaigns.command:commands",
     "beat": "operate.beat:commands",
+    "templates": "operate.templates.command:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
     "serve": "run.serve:serve",

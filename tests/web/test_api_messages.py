@@ -532,6 +532,7 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/schedules/{id}": {"get", "patch", "delete"},
         "/v1/templates": {"get"},
         "/v1/templates/sync": {"post"},
+        "/v1/templates/preview": {"post"},
         "/v1/templates/{name}/{language}": {"get"},
     }
     answers = document["paths"]["/v1/messages"]["post"]["responses"]

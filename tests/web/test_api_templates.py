@@ -246,3 +246,21 @@ def an_hour_ago(store: Store) -> None:
     key = f"{keys.templates(WABA)}state"
     for field in ("tried_at", "began", "fetched_at"):
         client.hset(key, field, int(client.hget(key, field)) - 3_600_000)
+
+
+async def test_a_template_is_drawn_with_values_and_what_does_not_fit_is_told(
+    server: Server, store: Store
+) -> None:
+    fetched(store, a_row())
+    async with api(server.url) as client:
+        found = await client.post("/v1/templates/preview", json=_preview(["<Ana>", "17", "x"]))
+        missing = await client.post("/v1/templates/preview", json=_preview([], name="other"))
+        odd = await client.post("/v1/templates/preview", json={"template": {"name": "A"}})
+
+    assert "&lt;Ana&gt;" in found.json()["html"]
+    assert [one["pointer"] for one in found.json()["errors"]] == ["#/template/params/2"]
+    assert (missing.status_code, odd.status_code) == (404, 422)
+
+
+def _preview(params: list[str], name: str = "order_sent") -> dict[str, Any]:
+    return {"template": {"name": name, "language": "en_US", "params": params}}

@@ -16,7 +16,7 @@ class TemplateIn(_Form):
 
     name: str
     language: str
-    params: list[str | int | float] | dict[str, str | int | float] = []
+    params: list[str | int | float] | dict[str, str | int | float | list[Any] | dict[str, Any]] = []
 
 
 class _Framed(_Form):

@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from gateway.web.api.descriptions import problems_of, query_of
+from gateway.web.api.content_descriptions import TemplateIn
+from gateway.web.api.descriptions import body_of, problems_of, query_of
 
 
 class ParameterOut(BaseModel):
@@ -62,6 +63,20 @@ class SyncOut(BaseModel):
     list: ListOut
 
 
+class PreviewIn(BaseModel):
+    """A template in the short form of a message."""
+
+    model_config = ConfigDict(extra="forbid")
+    template: TemplateIn
+
+
+class PreviewOut(BaseModel):
+    """A page of HTML with the template as the chat shows it, and what does not fit."""
+
+    html: str
+    errors: list[dict[str, str]]
+
+
 _FROM = query_of("from", {"type": "string"}, "Phone number id of the account.")
 _STATUS = "A status in Meta's words, or usable, or unusable."
 TEMPLATES: dict[str, Any] = {
@@ -79,6 +94,13 @@ TEMPLATES: dict[str, Any] = {
 TEMPLATE: dict[str, Any] = {
     "responses": {200: {"model": TemplateOut}, **problems_of("invalid", "not-found")},
     "openapi_extra": {"parameters": [_FROM]},
+}
+PREVIEW: dict[str, Any] = {
+    "responses": {
+        200: {"model": PreviewOut},
+        **problems_of("malformed", "too-large", "media-type", "invalid", "not-found"),
+    },
+    "openapi_extra": {**body_of(PreviewIn), "parameters": [_FROM]},
 }
 SYNC: dict[str, Any] = {
     "responses": {200: {"model": SyncOut}, **problems_of("conflict", "invalid", "upstream")},

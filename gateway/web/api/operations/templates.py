@@ -1,25 +1,31 @@
 """Templates: listed with what is known of each, and fetched again from Meta."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.accounts.account import Accounts, OwnNumber
-from gateway.core.api.field_errors import FieldError, parse_whole
+from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
+from gateway.core.api.message_content import read_template
+from gateway.core.messages.rendering.renderer import ChatMessage, render_page
+from gateway.core.templates.check import find_mismatches
+from gateway.core.templates.choice import read_use
+from gateway.core.templates.parameters import read_parameters
 from gateway.core.templates.sync_schedule import LEAST_PAUSE
-from gateway.core.templates.template import template_key
+from gateway.core.templates.template import MetaTemplate, template_key
 from gateway.core.templates.view import choose_keys, view_list, view_template
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import SyncResult, fetch_list
-from gateway.web.api.json_body import json_response
+from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.messages.routes import check_query
-from gateway.web.api.operations.template_descriptions import SYNC, TEMPLATE, TEMPLATES
+from gateway.web.api.operations.template_descriptions import PREVIEW, SYNC, TEMPLATE, TEMPLATES
 from gateway.web.api.problems import ApiError
 
 PATH = "/v1/templates"
@@ -44,6 +50,7 @@ class TemplateRoutes:
         for path, method, endpoint, summary, described in (
             (PATH, "GET", self.list_some, "List templates, and how old the list is", TEMPLATES),
             (f"{PATH}/sync", "POST", self.sync, "Fetch the list from Meta now", SYNC),
+            (f"{PATH}/preview", "POST", self.preview, "Draw a template with values", PREVIEW),
             (f"{PATH}/{{name}}/{{language}}", "GET", self.show, "Show a template", TEMPLATE),
         ):
             router.add_api_route(path, endpoint, methods=[method], summary=summary, **described)
@@ -70,12 +77,35 @@ class TemplateRoutes:
     async def show(self, request: Request, name: str, language: str) -> Response:
         """Answer with one template."""
         number = await self._number(request)
-        registry = TemplateRegistry(self.store, number.waba)
-        state, _ = await asyncio.to_thread(registry.read_state)
-        found = await asyncio.to_thread(registry.read, [template_key(name, language)], state)
+        found = await asyncio.to_thread(self._find, number, template_key(name, language))
         if not found:
             raise ApiError("not-found", "The account has no such template in this language.")
         return json_response(view_template(found[0]))
+
+    async def preview(self, request: Request) -> Response:
+        """Answer with a template as the chat shows it, and with what of the values does not fit."""
+        number = await self._number(request)
+        reader = FieldReader(await read_object(request))
+        reader.refuse_unknown(frozenset({"template"}))
+        body = read_template(reader, "template")
+        if reader.errors or body is None:
+            raise ApiError("invalid", errors=reader.errors)
+        use = read_use(body, "#/template", _params_of(reader.fields))
+        assert use is not None  # noqa: S101 - a template in the short form is one
+        found = await asyncio.to_thread(self._find, number, use.key)
+        if not found:
+            raise ApiError("not-found", "The account has no such template in this language.")
+        template, parameters = found[0], read_parameters(found[0])
+        wrong = find_mismatches(use.components, parameters, base=use.base, point=use.point)
+        message = ChatMessage(body, template={"components": list(template.components or ())})
+        errors = [{"pointer": one.pointer, "detail": one.detail} for one in wrong]
+        page = render_page([message], f"{use.name} ({use.language})")
+        return json_response({"html": page, "errors": errors})
+
+    def _find(self, number: OwnNumber, key: str) -> list[MetaTemplate]:
+        registry = TemplateRegistry(self.store, number.waba)
+        state, _ = registry.read_state()
+        return registry.read([key], state)
 
     async def sync(self, request: Request) -> Response:
         """Fetch the list, at most once a minute, and answer with its age."""
@@ -111,6 +141,10 @@ class TemplateRoutes:
         if not key.may_use(named):
             raise ApiError("forbidden", "The key is bound to other numbers.")
         return number
+
+
+def _params_of(fields: Mapping[str, Any]) -> Any:
+    return fields["template"].get("params", [])
 
 
 def _read_limit(request: Request) -> int:

@@ -1,0 +1,1 @@
+"""`gateway templates`: what Meta says of templates, and templates as files."""
