@@ -17,6 +17,7 @@ import redis
 from gateway.core.sending.send import send_id
 from gateway.store import keys
 from gateway.store.redis.client import Store
+from tests.chaos.requests import KEY, Requests, is_request, recipient, recipients
 from tests.support.factories import NUMBER, delivery_body, message_item
 from tests.support.faults.fault_proxy import SOUND, Fault, Relay
 from tests.support.faults.large_deliveries import Large, unknown
@@ -42,7 +43,7 @@ ASKING = 20  # of the messages of a large delivery
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one reply: how often Meta was posted it, and whether it is in doubt."""
+    """What became of one reply or request: how often it was posted, and whether it is in doubt."""
 
     wamid: str
     posts: int
@@ -74,13 +75,14 @@ class Gateway:
         self.server = Server(folder / "valkey").start()
         self._wire = Relay(self.server.port)
         self.stack = self.made(folder)
+        self._requests = Requests(self.stack.client, self.stack.api)
         self.stack.env["REDIS_URL"] = f"redis://127.0.0.1:{self._wire.port}/0"
         self._gone: list[Program] = []
         self._posts: Counter[str] = Counter()  # of what was judged
         self.posted_again = 0  # of those, how many Meta was posted once more since
 
     def made(self, folder: Path) -> Stack:
-        return Stack(folder, self.server, GATEWAY_LOG_LEVEL="warning")
+        return Stack(folder, self.server, GATEWAY_LOG_LEVEL="warning", GATEWAY_API_KEYS=KEY)
 
     def start(self) -> None:
         self.stack.start(*self.programs, sandbox=SANDBOX)
@@ -94,15 +96,25 @@ class Gateway:
         self.server.kill()
 
     def post(self, number: int) -> bool:
-        """Deliver the delivery of this number, and say whether it was acknowledged."""
+        """Deliver the delivery of this number, or ask by the API; say whether it was taken."""
         try:
+            if self.is_request(number):
+                return self._requests.post(number)
             return self.stack.post(self.body(number)).status_code == 200
         except httpx.HTTPError:
             return False
 
+    def is_request(self, number: int) -> bool:
+        """Say whether a number is that of a request to the API, and not of a delivery."""
+        return is_request(number)
+
     def is_large(self, number: int) -> bool:
         """Say whether a delivery has a thousand items; the same number is always the same."""
-        return number >= 0 and random.Random(number).random() < self._large
+        return (
+            number >= 0
+            and not self.is_request(number)
+            and random.Random(number).random() < self._large
+        )
 
     def body(self, number: int) -> bytes:
         return self.large(number).body() if self.is_large(number) else self.small(number)
@@ -198,31 +210,37 @@ class Gateway:
         self.revive()
         try:
             # The log is long, and reading it takes the time of those it waits for: it comes last.
-            if self.stack.idle() and self.told_all():
+            if self.stack.idle() and self.told_all() and not self._due():
                 return True
         except httpx.HTTPError:
             pass  # asked again
         time.sleep(0.5)
         return False
 
+    def _due(self) -> int:
+        """Return how many scheduled messages wait for their time."""
+        with redis.Redis.from_url(self.server.url) as client:
+            return int(str(client.zcard(f"{keys.number(NUMBER)}due")))
+
     def told_all(self) -> bool:
         """Say whether Meta has no status left to tell."""
         return bool(self.stack.judged()["webhooks"]["pending"] == 0)
 
     def fates(self, numbers: Iterable[int]) -> Mapping[int, list[Fate]]:
-        """Return what became of every reply to these deliveries, as the sandbox saw it."""
+        """Return what became of every reply and of every request, as the sandbox saw it."""
         self._read_log()
         asked = [(number, name) for number in numbers for name in self.asked(number)]
-        sends = [reply_id(name) for _, name in asked]
+        sends = [name if self.is_request(number) else reply_id(name) for number, name in asked]
         found: dict[int, list[Fate]] = {}
         for (number, name), send, stage in zip(asked, sends, self._stages(sends), strict=True):
-            fate = Fate(name, self._posts[send], stage in IN_DOUBT)
-            found.setdefault(number, []).append(fate)
+            posts = self._posts[recipient(number) if self.is_request(number) else send]
+            found.setdefault(number, []).append(Fate(name, posts, stage in IN_DOUBT))
         return found
 
     def _read_log(self) -> None:
         """Count what was posted, and let the sandbox forget it: a long run must not slow down."""
-        seen = Counter(self.named(one) for one in self.stack.posted())
+        posted = self.stack.posted()
+        seen = Counter(self.named(one) for one in posted) + Counter(recipients(posted))
         self.posted_again = sum(name in self._posts for name in seen)
         self._posts += seen
         self.stack.client.delete(f"{self.stack.meta_url}/sandbox/log")
@@ -232,7 +250,9 @@ class Gateway:
         return str(posted["callback"]).partition(".")[0]
 
     def asked(self, number: int) -> list[str]:
-        """Return the wamids of the messages in a delivery that ask for a reply."""
+        """Return the wamids of the messages that ask for a reply, or the id of a request."""
+        if self.is_request(number):
+            return [self._requests.ids[number]]
         return self.large(number).asked() if self.is_large(number) else [wamid(number)]
 
     def _stages(self, sends: Sequence[str]) -> list[str]:

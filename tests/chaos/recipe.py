@@ -99,6 +99,9 @@ class Recipe(Gateway):
         self._read_log()
         return {one: [Fate(wamid(one), self._posts[str(one)], in_doubt=False)] for one in numbers}
 
+    def is_request(self, number: int) -> bool:
+        return False  # it has no API by which a message could be asked for once
+
     def named(self, posted: Mapping[str, Any]) -> str:
         return str(int(posted["to"].lstrip("+")[4:]))
 

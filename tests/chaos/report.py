@@ -6,7 +6,7 @@ from rich.table import Table
 
 from tests.chaos.run import Found
 
-COLUMNS = ("tries", "kept", "large", "lost", "doubled", "buried", "in doubt", "hung")
+COLUMNS = ("tries", "kept", "large", "requests", "lost", "doubled", "buried", "in doubt", "hung")
 
 
 def table(found: Found) -> Table:
@@ -43,6 +43,7 @@ def _figures(found: Found, faults: Set[str]) -> list[int]:
         found.tries,
         found.kept,
         found.large,
+        found.requests,
         found.lost,
         found.doubled,
         found.buried,

@@ -37,6 +37,7 @@ class Found:
     tries: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     large: Counter[str] = field(default_factory=Counter)  # of those that were kept
+    requests: Counter[str] = field(default_factory=Counter)  # to the API, of those
     lost: Counter[str] = field(default_factory=Counter)
     doubled: Counter[str] = field(default_factory=Counter)
     buried: Counter[str] = field(default_factory=Counter)
@@ -155,6 +156,7 @@ class _Round:
         fates = system.fates(self._load.kept)
         for number, fault in sorted(self._load.kept.items()):
             found.kept[fault] += 1
+            found.requests[fault] += system.is_request(number)
             if system.is_large(number):
                 found.large[fault] += 1
                 found.lost[fault] += system.without_effect(number)

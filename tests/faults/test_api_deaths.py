@@ -104,6 +104,36 @@ def test_scheduled_messages_survive_the_death_of_the_worker_that_moves_them(
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
 
 
+SENDING = ("bell.after", "take.after", "post.after", "settle.after", "take.before", "settle.before")
+SAME = {one: pytest.mark.long for one in SENDING if one.endswith("before")}
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(one, marks=SAME[one]) if one in SAME else one for one in SENDING]
+)
+def test_a_sender_killed_at_any_step_doubles_no_message_and_each_doubt_is_on_record(
+    stack: HaltedStack, step: str
+) -> None:
+    turn = SENDING.index(step)
+    named = {f"sender.{step}.{i}": f"+35193{turn:02}{i:05}" for i in range(AT_ONCE)}
+    stack.ask("outbound", step)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ids = list(pool.map(lambda one: insist(stack, *one), named.items()))
+    stack.bury("outbound", step)
+
+    wait_until(lambda: accounted_for(stack, ids) == set(ids), "each was posted or is in doubt", 60)
+    stack.settle()
+    assert max(posts(stack, ids).values(), default=0) <= 1
+    # A doubt is settled by evidence: none is posted again.
+    assert accounted_for(stack, ids) == set(ids)
+
+
+def accounted_for(stack: HaltedStack, ids: list[str]) -> set[str]:
+    """Return the messages that Meta was posted, or that are on record as in doubt."""
+    kept = stages(stack)
+    return {one for one in ids if kept.get(one) == "unconfirmed"} | posts(stack, ids).keys()
+
+
 # Beat's tick, and the safety net of each worker, let schedules send.
 KINDS = ("inbound", "outbound")
 FIRING = (

@@ -28,6 +28,7 @@ def test_random_kills_under_load_lose_and_double_nothing() -> None:
     assert found.tries == Counter(Gateway.faults)
     assert found.kept.total() > 100
     assert found.large.total() > 0
+    assert found.requests.total() > 20
     assert "| gateway | all kills | 7 |" in markdown([found], "today")
 
 
@@ -61,6 +62,9 @@ class Unbreakable:
         pass
 
     def is_large(self, _: int) -> bool:
+        return False
+
+    def is_request(self, _: int) -> bool:
         return False
 
     def fates(self, _: object) -> dict[int, list[object]]:

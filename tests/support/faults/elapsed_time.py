@@ -3,10 +3,9 @@
 from typing import Any
 
 from gateway.core.sending.resend_policy import CONFIRM_WAIT
+from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys
 from tests.support.faults.ledger import PREFIX
-
-READY = f"{PREFIX}ready:reply"
 
 
 def end_partition_leases(client: Any, ago_s: int = 0) -> None:
@@ -19,8 +18,8 @@ def end_partition_leases(client: Any, ago_s: int = 0) -> None:
 
 def end_lane_waits(client: Any) -> None:
     """Let the 30 seconds be over for which senders hold their lanes, and every pause of a lane."""
-    for lane in client.zrange(READY, 0, -1):
-        client.zadd(READY, {lane: 1}, xx=True)
+    for rank, lane in _waiting_lanes(client):
+        client.zadd(f"{PREFIX}ready:{rank}", {lane: 1}, xx=True)
 
 
 def end_pair_waits(client: Any) -> None:
@@ -31,10 +30,19 @@ def end_pair_waits(client: Any) -> None:
 
 def end_silences(client: Any) -> None:
     """Let the 10 seconds be over for which a lane is silent after a send in doubt."""
-    for lane in client.zrange(READY, 0, -1):
-        for head in client.zrange(f"{PREFIX}lane:reply:{lane.decode()}", 0, 0):
+    for rank, lane in _waiting_lanes(client):
+        for head in client.zrange(f"{PREFIX}lane:{rank}:{lane}", 0, 0):
             if client.hget(f"{PREFIX}send:{head.decode()}", "stage") == b"unconfirmed":
-                client.zadd(READY, {lane: 1}, xx=True)
+                client.zadd(f"{PREFIX}ready:{rank}", {lane: 1}, xx=True)
+
+
+def _waiting_lanes(client: Any) -> list[tuple[str, str]]:
+    """Return the priority and the contact of each lane that waits."""
+    return [
+        (rank, lane.decode())
+        for rank in PRIORITIES
+        for lane in client.zrange(f"{PREFIX}ready:{rank}", 0, -1)
+    ]
 
 
 def end_confirm_waits(client: Any) -> None:
