@@ -33,6 +33,10 @@ KEY = "a-key-of-the-environment"
 ANA, WABA = "351900000777", "102290129340398"
 IMAGE, PAGE = "https://example.com/a.png", "https://example.com/"
 BODY = {"type": "body", "parameters": [{"type": "text", "text": "Ana"}]}
+TEMPLATE = {
+    "languages": {"en_US": "APPROVED"},
+    "components": [{"type": "BODY", "text": "Hello {{1}}", "example": {"body_text": [["Ana"]]}}],
+}
 TEXTS = (f"text {i}" for i in itertools.count())
 
 
@@ -40,7 +44,8 @@ TEXTS = (f"text {i}" for i in itertools.count())
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("cloud")
     server = Server(folder / "valkey").start()
-    made = Stack(folder, server, GATEWAY_API_KEYS=KEY, META_WABA_ID=WABA).start()
+    made = Stack(folder, server, GATEWAY_API_KEYS=KEY, META_WABA_ID=WABA)
+    made.start(sandbox={"templates": {"order_ready": TEMPLATE}})
     made.post(delivery_body(message_item("wamid.opens", "hi", ANA)))
     wait_until(lambda: window_is_open(made), "the customer's message is planned", 60)
     yield made
@@ -227,6 +232,21 @@ def test_the_calls_of_chatwoot_and_typebot_are_answered_as_meta_does(
 
     assert answer.status_code == 200, answer.text
     assert stack.posted()[-1]["wamid"] == answer.json()["messages"][0]["id"]
+
+
+def test_chatwoots_look_at_the_templates_is_answered_from_the_registry(stack: Stack) -> None:
+    url = f"{stack.api}/v14.0/{WABA}/message_templates?access_token={KEY}"
+    answer = httpx.get(url)
+
+    assert answer.status_code == 200, answer.text
+    listed = httpx.get(f"{stack.api}/v1/templates", headers={"x-api-key": KEY}).json()["data"]
+    assert [one["name"] for one in answer.json()["data"]] == [one["name"] for one in listed]
+    assert "order_ready" in [one["name"] for one in listed]
+    assert KEY not in answer.text
+
+
+def test_pywa_asks_for_our_number(by_pywa: WhatsApp) -> None:
+    assert by_pywa.api.get_business_phone_number(NUMBER, ("id",)) == {"id": NUMBER}
 
 
 def test_sigterm_answers_all_that_wait(stack: Stack, tmp_path: Path) -> None:

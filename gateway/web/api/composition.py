@@ -27,6 +27,7 @@ from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.contacts.erasing import ErasureRoutes
 from gateway.web.api.contacts.routes import ContactRoutes
 from gateway.web.api.events.routes import EventRoutes
+from gateway.web.api.messages.cloud_api.lookups import CloudLookups
 from gateway.web.api.messages.cloud_api.routes import CloudRoutes
 from gateway.web.api.messages.cloud_api.sending import CloudSending
 from gateway.web.api.messages.damage_log import DamageLog
@@ -82,9 +83,7 @@ class MessageApi:
         )
         self._event_routes = EventRoutes(self._store, bodies, self._all_numbers, self._account_of)
         self._results, self._open = SendResults(client), OpenRequests(client)
-        wait_s = settings.gateway_cloud_api_wait.total_seconds()
-        cloud = CloudSending(sending, self._writer, self._results, self._open, wait_s)
-        self._cloud_routes = CloudRoutes(cloud)
+        self._cloud_routes = self._build_cloud_routes(settings, sending)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
         self._template_routes = TemplateRoutes(
@@ -108,6 +107,14 @@ class MessageApi:
             self._store, bodies, settings.gateway_retention, self._all_numbers
         )
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
+
+    def _build_cloud_routes(self, settings: Settings, sending: MessageSending) -> CloudRoutes:
+        """Return the routes in the form of Meta's Cloud API."""
+        wait_s = settings.gateway_cloud_api_wait.total_seconds()
+        cloud = CloudSending(sending, self._writer, self._results, self._open, wait_s)
+        graph_url = settings.meta_graph_url
+        lookups = CloudLookups(self._store, self._accounts, self._numbers, graph_url)
+        return CloudRoutes(cloud, lookups)
 
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""

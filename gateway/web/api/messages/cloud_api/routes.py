@@ -16,6 +16,7 @@ from gateway.core.sending.error_codes import INVALID_PARAMETER
 from gateway.store.api.waiting.open_requests import OpenRequests
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.messages.cloud_api.lookups import CloudLookups
 from gateway.web.api.messages.cloud_api.sending import LATER, CloudAnswer, CloudSending
 from gateway.web.api.messages.sending import read_idempotency_key
 from gateway.web.api.problems import ApiError
@@ -35,11 +36,21 @@ class CloudRoutes:
     """Addresses that take and give what Meta's Cloud API does."""
 
     sending: CloudSending
+    lookups: CloudLookups
 
     def routes(self) -> list[Route]:
         """Return the routes; the last takes every path that begins with a version of Graph."""
+        node = f"{VERSION}/{{node}}"
         return [
             Route(f"{VERSION}/{{number}}/messages", _in_graphs_form(self.send), methods=["POST"]),
+            *(
+                Route(path, _in_graphs_form(endpoint), methods=["GET"])
+                for path, endpoint in (
+                    (f"{node}/message_templates", self.lookups.list_templates),
+                    (f"{node}/phone_numbers", self.lookups.list_numbers),
+                    (node, self.lookups.show_number),
+                )
+            ),
             Route(f"{VERSION}/{{path:path}}", _in_graphs_form(refuse_path), methods=_METHODS),
         ]
 
@@ -86,7 +97,7 @@ async def refuse_path(_: Request) -> Response:
 def _answer(asked: CloudRequest, answer: CloudAnswer) -> Response:
     """Return Meta's answer about a message or a mark."""
     if answer.error:
-        is_later = answer.error.http_status == 400 and not answer.result.is_final
+        is_later = answer.result.stage == "cancelled"
         return graph_response(answer.error, LATER if is_later else None)
     if asked.is_mark:
         return json_response({"success": True})

@@ -167,6 +167,7 @@ class CloudSending:
         """Return what became of a send; take it back if it was not posted in time."""
         result, error = await self.results.wait(number, send, self.wait_s), None
         if not result.is_final and await self.requests.withdraw(number, send, known):
+            result = await self.results.wait(number, send, 0)  # with a refusal of this moment
             return CloudAnswer(number, send, result, withdrawn_send(result))
         if not result.is_final:
             result = await self.results.wait(number, send, IN_FLIGHT_S, also_at_end=True)
