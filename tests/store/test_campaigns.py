@@ -15,6 +15,7 @@ from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients, read_states
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.campaigns.expansion import expand
+from gateway.store.erasure.eraser import Eraser
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
@@ -26,7 +27,7 @@ from tests.support.store.campaigns import (
     phone,
     read,
 )
-from tests.support.store.sends import PREFIX, commit_statuses, lanes
+from tests.support.store.sends import PREFIX, WEEK, commit_statuses, lanes
 
 pytestmark = pytest.mark.store
 NOW = datetime.now(UTC)
@@ -189,6 +190,22 @@ def test_a_campaign_that_runs_keeps_its_audience(store: Store) -> None:
 
     with pytest.raises(AudienceRefusedError, match="running"):
         give_audience(store, campaign, csv_of(9))
+
+
+def test_a_customer_who_is_erased_leaves_no_row_and_is_not_written_to(store: Store) -> None:
+    campaign = started(store, 4)
+    queue_all(store, campaign, 2)
+
+    for i in (0, 3):
+        eraser = Eraser(store, BODIES, WEEK)
+        eraser.begin(phone(i), None)
+        eraser.run(10)
+
+    queue_all(store, campaign)
+    assert cells(store, campaign) == {"queued": 2, "cancelled": 2}
+    assert [one.body["to"] for one in take(store)] == [f"+{phone(1)}", f"+{phone(2)}"]
+    listed = [one.phone for one, _ in iter_recipients(store, BODIES, read(store, campaign))]
+    assert listed == ["", phone(1), phone(2), ""]
 
 
 def test_those_left_out_are_in_the_funnel_by_cause(store: Store) -> None:

@@ -302,7 +302,7 @@ def test_nothing_is_left_of_a_customer_who_is_erased(
     assert (waits.finished_at, waits.deliveries, waits.messages) == (None, 1, 2)
     assert left(store) == []
     assert done.finished_at
-    assert set(done.erased) == set(KINDS) - {"timers"}
+    assert set(done.erased) == set(KINDS) - {"timers", "recipients"}
     assert find_erasure(store, done.id) == replace(done, names=frozenset())
 
 

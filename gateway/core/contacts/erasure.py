@@ -16,7 +16,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 # Deliveries come first: what was committed before they are read is found by the stages after it.
 STAGES = (
     "names", "deliveries", "commits", "records", "rows", "remains", "texts", "requests",
-    "results", "contacts",
+    "results", "audiences", "contacts",
 )  # fmt: skip
 WAITING = "waiting"  # for the next pass
 LONGEST_WAIT = timedelta(minutes=5)
@@ -24,6 +24,7 @@ LONGEST_WAIT = timedelta(minutes=5)
 KINDS = (
     "contacts", "messages", "schedules", "records", "dead_letters", "deliveries",
     "redacted_deliveries", "notifications", "timers", "idempotency_keys", "task_results",
+    "recipients",
 )  # fmt: skip
 
 

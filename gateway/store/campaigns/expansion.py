@@ -69,11 +69,13 @@ def _plan(
 def _plan_send(
     campaign: Campaign, prepared: Any, recipient: AudienceMember, contact: Contact, now: datetime
 ) -> Sequence[Any]:
-    """Return a send as the script writes it; without a lane where its message would be empty."""
+    """Return a send as the script writes it; without a lane where nobody is written to."""
     id_ = campaign_send_id(campaign.id, recipient.row)
+    if not recipient.phone:  # the customer was erased
+        return [id_, "", 0, "cancelled", "", ""]
     body = render(prepared, recipient.values)
     if body is None:
-        return [id_, "", 0, "", "", ""]
+        return [id_, "", 0, "failed", "", ""]
     to = address_to(contact, Recipient(recipient.phone))
     send = Send(
         id=id_,

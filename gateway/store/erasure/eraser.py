@@ -15,7 +15,7 @@ from gateway.store import number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters.dead_letters import server_time
-from gateway.store.erasure import contacts, deliveries, records, remains, requests, rows
+from gateway.store.erasure import audiences, contacts, deliveries, records, remains, requests, rows
 from gateway.store.erasure.open_erasures import LOCK, open_erasure, read_open, replace_erasure
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.client import ScriptError, Store
@@ -115,6 +115,7 @@ class Eraser:
             "texts": lambda: remains.erase_group_texts(search, at),
             "requests": lambda: requests.erase_requests(search, at, id_),
             "results": lambda: requests.erase_results(search, at),
+            "audiences": lambda: audiences.erase_audiences(search, at),
             "contacts": lambda: contacts.erase_contacts(search, at),
         }
         return stages[erasure.stage]()

@@ -13,11 +13,11 @@ import orjson
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
-from gateway.store.erasure.key_scan import scan_keys
 from gateway.store.erasure.reports import erase_notifications
 from gateway.store.erasure.search import PersonSearch, read_each
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.redis.client import Store
+from gateway.store.redis.key_scan import scan_keys
 
 _OF_NUMBERS = f"{keys.SPACE}{{n*"
 # What is read of a key, by how its name begins after the number's prefix.

@@ -2,8 +2,8 @@
 -- with: planned_sends
 -- KEYS  1 the number's prefix
 -- ARGV  1 campaign, 2 the recipient with which it goes on, 3 messages a second, 4 how many may be
---       queued; then for each recipient in order six: send, lane ("" where its message would be
---       empty), expiry in ms, what follows a closed window, rule, row
+--       queued; then for each recipient in order six: send, lane ("" for one who is passed),
+--       expiry in ms, what follows a closed window, or the cell of one who is passed, rule, row
 -- Returns {how many were queued or passed, the phase}.
 -- The next recipient is the last write: whoever repeats the call finds what was done, since each
 -- send's id is that of its recipient.
@@ -26,7 +26,7 @@ local function queue(i)
   local id, lane = ARGV[at], ARGV[at + 1]
   local _, row = campaign_of(number, id)
   if read_recipient(campaign, row) ~= 0 then return end
-  if lane == '' then return move_recipient(number, id, 'failed') end
+  if lane == '' then return move_recipient(number, id, ARGV[at + 3]) end
   local stage = redis.call('HGET', number .. 'send:' .. id, 'stage')
   if not stage or stage == 'new' then
     write_planned(number, now, id, lane, 'bulk', ARGV[at + 2], '', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])

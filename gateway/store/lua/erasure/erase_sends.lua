@@ -53,6 +53,8 @@ local function erase(id)
   local was_recorded = guarded(erase_record, id)
   redis.call('DEL', number .. 'members:' .. id, number .. 'redrive:' .. id)
   if row then
+    -- A campaign's recipient who is not written to any more is in the cell of those.
+    if row.rung < C.STATUS_RANK.unconfirmed then track(number, id, 'cancelled') end
     leave_lists(id, row, redis.call('HGET', send, 'rule') or '')
     forget_wamids(id, redis.call('HGETALL', send))
   end
