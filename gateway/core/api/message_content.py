@@ -34,7 +34,7 @@ def read_content(reader: FieldReader) -> messages.Body | None:
     if kind is not None:
         _refuse_beside(reader, kind)
         return _read_meta(reader, kind)
-    given = [name for name in sorted(CONTENT) if reader.fields.get(name) is not None]
+    given = _given_content(reader)
     if len(given) != 1:
         reader.add("", f"needs one of {', '.join(sorted(CONTENT))}")
         return None
@@ -49,10 +49,16 @@ def read_content(reader: FieldReader) -> messages.Body | None:
             return _read_meta(reader, name)
 
 
+def _given_content(reader: FieldReader) -> list[str]:
+    """Return the names of the contents that a request has."""
+    named = CONTENT & reader.fields.keys()
+    return sorted(name for name in named if reader.fields[name] is not None)
+
+
 def _refuse_beside(reader: FieldReader, kind: object) -> None:
     """Note content beside that of the type, which nothing would send."""
-    for name in sorted(CONTENT):
-        if name != kind and reader.fields.get(name) is not None:
+    for name in _given_content(reader):
+        if name != kind:
             reader.add(name, "must be left out beside a type with another name")
 
 
