@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any
 
@@ -12,9 +13,12 @@ from gateway.store import keys
 from gateway.store.api.lists import paging
 from gateway.store.api.lists.message_list import MessageFilter, MessageList
 from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import control
+from gateway.store.campaigns.expansion import expand
 from gateway.store.maintenance import retention
 from gateway.store.redis.client import Call, Store
 from tests.support.factories import ANA, NUMBER
+from tests.support.store.campaigns import BODIES, a_campaign, phone, read
 from tests.support.store.failing_scripts import each_write
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, WEEK, a_send, queue_at_once
@@ -156,6 +160,27 @@ def test_sends_of_rules_are_listed_and_what_may_be_repeated_is_not(store: Store)
     queue_at_once(store, a_send("reply"), a_send("typing", repeatable=True))
 
     assert listed(store) == listed(store, recipient=ANA) == ["reply"]
+
+
+def test_sends_of_campaigns_are_listed_and_counted_as_all_others(store: Store) -> None:
+    campaign = a_campaign(store, 3)
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+    assert expand(store, BODIES, read(store, campaign), 0) == 3
+
+    sends = listed(store)
+    by_contact = [listed(store, recipient=phone(n)) for n in range(3)]
+
+    assert sorted(sends) == sorted(itertools.chain(*by_contact))
+    assert len(set(sends)) == 3
+    assert counted_terms(store) == 3
+
+
+def counted_terms(store: Store) -> int:
+    """Return how many places of terms are counted, after comparing with how many there are."""
+    counted = sum(map(int, raw(store).hgetall(f"{PREFIX}terms:count").values()))
+    held = sum(raw(store).strlen(key) for key in raw(store).keys(f"{PREFIX}terms:*:*"))
+    assert held == 14 * counted
+    return counted
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -3,7 +3,7 @@
 -- with: lanes, listed_sends
 -- A send is listed before it exists, so that none is missing; what may be repeated is in no list.
 local function write_planned(number, now, id, lane, rank, expires, repeatable, closed, rule, row, reference, ...)
-  if repeatable ~= '1' then list_send(number, now, id, lane, reference) end
+  if repeatable ~= '1' then list_send(number, now, id, lane, reference or '') end
   redis.call('HSET', number .. 'send:' .. id, 'stage', 'new', 'rung', C.STATUS_RANK.queued,
     'attempts', 0, 'lane', lane, 'rank', rank, 'planned', now, 'expires', expires,
     'repeatable', repeatable, 'closed', closed, 'rule', rule, 'row', row, ...)
