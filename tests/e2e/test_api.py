@@ -215,7 +215,7 @@ def test_the_example_of_schedules_works_as_it_stands(stack: Stack, api: httpx.Cl
     assert told.keys() == page.keys()
     assert told["message"] == page["message"] | {"from": told["from"]}
     path = f"/v1/schedules/{told['id']}"
-    assert [one["id"] for one in api.get("/v1/schedules").json()["data"]] == [told["id"]]
+    assert told["id"] in {one["id"] for one in api.get("/v1/schedules").json()["data"]}
     assert api.patch(path, json={"paused": True}).json()["status"] == "paused"
     assert api.delete(path).json()["outcome"] == "removed"
 
@@ -245,3 +245,20 @@ def test_every_type_of_the_page_is_delivered_and_has_a_price(
     metrics = httpx.get(f"{stack.api}/metrics").text
     (count,) = re.findall(r'gateway_priced_messages_total{category="service"} (\d+)', metrics)
     assert int(count) >= 12
+
+
+@pytest.mark.long
+def test_a_schedule_of_each_minute_sends_at_the_next_one(stack: Stack, api: httpx.Client) -> None:
+    message = {"to": f"+{ANA}", "template": {"name": "order_sent", "language": "en"}}
+    wanted = {"cron": "* * * * *", "zone": "UTC", "count": 1, "message": message}
+    made = api.post("/v1/schedules", json=wanted).json()
+    path = f"/v1/schedules/{made['id']}"
+
+    wait_until(lambda: api.get(path).json()["status"] == "ended", "its minute comes", 90)
+
+    (last,) = api.get(path).json()["last"]
+    assert last["at"] == made["next_at"]
+    told = reaches(api, last["id"], {"accepted", "sent", "delivered", "read"})
+    assert (told["reference"], told["priority"]) == (made["id"], "notice")
+    posted = [one for one in stack.posted() if one["callback"].startswith(last["id"])]
+    assert len(posted) == 1

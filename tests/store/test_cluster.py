@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from gateway.core.api.schedules.schedule import Schedule
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.store import keys, number_list
+from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History
@@ -288,3 +290,18 @@ def test_sends_of_a_release_before_are_found_on_whichever_server_they_are(store:
 
     assert last.sends == len(names)
     assert [store.redis.zcard(f"{keys.number(name)}finished") for name in names] == [1] * len(names)
+
+
+def test_schedules_of_numbers_on_several_servers_are_one_book(store: Store) -> None:
+    book, names = ScheduleBook(store, Bodies()), [f"{n}" for n in range(9)]
+    schedule = Schedule("0 9 * * *", "UTC", {})
+    for name in names:
+        assert book.create(names, name, f"of {name}", schedule, book.now()) == "written"
+
+    page = book.page(names, "", 5)
+
+    assert [one.number for one in page.schedules] == names[:5]
+    assert [one.number for one in book.page(names, page.end or "", 5).schedules] == names[5:]
+    assert book.remove(names, "of 3")
+    assert not book.find(names, "of 3")
+    assert len(book.list_next(names, 99)) == 8

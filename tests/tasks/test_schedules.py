@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.core.api.schedules.schedule import (
+    MOST_SCHEDULES,
     Missed,
     Schedule,
+    ScheduleProgress,
     firing_id,
     pack_progress,
     pack_schedule,
@@ -18,7 +20,7 @@ from gateway.core.sending.send import BULK, NOTICE
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.api.schedules.book import ScheduleBook
-from gateway.store.api.schedules.rows import StoredSchedule
+from gateway.store.api.schedules.rows import ScheduleChange, StoredSchedule, write_schedules
 from gateway.store.body_codec import Bodies
 from gateway.store.monitoring.alert_store import active_alerts
 from gateway.store.monitoring.upcoming import read_upcoming
@@ -376,3 +378,25 @@ def test_a_message_whose_time_came_while_all_was_down_goes_once_and_late(
 
     assert [one.send for one in lanes(store).pump([], 9).attempts] == [send.id]
     assert raw(store).zcard(f"{PREFIX}due") == 0
+
+
+@pytest.mark.long
+def test_ten_thousand_schedules_of_one_minute_are_worked_off_a_part_at_a_time(
+    at_work: WorkerContext, store: Store
+) -> None:
+    number_list.add_number(store, NUMBER)
+    at = book(store).now()
+    ids = [f"s{n}" for n in range(MOST_SCHEDULES)]
+    schedule = replace(HOURLY, missed="once")
+    new = [ScheduleChange(id_, "", ScheduleProgress(at), schedule) for id_ in ids]
+    for i in range(0, len(new), 500):
+        write_schedules(store, Bodies(), NUMBER, new[i : i + 500])
+    assert book(store).create([], NUMBER, "another", schedule, at) == "full"
+
+    looks = 0
+    while raw(store).zcount(LIST, "-inf", now_ms(store)):
+        look(at_work)
+        looks += 1
+
+    assert looks == MOST_SCHEDULES // schedules.MOST_AT_ONCE
+    assert set(sends(store)) == {firing_id(id_, at) for id_ in ids}
