@@ -31,6 +31,7 @@ from tasks.processes.process_names import process_name
 from tasks.processes.reloading import Reloader
 from tasks.processes.served_numbers import Sender
 from tasks.processes.store_check import refuse_unfit
+from tasks.processes.store_room import StoreRoom
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +75,7 @@ class WorkerContext(StoreAccess):
     _lanes: dict[str, Lanes] = field(default_factory=dict)
     listed_numbers: set[str] = field(default_factory=set)
     sender: Sender = field(default_factory=Sender)
+    room: StoreRoom = field(default_factory=StoreRoom)
     reported_errors: set[str] = field(default_factory=set)  # kinds of errors that attempts raised
     _next_look_s: float = 0.0
     _breakers: dict[str, Breaker] = field(default_factory=dict)  # by release

@@ -92,7 +92,7 @@ def _results(settings: Settings) -> dict[str, Any]:
         },
         "result_backend_always_retry": True,
         "result_backend_max_retries": 10,  # some 10 s in all
-        "result_expires": int(settings.gateway_results.total_seconds()),
+        "result_expires": max(1, int(settings.gateway_results.total_seconds())),  # 0 is for ever
     }
 
 

@@ -24,7 +24,6 @@ from gateway.store.api.pending_send import (
     canonical,
     idempotency_of_task,
 )
-from gateway.store.maintenance.retention import memory_health
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
@@ -93,8 +92,7 @@ def _accept(task: Task[Any, Any], fields: Mapping[str, Any]) -> None:
     """
     ctx = worker_context()
     number, request = _read_request(ctx, fields)
-    if memory_health(ctx.store, ctx.settings.gateway_store_bytes).is_full:
-        raise StoreUnavailableError("the store is full")
+    _check_room(ctx, number)
     id_ = str(task.request.id)
     is_owed = not task.request.ignore_result and app.conf.result_backend
     try:
@@ -122,19 +120,32 @@ def _read_request(ctx: WorkerContext, fields: Mapping[str, Any]) -> tuple[str, M
     return number, request
 
 
+def _check_room(ctx: WorkerContext, number: str) -> None:
+    """Raise StoreUnavailableError where the store, or its list of numbers, is full."""
+    if ctx.room.is_full(ctx.store, ctx.settings.gateway_store_bytes):
+        raise StoreUnavailableError("the store is full")
+    # Before anything of the number is stored, so that ticks and sweeps read it.
+    if number not in ctx.listed_numbers and not number_list.add_number(ctx.store, number):
+        raise StoreUnavailableError("the list of numbers is full")
+    ctx.listed_numbers.add(number)
+
+
 def _refuse(errors: Sequence[FieldError]) -> InvalidRequestError:
     return InvalidRequestError("; ".join(f"{name_place(one)}: {one.detail}" for one in errors))
 
 
 def _wake(ctx: WorkerContext, number: str, priority: str) -> None:
-    """Wake a worker; while such tasks fill its queue and hold up wake-ups, send here.
+    """Let this process send if it does already, or if such tasks hold up wake-ups; else wake one.
 
     Raises StoreUnavailableError, ScriptError or OperationalError; the sweep wakes workers then.
     """
-    if not priority or ring_number(ctx.store, number, priority):
-        return
-    is_held_up = QUEUE_OF.get(priority) == QUEUE and is_full(app, QUEUE)
-    if is_held_up and ctx.sender.hand_over(number, priority):
+    is_ours = QUEUE_OF.get(priority) == QUEUE
+    if not (is_ours and ctx.sender.is_relieved):
+        if not priority or ring_number(ctx.store, number, priority):
+            return
+        if not (is_ours and is_full(app, QUEUE)):
+            return
+    if ctx.sender.hand_over(number, priority):
         serve(ctx)
 
 

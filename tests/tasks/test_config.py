@@ -66,6 +66,14 @@ def test_the_production_checklist_is_kept(option: str, value: object) -> None:
     assert config(settings())[option] == value
 
 
+def test_results_expire_and_a_cluster_which_celery_cannot_read_has_none() -> None:
+    many = {"REDIS_URL": "redis-cluster://one:1,two:2", "CELERY_BROKER_URL": "redis://broker:1/0"}
+
+    assert config(settings(GATEWAY_RESULTS="90m"))["result_expires"] == 5_400
+    assert config(settings(GATEWAY_RESULTS="0s"))["result_expires"] == 1
+    assert config(settings(**many))["result_backend"] is None
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

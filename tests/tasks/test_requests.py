@@ -13,6 +13,7 @@ from gateway.store.api.owed_results import forget_owed
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.celery_setup.result_backend import ResultBackend
 from tasks.context import WorkerContext
+from tasks.processes.post_concurrency import Bell
 from tasks.requests import results, send_message
 from tasks.requests.results import write_results
 from tasks.requests.send_message import InvalidRequestError
@@ -158,6 +159,15 @@ def test_a_full_store_takes_no_task(
 
     assert sends(store) == []
     assert [one["headers"]["id"] for one in published(store)] == ["task-1"]
+
+
+def test_a_process_that_sends_already_is_not_woken(at_work: WorkerContext, store: Store) -> None:
+    assert at_work.sender.hand_over(NUMBER, NOTICE)
+
+    run()
+
+    assert published(store) == []
+    assert at_work.sender.posts.wait_for_events(0, 1) == [Bell(NUMBER, NOTICE)] * 2
 
 
 def test_a_queue_full_of_tasks_does_not_hold_up_what_is_to_be_sent(

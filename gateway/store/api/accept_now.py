@@ -3,7 +3,6 @@
 from concurrent.futures import Future
 
 from gateway.core.api.message_request import MessageRequest
-from gateway.store import number_list
 from gateway.store.api.accept_calls import accept_call, answer_group, load_call, plan_group
 from gateway.store.api.pending_send import (
     AcceptedSend,
@@ -13,7 +12,7 @@ from gateway.store.api.pending_send import (
     answer_known,
 )
 from gateway.store.keys import number as prefix_of
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 
 
 def accept_now(
@@ -21,15 +20,12 @@ def accept_now(
 ) -> tuple[AcceptedSend, str]:
     """Return the send once it is on disk, and the priority for which to wake a worker, "" for none.
 
-    A Celery task that is named is owed the result.
+    The number is listed already; a Celery task that is named is owed the result.
     Raises RequestRefusedError, KeyReusedError, or StoreUnavailableError, after which it is unknown
     whether the send is stored: calling it again finds out.
     """
     future: Future[AcceptedSend] = Future()
     pending = PendingSend(number, request, idempotency, 0, future, task)
-    # Before anything of the number is stored, so that ticks and sweeps read it.
-    if not number_list.add_number(store, number):
-        raise StoreUnavailableError("the list of numbers is full")
     plan_group([pending], *store.call_many([load_call(number, [pending])]))
     if pending.send:
         answer_group([pending], *store.call_many([accept_call(number, [pending])]))
