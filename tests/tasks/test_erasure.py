@@ -20,6 +20,9 @@ from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys, number_list
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.audience import iter_recipients
+from gateway.store.campaigns.expansion import expand
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.erasure.open_erasures import LOCK, find_erasure, read_open, replace_erasure
@@ -34,6 +37,7 @@ from tasks import outbound
 from tasks.context import WorkerContext, build_context
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
+from tests.support.store.campaigns import a_definition, cells, give_audience, read
 from tests.support.store.failing_scripts import dump, restore
 from tests.support.store.raw import raw
 from tests.support.store.sends import WEEK
@@ -220,10 +224,20 @@ def live(at_work: WorkerContext, meta: Meta) -> None:
     later = "2027-01-01T00:00:00Z"
     ask(at_work, sent, {**sent, "priority": "notice"}, {**sent, "send_at": later})
     schedule(at_work)
+    invite(store)
     result = orjson.dumps({"result": {"message_id": wamid("6")}})
     raw(store).set("gw:celery:celery-task-meta-hers", result)
     raw(store).set("gw:celery:celery-task-meta-bobs", result.replace(wamid("6").encode(), b"-"))
     set_one_aside(at_work)
+
+
+def invite(store: Store) -> None:
+    """Let a campaign have her, to whom a message waits, and Bob, who is still to get one."""
+    id_ = campaigns.create_campaign(store, Bodies(), NUMBER, a_definition())
+    give_audience(store, read(store, id_), f"phone,first\n+{ZOE},Zebedea\n+{BOB},Bob\n".encode())
+    campaign = read(store, id_)
+    assert control.start(store, campaign, "a test", server_time(store)) == ""
+    assert expand(store, Bodies(), read(store, id_), 1) == 1
 
 
 def schedule(at_work: WorkerContext) -> None:
@@ -279,7 +293,7 @@ EVERYWHERE = {
     "alerts}noted", "contact:", "dead:event:", "done:reply", "handed_over", "lane:reply:",
     "notification:", "pair:", "ready:reply", "record:", "recorded", "records:", "send:", "texts",
     "unreadable:event:", "inbox", "celery-task-meta", "schedule:", "members:", "wamid:",
-    "lane:notice:",
+    "lane:notice:", "lane:bulk:", "chunk:",
 }  # fmt: skip
 
 
@@ -296,13 +310,13 @@ def test_nothing_is_left_of_a_customer_who_is_erased(
     take_effect(sender, Rules())
     done = go_on(store, waits)
 
-    # It remembers whom to erase. One delivery has not had its effect on Dan, and of two schedules a
-    # send might have been made meanwhile.
+    # It remembers whom to erase. One delivery has not had its effect on Dan, and schedules and a
+    # campaign might have made a send meanwhile.
     assert [one.partition("}")[2].rstrip("'") for one in while_it_waits] == ["open", ":inbox"]
-    assert (waits.finished_at, waits.deliveries, waits.messages) == (None, 1, 2)
+    assert (waits.finished_at, waits.deliveries, waits.messages) == (None, 1, 3)
     assert left(store) == []
     assert done.finished_at
-    assert set(done.erased) == set(KINDS) - {"timers", "recipients"}
+    assert set(done.erased) == set(KINDS) - {"timers"}
     assert find_erasure(store, done.id) == replace(done, names=frozenset())
 
 
@@ -322,6 +336,11 @@ def test_everybody_else_keeps_everything(sender: WorkerContext, store: Store, me
     assert origins == ["redacted"] * 3
     assert [one.text for one in events if isinstance(one, Message)] == ["bob"] * 3
     assert raw(store).hgetall(f"{PREFIX}count") == counters
+    (campaign,) = campaigns.list_campaigns(store, Bodies())
+    recipients = iter_recipients(store, Bodies(), campaign)
+    assert [(one.phone, state.cell) for one, state in recipients] == [
+        ("", "cancelled"), (BOB, "waiting"),
+    ]  # fmt: skip
     assert raw(store).zrange(f"{PREFIX}schedules", 0, -1) == [b"c"]
     assert raw(store).keys("gw:celery:celery-task-meta-*") == [b"gw:celery:celery-task-meta-bobs"]
     assert any(BOB in one for one in planned_to(store))
@@ -356,6 +375,20 @@ def test_messages_that_wait_are_never_posted(
         outbound.pump(NUMBER, priority)
 
     assert [one["to"].removeprefix("+") for one in meta.posted] == [BOB]
+
+
+def test_a_campaign_goes_on_without_a_recipient_who_was_erased(
+    sender: WorkerContext, store: Store
+) -> None:
+    invite(store)
+    (campaign,) = campaigns.list_campaigns(store, Bodies())
+
+    erase(store)
+    erase(store, BOB)
+    expand(store, Bodies(), read(store, campaign), 0)
+
+    assert cells(store, campaign) == {"cancelled": 2}
+    assert planned_to(store) == []
 
 
 def test_a_message_that_is_being_posted_ends_first(sender: WorkerContext, store: Store) -> None:
@@ -467,7 +500,7 @@ def test_an_export_has_all_that_is_stored_of_a_customer_and_of_nobody_else(
     texts = [str(one["body"]) for one in found["messages"]]
     assert sum("Zebedea said a marked text" in one for one in texts) == 3
     kinds = {one["kind"] for one in found["others"]}
-    assert kinds == {"dead_letters", "notifications", "schedules"}
+    assert kinds == {"campaigns", "dead_letters", "notifications", "schedules"}
     assert not any(word in text for word in (BOB, DAN, "Hello Bob"))
     assert found["complete"] is True
 

@@ -13,10 +13,11 @@ import orjson
 
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
-# Deliveries come first: what was committed before they are read is found by the stages after it.
+# What makes sends comes before the sends: a delivery that had its effect before it is read has made
+# its own by then.
 STAGES = (
-    "names", "deliveries", "commits", "records", "rows", "remains", "texts", "requests",
-    "results", "audiences", "contacts",
+    "names", "audiences", "deliveries", "commits", "records", "rows", "remains", "texts",
+    "requests", "results", "contacts",
 )  # fmt: skip
 WAITING = "waiting"  # for the next pass
 LONGEST_WAIT = timedelta(minutes=5)

@@ -3,14 +3,15 @@
 May raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
-from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.body_codec import UnknownRecordError
 from gateway.store.erasure.search import PersonSearch, read_each
 from gateway.store.redis.key_scan import scan_keys
 
@@ -18,31 +19,75 @@ _CHUNKS = f"{keys.SPACE}{{n*}}:campaign:*:chunk:*"
 ERASED: tuple[str, Mapping[str, str]] = ("", {})
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRecipient:
+    """A row of the customer's in the audience of a campaign."""
+
+    number: str  # as keys name it
+    campaign: str
+    phone: str = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+
+
+def iter_recipients(search: PersonSearch) -> Iterator[FoundRecipient]:
+    """Yield the rows of the customer in all audiences."""
+    position, is_first = "", True
+    while position or is_first:
+        page = _read_page(search, position)
+        for name, rows in page.chunks:
+            prefix, _, rest = name.decode().partition("}:campaign:")
+            number, campaign = prefix.removeprefix(f"{keys.SPACE}{{n"), rest.partition(":")[0]
+            own = (row for row in rows if search.person.is_named(row[0]))
+            yield from (FoundRecipient(number, campaign, *row) for row in own)
+        position, is_first = page.position, False
+
+
 def erase_audiences(search: PersonSearch, position: str) -> StagePage:
-    """Erase the customer from one page of chunks of recipients."""
+    """Erase the customer from one page of chunks of recipients.
+
+    A worker that read a chunk before may make one more send of it, which the next pass finds.
+    """
+    page = _read_page(search, position)
+    erased = 0
+    for name, rows in page.chunks:
+        kept = [ERASED if search.person.is_named(phone) else (phone, of) for phone, of in rows]
+        _replace(search, name, kept)
+        erased += sum(search.person.is_named(phone) for phone, _ in rows)
+    counts = {"recipients": erased}
+    return StagePage(page.position, counts, messages=erased, unopened=page.unopened)
+
+
+@dataclass(frozen=True, slots=True)
+class _ChunkPage:
+    """Chunks of one page that hold a row of the customer's, each with all of its rows."""
+
+    chunks: Sequence[tuple[bytes, Sequence[Any]]]
+    unopened: int
+    position: str
+
+
+def _read_page(search: PersonSearch, position: str) -> _ChunkPage:
     page = scan_keys(search.store, _CHUNKS, position)
     own = [name for name in page.names if search.includes(_prefix_of(name))]
     values = read_each(search.store, [("GET", name) for name in own])
-    erased, unopened = 0, 0
+    found, unopened = [], 0
     for name, packed in zip(own, values, strict=True):
-        if packed is None:
-            continue
         try:
-            rows: list[Any] = orjson.loads(search.bodies.open(packed))
+            content = search.bodies.open(packed) if packed else b""
         except UnknownRecordError:
             unopened += 1
             continue
-        kept = [ERASED if search.person.is_named(phone) else (phone, of) for phone, of in rows]
-        if count := sum(1 for (phone, _), (old, _) in zip(kept, rows, strict=True) if phone != old):
-            _replace(search, name, search.bodies, kept)
-            erased += count
-    return StagePage(page.position, {"recipients": erased}, unopened=unopened)
+        rows = orjson.loads(content) if search.person.is_mentioned(content) else []
+        if any(search.person.is_named(phone) for phone, _ in rows):
+            found.append((name, rows))
+    return _ChunkPage(found, unopened, page.position)
 
 
 def _prefix_of(name: bytes) -> str:
     return f"{name.decode().partition('}:')[0]}}}:"
 
 
-def _replace(search: PersonSearch, name: bytes, bodies: Bodies, rows: Sequence[Any]) -> None:
-    packed = bodies.pack(orjson.dumps(rows))
+def _replace(search: PersonSearch, name: bytes, rows: Sequence[Any]) -> None:
+    """Write a chunk in place of the one that was read; one that is dropped meanwhile stays gone."""
+    packed = search.bodies.pack(orjson.dumps(rows))
     search.store.run(lambda client: client.set(name, packed, keepttl=True, xx=True))

@@ -13,6 +13,7 @@ from gateway.core.events import Event
 from gateway.core.webhook.parser import split
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
+from gateway.store.erasure.audiences import iter_recipients
 from gateway.store.erasure.deliveries import FoundDelivery, find_deliveries
 from gateway.store.erasure.records import find_records
 from gateway.store.erasure.remains import find_remains
@@ -57,7 +58,10 @@ def iter_messages(search: PersonSearch) -> Iterator[tuple[str, TracedSend]]:
 
 
 def iter_rows(search: PersonSearch) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield all else with its kind: dead letters, notifications, schedules and timers."""
+    """Yield all else with its kind: dead letters, notifications, schedules, and more."""
+    for one in iter_recipients(search):
+        content = {"campaign": one.campaign, "phone": one.phone, "values": one.values}
+        yield "campaigns", {"number": one.number, "content": content}
     for row in _iter_found_rows(search):
         if row.kind in _SECTIONS:
             section, read = _SECTIONS[row.kind]

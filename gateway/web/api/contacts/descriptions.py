@@ -100,7 +100,7 @@ class WaitingForOut(BaseModel):
     """What has to end before the rest can be erased."""
 
     deliveries: int = Field(description="That wait for their effect.")
-    messages: int = Field(description="That are being posted.")
+    messages: int = Field(description="That are being posted, or may have been made meanwhile.")
 
 
 class ErasureOut(BaseModel):
