@@ -30,6 +30,7 @@ from tests.bench.recipe import Recipe
 from tests.bench.room import Answered
 from tests.bench.rules import FEW, MANY, costs
 from tests.bench.sending import Waiting
+from tests.bench.templates import check_us, fetch, rules_ratio
 from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
@@ -251,6 +252,19 @@ def room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
         into.setdefault("sends compacted : messages planned", []).append(ratio)
 
 
+def templates(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure a check of a message, rules that send templates, and a fetch of 5,000 of them."""
+    into.setdefault("template check, µs", []).append(check_us())
+    into.setdefault("rule with a template, in those with a text", []).append(rules_ratio())
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        server = Server(Path(folder) / "valkey").start()
+        try:
+            for name, value in fetch(Store(server.url)).items():
+                into.setdefault(f"fetch of 5,000 templates, {name}", []).append(value)
+        finally:
+            server.kill()
+
+
 def table(ours: Figures, theirs: Figures) -> Table:
     """Put medians side by side."""
     made = Table("", "gateway", "usual recipe", "ratio", title="Medians of one run")
@@ -282,6 +296,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "accounts": (accounts, None, None),
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
+    "templates": (templates, None, None),
     "large": (large, None, None),
     "room": (room, gateway, None),
 }

@@ -54,7 +54,7 @@ def costs(events: int = EVENTS) -> Iterator[tuple[str, Cost]]:
             asked = list(messages(events, ending, seed))
             for rulebook, times in zip((few, many), took, strict=True):
                 assert len(rulebook.decide(asked[0], contact, NOW).fired) == bool(ending)
-                times.append(_each(rulebook, asked, contact))
+                times.append(measure_each(rulebook, asked, contact))
         # The best of all rounds but the first, in which RE2 learns: others use the machine too.
         yield name, Cost(min(took[0][1:]), min(took[1][1:]))
 
@@ -88,7 +88,7 @@ def messages(count: int, ending: str, seed: int) -> Iterator[Message]:
         yield a_message(f"wamid.{n}", text=text, tapped="unknown" if n % 5 == 0 else None)
 
 
-def _each(rulebook: Rulebook, events: Sequence[Message], contact: Contact) -> float:
+def measure_each(rulebook: Rulebook, events: Sequence[Message], contact: Contact) -> float:
     """Return the microseconds of CPU time that each event took."""
     began = time.process_time()
     for event in events:

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.events import Delivery
 from gateway.core.templates.check import find_mismatches
@@ -13,6 +15,7 @@ from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use,
 from gateway.core.templates.graph_form import pack_template, read_graph_row, unpack_template
 from gateway.core.templates.news import TemplateNews, apply_news, read_news
 from gateway.core.templates.parameters import TemplateParameter, read_parameters
+from gateway.core.templates.quick_check import ParameterIndex
 from gateway.core.templates.sync_schedule import RegistryState, is_fetch_due, may_fetch
 from gateway.core.templates.template import MetaTemplate
 from gateway.core.webhook.parser import split
@@ -254,3 +257,37 @@ def test_meta_is_asked_once_a_minute_at_most() -> None:
 
     assert not may_fetch(state, DAY + timedelta(seconds=59))
     assert may_fetch(state, DAY + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_what_does_not_fit_does_not_fit_at_a_glance(case: str) -> None:
+    components, _, _ = MISFITS[case]
+
+    assert not ParameterIndex(read_parameters(a_template())).fits(components)
+
+
+VALUES = st.one_of(st.text("ab \n", max_size=8), st.just("a" * 600), st.none(), st.just(5))
+ROWS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "payload", "image", "currency"])},
+    optional={"text": VALUES, "payload": VALUES, "parameter_name": st.sampled_from(["1", "x"])},
+)
+COMPONENTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["header", "body", "button", "BODY", "x"])},
+    optional={"parameters": st.lists(ROWS, max_size=3), "index": st.sampled_from(["0", 1, "x"])},
+)
+
+
+@given(st.lists(COMPONENTS, max_size=3))
+def test_what_fits_at_a_glance_fits_when_it_is_looked_at_closely(components: list[Any]) -> None:
+    rows = [a_body("Hi {{1}} {{2}}!", "a", "b"), {"type": "BUTTONS", "buttons": BUTTONS[:2]}]
+    parameters = read_parameters(a_template(components=rows))
+    if ParameterIndex(parameters).fits(components):
+        assert find_mismatches(components, parameters) == []
+
+
+def test_a_message_that_fits_does_so_at_a_glance() -> None:
+    rows = [a_body("Hi {{1}} {{2}}!", "a", "b"), {"type": "BUTTONS", "buttons": BUTTONS[:2]}]
+    parameters = read_parameters(a_template(components=rows))
+
+    assert ParameterIndex(parameters).fits([*body("Ana", "17"), BUTTON])
+    assert not ParameterIndex(parameters).fits([*body("Ana", "17")])

@@ -10,6 +10,7 @@ from gateway.core.templates.check import describe_parameters, find_mismatches
 from gateway.core.templates.given import GivenParameter
 from gateway.core.templates.param_form import pointer_of
 from gateway.core.templates.parameters import TemplateParameter, is_checkable, read_parameters
+from gateway.core.templates.quick_check import ParameterIndex
 from gateway.core.templates.template import (
     NO_TEMPLATE,
     MetaTemplate,
@@ -28,6 +29,11 @@ class KnownTemplate:
     """A template with its parameters, which are read once."""
 
     template: MetaTemplate
+
+    @cached_property
+    def index(self) -> ParameterIndex:
+        """Return them by place, for a look at a message."""
+        return ParameterIndex(self.parameters)
 
     @cached_property
     def parameters(self) -> tuple[TemplateParameter, ...]:
@@ -91,7 +97,7 @@ def judge_use(
     if words is not None and template.unusable_reason and not template.is_stopped:
         detail = f"cannot be sent: {template.unusable_reason}"
         found.append(Mismatch(f"{use.pointer}/name", detail, NO_TEMPLATE))
-    if is_checkable(template):
+    if is_checkable(template) and not known.index.fits(use.components):
         found += find_mismatches(use.components, known.parameters, base=use.base, point=use.point)
     return found
 

@@ -10,7 +10,7 @@ from gateway.core.templates.parameters import BODY, HEADER, TEXT
 _TEXT_OF = {TEXT: "text", "payload": "payload", "coupon_code": "coupon_code"}
 # Deprecated kinds that Meta takes in place of a text.
 _AS_TEXT = frozenset({"currency", "date_time"})
-_MEDIA_OR_PLACE = frozenset({"image", "video", "document", "gif", "location"})
+MEDIA_OR_PLACE = frozenset({"image", "video", "document", "gif", "location"})
 # Meta: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces".
 ODD_SPACES = re.compile(r"[\n\r\t]| {5}")
 
@@ -61,5 +61,5 @@ def _read_rows(rows: Sequence[Any], where: str, pointer: str) -> Iterator[GivenP
         text = value if isinstance(value, str) else None
         if kind in _AS_TEXT:
             kind = TEXT
-        key = kind if kind in _MEDIA_OR_PLACE else str(row.get("parameter_name") or i + 1)
+        key = kind if kind in MEDIA_OR_PLACE else str(row.get("parameter_name") or i + 1)
         yield GivenParameter(where, key, kind, text, f"{pointer}/{i}")
