@@ -53,6 +53,10 @@ def notice(field: str, **value: Any) -> Event:
             "template", "RED order_shipped",
         ),
         (
+            notice("template_category_update", new_category="MARKETING", **TEMPLATE),
+            "template", "MARKETING order_shipped",
+        ),
+        (
             notice("phone_number_quality_update", event="FLAGGED", **NUMBER),
             "standing", "FLAGGED +1 555-000-1111",
         ),

@@ -140,11 +140,11 @@ TROUBLES = (
     ),
     _template(
         "PAUSED", "Meta paused the template {name}",
-        "Improve the template, or let rules send another one; sends of it are refused meanwhile.",
+        "Improve the template, or let rules send another one; sends of it wait meanwhile.",
     ),
     _template(
         "DISABLED", "Meta disabled the template {name}",
-        "Let rules send another template: sends of this one are refused from now on.",
+        "Let rules send another template: sends of this one wait, and expire.",
     ),
     _template(
         "REJECTED", "Meta rejected the template {name}",
@@ -158,6 +158,13 @@ TROUBLES = (
         "message_template_quality_update", "new_quality_score", frozenset({"RED"}), TEMPLATE,
         "Customers report the template {name}",
         "Improve the template, or send it to fewer customers: Meta pauses it next.",
+        "message_template_name",
+    ),
+    Trouble(
+        "template_category_update", "new_category",
+        frozenset({"MARKETING", "UTILITY", "AUTHENTICATION"}), TEMPLATE,
+        "Meta changed the category of the template {name}",
+        "Look at what its messages cost now; marketing is not sent to customers who opted out.",
         "message_template_name",
     ),
     _number(
