@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from gateway.core.api.schedules.schedule import Schedule, firing_id
+from gateway.store import keys
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.api.schedules.rows import ScheduleChange, write_schedules
 from gateway.store.body_codec import Bodies
@@ -201,3 +203,58 @@ def posts(stack: HaltedStack, ids: list[str]) -> Counter[str]:
     """Return how often Meta was posted each of these messages."""
     sent = (one["callback"].partition(".")[0] for one in stack.posted())
     return Counter(one for one in sent if one in ids)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("note_news.before", marks=pytest.mark.long),
+        "note_news.after",
+        pytest.param("resume_template.before", marks=pytest.mark.long),
+        "resume_template.after",
+    ],
+)
+def test_sends_of_a_paused_template_survive_the_death_of_the_worker_that_hears_of_it(
+    stack: HaltedStack, step: str
+) -> None:
+    name = step.replace(".", "_")
+    form = {"languages": {"en": "APPROVED"}, "components": [{"type": "BODY", "text": "Hi"}]}
+    stack.client.post(f"{stack.meta_url}/sandbox/templates", json={name: form}).raise_for_status()
+
+    with dying_at(stack, step, when="note_news" in step):
+        review(stack, name, "PAUSED")
+        wait_until(lambda: name in _stopped(stack), "the pause is known", 60)
+    template = {"name": name, "language": "en"}
+    ids = [insist(stack, f"{name}.{i}", f"+3519300{i:05}", template=template) for i in range(5)]
+    wait_until(lambda: {stages(stack)[one] for one in ids} == {"parked"}, "all wait", 60)
+    with dying_at(stack, step, when="resume" in step):
+        review(stack, name, "REINSTATED")
+        wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
+    wait_until(stack.idle, "nothing waits", 30)
+
+    assert posts(stack, ids) == dict.fromkeys(ids, 1)
+
+
+@contextmanager
+def dying_at(stack: HaltedStack, step: str, *, when: bool) -> Iterator[None]:
+    """Let the worker die at a step of what is done inside, and start it again."""
+    if not when:
+        yield
+        return
+    stack.ask("inbound", step)
+    with ThreadPoolExecutor(1) as beside:
+        buried = beside.submit(stack.bury, "inbound", step)
+        yield
+        buried.result()
+
+
+def review(stack: HaltedStack, name: str, status: str) -> None:
+    """Let Meta give the template another status, as it does by itself."""
+    path = f"{stack.meta_url}/sandbox/templates/{name}/en"
+    stack.client.post(path, json={"status": status}).raise_for_status()
+
+
+def _stopped(stack: HaltedStack) -> str:
+    client = Store(stack.server.url).redis
+    found: Any = client.hkeys(f"{keys.templates('')}stopped")
+    return " ".join(one.decode() for one in found)

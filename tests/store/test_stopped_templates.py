@@ -136,3 +136,13 @@ def test_the_api_says_for_what_a_message_waits(store: Store) -> None:
     assert found
     assert found.send.parked_for == TEMPLATE
     assert found.send.state.parked_till
+
+
+def test_damaged_keys_of_templates_stop_no_tick(store: Store) -> None:
+    queue(store, ONE)
+    raw(store).set(f"{PREFIX}templates", "damaged")
+
+    (due,) = due_items.tick(store, [NUMBER])
+
+    assert (due.templates, [one.kind for one in due.damaged]) == ((), ["templates"])
+    assert take(store) == ["one"]
