@@ -23,6 +23,7 @@ from rich.table import Table
 from gateway.store.redis.client import Store
 from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
+from tests.bench.cloud_api import CloudApi
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
 from tests.bench.numbers import EACH, PER_SECOND, Numbers
@@ -173,6 +174,12 @@ def accepting(system: Accepting | SendingRecipe, asked: Asked, turn: int, into: 
         into.setdefault(name, []).append(figure)
 
 
+def cloud_api(system: CloudApi, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long clients of Meta's form wait for the wamid."""
+    for name, took_ms in system.measure():
+        into.setdefault(name, []).append(took_ms)
+
+
 def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
     """Measure how long one process takes for many numbers, and a quiet one's reply meanwhile."""
     for busy in (2, 24, 200):
@@ -292,6 +299,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "sending": (partial(sending, processes=1), Waiting, None),
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
     "accepting": (accepting, Accepting, SendingRecipe),
+    "cloud_api": (cloud_api, CloudApi, None),
     "numbers": (numbers, None, None),
     "accounts": (accounts, None, None),
     "idle": (idle, gateway, None),

@@ -24,6 +24,7 @@ from gateway.store.redis.driver import AsyncClient
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
+MOST_EARLY = 1_000  # wake-ups that come before the request waits are remembered
 LISTEN_S = 1.0  # at a time; between them the driver notices a connection that is gone
 
 
@@ -45,6 +46,7 @@ class SendResults:
         self._redis = client
         self.waiter = secrets.token_hex(6)  # the name under which sends know this process
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._early: dict[str, None] = {}
         self._reads = Batcher[_PendingRead](self._read)
         self._listener: asyncio.Task[None] | None = None
         self._is_ending = self._is_closed = False
@@ -78,29 +80,46 @@ class SendResults:
         return send in self._waiting
 
     async def wait(
-        self, number: str, send: str, within_s: float, *, also_at_end: bool = False
+        self,
+        number: str,
+        send: str,
+        within_s: float,
+        *,
+        is_new: bool = False,
+        also_at_end: bool = False,
     ) -> SendResult:
         """Return the result once it is final, or as it is when the time is over.
 
-        Also as it is once the process ends, unless `also_at_end`. Raises StoreUnavailableError if
-        the store is unavailable for the whole time.
+        Also as it is once the process ends, unless `also_at_end`. A send that `is_new` for this
+        request is looked at only after a wake-up. Raises StoreUnavailableError if the store is
+        unavailable for the whole time.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + within_s
         future = self._expect(send)
+        is_new = is_new and send not in self._early and not self._is_ending
+        self._early.pop(send, None)
         try:
             while True:
-                result = await self._look(number, send, until)
-                left_s = until - loop.time()
-                if result.is_final or left_s <= 0 or (self._is_ending and not also_at_end):
-                    return result
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(left_s, LOOK_EVERY_S)):
-                        await future
+                if is_new:
+                    is_new = False
+                else:
+                    result = await self._look(number, send, until)
+                    is_over = loop.time() >= until or (self._is_ending and not also_at_end)
+                    if result.is_final or is_over:
+                        return result
+                await self._pause(future, until)
                 self._forget(send, future)
                 future = self._expect(send)
         finally:
             self._forget(send, future)
+
+    async def _pause(self, future: asyncio.Future[None], until: float) -> None:
+        """Return at a wake-up, when it is time for the next look, or when the time is over."""
+        left_s = until - asyncio.get_running_loop().time()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, min(left_s, LOOK_EVERY_S))):
+                await future
 
     async def _look(self, number: str, send: str, until: float) -> SendResult:
         """Return the result as it is now; a store that is away is asked again until the end."""
@@ -140,6 +159,10 @@ class SendResults:
             self._waiting.pop(send, None)
 
     def _wake(self, send: str) -> None:
+        if send not in self._waiting:
+            self._early[send] = None
+            while len(self._early) > MOST_EARLY:
+                del self._early[next(iter(self._early))]
         for future in self._waiting.get(send, ()):
             if not future.done():
                 future.set_result(None)

@@ -119,7 +119,7 @@ class CloudSending:
         try:
             joinable = None if given or request.is_mark else known
             accepted = await self._accept(number, request, known, joinable, len(text))
-            return request, await self._follow(number, accepted.id, known, joinable)
+            return request, await self._follow(number, accepted, known, joinable)
         except StoreUnavailableError:
             raise ApiError("unavailable", headers=LATER) from None
         finally:
@@ -162,10 +162,15 @@ class CloudSending:
         return not await self.requests.is_open(number, known, accepted.id)
 
     async def _follow(
-        self, number: str, send: str, known: Idempotency | None, joinable: Idempotency | None
+        self,
+        number: str,
+        accepted: AcceptedSend,
+        known: Idempotency | None,
+        joinable: Idempotency | None,
     ) -> CloudAnswer:
         """Return what became of a send; take it back if it was not posted in time."""
-        result, error = await self.results.wait(number, send, self.wait_s), None
+        send, is_new, error = accepted.id, not accepted.is_replay, None
+        result = await self.results.wait(number, send, self.wait_s, is_new=is_new)
         if not result.is_final and await self.requests.withdraw(number, send, known):
             result = await self.results.wait(number, send, 0)  # with a refusal of this moment
             return CloudAnswer(number, send, result, withdrawn_send(result))
