@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.store.inbox.lease import NOT_PASSED
 from gateway.store.lua.scripts import SCRIPTS
 from gateway.store.redis.client import Store
@@ -23,6 +24,7 @@ SMALL, LARGE = 1_000, 100_000
 CALLS = 9
 TIMES, FLOOR_US = 2.0, 200.0
 DAY_MS = 86_400_000
+CAMPAIGN = "abcdefghijkl"
 FAR = 1 << 45
 ROW = "{}"
 Args = Callable[[int], list[Any]]
@@ -108,7 +110,19 @@ def erased_sends(n: int) -> list[Any]:
     return [60_000, f"s{n + 300}", f"gone{n + 300}"]
 
 
+def expanded(n: int) -> list[Any]:
+    """Queue fifty recipients of a campaign that has many."""
+    first = (n - 1) * 50
+    sends = [[campaign_send_id(CAMPAIGN, first + i), f"c{i}", FAR, "", "r", ROW] for i in range(50)]
+    return [CAMPAIGN, first, 10**6, 10**6, *(part for send in sends for part in send)]
+
+
 CASES = {
+    "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS]),
+    "campaign_phase": Case(
+        lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "mark", "{}"]
+    ),
+    "expand_campaign": Case(expanded),
     "write_schedules": Case(fired),
     "due_schedules": Case(lambda _: [100]),
     "erase_delivery": Case(lambda n: [f"{n + 20}-0", "redacted||", b"left", DAY_MS], "history"),

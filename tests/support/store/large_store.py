@@ -19,6 +19,7 @@ PARTS = (
 # KEYS 1 a number's prefix; ARGV 1 the first, 2 the last, 3 how many there will be.
 NUMBER_LUA = """
 local number, now = KEYS[1], clock()
+local CAMPAIGN = 'abcdefghijkl'
 local soon, size = now + 3600000, math.floor(tonumber(ARGV[3]) / FILL) + 1
 local function row(id, stage, rung, lane, ...)
   redis.call('HSET', number .. 'send:' .. id, 'stage', stage, 'rung', rung, 'attempts', 1,
@@ -48,6 +49,9 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
     redis.call('ZADD', number .. 'notifications', now, 'notified' .. i)
     redis.call('ZADD', number .. 'notifications_due', i, 'notified' .. i)
   end
+  redis.call('SETRANGE', number .. 'campaign:' .. CAMPAIGN .. ':recipients', i * 4, '\\0\\0\\0\\0')
+  redis.call('HSET', number .. 'campaign:' .. CAMPAIGN, 'phase', 'running', 'next', 0,
+    'cell:waiting', i)
   redis.call('HSET', number .. 'schedule:schedule' .. i, 'version', 1, 'definition', 'd')
   redis.call('ZADD', number .. 'schedules', i <= 100 and i or soon + i, 'schedule' .. i)
   redis.call('ZADD', number .. 'timers', soon, 't' .. i)
