@@ -208,6 +208,20 @@ async def test_one_that_meta_refused_for_now_is_taken_back_with_metas_reason(
     assert raw(store).hget(f"{PREFIX}send:{attempt.send}", "stage") == b"cancelled"
 
 
+async def test_one_that_would_wait_for_its_template_is_taken_back_at_once(
+    server: Server, store: Store
+) -> None:
+    error = {"code": 132015, "reason": "Improve the template.", "details": ""}
+    async with cloud(server.url, wait="1h") as web:
+        asked = post(web)
+        (attempt,) = await take(store)
+        await settle(store, attempt, "parked", error_json=json.dumps(error))
+        answer = await asyncio.wait_for(asked, 20)
+
+    assert code(answer) == (400, 132015)
+    assert raw(store).hget(f"{PREFIX}send:{attempt.send}", "stage") == b"cancelled"
+
+
 async def test_a_token_that_meta_refuses_is_no_error_of_the_clients_key(
     server: Server, store: Store
 ) -> None:

@@ -124,7 +124,7 @@ def withdrawn_send(result: SendResult) -> GraphError:
         )
     if code in TOKEN_CODES:
         return _token_refused(code, trace)
-    told = f"Meta refused it for now; it was taken back. {details}".strip()
+    told = f"It was refused for now, and taken back. {details}".strip()
     return GraphError(code, told, str(refusal.get("reason") or ""), trace=trace)
 
 

@@ -27,5 +27,10 @@ class SendResult:
 
     @property
     def is_final(self) -> bool:
-        """Say whether no more can be learned by waiting."""
+        """Say whether it is over, as far as its request is concerned."""
         return self.is_accepted or self.stage in REFUSED or not self.stage
+
+    @property
+    def is_settled(self) -> bool:
+        """Say whether nobody should wait for more: it is final, or waits for days itself."""
+        return self.is_final or self.stage == "parked"

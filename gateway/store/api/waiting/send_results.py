@@ -88,7 +88,7 @@ class SendResults:
         is_new: bool = False,
         also_at_end: bool = False,
     ) -> SendResult:
-        """Return the result once it is final, or as it is when the time is over.
+        """Return the result once it is settled, or as it is when the time is over.
 
         Also as it is once the process ends, unless `also_at_end`. A send that `is_new` for this
         request is looked at only after a wake-up. Raises StoreUnavailableError if the store is
@@ -106,7 +106,7 @@ class SendResults:
                 else:
                     result = await self._look(number, send, until)
                     is_over = loop.time() >= until or (self._is_ending and not also_at_end)
-                    if result.is_final or is_over:
+                    if result.is_settled or is_over:
                         return result
                 await self._pause(future, until)
                 self._forget(send, future)

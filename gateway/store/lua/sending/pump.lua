@@ -62,7 +62,7 @@ local function look_up(send, row, step)
   end
 end
 
-local ENDS = {accepted = true, dead = true, dropped = true}
+local ENDS = {accepted = true, dead = true, dropped = true, parked = true}
 local function settle_outcome(i)
   local id, attempt, step = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local send = number .. 'send:' .. id
