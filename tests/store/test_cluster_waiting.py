@@ -24,20 +24,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterOf]:
     made.close()
 
 
-def accept_and_settle(store: Store, number: str, waiter: str) -> None:
-    id_ = number.ljust(24, "x")
-    send = [
-        id_,
-        "351900000777",
-        "reply",
-        0,
-        1 << 45,
-        0,
-        "",
-        "",
-        '{"rule":"","record":"","body":{}}',
-    ]
-    store.call("accept", keys.number(number), *send, "", "", 1, "", "", waiter)
+def accept(store: Store, number: str, waiter: str) -> None:
+    send = [number.ljust(24, "x"), "351900000777", "reply", 0, 1 << 45, 0, "", ""]
+    row = '{"rule":"","record":"","body":{}}'
+    store.call("accept", keys.number(number), *send, row, "", "", 1, "", "", waiter)
+
+
+def settle(store: Store, number: str) -> None:
     lanes = Lanes(store, number, 1_000)
     (attempt,) = lanes.pump([], 9).attempts
     lanes.pump([Outcome(attempt.send, 1, "accepted", f"wamid.{number}")], 0)
@@ -52,12 +45,14 @@ async def test_sends_of_every_server_wake_the_process_that_waits(
     results = SendResults(client)
     results.start()
     try:
+        for number in NUMBERS:
+            await asyncio.to_thread(accept, store, number, results.waiter)
         waiting = [
             asyncio.create_task(results.wait(number, number.ljust(24, "x"), 3_600, is_new=True))
             for number in NUMBERS
         ]
         for number in NUMBERS:
-            await asyncio.to_thread(accept_and_settle, store, number, results.waiter)
+            await asyncio.to_thread(settle, store, number)
         told = await asyncio.wait_for(asyncio.gather(*waiting), 20)
     finally:
         await results.close()
