@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import jsonschema
 import orjson
 import pytest
 
@@ -189,3 +190,15 @@ async def test_an_event_whose_record_is_gone_is_passed(server: Server, store: St
     async with api(server.url) as client:
         assert await page(client) == [well]
         assert await page(client, contact=ANA) == [well]
+
+
+async def test_pages_have_the_form_that_the_document_says(server: Server, store: Store) -> None:
+    odd, _ = receive(store, "wamid.1"), receive(store, "wamid.2")
+    raw(store).set(f"{PREFIX}record:{odd}", b"x")
+    async with api(server.url) as client:
+        document = (await client.get("/v1/openapi.json")).json()
+        answer = (await client.get("/v1/events")).json()
+
+    schema = {"$ref": "#/components/schemas/EventsOut", "components": document["components"]}
+    assert len(answer["data"]) == 2
+    jsonschema.validate(answer, schema)

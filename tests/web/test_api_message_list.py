@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
 from gateway.core.api.keys import ApiKey, hash_key
@@ -331,3 +332,23 @@ async def test_a_send_whose_contact_joined_meanwhile_waits_in_its_present_lane(
 
         assert [one.send for one in lanes(store).pump([], 9).attempts] == [first]
         assert set(await listed(client, to=ANA)) == {first, late}
+
+
+async def test_pages_have_the_form_that_the_document_says(server: Server, store: Store) -> None:
+    async with api(server.url) as client:
+        for contact in (ANA, BEA):
+            await send(client, contact, reference="order 17")
+        odd = await send(client)
+        raw(store).hdel(f"{PREFIX}send:{odd}", "row")
+        document = (await client.get("/v1/openapi.json")).json()
+        answer = (await client.get("/v1/messages")).json()
+
+    assert len(answer["data"]) == 3
+    jsonschema.validate(answer, of_document(document, "MessagesOut"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(answer | {"next_cursor": 1}, of_document(document, "MessagesOut"))
+
+
+def of_document(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the schema of a name with all that it refers to."""
+    return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
