@@ -34,6 +34,7 @@ BODY_WITHIN_S = 20.0
 ADMIN_ONLY = ("/v1/numbers/",)
 # All that is stored of a customer, texts as well, is for the same few as its end.
 CONTACTS = "/v1/contacts/"
+CAMPAIGNS = "/v1/campaigns/"
 
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
 TakeRequest = Callable[[ApiKey], Awaitable[RateDecision]]
@@ -103,12 +104,14 @@ def needed_scope(method: str, path: str) -> str:
     if method in ("GET", "HEAD", "OPTIONS"):
         return ADMIN if path.startswith(CONTACTS) and path.endswith("/export") else READ
     is_erasure = method == "DELETE" and path.startswith(CONTACTS)
-    return ADMIN if is_erasure or path.startswith(ADMIN_ONLY) else SEND
+    # Whoever prepares a campaign need not be the one who lets it go to a million people.
+    is_start = path.startswith(CAMPAIGNS) and path.endswith(("/start", "/resume"))
+    return ADMIN if is_erasure or is_start or path.startswith(ADMIN_ONLY) else SEND
 
 
 def is_streamed(method: str, path: str) -> bool:
     """Say whether an address reads its body itself, which may be larger than memory."""
-    return method == "PUT" and path.startswith("/v1/campaigns/") and path.endswith("/audience")
+    return method == "PUT" and path.startswith(CAMPAIGNS) and path.endswith("/audience")
 
 
 def most_bytes(path: str) -> int:
