@@ -1,6 +1,7 @@
 """On a Redis Cluster each call goes to the server of its key, and fails with no other's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from gateway.store import keys, number_list
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
+from gateway.store.erasure.eraser import Eraser
+from gateway.store.erasure.open_erasures import find_erasure
 from gateway.store.inbox.history import History
 from gateway.store.inbox.inbox import Inbox
 from gateway.store.maintenance import due_items, retention
@@ -305,3 +308,22 @@ def test_schedules_of_numbers_on_several_servers_are_one_book(store: Store) -> N
     assert book.remove(names, "of 3")
     assert not book.find(names, "of 3")
     assert len(book.list_next(names, 99)) == 8
+
+
+def test_a_customer_is_erased_from_every_server(cluster: ClusterOf, store: Store) -> None:
+    zoe, other = "351987650001", "100000000000099"
+    (plan,) = planned(store, a_message("wamid.1", zoe))
+    for number in (NUMBER, other):
+        number_list.add_number(store, number)
+        assert commit(store, [replace(plan, number=number)], WEEK) == [True]
+    eraser = Eraser(store, Bodies(), WEEK)
+
+    begun = eraser.begin(zoe, None)
+    eraser.run(budget_s=60, only=begun.id)
+
+    done = find_erasure(store, begun.id)
+    assert done
+    assert done.finished_at
+    assert (done.erased["contacts"], done.erased["messages"]) == (2, 2)
+    found = [key for one in cluster.primaries for key in ask(one, "KEYS", "*")]
+    assert not [key for key in found if zoe in str(key)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.core.api.schedules.schedule import Schedule
 from gateway.core.contacts.contact import Contact
@@ -35,6 +36,7 @@ from gateway.store.tracing.traces import Conversation, Traces
 from gateway.web.api.contacts.export import write_export
 from tasks import outbound
 from tasks.context import WorkerContext, build_context
+from tasks.scheduled.jobs import run_tick
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
 from tests.support.store.campaigns import a_definition, cells, give_audience, read
@@ -503,6 +505,39 @@ def test_an_export_has_all_that_is_stored_of_a_customer_and_of_nobody_else(
     assert kinds == {"campaigns", "dead_letters", "notifications", "schedules"}
     assert not any(word in text for word in (BOB, DAN, "Hello Bob"))
     assert found["complete"] is True
+
+
+def test_a_tick_goes_on_with_an_erasure_that_nobody_works_on(
+    sender: WorkerContext, store: Store
+) -> None:
+    keep(store, from_zoe(said("1")))
+    take_effect(sender, Rules())
+    begun = eraser(store).begin(ZOE, None)
+
+    run_tick(sender)
+
+    done = find_erasure(store, begun.id)
+    assert done
+    assert done.finished_at
+    assert left(store) == []
+
+
+def test_an_erasure_that_meets_damage_stops_no_tick_and_no_other_erasure(
+    sender: WorkerContext, store: Store
+) -> None:
+    keep(store, from_zoe(said("1")), delivery_body(said("bob1", "bob", BOB)))
+    take_effect(sender, Rules())
+    raw(store).delete(f"{PREFIX}contact:{ZOE}")
+    raw(store).set(f"{PREFIX}contact:{ZOE}", "no contact")
+    stuck, other = (eraser(store).begin(one, None) for one in (ZOE, BOB))
+
+    with capture_logs() as logs:
+        run_tick(sender)
+
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["erasure_failed"]
+    assert ZOE not in str(logs)
+    found = [find_erasure(store, one.id) for one in (stuck, other)]
+    assert [one.finished_at is not None for one in found if one] == [False, True]
 
 
 class DyingError(Exception):
