@@ -11,6 +11,7 @@ import pytest
 
 from gateway.core.api.keys import ApiKey, hash_key
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.planning.batch import Plan
 from gateway.store import number_list
 from gateway.store.api.api_keys import add_key
@@ -174,6 +175,42 @@ async def test_what_is_wrong_with_a_change_is_named(
     assert answer.status_code == 422
     assert [one["pointer"] for one in answer.json()["errors"]] == pointers
     assert find_contact(store, NUMBER, ANA).vars == before.vars
+
+
+async def test_customers_that_a_person_answers_are_listed_those_that_wait_longest_first(
+    server: Server, store: Store
+) -> None:
+    until = NOW + timedelta(hours=1)
+    know(store, hand_over=HandOver(NOW, until, "rule person"))
+    know(store, OTHER, hand_over=HandOver(NOW - timedelta(hours=1), until, "an echo"))
+    async with api(server.url) as client:
+        listed = (await client.get("/v1/contacts?handed_over=true")).json()
+        first = (await client.get("/v1/contacts?handed_over=true&limit=1")).json()["data"]
+        one = (await client.get(f"/v1/contacts?handed_over=true&number={NUMBER}")).json()["data"]
+
+    assert [each["number"] for each in listed["data"]] == [OTHER, NUMBER]
+    assert [each["number"] for each in first] == [OTHER]
+    assert [(each["id"], each["hand_over"]["why"]) for each in one] == [(ANA, "rule person")]
+    assert listed["unreadable"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        ("", ["#/handed_over"]),
+        ("?handed_over=false&limit=0", ["#/handed_over", "#/limit"]),
+        ("?handed_over=true&tag=vip", ["#/tag"]),
+        ("?handed_over=true&number=1", ["#/number"]),
+    ],
+)
+async def test_a_list_of_other_customers_is_refused(
+    server: Server, query: str, pointers: list[str]
+) -> None:
+    async with api(server.url) as client:
+        answer = await client.get(f"/v1/contacts{query}")
+
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == pointers
 
 
 @pytest.mark.parametrize(

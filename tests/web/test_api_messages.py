@@ -525,6 +525,7 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/numbers/{id}": {"get"},
         "/v1/numbers/{id}/hold": {"post"},
         "/v1/numbers/{id}/release": {"post"},
+        "/v1/contacts": {"get"},
         "/v1/contacts/{id}": {"get", "patch", "delete"},
         "/v1/contacts/{id}/export": {"get"},
         "/v1/erasures/{id}": {"get"},

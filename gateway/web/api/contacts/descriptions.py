@@ -145,3 +145,31 @@ EXPORT: dict[str, Any] = {
     "responses": {200: {"model": ExportOut}, **problems_of("invalid")},
     "openapi_extra": {"parameters": [NUMBER]},
 }
+
+
+class HandedOverContactOut(BaseModel):
+    """A customer of a number that a person answers."""
+
+    number: str
+    id: str
+    hand_over: HandOverOut
+
+
+class HandedOverOut(BaseModel):
+    """Customers that a person answers, those that wait longest first."""
+
+    data: list[HandedOverContactOut]
+    unreadable: int = Field(description="Contacts that cannot be read.")
+
+
+HANDED_OVER: dict[str, Any] = {
+    "responses": {200: {"model": HandedOverOut}, **problems_of("invalid")},
+    "openapi_extra": {
+        "parameters": [
+            query_of("handed_over", {"type": "boolean", "enum": [True]}, "Must be true.")
+            | {"required": True},
+            NUMBER,
+            query_of("limit", {"type": "integer", "minimum": 1, "maximum": 1_000}, "How many."),
+        ]
+    },
+}

@@ -1,29 +1,33 @@
 """Addresses of contacts: what each number knows of a customer, and changes of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.api.contact_request import ContactPatch, apply_patch, read_patch
-from gateway.core.api.field_errors import FieldError
+from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.recipient import read_contact_name
 from gateway.core.contacts.contact import Contact
 from gateway.store.planning.changed_contact import change_contact, find_known
+from gateway.store.planning.handed_over import find_handed_over
 from gateway.store.redis.client import Store
-from gateway.web.api.contacts.descriptions import CHANGE, SHOW
-from gateway.web.api.contacts.view import view_contact
+from gateway.web.api.contacts.descriptions import CHANGE, HANDED_OVER, SHOW
+from gateway.web.api.contacts.view import view_contact, view_hand_over
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.lists.pages import choose_numbers
 from gateway.web.api.messages.routes import check_query
 from gateway.web.api.problems import ApiError
 
 CONTACTS = "/v1/contacts"
 ONE = f"{CONTACTS}/{{id}}"
+MOST_LISTED, LISTED = 1_000, 100
 _UNKNOWN = "None of the numbers that the key may see knows this customer."
 
 
@@ -37,11 +41,21 @@ class ContactRoutes:
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(tags=["contacts"])
+        lists = HANDED_OVER | {"summary": "List customers that a person answers"}
+        router.add_api_route(CONTACTS, self.list_handed_over, methods=["GET"], **lists)
         shows = SHOW | {"summary": "Show what our numbers know of a customer"}
         router.add_api_route(ONE, self.show, methods=["GET"], **shows)
         changes = CHANGE | {"summary": "Change a contact"}
         router.add_api_route(ONE, self.change, methods=["PATCH"], **changes)
         return router
+
+    async def list_handed_over(self, request: Request) -> Response:
+        """Answer with the customers that a person answers, those that wait longest first."""
+        limit = _read_list_query(request)
+        key: ApiKey = request.state.key
+        wanted = request.query_params.get("number", "")
+        numbers = choose_numbers(await self.read_numbers(), key, "number", wanted)
+        return json_response(await asyncio.to_thread(self._read_handed_over, numbers, limit))
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with the contact of each number that knows the customer."""
@@ -72,6 +86,18 @@ class ContactRoutes:
             raise ApiError("not-found", _UNKNOWN)
         return json_response(view_contact(number, after, datetime.now(UTC)))
 
+    def _read_handed_over(self, numbers: Sequence[str], limit: int) -> Mapping[str, Any]:
+        found = {one: find_handed_over(self.store, one, limit) for one in numbers}
+        contacts = [(number, one) for number, each in found.items() for one in each.contacts]
+        contacts.sort(key=lambda one: one[1].hand_over.since)
+        return {
+            "data": [
+                {"number": number, "id": one.key, "hand_over": view_hand_over(one.hand_over)}
+                for number, one in contacts[:limit]
+            ],
+            "unreadable": sum(each.unreadable for each in found.values()),
+        }
+
     async def _only_number(self, numbers: Sequence[str], name: str) -> str:
         """Return the number whose contact is meant. Raises ApiError where there are several."""
         if len(numbers) == 1:
@@ -83,6 +109,20 @@ class ContactRoutes:
         if not known:
             raise ApiError("not-found", _UNKNOWN)
         return known[0]
+
+
+def _read_list_query(request: Request) -> int:
+    """Return how many are asked for. Raises ApiError."""
+    reader = FieldReader(dict(request.query_params))
+    reader.refuse_unknown(frozenset({"handed_over", "number", "limit"}))
+    if reader.fields.get("handed_over") != "true":
+        reader.add("handed_over", "must be true: customers that a person answers are listed")
+    limit = parse_whole(reader.fields.get("limit", str(LISTED)))
+    if limit is None or not 1 <= limit <= MOST_LISTED:
+        reader.add("limit", f"must be a whole number from 1 to {MOST_LISTED:,}")
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)
+    return limit or LISTED
 
 
 async def read_scope(

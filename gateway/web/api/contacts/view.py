@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.sending.preflight import WINDOW, is_window_open
 
 
@@ -27,15 +28,18 @@ def view_contact(number: str, contact: Contact, now: datetime) -> dict[str, Any]
         "last_call_at": contact.called_at,
         "opted_out_at": contact.opted_out_at,
         "muted_until": _unless_over(contact.muted_until, now),
-        "hand_over": _view_hand_over(contact, now),
+        "hand_over": _present_hand_over(contact, now),
     }
 
 
-def _view_hand_over(contact: Contact, now: datetime) -> dict[str, Any] | None:
-    one = contact.hand_over
-    if one is None or one.until <= now:
-        return None
+def view_hand_over(one: HandOver) -> dict[str, Any]:
+    """Return since when and until when a person answers, and why."""
     return {"since": one.since, "until": one.until, "why": one.cause}
+
+
+def _present_hand_over(contact: Contact, now: datetime) -> dict[str, Any] | None:
+    one = contact.hand_over
+    return view_hand_over(one) if one and one.until > now else None
 
 
 def _unless_over(until: datetime | None, now: datetime) -> datetime | None:
