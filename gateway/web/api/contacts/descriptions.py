@@ -121,7 +121,7 @@ ERASE: dict[str, Any] = {
     "responses": {
         200: {"model": ErasureOut},
         202: {"model": ErasureOut},
-        **problems_of("invalid", "conflict"),
+        **problems_of("invalid", "not-found", "conflict"),
     },
     "openapi_extra": {"parameters": [NUMBER]},
 }
@@ -142,7 +142,7 @@ class ExportOut(BaseModel):
 
 
 EXPORT: dict[str, Any] = {
-    "responses": {200: {"model": ExportOut}, **problems_of("invalid")},
+    "responses": {200: {"model": ExportOut}, **problems_of("invalid", "not-found")},
     "openapi_extra": {"parameters": [NUMBER]},
 }
 
