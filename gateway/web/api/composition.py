@@ -83,7 +83,7 @@ class MessageApi:
         )
         self._event_routes = EventRoutes(self._store, bodies, self._all_numbers, self._account_of)
         self._results, self._open = SendResults(client), OpenRequests(client)
-        self._cloud_routes = self._build_cloud_routes(settings, sending)
+        self._cloud_routes = self._build_cloud_routes(settings, sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
         self._template_routes = TemplateRoutes(
@@ -108,10 +108,12 @@ class MessageApi:
         )
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
-    def _build_cloud_routes(self, settings: Settings, sending: MessageSending) -> CloudRoutes:
+    def _build_cloud_routes(
+        self, settings: Settings, sending: MessageSending, lookup: MessageLookup
+    ) -> CloudRoutes:
         """Return the routes in the form of Meta's Cloud API."""
         wait_s = settings.gateway_cloud_api_wait.total_seconds()
-        cloud = CloudSending(sending, self._writer, self._results, self._open, wait_s)
+        cloud = CloudSending(sending, self._writer, self._results, self._open, lookup, wait_s)
         graph_url = settings.meta_graph_url
         lookups = CloudLookups(self._store, self._accounts, self._numbers, graph_url)
         return CloudRoutes(cloud, lookups)

@@ -34,9 +34,11 @@ from gateway.store.api.pending_send import (
     idempotency_of,
 )
 from gateway.store.api.send_writer import SendWriter
+from gateway.store.api.sent_messages import find_message
 from gateway.store.api.waiting.open_requests import OpenRequests
 from gateway.store.api.waiting.send_results import SendResults
 from gateway.store.redis.client import StoreUnavailableError
+from gateway.web.api.messages.routes import MessageLookup
 from gateway.web.api.messages.sending import MessageSending, check_idempotency_key
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.graph_errors import CloudApiError
@@ -68,6 +70,7 @@ class CloudSending:
     writer: SendWriter
     results: SendResults
     requests: OpenRequests
+    lookup: MessageLookup
     wait_s: float
     _waiting: int = field(default=0, init=False)
 
@@ -176,12 +179,23 @@ class CloudSending:
             return CloudAnswer(number, send, result, withdrawn_send(result))
         if not result.is_final:
             result = await self.results.wait(number, send, IN_FLIGHT_S, also_at_end=True)
+        if not result.stage:
+            result = await self._find_compacted(number, send)
         if not result.is_accepted:
             is_over = result.is_final and result.stage
             error = refused_send(result) if is_over else unknown_outcome(send)
         # Where the outcome is unknown, the same request is to find it out.
         is_known = error is None or result.is_final
         return CloudAnswer(number, send, result, error, joinable if is_known else None)
+
+    async def _find_compacted(self, number: str, send: str) -> SendResult:
+        """Return what is left of a send that an Idempotency-Key leads to after its row is gone."""
+        bodies, store = self.lookup.bodies, self.lookup.store
+        found = await asyncio.to_thread(find_message, store, bodies, [number], send)
+        if found is None:
+            return SendResult("")
+        left = found.send
+        return SendResult(left.stage, left.wamid, str(left.body.get("to", "")), error=left.error)
 
 
 def _identify(scope: str, request: CloudRequest, text: bytes, given: str) -> Idempotency | None:
