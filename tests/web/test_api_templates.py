@@ -264,3 +264,23 @@ async def test_a_template_is_drawn_with_values_and_what_does_not_fit_is_told(
 
 def _preview(params: list[str], name: str = "order_sent") -> dict[str, Any]:
     return {"template": {"name": name, "language": "en_US", "params": params}}
+
+
+async def test_a_repeated_request_is_answered_as_then_whatever_the_template_is_by_now(
+    server: Server, store: Store
+) -> None:
+    fetched(store, a_row())
+    headers = {"idempotency-key": "order-17"}
+    async with api(server.url) as client:
+        first = await client.post("/v1/messages", json=a_send("a", "b"), headers=headers)
+        an_hour_ago(store)
+        fetched(store, a_row(components=[{"type": "BODY", "text": "Hello {{1}}"}]))
+    async with api(server.url) as client:
+        again = await client.post("/v1/messages", json=a_send("a", "b"), headers=headers)
+        another = await client.post(
+            "/v1/messages", json=a_send("a", "b"), headers={"idempotency-key": "other"}
+        )
+
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again.headers["idempotent-replayed"] == "true"
+    assert another.status_code == 422

@@ -59,6 +59,8 @@ def plan_group(group: Sequence[PendingSend], reply: Any) -> None:
         return
     now, contacts = parse_loaded(reply, group)
     for one in group:
+        if one.errors:
+            continue
         contact = contacts[one.request.recipient.name]
         planned = plan_request(one.request, new_id(), contact, now)
         if isinstance(planned, Send):

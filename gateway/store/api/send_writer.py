@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest, plan_request
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import Send
@@ -55,10 +56,13 @@ class SendWriter:
         idempotency: Idempotency | None,
         size: int,
         waiter: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
     ) -> asyncio.Future[AcceptedSend]:
         """Return what is done once the send is on disk; whoever cancels it loses only the answer.
 
-        The process `waiter` is woken when the send is over.
+        The process `waiter` is woken when the send is over. With `errors` it is refused, unless it
+        was accepted before.
 
         It raises RequestRefusedError, KeyReusedError, or StoreUnavailableError, after which it is
         unknown whether it is stored: a repeated request with the same idempotency key finds out.
@@ -67,7 +71,10 @@ class SendWriter:
         if self._closing or self._batcher.waiting_bytes > WAITING_BYTES:
             raise StoreUnavailableError("closing" if self._closing else "too much waits")
         future: asyncio.Future[AcceptedSend] = asyncio.get_running_loop().create_future()
-        self._batcher.add(PendingSend(number, request, idempotency, size, future, waiter=waiter))
+        pending = PendingSend(
+            number, request, idempotency, size, future, waiter=waiter, errors=errors
+        )
+        self._batcher.add(pending)
         return future
 
     async def plan(self, number: str, request: MessageRequest) -> tuple[Send, Contact, datetime]:

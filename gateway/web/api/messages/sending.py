@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
+from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import UNKNOWN_NUMBER, MessageRequest, read_from_number
 from gateway.core.contacts.contact import Contact
@@ -33,7 +34,13 @@ class SendKeeper(Protocol):
     """The part of the send writer that the API needs."""
 
     def submit(
-        self, number: str, request: MessageRequest, idempotency: Idempotency | None, size: int
+        self,
+        number: str,
+        request: MessageRequest,
+        idempotency: Idempotency | None,
+        size: int,
+        *,
+        errors: Sequence[FieldError] = (),
     ) -> asyncio.Future[AcceptedSend]:
         """Return what is done once a send is on disk."""
 
@@ -71,8 +78,12 @@ class MessageSending:
             raise _unavailable()
         text = canonical(fields)
         known = idempotency_of(f"{key.id} {path}", check_idempotency_key(idempotency_key), text)
+        # A request that was accepted before is answered as then, whatever its template is by now.
+        errors = await self.templates.find_errors(number, fields, request)
+        if errors and not known:
+            raise ApiError("invalid", errors=errors)
         try:
-            return self.keeper.submit(number, request, known, len(text))
+            return self.keeper.submit(number, request, known, len(text), errors=errors)
         except StoreUnavailableError:
             raise _unavailable() from None
 
@@ -81,6 +92,7 @@ class MessageSending:
     ) -> tuple[str, Send, Contact, datetime]:
         """Return what would be stored now. Raises ApiError or StoreUnavailableError."""
         number, request = await self.read(key, fields)
+        await self.templates.check(number, fields, request)
         try:
             return number, *await self.keeper.plan(number, request)
         except RequestRefusedError as error:
@@ -97,7 +109,6 @@ class MessageSending:
             raise ApiError("forbidden", "The key is bound to other numbers.")
         if number != self.default_number() and number not in await self.read_numbers():
             raise ApiError("invalid", errors=[UNKNOWN_NUMBER])
-        await self.templates.check(number, fields, request)
         return number, request
 
     def default_of(self, key: ApiKey) -> str:

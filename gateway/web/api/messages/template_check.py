@@ -29,11 +29,16 @@ class TemplateCheck:
 
     async def check(self, number: str, fields: Mapping[str, Any], request: MessageRequest) -> None:
         """Raise ApiError with everything in a request that does not fit its templates."""
-        if uses := list(find_uses(fields, request)):
-            mismatches = await self.find_mismatches(number, uses)
-            if mismatches:
-                errors = [FieldError(one.pointer, one.detail) for one in mismatches]
-                raise ApiError("invalid", errors=errors)
+        if errors := await self.find_errors(number, fields, request):
+            raise ApiError("invalid", errors=errors)
+
+    async def find_errors(
+        self, number: str, fields: Mapping[str, Any], request: MessageRequest
+    ) -> list[FieldError]:
+        """Return everything in a request that does not fit its templates."""
+        uses = list(find_uses(fields, request))
+        found = await self.find_mismatches(number, uses) if uses else []
+        return [FieldError(one.pointer, one.detail) for one in found]
 
     async def find_mismatches(self, number: str, uses: Sequence[TemplateUse]) -> list[Mismatch]:
         """Return what of some uses does not fit the templates of the number's account."""
