@@ -26,6 +26,8 @@ RULE_ALERT_FOR = timedelta(minutes=5)
 ACCOUNT_ALERT_FOR = timedelta(days=1)
 # It is noted again twice a second.
 SILENT_FOR = timedelta(seconds=30)
+# The list is tried again every ten minutes.
+TEMPLATES_OLD_FOR = timedelta(minutes=30)
 # Damaged keys are looked at again within five minutes.
 DAMAGED_FOR = timedelta(minutes=10)
 # It is noted again with each webhook.
@@ -90,6 +92,17 @@ def refused_alert(code: int, number: str) -> Alert:
         "warning",
         f"Meta refuses sends for now, with code {code}.",
         error_policy(code, 400).advice,
+    )
+
+
+def old_templates_alert(waba: str) -> Alert:
+    """Return the alert that Meta has not given a list of templates for days, as it did before."""
+    return Alert(
+        Cause("templates_old", waba),
+        "warning",
+        "Meta has not given the list of templates for two days, so the one from before is used.",
+        "See templates_not_fetched in the logs of worker-outgoing; gateway templates sync tries "
+        "again.",
     )
 
 

@@ -6,12 +6,14 @@ at all accounts, and fetches what is due.
 
 import structlog
 
-from gateway.core.templates.sync_schedule import is_fetch_due
+from gateway.core.templates.sync_schedule import is_fetch_due, is_old
+from gateway.store.monitoring.alert_store import record_alert
 from gateway.store.redis.client import ScriptError
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import fetch_list
 from tasks.app import app
 from tasks.context import StoreAccess, worker_context
+from tasks.monitoring.noted_alerts import TEMPLATES_OLD_FOR, old_templates_alert
 from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)
@@ -43,5 +45,7 @@ def fetch_due_lists(ctx: StoreAccess) -> None:
             continue
         if result.step == "failed":
             log.warning("templates_not_fetched", waba=waba, error=result.error)
+            if is_old(result.state, now):
+                record_alert(ctx.store, old_templates_alert(waba), TEMPLATES_OLD_FOR)
         else:
             log.info("templates_fetched", waba=waba, step=result.step, count=result.state.count)

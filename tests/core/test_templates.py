@@ -16,7 +16,7 @@ from gateway.core.templates.graph_form import pack_template, read_graph_row, unp
 from gateway.core.templates.news import TemplateNews, apply_news, read_news
 from gateway.core.templates.parameters import TemplateParameter, read_parameters
 from gateway.core.templates.quick_check import ParameterIndex
-from gateway.core.templates.sync_schedule import RegistryState, is_fetch_due, may_fetch
+from gateway.core.templates.sync_schedule import RegistryState, is_fetch_due, is_old, may_fetch
 from gateway.core.templates.template import MetaTemplate
 from gateway.core.webhook.parser import split
 from tests.support.factories import NOW
@@ -250,6 +250,12 @@ def test_the_list_is_fetched_at_start_nightly_and_on_demand(
     state: RegistryState, is_due: bool
 ) -> None:
     assert is_fetch_due(state, "1", DAY) is is_due
+
+
+def test_a_list_is_old_if_meta_gave_it_days_ago_and_none_since() -> None:
+    assert is_old(RegistryState(fetched_at=DAY - 49 * HOUR), DAY)
+    assert not is_old(RegistryState(fetched_at=DAY - 47 * HOUR), DAY)
+    assert not is_old(RegistryState(), DAY)
 
 
 def test_meta_is_asked_once_a_minute_at_most() -> None:

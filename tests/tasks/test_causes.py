@@ -27,6 +27,7 @@ from tasks.monitoring.noted_alerts import (
     damaged_alert,
     find_alerts,
     foreign_number_alert,
+    old_templates_alert,
     refused_alert,
     unassigned_number_alert,
 )
@@ -242,6 +243,7 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     found.append(unassigned_number_alert("106"))
     found.append(foreign_number_alert("shop", "106"))
     found.append(broken_alert("canary"))
+    found.append(old_templates_alert("102"))
     found += [Alert(Cause(kind), severity, "", "") for kind, severity in SEVERITIES.items()]
     found.append(rule_alert("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():

@@ -149,3 +149,18 @@ def test_news_of_a_foreign_account_change_nothing(at_work: WorkerContext, store:
 
 def _events(body: bytes) -> list[Notice]:
     return [one for one in split(Delivery("0:1-0", NOW, body)) if isinstance(one, Notice)]
+
+
+def test_a_list_that_was_not_renewed_for_days_is_an_alert(
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = at_work.accounts.current()
+    credentials = next(iter(accounts)).numbers[0].credentials
+    monkeypatch.setattr(Fake, "lists", {"1": MetaList(error="Meta is down.")}, raising=False)
+    monkeypatch.setattr(sync, "TemplateClient", Fake)
+    monkeypatch.setattr(type(accounts), "credentials_by_waba", lambda _: {"1": credentials})
+    raw(store).hset(f"{keys.templates('1')}state", mapping={"fetched_at": 1_000, "count": 1})
+
+    templates.fetch_due_lists(at_work)
+
+    assert b"templates_old" in b" ".join(raw(store).hgetall(keys.NOTED).values())

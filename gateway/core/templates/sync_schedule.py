@@ -12,6 +12,7 @@ LEAST_PAUSE = timedelta(minutes=1)
 AFTER_ERROR = timedelta(minutes=10)
 # Accounts follow each other through an hour of the night.
 NIGHT_HOUR = 2
+OLD_AFTER = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ def is_fetch_due(state: RegistryState, waba: str, now: datetime) -> bool:
     if state.fetched_at is None or state.fetched_at < latest_night(waba, now):
         return True
     return state.wanted_at is not None and state.wanted_at > state.fetched_at
+
+
+def is_old(state: RegistryState, now: datetime) -> bool:
+    """Say whether a list that Meta gave before has not been renewed for days."""
+    return state.fetched_at is not None and now - state.fetched_at > OLD_AFTER
 
 
 def latest_night(waba: str, now: datetime) -> datetime:
