@@ -24,6 +24,7 @@ from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key
 from gateway.store.redis.client import Store
+from gateway.store.sending.lookup import run_commands
 
 CHUNK = 1_000
 
@@ -102,14 +103,8 @@ def read_states(store: Store, campaign: Campaign, first: int, count: int) -> lis
 
 def prolong_audience(store: Store, campaign: Campaign) -> None:
     """Let the audience live as long as the campaign from now on."""
-
-    def prolong(client: Any) -> None:
-        pipe = client.pipeline(transaction=False)
-        for chunk in range(_chunk_count(campaign.recipients)):
-            pipe.pexpire(_key(campaign, campaign.audience, chunk), LIVES_MS)
-        pipe.execute()
-
-    store.run(prolong)
+    names = (_key(campaign, campaign.audience, one) for one in range(_count(campaign.recipients)))
+    run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
 
 
 def _chunks(rows: Iterable[AudienceRow]) -> Iterator[Sequence[AudienceRow]]:
@@ -147,17 +142,11 @@ def _drop(store: Store, campaign: Campaign, token: str, count: int) -> None:
     """Delete the chunks of an audience; what this leaves vanishes by itself."""
     if not token:
         return
-
-    def drop(client: Any) -> None:
-        pipe = client.pipeline(transaction=False)
-        for chunk in range(_chunk_count(count) + 1):
-            pipe.unlink(_key(campaign, token, chunk))
-        pipe.execute()
-
-    store.run(drop)
+    names = (_key(campaign, token, chunk) for chunk in range(_count(count) + 1))
+    run_commands(store, *(("UNLINK", name) for name in names))
 
 
-def _chunk_count(recipients: int) -> int:
+def _count(recipients: int) -> int:
     return -(-recipients // CHUNK)
 
 

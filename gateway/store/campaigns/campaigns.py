@@ -20,6 +20,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.sending.lookup import run_commands
 
 MOST_CAMPAIGNS = 1_000
 LIVES = timedelta(days=90)  # since the last change of the phase
@@ -115,14 +116,7 @@ def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
     """Return all campaigns, the newest first."""
     numbers: Any = store.run(lambda client: client.hgetall(ALL))
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
-
-    def ask(client: Any) -> Any:
-        pipe = client.pipeline(transaction=False)
-        for id_, number in named:
-            pipe.hgetall(campaign_key(number, id_))
-        return pipe.execute()
-
-    rows = store.run(ask) if named else []
+    rows = run_commands(store, *(("HGETALL", campaign_key(number, id_)) for id_, number in named))
     found = [
         parse_campaign(bodies, id_, number, row)
         for (id_, number), row in zip(named, rows, strict=True)
@@ -190,14 +184,7 @@ def forget_old(store: Store) -> bool:
     """Drop the names of campaigns whose rows are gone; return whether there were any."""
     numbers: Any = store.run(lambda client: client.hgetall(ALL))
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
-
-    def ask(client: Any) -> Any:
-        pipe = client.pipeline(transaction=False)
-        for id_, number in named:
-            pipe.exists(campaign_key(number, id_))
-        return pipe.execute()
-
-    there = store.run(ask) if named else []
+    there = run_commands(store, *(("EXISTS", campaign_key(number, id_)) for id_, number in named))
     gone = [id_ for (id_, _), is_there in zip(named, there, strict=True) if not is_there]
     if gone:
         store.run(lambda client: client.hdel(ALL, *gone))
