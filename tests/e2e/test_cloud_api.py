@@ -277,6 +277,40 @@ def test_sigterm_answers_all_that_wait(stack: Stack, tmp_path: Path) -> None:
         other.stop()
 
 
+def test_a_request_whose_process_was_killed_is_joined_by_the_same_one(
+    stack: Stack, tmp_path: Path
+) -> None:
+    other = Stack(
+        tmp_path, stack.server, GATEWAY_API_KEYS=KEY, META_WABA_ID=WABA, GATEWAY_CLOUD_API_WAIT="1h"
+    ).start("web")
+    text = next(TEXTS)
+    body = {"messaging_product": "whatsapp", "to": ANA, "text": {"body": text}}
+
+    def post() -> httpx.Response:
+        url = f"{other.api}/v25.0/{NUMBER}/messages"
+        return httpx.post(url, json=body, headers={"x-api-key": KEY}, timeout=20)
+
+    hold(stack, "hold")
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            lost = pool.submit(post)
+            wait_until(lambda: waiting(stack, "reply") == 1, "it waits")
+            other.programs["web"].kill()
+            assert isinstance(lost.exception(), httpx.HTTPError)
+            other.start("web")
+            asked = pool.submit(post)
+            hold(stack, "release")
+            wamid = asked.result().json()["messages"][0]["id"]
+    finally:
+        hold(stack, "release")
+        other.stop()
+
+    sent = [
+        one["wamid"] for one in stack.posted() if one["body"].get("text", {}).get("body") == text
+    ]
+    assert sent == [wamid]
+
+
 def hold(stack: Stack, verb: str) -> None:
     """Hold our number, or release it."""
     url = f"{stack.api}/v1/numbers/{NUMBER}/{verb}"
@@ -284,7 +318,7 @@ def hold(stack: Stack, verb: str) -> None:
     httpx.post(url, json=why, headers={"x-api-key": KEY}).raise_for_status()
 
 
-def waiting(stack: Stack) -> int:
+def waiting(stack: Stack, priority: str = "notice") -> int:
     """Return how many conversations have a message to send."""
     with redis.Redis.from_url(stack.server.url) as client:
-        return int(str(client.zcard(f"{keys.number(NUMBER)}ready:notice")))
+        return int(str(client.zcard(f"{keys.number(NUMBER)}ready:{priority}")))
