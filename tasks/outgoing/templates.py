@@ -4,6 +4,8 @@ Meta may take minutes for a long list, so workers of the queue `outgoing` fetch 
 at all accounts, and fetches what is due.
 """
 
+import time
+
 import structlog
 
 from gateway.core.templates.sync_schedule import is_fetch_due, is_old
@@ -18,6 +20,8 @@ from tasks.wakeup import clear_task
 
 log = structlog.get_logger(__name__)
 
+SLICE_S = 30.0
+
 
 @app.task(name="tasks.templates", time_limit=600)
 def fetch_templates() -> None:
@@ -30,10 +34,14 @@ def fetch_templates() -> None:
 def fetch_due_lists(ctx: StoreAccess) -> None:
     """Fetch the list of each WhatsApp account for which that is due.
 
-    An error of one account's is recorded in its registry, and delays no other. Raises
+    An error of one account's is recorded in its registry, and delays no other. What is left after
+    half a minute is for the next task, so that notifications find workers. Raises
     StoreUnavailableError.
     """
+    deadline = time.monotonic() + SLICE_S
     for waba, credentials in ctx.accounts.current().credentials_by_waba().items():
+        if time.monotonic() > deadline:
+            return
         registry = TemplateRegistry(ctx.store, waba)
         try:
             state, now = registry.read_state()

@@ -5,6 +5,7 @@ import structlog
 from gateway.core.events import Notice
 from gateway.core.planning.batch import PlanningResult
 from gateway.core.templates.news import TEMPLATE_FIELDS, read_news
+from gateway.core.templates.template import APPROVED
 from gateway.store.redis.client import ScriptError
 from gateway.store.templates.registry import TemplateRegistry
 from tasks.context import WorkerContext
@@ -33,7 +34,10 @@ def apply_news_of(ctx: WorkerContext, account: str, event: Notice) -> None:
     # An installation that was told no id has one registry.
     waba = event.waba if owner.wabas else ""
     try:
-        is_new = TemplateRegistry(ctx.store, waba).note_news(news)
+        registry = TemplateRegistry(ctx.store, waba)
+        is_new = registry.note_news(news)
+        if is_new and (news.fact == "components" or news.value == APPROVED):
+            registry.want()  # the text is in Meta's list only
     except ScriptError as error:  # damaged keys of the registry stop no delivery
         log.error("template_news_lost", waba=waba, error=str(error))
         return

@@ -164,3 +164,33 @@ def test_a_list_that_was_not_renewed_for_days_is_an_alert(
     templates.fetch_due_lists(at_work)
 
     assert b"templates_old" in b" ".join(raw(store).hgetall(keys.NOTED).values())
+
+
+def test_an_approval_asks_for_another_list_and_a_pause_does_not(
+    at_work: WorkerContext, store: Store
+) -> None:
+    registry = TemplateRegistry(store, "")
+    keep(store, a_webhook("PAUSED"))
+    take_effect(at_work, Echo())
+    before = registry.read_state()[0].wanted_at
+    keep(store, a_webhook("APPROVED", 1_795_348_060))
+    take_effect(at_work, Echo())
+
+    assert before is None
+    assert registry.read_state()[0].wanted_at is not None
+
+
+def test_a_task_leaves_what_is_left_after_its_time_to_the_next(
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = {"1": MetaList([a_row()])}
+    accounts = at_work.accounts.current()
+    credentials = next(iter(accounts)).numbers[0].credentials
+    monkeypatch.setattr(Fake, "lists", lists, raising=False)
+    monkeypatch.setattr(sync, "TemplateClient", Fake)
+    monkeypatch.setattr(type(accounts), "credentials_by_waba", lambda _: {"1": credentials})
+    monkeypatch.setattr(templates, "SLICE_S", -1.0)
+
+    templates.fetch_due_lists(at_work)
+
+    assert lists["1"].asked == 0

@@ -284,3 +284,13 @@ async def test_a_repeated_request_is_answered_as_then_whatever_the_template_is_b
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
     assert again.headers["idempotent-replayed"] == "true"
     assert another.status_code == 422
+
+
+async def test_a_dry_run_shows_the_status_of_the_template(server: Server, store: Store) -> None:
+    fetched(store, a_row(status="PAUSED"))
+    async with api(server.url) as client:
+        paused = await client.post("/v1/messages?dry_run=true", json=a_send("a", "b"))
+        text = await client.post("/v1/messages?dry_run=true", json=TO | {"text": "Hi"})
+
+    assert paused.json()["template"] == {"status": "PAUSED", "usable": False, "waits": True}
+    assert text.json()["template"] is None

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 from gateway.core.text import printable
 
 # Meta sends a template with one of these words; every other one keeps it from being sent.
-USABLE = frozenset({"APPROVED", "REINSTATED", "FLAGGED"})
+APPROVED = "APPROVED"
+USABLE = frozenset({APPROVED, "REINSTATED", "FLAGGED"})
 # A template with one of these may be sent again later, so a send of it waits.
 PAUSED, DISABLED = "PAUSED", "DISABLED"
 STOPPED = frozenset({PAUSED, DISABLED})

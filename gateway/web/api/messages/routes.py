@@ -209,6 +209,7 @@ class MessageRoutes:
             "body": send.body,
             "priority": send.priority,
             "window_open": is_window_open(contact, now),
+            "template": await self.sending.templates.describe(number, send.body),
             "window_opened_at": opened_at,
             "opted_out": contact.opted_out_at is not None,
             "send_at": send.due_at,

@@ -10,7 +10,7 @@ from gateway.accounts.account import Accounts, OwnNumber
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest
 from gateway.core.api.template_uses import find_uses
-from gateway.core.templates.choice import TemplateUse
+from gateway.core.templates.choice import TemplateUse, read_use
 from gateway.core.templates.template import Mismatch
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.problems import ApiError
@@ -39,6 +39,22 @@ class TemplateCheck:
         uses = list(find_uses(fields, request))
         found = await self.find_mismatches(number, uses) if uses else []
         return [FieldError(one.pointer, one.detail) for one in found]
+
+    async def describe(self, number: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what is known of the template that a message sends; None if it sends none.
+
+        Raises StoreUnavailableError.
+        """
+        own, use = self.accounts().number(number), read_use(body, "")
+        if own is None or use is None:
+            return None
+        known = await asyncio.to_thread(self.judge.cache.find, own.waba, use.key)
+        status = known.template.status if known else ""
+        return {
+            "status": status or None,
+            "usable": known.template.is_usable if known and status else None,
+            "waits": bool(known and known.template.is_stopped),
+        }
 
     async def find_mismatches(self, number: str, uses: Sequence[TemplateUse]) -> list[Mismatch]:
         """Return what of some uses does not fit the templates of the number's account."""
