@@ -6,13 +6,13 @@ All of it may raise StoreUnavailableError or ScriptError.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from gateway.core import messages
 from gateway.core.api.recipient import Recipient
 from gateway.core.campaigns.definition import render
 from gateway.core.campaigns.view import duration_at
+from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.templates.choice import TemplateUse, read_use
@@ -22,11 +22,11 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
 from gateway.store.campaigns.campaigns import Campaign, change_phase, server_ms, stamp
 from gateway.store.planning.contacts import parse_contacts
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Call, Store
 
 # A start needs a check that is not older.
 FRESH = timedelta(hours=1)
-CONTACTS_AT_ONCE = 200
+CONTACTS_AT_ONCE = 200  # by one script
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +127,20 @@ def _chunks(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Sequen
 
 def _with_contacts(
     store: Store, campaign: Campaign, chunk: Sequence[AudienceMember]
-) -> Iterator[tuple[AudienceMember, Any]]:
-    members = iter(chunk)
-    while part := list(islice(members, CONTACTS_AT_ONCE)):
-        names = [Recipient(one.phone).name for one in part]
-        _, rows, _ = store.call("load", keys.number(campaign.number), len(names), *names)
-        contacts, _ = parse_contacts(names, rows)
-        yield from ((one, contacts[n]) for one, n in zip(part, names, strict=True) if n in contacts)
+) -> Iterator[tuple[AudienceMember, Contact]]:
+    """Yield the members of a chunk with their contacts, which one round trip reads.
+
+    A contact that cannot be read is left out; the pump judges it before the post.
+    """
+    prefix, names = keys.number(campaign.number), [Recipient(one.phone).name for one in chunk]
+    parts = [names[i : i + CONTACTS_AT_ONCE] for i in range(0, len(names), CONTACTS_AT_ONCE)]
+    replies = store.call_many([Call("load", prefix, [len(part), *part]) for part in parts])
+    contacts: dict[str, Contact] = {}
+    for part, reply in zip(parts, replies, strict=True):
+        if isinstance(reply, Exception):
+            raise reply
+        contacts |= parse_contacts(part, reply[1])[0]
+    yield from ((one, contacts[n]) for one, n in zip(chunk, names, strict=True) if n in contacts)
 
 
 def _samples(
