@@ -4,14 +4,14 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from gateway.rules.checks.lint import left_out_note, lint_warnings
+from gateway.rules.checks.lint import left_out_note, lint_warnings, template_places
 from gateway.rules.checks.references import reference_errors
 from gateway.rules.checks.rulefile_check import CheckedFile, check
 from gateway.rules.checks.unread_files import unread_warnings
@@ -191,6 +191,8 @@ class RulesCheck:
     problems: tuple[Problem, ...]
     note: str = ""
     rulebook: Rulebook | None = None
+    # Where each template is named, by the rule and its name.
+    template_places: Mapping[tuple[str, str], tuple[str, Mark]] = field(default_factory=dict)
 
 
 def check_rules(paths: Iterable[Path], zone: str = "") -> RulesCheck:
@@ -212,7 +214,8 @@ def check_rules(paths: Iterable[Path], zone: str = "") -> RulesCheck:
     if errors:
         return RulesCheck(len(files), problems)
     rulebook = assemble_rulebook([file.book for file in checked if file.book])
-    return RulesCheck(len(files), problems, left_out_note(checked), rulebook)
+    places = template_places(checked)
+    return RulesCheck(len(files), problems, left_out_note(checked), rulebook, places)
 
 
 def find_problems(path: Path) -> list[Problem]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.develop.rules.template_check import find_unfit_templates
-from gateway.rules.loader import load
+from gateway.rules.loader import check_rules, load
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
@@ -64,8 +64,10 @@ def path(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def found(path: Path) -> list[tuple[str, str]]:
-    problems = find_unfit_templates(load(path), [path])
+    problems = find_unfit_templates(check_rules([path]), [path])
     assert all(one.is_warning for one in problems)
+    lines = path.read_text().splitlines()
+    assert all("send_template" in lines[one.mark.line - 1] for one in problems)
     return [(one.rule, one.message) for one in problems]
 
 

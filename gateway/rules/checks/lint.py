@@ -132,6 +132,17 @@ def _template_names(step: Map) -> Iterator[Scalar]:
     yield from iter_scalars(as_mapping(as_mapping(step.get("notify")).get("template")).get("name"))
 
 
+def template_places(files: Sequence[CheckedFile]) -> dict[tuple[str, str], tuple[str, Mark]]:
+    """Return where each template is named, by the rule and its name."""
+    return {
+        (rule_name, str(name)): (file.file, name.mark)
+        for file in files
+        for rule_name, rule in file.rules()
+        for step in iter_steps(rule)
+        for name in _template_names(step)
+    }
+
+
 def _misspelled_verbs(rule: Map) -> Iterator[MarkedMessage]:
     """Warn of texts that look like a verb that stands alone; quotes mark them as texts."""
     alone = {verb.replace("_", ""): verb for verb in BARE}

@@ -56,7 +56,7 @@ def check(paths: PathsGiven = None, account: AccountName = "", json: Json = Fals
     rules_paths = [path for path in resolved if path not in tests]
     zone = next(filter(None, map(zone_of_rules, rules_paths)), "")
     found = check_rules(rules_paths, zone)
-    unfit = find_unfit_templates(found.rulebook, rules_paths, account) if found.rulebook else ()
+    unfit = find_unfit_templates(found, rules_paths, account)
     problems = (*found.problems, *read_cases(tests).problems, *unfit)
     is_broken = any(not problem.is_warning for problem in problems)
     if json:

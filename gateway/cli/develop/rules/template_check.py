@@ -13,8 +13,8 @@ from gateway.core.templates.graph_form import read_graph_row
 from gateway.core.templates.template import Mismatch
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.templates import TemplateClient
+from gateway.rules.loader import RulesCheck
 from gateway.rules.problems import Mark, Problem
-from gateway.rules.rulebook import Rulebook
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
@@ -24,7 +24,7 @@ _Known = tuple[Mapping[str, KnownTemplate], Mapping[str, str]]
 
 
 def find_unfit_templates(
-    rulebook: Rulebook, paths: Sequence[Path], account: str = ""
+    found: RulesCheck, paths: Sequence[Path], account: str = ""
 ) -> list[Problem]:
     """Return a warning for each template of a rule that Meta does not have, or has otherwise.
 
@@ -33,7 +33,7 @@ def find_unfit_templates(
     """
     uses = [
         (rule.name, use)
-        for rule in rulebook.rules
+        for rule in (found.rulebook.rules if found.rulebook else ())
         if rule.enabled
         for step in rule.steps
         for use in step.template_uses
@@ -47,8 +47,14 @@ def find_unfit_templates(
     if known is None:
         return []
     templates, words = known
+    nowhere = (str(paths[0]), Mark())  # a message in Meta's own form
     return [
-        Problem(str(paths[0]), Mark(), name, _describe(use, one), is_warning=True)
+        Problem(
+            *found.template_places.get((name, use.name), nowhere),
+            name,
+            _describe(use, one),
+            is_warning=True,
+        )
         for name, use in uses
         for one in judge_use(use, templates.get(use.key), words)
     ]
