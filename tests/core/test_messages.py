@@ -70,6 +70,13 @@ def test_read_marks_and_typing_name_the_message_and_no_recipient() -> None:
     assert typing("wamid.1")["typing_indicator"] == {"type": "text"}
 
 
+PLACES = {
+    "header": {"image": "https://x.pt/a.jpg"},
+    "body": ["Ana"],
+    "buttons": ["abc", {"payload": "stop"}, {"code": "SAVE20"}],
+}
+
+
 def params(given: object) -> list[Any]:
     return read_params(given).components
 
@@ -113,6 +120,8 @@ BODIES = {
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/interactive-cta-url-messages
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/location-request-messages
 UNDESCRIBED = {
+    # Its pattern of a button's index fits few numbers, and it knows no coupon codes.
+    "template with a picture and buttons": template("order", "en", params(PLACES)),
     "link": cta_url("Track it", "Track", "https://a.example", "Order", "For a week"),
     "location request": location_request("Where?"),
     **{name: {"type": "interactive", "interactive": one} for name, one in EXAMPLES.items()},
