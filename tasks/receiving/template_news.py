@@ -31,6 +31,8 @@ def apply_news_of(ctx: WorkerContext, account: str, event: Notice) -> None:
     owner = accounts.owner_of_waba(event.waba)
     if news is None or owner is None or owner.name != account:
         return
+    if owner.wabas and event.waba not in owner.wabas:
+        return  # a stranger who has the secret could name any
     # An installation that was told no id has one registry.
     waba = event.waba if owner.wabas else ""
     try:

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 import structlog
 
 from gateway.core.sending.send import PRIORITIES
+from gateway.store.redis.client import ScriptError
+from gateway.store.sending.lanes import Damage
 from gateway.store.templates.waiting_sends import resume_sends
 from tasks.context import StoreAccess
+from tasks.monitoring.noted_alerts import note_damage
 from tasks.wakeup import ring_number
 
 log = structlog.get_logger(__name__)
@@ -19,12 +22,16 @@ log = structlog.get_logger(__name__)
 def resume_templates(ctx: StoreAccess, number: str, waiting: Sequence[str]) -> None:
     """Let the sends of a number go on whose templates are not stopped any more.
 
-    Raises StoreUnavailableError or ScriptError.
+    Damaged keys of one template stop nothing else. Raises StoreUnavailableError.
     """
     for template in waiting:
         if ctx.is_template_stopped(number, template):
             continue
-        count = resume_sends(ctx.store, number, template)
+        try:
+            count = resume_sends(ctx.store, number, template)
+        except ScriptError as error:
+            note_damage(ctx.store, number, [Damage("template", "", str(error))])
+            continue
         log.info("template_resumed", number=number, template=template, sends=count)
         for priority in PRIORITIES:
             ring_number(ctx.store, number, priority)

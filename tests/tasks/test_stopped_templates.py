@@ -177,3 +177,18 @@ def test_a_text_goes_on_while_a_template_waits(sender: WorkerContext, meta: Meta
 
 def _fail(*_: Any, **__: Any) -> Any:
     raise StoreUnavailableError("gone")
+
+
+def test_damaged_keys_of_one_template_stop_neither_others_nor_other_work(
+    sender: WorkerContext, meta: Meta
+) -> None:
+    told(sender, "PAUSED", 0)
+    owe(sender.store, "351900000001")
+    pump_and_tick(sender)
+    raw(sender.store).sadd(f"{PREFIX}templates", "broken en")
+    raw(sender.store).set(f"{PREFIX}template:broken en", "damaged")
+
+    told(sender, "REINSTATED", 60)
+    pump_and_tick(sender)
+
+    assert stages(sender.store) == ["accepted"]

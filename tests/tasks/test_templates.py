@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -194,3 +195,18 @@ def test_a_task_leaves_what_is_left_after_its_time_to_the_next(
     templates.fetch_due_lists(at_work)
 
     assert lists["1"].asked == 0
+
+
+def test_a_webhook_of_a_whatsapp_account_that_is_not_ours_makes_no_registry(
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = at_work.accounts.current()
+    owner = next(iter(accounts))
+    known = replace(owner, wabas=("77",))
+    monkeypatch.setattr(type(accounts), "owner_of_waba", lambda *_: known)
+    (event,) = _events(a_webhook("PAUSED"))
+
+    template_news.apply_news_of(at_work, owner.name, event)
+    template_news.apply_news_of(at_work, owner.name, replace(event, waba="77"))
+
+    assert [status_of(store, waba) for waba in ("", event.waba, "77")] == ["", "", "PAUSED"]

@@ -131,7 +131,8 @@ class TemplateRoutes:
         """Return the number whose account's templates are meant. Raises ApiError."""
         check_query(request, "from", *known)
         accounts, key = self.accounts(), request.state.key
-        named = request.query_params.get("from", "") or accounts.default_number
+        own = key.numbers[0] if len(key.numbers) == 1 else accounts.default_number
+        named = request.query_params.get("from", "") or own
         number = accounts.number(named)
         if named != accounts.default_number and named not in await self.read_numbers():
             number = None
