@@ -30,6 +30,7 @@ from tests.bench.numbers import EACH, PER_SECOND, Numbers
 from tests.bench.recipe import Recipe
 from tests.bench.room import Answered
 from tests.bench.rules import FEW, MANY, costs
+from tests.bench.scheduled import Scheduled
 from tests.bench.sending import Waiting
 from tests.bench.templates import check_us, fetch, rules_ratio
 from tests.support.factories import delivery_body, message_item
@@ -51,6 +52,7 @@ class Asked:
     singles: int
     sends: int
     answered: int
+    scheduled: int
     large: float
 
 
@@ -63,11 +65,16 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=200, help="messages on an idle system")
     parser.add_argument("--sends", type=int, default=6_000, help="replies that wait, each round")
     parser.add_argument("--answered", type=int, default=20_000, help="messages to grow old")
+    parser.add_argument("--scheduled", type=int, default=100_000, help="messages due at one moment")
     parser.add_argument(
         "--large", type=float, default=1.0, help="share of the full size of the step of that name"
     )
     parser.add_argument(
-        "--only", nargs="+", choices=STEPS, default=QUICK, help="large takes minutes a round"
+        "--only",
+        nargs="+",
+        choices=STEPS,
+        default=QUICK,
+        help="large and scheduled take minutes",
     )
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
     parser.add_argument("--json", action="store_true")
@@ -79,6 +86,7 @@ def main() -> None:
         given.singles,
         given.sends,
         given.answered,
+        given.scheduled,
         given.large,
     )
     recipe = given.baseline if given.baseline.exists() else None
@@ -178,6 +186,21 @@ def cloud_api(system: CloudApi, asked: Asked, turn: int, into: Figures) -> None:
     """Measure how long clients of Meta's form wait for the wamid."""
     for name, took_ms in system.measure():
         into.setdefault(name, []).append(took_ms)
+
+
+def scheduled(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long replies take while a crowd of scheduled messages is due."""
+    for count, pace in ((0, 300), (asked.scheduled, 300), (asked.scheduled, 1_000)):
+        with_system(
+            partial(Scheduled, pace=pace), partial(in_the_crowd, pace=pace, count=count, into=into)
+        )
+
+
+def in_the_crowd(system: Scheduled, pace: int, count: int, into: Figures) -> None:
+    """Let so many of them be due in one moment."""
+    crowd, name = system.measure(count), f"{count:,} due at pace {pace:,}"
+    into.setdefault(f"webhook to POST ms, {name}", []).extend(crowd.replies_ms)
+    into.setdefault(f"scheduled messages sent/s, {name}", []).append(crowd.per_second)
 
 
 def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
@@ -300,6 +323,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
     "accepting": (accepting, Accepting, SendingRecipe),
     "cloud_api": (cloud_api, CloudApi, None),
+    "scheduled": (scheduled, None, None),
     "numbers": (numbers, None, None),
     "accounts": (accounts, None, None),
     "idle": (idle, gateway, None),
@@ -309,7 +333,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "room": (room, gateway, None),
 }
 
-QUICK = [name for name in STEPS if name != "large"]
+QUICK = [name for name in STEPS if name not in ("large", "scheduled")]
 
 if __name__ == "__main__":
     main()

@@ -133,9 +133,13 @@ def test_what_was_confirmed_in_time_is_no_dead_letter(store: Store) -> None:
 
 
 def test_a_tick_moves_a_bounded_number(store: Store) -> None:
-    raw(store).zadd(f"{PREFIX}due", {f"gone {i}": i for i in range(1_200)})
+    number_list.add_number(store, NUMBER)
+    raw(store).zadd(f"{PREFIX}due", {f"gone {i}": i for i in range(1_100)})
 
-    assert [tick(store).moved_items for _ in range(3)] == [1_000, 200, 0]
+    moved = [[one.moved_items for one in due_items.tick(store)] for _ in range(3)]
+
+    # In short scripts, between which the server answers others.
+    assert moved == [[200] * 5, [100], [0]]
 
 
 def set_timer(store: Store, name: str, due: int) -> None:

@@ -10,7 +10,9 @@ from gateway.store.number_list import numbers
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending.lanes import Damage, parse_damages
 
-MOST_ITEMS = 1_000
+# In one script: while it runs the server answers nobody else, and a crowd may be due at once.
+MOST_ITEMS = 200
+MOST_SCRIPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +32,35 @@ class TickResult:
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
-    """Move what is due of every number, or of those named; at most 1,000 items each.
+    """Move what is due of every number, or of those named; some 1,000 items of each at most.
 
-    The limit keeps each script short. A number whose keys are damaged stops no other: its error is
-    raised after all others were done.
+    A number of which more is due has several results. One whose keys are damaged stops no other:
+    its error is raised after all others were done.
     """
     names = numbers(store) if names is None else names
-    calls = [Call("tick", keys.number(name), [MOST_ITEMS]) for name in names]
-    return _iter_tick_results(names, store.call_many(calls))
+    return _iter_tick_results(store, names, _run_scripts(store, names))
 
 
-def _iter_tick_results(names: Sequence[str], replies: Sequence[Any]) -> Iterator[TickResult]:
-    failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
-    for name, reply in zip(names, replies, strict=True):
-        if not isinstance(reply, Exception):
-            yield _parse_tick_result(name, reply)
+def _run_scripts(store: Store, names: Sequence[str]) -> list[Any]:
+    return store.call_many([Call("tick", keys.number(name), [MOST_ITEMS]) for name in names])
+
+
+def _iter_tick_results(
+    store: Store, names: Sequence[str], replies: Sequence[Any]
+) -> Iterator[TickResult]:
+    failed: Exception | None = None
+    for turn in range(MOST_SCRIPTS):
+        full = []
+        for name, reply in zip(names, replies, strict=True):
+            if isinstance(reply, Exception):
+                failed = failed or reply
+                continue
+            yield (result := _parse_tick_result(name, reply))
+            if result.moved_items >= MOST_ITEMS:
+                full.append(name)
+        if not full or turn == MOST_SCRIPTS - 1:
+            break
+        names, replies = full, _run_scripts(store, full)
     if failed:
         raise failed
 

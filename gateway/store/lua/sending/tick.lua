@@ -1,4 +1,4 @@
--- tick: move what is due of one number, at most 1,000 items of each kind.
+-- tick: move what is due of one number, a limited number of items of each kind.
 -- with: pauses, pace, lanes
 -- KEYS  1 the number's prefix
 -- ARGV  1 most items
