@@ -87,7 +87,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{erasures}open | customers who are to be erased, and how far that is | until it is done |
 | gw:{erasures}done:<id> | what an erasure found; it names nobody | 30 days |
 | gw:{erasures}sends:<id> | ids of the sends that an open one found | until it is done |
-| gw:{erasures}lock | who works on erasures | 30 seconds |
+| gw:{erasures}lock | who works on erasures | 10 seconds |
 | gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
 | gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |

@@ -212,7 +212,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{erasures}open": FOREVER,
     "gw:{erasures}done:[a-z2-7]{24}": (30 * DAY, 30 * DAY),
     "gw:{erasures}sends:[a-z2-7]{24}": FOREVER,
-    "gw:{erasures}lock": (30_000, 30_000),
+    "gw:{erasures}lock": (10_000, 10_000),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
     "gw:owner": FOREVER,

@@ -20,7 +20,7 @@ from gateway.store.erasure.open_erasures import LOCK, open_erasure, read_open, r
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.client import ScriptError, Store
 
-LOCK_MS = 30_000
+LOCK_MS = 10_000
 BUDGET_S = 0.3
 STORE_EVERY_S = 0.05
 

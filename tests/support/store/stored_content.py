@@ -40,6 +40,8 @@ def _iter_values(store: Store, key: bytes) -> Iterator[bytes]:
         case b"stream":
             entries = client.xrange(key)
             yield from (part for _, fields in entries for pair in fields.items() for part in pair)
+        case b"none":  # it has just expired
+            return
         case other:
             raise AssertionError(f"{key!r} is a {other!r}, which is not looked into")
 
