@@ -172,7 +172,7 @@ CASES = {
     "take_requests": Case(lambda n: [f"key{n}", 10, 20, 1]),
     "note_news": Case(lambda n: [f"t{n} en", "status", n, ROW, "PAUSED", -1, FAR]),
     "resume_template": Case(lambda _: ["order en", 8], each=True),
-    "replace_list": Case(lambda n: ["holder", n, 1]),
+    "replace_list": Case(lambda n: ["holder", n, 0]),
     "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }
 MORE = {

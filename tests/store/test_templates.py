@@ -9,7 +9,7 @@ from gateway.core.templates.news import TemplateNews
 from gateway.core.templates.sync_schedule import RegistryState
 from gateway.core.templates.template import MetaTemplate
 from gateway.store import keys
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import ScriptError, Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
 from tests.support.store.raw import raw
@@ -243,3 +243,32 @@ def test_a_webhook_of_the_same_moment_counts_after_a_refusal(store: Store) -> No
 
     registry.note_news(news(registry, "PAUSED", source="refusal"), lasts=timedelta(hours=1))
     assert len(registry.read_stopped()) == 1
+
+
+def test_a_page_that_cannot_be_stored_ends_the_fetch_and_the_old_list_stays(store: Store) -> None:
+    registry = a_registry(store, a_row())
+    a_minute_later(store)
+
+    class Broken(MetaList):
+        def pages(self, waba: str) -> Any:
+            raw(store).set(f"{PREFIX}incoming:rows", "damaged")
+            yield from super().pages(waba)
+
+    with pytest.raises(ScriptError):
+        sync_templates(registry, Broken([a_row("new")]))
+
+    assert registry.read_words() == {"order_sent en_US": "APPROVED"}
+    assert not raw(store).exists(f"{PREFIX}fetching")
+
+
+def test_a_list_of_which_a_part_was_lost_is_not_put_in_force(store: Store) -> None:
+    registry = a_registry(store, a_row())
+    a_minute_later(store)
+
+    class Lost(MetaList):
+        def pages(self, waba: str) -> Any:
+            yield from super().pages(waba)
+            raw(store).delete(f"{PREFIX}incoming:rows")
+
+    assert sync_templates(registry, Lost([a_row("new")])).step == "running"
+    assert registry.read_words() == {"order_sent en_US": "APPROVED"}

@@ -123,7 +123,7 @@ class TemplateRegistry:
             for what, values in (("rows", rows), ("words", words)):
                 pipe.hset(f"{self.prefix}incoming:{what}", mapping=values)
                 pipe.pexpire(f"{self.prefix}incoming:{what}", STAGED_MS)
-            pipe.answers()
+            pipe.execute()  # raises if one of them failed
 
         self.store.run(write)
 

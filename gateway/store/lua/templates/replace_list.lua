@@ -2,10 +2,12 @@
 -- KEYS  1 the registry's prefix
 -- ARGV  1 who fetched it, 2 when that began in ms, 3 how many templates it has, then the templates
 --       of it that Meta has stopped
--- Returns 1, or 0 where another process fetches by now: then nothing is changed.
+-- Returns 1, or 0 where another process fetches by now, or a part of the list is missing: then
+-- nothing is changed.
 -- News that came while the list was fetched are newer than it; all others are in it.
 local registry = KEYS[1]
 if redis.call('GET', registry .. 'fetching') ~= ARGV[1] then return 0 end
+if redis.call('HLEN', registry .. 'incoming:rows') ~= tonumber(ARGV[3]) then return 0 end
 local now, began = clock(), tonumber(ARGV[2])
 for _, what in ipairs({'rows', 'words'}) do
   redis.call('UNLINK', registry .. what)
