@@ -34,7 +34,7 @@ class NumberState:
     dead: int
     unconfirmed: int
     due: int
-    parked: int  # until their customers write again
+    parked: int  # until their customers write again, or Meta sends their template again
     pauses: NumberPauses
     lanes: Mapping[str, LaneFigures]  # by priority
     unreadable: int = 0  # how many of the dead letters
