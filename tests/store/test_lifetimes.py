@@ -493,7 +493,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY]),
     "expand_campaign": (
         PREFIX,
-        ["abcdefghijkl", 0, 10, 10, "1abcdefghijkl00000000000", ANA, 0, "", "r", "{}"],
+        ["abcdefghijkl", 0, 10, 10, "next", "1abcdefghijkl00000000000", ANA, 0, "", "r", "{}"],
     ),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),

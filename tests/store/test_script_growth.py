@@ -114,7 +114,7 @@ def expanded(n: int) -> list[Any]:
     """Queue fifty recipients of a campaign that has many."""
     first = (n - 1) * 50
     sends = [[campaign_send_id(CAMPAIGN, first + i), f"c{i}", FAR, "", "r", ROW] for i in range(50)]
-    return [CAMPAIGN, first, 10**6, 10**6, *(part for send in sends for part in send)]
+    return [CAMPAIGN, first, 10**6, 10**6, "next", *(part for send in sends for part in send)]
 
 
 CASES = {

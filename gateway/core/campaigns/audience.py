@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.api.recipient import parse_national_phone, parse_phone
+from gateway.core.api.schedules.cron import find_zone_problem, is_zone
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000
@@ -17,6 +18,7 @@ PHONE_COLUMNS = frozenset(
     {"phone", "phonenumber", "number", "mobile", "mobilephone", "cell", "to", "waid", "whatsapp"}
     | {"telefone", "telemovel", "celular", "telefono", "movil", "tel", "telefon", "handy", "msisdn"}
 )
+ZONE_COLUMN = "zone"
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d+")
 _DECIMAL = re.compile(r"(\d{7,15})[.,]0+")
 _CLEAN = re.compile(r"\+?[1-9]\d{9,14}")
@@ -32,13 +34,14 @@ class AudienceRow(NamedTuple):
     line: int
     phone: str
     values: dict[str, str]
+    zone: str = ""  # as the file names it
 
 
 class RowProblem(NamedTuple):
     """A row that is left out, and why; neither repeats the number."""
 
     line: int
-    cause: str  # invalid, empty, duplicate or missing
+    cause: str  # invalid, empty, duplicate, missing or zone
     detail: str
 
 
@@ -48,11 +51,13 @@ class AudienceReader:
 
     columns: frozenset[str]  # that the message needs
     country: str = ""  # of national numbers
+    reads_zones: bool = False  # a column `zone` counts
     seen: set[int] = field(default_factory=set, repr=False)
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
     repaired: int = 0
     rows: int = 0
+    _zones: set[str] = field(default_factory=set, repr=False)
 
     MOST_PROBLEMS = 100
 
@@ -92,11 +97,14 @@ class AudienceReader:
         empty = sorted(one for one in self.columns if not cells.get(one, "").strip())
         if empty:
             return RowProblem(line, "missing", f"has no value for {', '.join(empty)}")
+        zone = cells.get(ZONE_COLUMN, "").strip() if self.reads_zones else ""
+        if zone and (problem := self._find_zone_problem(zone)):
+            return RowProblem(line, "zone", f"has a zone that {problem}")
         key = int(normalize_phone(phone))
         if key in self.seen:
             return RowProblem(line, "duplicate", "names a recipient who was named before")
         self.seen.add(key)
-        return AudienceRow(line, phone, {one: cells[one] for one in self.columns})
+        return AudienceRow(line, phone, {one: cells[one] for one in self.columns}, zone)
 
     def _read_phone(self, text: str) -> str:
         """Return the digits of a number; "" for an empty cell, else a sentence about it."""
@@ -112,6 +120,17 @@ class AudienceReader:
             return parse_phone(text) or "is no possible phone number"
         national = parse_national_phone(text, self.country) if self.country else ""
         return parse_phone(text) or national or "is no possible phone number"
+
+    def _find_zone_problem(self, zone: str) -> str:
+        if zone in self._zones:
+            return ""
+        # To look for what was meant takes milliseconds, which a million rows do not have.
+        if len(self.problems) >= self.MOST_PROBLEMS:
+            return "" if is_zone(zone) else "is no time zone"
+        problem = find_zone_problem(zone)
+        if not problem:
+            self._zones.add(zone)
+        return problem
 
     def _skip(self, problem: RowProblem) -> None:
         self.skipped[problem.cause] = self.skipped.get(problem.cause, 0) + 1

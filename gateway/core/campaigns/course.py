@@ -1,11 +1,12 @@
 """Course of a campaign: its phases, and what to do next, decided from its funnel and the time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from gateway.core.campaigns.definition import START_GRACE, Definition, StopRules
+from gateway.core.campaigns.zone_groups import ZoneGroup, find_opening
 
 Phase = Literal[
     "draft", "scheduled", "running", "paused", "completed", "cancelled", "stopped", "expired"
@@ -87,6 +88,7 @@ class Step:
     queues: bool = False  # more recipients may be queued
     up_to: int = 0  # so many recipients in all, 0 for no bound
     until: datetime | None = None  # it waits until then
+    is_quiet: bool = False  # it waits for the end of quiet hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Standing:
     before: Window = Window()  # at the mark
     first_done_at: datetime | None = None
     is_first_over: bool = False
+    groups: Sequence[ZoneGroup] = ()  # of a campaign with quiet hours
 
 
 def decide_step(standing: Standing, now: datetime) -> Step:
@@ -119,7 +122,18 @@ def _decide_running(standing: Standing, now: datetime) -> Step:
         return Step("paused", "stop_rule", reason)
     if standing.funnel.pending == 0:
         return Step("completed", "campaign", "every recipient was written to, or cannot be")
-    return _decide_queue(standing, now)
+    return _heed_quiet_hours(standing, _decide_queue(standing, now), now)
+
+
+def _heed_quiet_hours(standing: Standing, step: Step, now: datetime) -> Step:
+    """Return a step that queues nobody while it is quiet for all who are left."""
+    quiet = standing.definition.quiet
+    if not step.queues or quiet is None or not standing.groups:
+        return step
+    opening = find_opening(standing.groups, quiet, now)
+    if opening is None or opening <= now:
+        return step
+    return replace(step, queues=False, until=opening, is_quiet=True)
 
 
 def find_stop_reason(funnel: Funnel, before: Window, rules: StopRules) -> str:

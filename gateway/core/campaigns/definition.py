@@ -10,6 +10,7 @@ from gateway.core import messages
 from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.message_content import CONTENT, read_content
 from gateway.core.api.message_request import read_moment
+from gateway.core.campaigns.quiet_hours import QuietHours, read_quiet_hours
 from gateway.core.messages.message_template import fill, prepare
 from gateway.core.messages.placeholders import PlaceholderError, has_placeholders, names_in
 
@@ -25,6 +26,7 @@ _PACE = re.compile(r"(\d{1,6})/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _OWN = frozenset(
     {"name", "from", "start_at", "finish_by", "pace", "first", "stop", "when_closed", "marketing"}
+    | {"quiet_hours"}
 )
 FIELDS = _OWN | CONTENT | {"type"}
 WHEN_CLOSED: tuple[Literal["fail", "drop"], ...] = ("fail", "drop")
@@ -61,6 +63,7 @@ class Definition:
     stop: StopRules = StopRules()
     closed: Literal["", "drop"] = ""
     marketing: bool = True
+    quiet: QuietHours | None = None
 
     @property
     def columns(self) -> frozenset[str]:
@@ -111,6 +114,7 @@ def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:
         stop=_read_stop(reader),
         closed="drop" if reader.choice("when_closed", WHEN_CLOSED) == "drop" else "",
         marketing=True if fields.get("marketing") is None else reader.flag("marketing"),
+        quiet=read_quiet_hours(reader, "quiet_hours"),
     )
     return reader.errors or definition
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 
+from gateway.core.api.field_errors import FieldReader
 from gateway.core.campaigns.definition import Definition, FirstBatch, StopRules
+from gateway.core.campaigns.quiet_hours import read_quiet_hours, write_quiet_hours
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 
@@ -24,6 +26,7 @@ def pack_definition(definition: Definition) -> bytes:
         "stop": asdict(definition.stop),
         "closed": definition.closed,
         "marketing": definition.marketing,
+        "quiet": write_quiet_hours(definition.quiet),
     }
     return orjson.dumps(row)
 
@@ -43,6 +46,7 @@ def unpack_definition(packed: bytes) -> Definition:
         stop=StopRules(**row["stop"]),
         closed=row["closed"],
         marketing=row["marketing"],
+        quiet=read_quiet_hours(FieldReader(row), "quiet"),
     )
 
 

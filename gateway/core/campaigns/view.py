@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.core.campaigns.course import Funnel, Standing, decide_step
 from gateway.core.campaigns.definition import Definition
+from gateway.core.campaigns.quiet_hours import write_quiet_hours
 
 
 def view_definition(definition: Definition) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def view_definition(definition: Definition) -> dict[str, Any]:
         "pace": definition.pace,
         "start_at": definition.start_at,
         "finish_by": definition.finish_by,
+        "quiet_hours": write_quiet_hours(definition.quiet),
         "columns": sorted(definition.columns),
         "stop": {"failed": definition.stop.failed, "unconfirmed": definition.stop.unconfirmed},
     }
@@ -36,6 +38,7 @@ def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
     if step.until is None:
         return None
     reason = "start" if standing.phase == "scheduled" else "first_batch"
+    reason = "quiet_hours" if step.is_quiet else reason
     return {"reason": reason, "until": step.until}
 
 

@@ -8,21 +8,23 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 import orjson
 
 from gateway.core.campaigns.audience import AudienceReader, AudienceRow
+from gateway.core.campaigns.quiet_hours import ZoneChoice
 from gateway.core.campaigns.recipient_state import (
     CELLS,
     RECIPIENT_BYTES,
     RecipientState,
     iter_states,
 )
+from gateway.core.campaigns.zone_groups import ZoneSorter
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
-from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, server_ms
 from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
@@ -48,17 +50,23 @@ def store_audience(
     campaign: Campaign,
     reader: AudienceReader,
     rows: Iterable[AudienceRow],
+    zone: str = "",
 ) -> int:
     """Store the recipients that a reader yields, and give them to a draft; return how many.
 
+    With quiet hours they are sorted by their zones; `zone` is the account's.
     Raises AudienceRefusedError, and whatever reading them raises; then nothing has changed.
     """
-    token, count = secrets.token_hex(4), 0
+    token, count, sorter = secrets.token_hex(4), 0, ZoneSorter(CHUNK)
+    quiet = campaign.definition.quiet
+    choice = ZoneChoice(quiet, zone, datetime_from_ms(server_ms(store))) if quiet else None
+    zoned = ((choice.choose(one.zone, one.phone) if choice else (), _encode(one)) for one in rows)
     try:
-        for i, chunk in enumerate(_chunks(rows)):
+        for i, chunk in enumerate(sorter.iter_chunks(zoned)):
             _write_chunk(store, _key(campaign, token, i), _pack_chunk(bodies, chunk))
             count += len(chunk)
-        earlier = _adopt(store, campaign, token, count, reader)
+        groups = sorter.pack() if choice else b""
+        earlier = _adopt(store, campaign, token, count, reader, groups)
     except BaseException:
         _drop(store, campaign, token, count)
         raise
@@ -107,14 +115,12 @@ def prolong_audience(store: Store, campaign: Campaign) -> None:
     run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
 
 
-def _chunks(rows: Iterable[AudienceRow]) -> Iterator[Sequence[AudienceRow]]:
-    rest = iter(rows)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+def _encode(row: AudienceRow) -> bytes:
+    return orjson.dumps((row.phone, row.values))
 
 
-def _pack_chunk(bodies: Bodies, rows: Sequence[AudienceRow]) -> bytes:
-    return bodies.pack(orjson.dumps([(row.phone, row.values) for row in rows]))
+def _pack_chunk(bodies: Bodies, rows: Sequence[bytes]) -> bytes:
+    return bodies.pack(b"[" + b",".join(rows) + b"]")
 
 
 def _write_chunk(store: Store, key: str, packed: bytes) -> None:
@@ -128,9 +134,12 @@ def _open_chunk(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[st
     return rows
 
 
-def _adopt(store: Store, campaign: Campaign, token: str, count: int, reader: AudienceReader) -> str:
+def _adopt(
+    store: Store, campaign: Campaign, token: str, count: int, reader: AudienceReader, groups: bytes
+) -> str:
     problems = [one._asdict() for one in reader.problems]
     fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
+    fields += ["zones", groups]
     args = [campaign.id, token, count, LIVES_MS, *fields]
     phase, earlier = store.call("adopt_audience", keys.number(campaign.number), *args)
     if phase != b"draft":

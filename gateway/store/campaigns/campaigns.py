@@ -16,6 +16,7 @@ from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
+from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
@@ -26,6 +27,8 @@ MOST_CAMPAIGNS = 1_000
 LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
+# Field with the number of recipients of a zone group who were queued or passed, by its index.
+GROUP_DONE = "next:"
 _REST: Mapping[str, str] = {"cancelled": "cancelled", "stopped": "cancelled", "expired": "expired"}
 
 
@@ -56,6 +59,7 @@ class Campaign:
     first_done_at: datetime | None
     is_first_over: bool
     problems: Sequence[Mapping[str, Any]] = ()
+    groups: Sequence[ZoneGroup] = ()  # with quiet hours
 
     @property
     def rule(self) -> str:
@@ -74,6 +78,7 @@ class Campaign:
             before=self.mark,
             first_done_at=self.first_done_at,
             is_first_over=self.is_first_over,
+            groups=self.groups,
         )
 
 
@@ -220,7 +225,19 @@ def parse_campaign(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, by
         first_done_at=_moment(text.get("first_done")),
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
+        groups=_parse_groups(text),
     )
+
+
+def _parse_groups(text: Mapping[str, str]) -> Sequence[ZoneGroup]:
+    if not text.get("zones"):
+        return ()
+    done = {
+        int(name.removeprefix(GROUP_DONE)): int(value)
+        for name, value in text.items()
+        if name.startswith(GROUP_DONE)
+    }
+    return unpack_groups(text["zones"], done)
 
 
 def _parse_funnel(text: Mapping[str, str]) -> Funnel:

@@ -12,6 +12,7 @@ from gateway.core import messages
 from gateway.core.api.recipient import Recipient
 from gateway.core.campaigns.definition import render
 from gateway.core.campaigns.view import duration_at
+from gateway.core.campaigns.zone_groups import estimate_end
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -86,7 +87,7 @@ def check_campaign(
         empty=empty,
         problems=list(judge(use)) if use else [],
         samples=samples,
-        takes=duration_at(campaign.recipients, min(pace, campaign.definition.pace)),
+        takes=_duration(campaign, min(pace, campaign.definition.pace), now),
         checked_at=now,
     )
     if not check.problems:
@@ -113,6 +114,13 @@ def view_check(check: CampaignCheck) -> dict[str, Any]:
         "takes_seconds": int(check.takes.total_seconds()),
         "checked_at": check.checked_at,
     }
+
+
+def _duration(campaign: Campaign, pace: float, now: datetime) -> timedelta:
+    quiet, start = campaign.definition.quiet, max(now, campaign.definition.start_at or now)
+    if quiet is None:
+        return duration_at(campaign.recipients, pace)
+    return estimate_end(campaign.groups, quiet, pace, start) - start
 
 
 def _is_template(campaign: Campaign) -> bool:

@@ -3,11 +3,13 @@
 All of it may raise StoreUnavailableError or ScriptError, and may be repeated.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from gateway.core.campaigns.course import ACTIVE, ENDED, Phase, mark_at
 from gateway.core.campaigns.definition import with_times
 from gateway.core.campaigns.recipient_state import campaign_send_id
+from gateway.core.campaigns.zone_groups import RowRange, ZoneGroup
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_states
 from gateway.store.campaigns.campaigns import Campaign, change_phase, pack_mark, stamp
@@ -66,10 +68,21 @@ def cancel_queued(store: Store, campaign: Campaign) -> int:
     """Cancel the sends that an ended campaign has queued; return how many."""
     if campaign.phase not in ENDED:
         return 0
-    first = max(0, campaign.next_recipient - MOST_QUEUED)
-    states = read_states(store, campaign, first, MOST_QUEUED)
-    queued = [first + i for i, one in enumerate(states) if one.cell == "queued"]
+    queued = [
+        row
+        for rows in _last_queued(campaign)
+        for row, one in zip(rows, read_states(store, campaign, rows[0], len(rows)), strict=False)
+        if one.cell == "queued"
+    ]
     for row in queued:
         sent_messages.cancel(store, campaign.number, campaign_send_id(campaign.id, row))
     pauses.release(store, [campaign.number], campaign.rule)
     return len(queued)
+
+
+def _last_queued(campaign: Campaign) -> Iterator[range]:
+    """Yield the recipients that were queued or passed last, of each zone group."""
+    rows = [RowRange(0, campaign.recipients)]
+    groups = campaign.groups or [ZoneGroup((), rows, campaign.next_recipient)]
+    for group in groups:
+        yield from group.iter_last(MOST_QUEUED)

@@ -5,7 +5,8 @@ or one that repeats after a failure, write the same send once.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,13 +14,14 @@ from gateway.core import messages
 from gateway.core.api.recipient import Recipient, address_to
 from gateway.core.campaigns.definition import render
 from gateway.core.campaigns.recipient_state import campaign_send_id
+from gateway.core.campaigns.zone_groups import RowRange, ZoneGroup, order_open
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.send import BULK, BULK_LIFETIME, Send
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import AudienceMember, read_recipients
-from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.campaigns import GROUP_DONE, Campaign, server_ms
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Store
@@ -34,21 +36,47 @@ def expand(store: Store, bodies: Bodies, campaign: Campaign, up_to: int) -> int:
 
     `up_to` is where to stop, 0 for the end. Raises StoreUnavailableError or ScriptError.
     """
-    prepared = campaign.definition.prepare()
-    lead = max(LEAST_LEAD, math.ceil(campaign.definition.pace * LEAD_S))
-    at, end, total = campaign.next_recipient, up_to or campaign.recipients, 0
-    while at < end:
-        found = read_recipients(store, bodies, campaign, at, min(AT_ONCE, end - at))
-        if not found:
-            break
-        sends = _plan(store, campaign, prepared, found)
-        args = [part for send in sends for part in send]
-        head = [campaign.id, at, campaign.definition.pace, lead]
-        taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
-        total, at = total + taken, at + taken
-        if taken < len(found):
+    end, total = up_to or campaign.recipients, 0
+    most = end - campaign.next_recipient
+    for field, group in _open_groups(store, campaign):
+        taken, is_all = _expand_group(store, bodies, campaign, field, group, most - total)
+        total += taken
+        if not is_all or total >= most:
             break
     return total
+
+
+def _open_groups(store: Store, campaign: Campaign) -> Iterator[tuple[str, ZoneGroup]]:
+    """Yield the groups that may be written to, each with the field that counts it."""
+    quiet = campaign.definition.quiet
+    if quiet is None or not campaign.groups:
+        rows = [RowRange(0, campaign.recipients)]
+        yield "next", ZoneGroup((), rows, campaign.next_recipient)
+        return
+    now = datetime_from_ms(server_ms(store))
+    for i, group in order_open(campaign.groups, quiet, now):
+        yield f"{GROUP_DONE}{i}", group
+
+
+def _expand_group(
+    store: Store, bodies: Bodies, campaign: Campaign, field: str, group: ZoneGroup, most: int
+) -> tuple[int, bool]:
+    """Queue the next recipients of a group; return how many, and whether it took all it might."""
+    definition, total = campaign.definition, 0
+    prepared = definition.prepare()
+    lead = max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
+    while total < most and (rows := group.next_range(min(AT_ONCE, most - total))).size:
+        found = read_recipients(store, bodies, campaign, rows.first, rows.size)
+        if not found:
+            return total, False
+        sends = _plan(store, campaign, prepared, found)
+        args = [part for send in sends for part in send]
+        head = [campaign.id, group.done, definition.pace, lead, field]
+        taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
+        total, group = total + taken, replace(group, done=group.done + taken)
+        if taken < len(found):
+            return total, False
+    return total, True
 
 
 def _plan(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from gateway.core.campaigns.audience import AudienceError, AudienceReader
 from gateway.store.body_codec import Bodies
@@ -11,6 +11,13 @@ from gateway.store.campaigns.audience import AudienceRefusedError, store_audienc
 from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
 from gateway.store.redis.client import Store
+
+
+class Home(NamedTuple):
+    """Where the account is that sends: for national numbers, and numbers of unknown zones."""
+
+    country: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +41,14 @@ class UploadResult:
 
 
 def store_file(
-    store: Store, bodies: Bodies, campaign: Campaign, file: BinaryIO, encoding: str, country: str
+    store: Store, bodies: Bodies, campaign: Campaign, file: BinaryIO, encoding: str, home: Home
 ) -> UploadResult:
     """Read a file into a draft. Raises StoreUnavailableError or ScriptError."""
-    reader = AudienceReader(campaign.definition.columns, country)
+    definition = campaign.definition
+    reader = AudienceReader(definition.columns, home.country, bool(definition.quiet))
     try:
         rows = reader.read(read_audience_file(file, encoding))
-        count = store_audience(store, bodies, campaign, reader, rows)
+        count = store_audience(store, bodies, campaign, reader, rows, home.zone)
     except AudienceError as error:
         return UploadResult(error=str(error))
     except AudienceRefusedError as error:
@@ -50,7 +58,7 @@ def store_file(
 
 
 def store_path(
-    redis_url: str, keys: Sequence[bytes], id_: str, path: Path, encoding: str, country: str
+    redis_url: str, keys: Sequence[bytes], id_: str, path: Path, encoding: str, home: Home
 ) -> UploadResult:
     """Do the same in a process of its own: a million rows must not hold up an event loop."""
     store, bodies = Store(redis_url), Bodies(keys)
@@ -59,6 +67,6 @@ def store_path(
         if campaign is None:
             return UploadResult(phase="forgotten")
         with path.open("rb") as file:
-            return store_file(store, bodies, campaign, file, encoding, country)
+            return store_file(store, bodies, campaign, file, encoding, home)
     finally:
         store.close()

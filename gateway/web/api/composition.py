@@ -18,6 +18,7 @@ from gateway.store.api.waiting.open_requests import OpenRequests
 from gateway.store.api.waiting.send_results import SendResults
 from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.upload import Home
 from gateway.store.redis.client import Store
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
@@ -95,7 +96,7 @@ class MessageApi:
             bodies,
             AudienceUploads(settings.redis_url, settings.encryption_keys),
             self._default_number,
-            self._country_of,
+            self._home_of,
             self._pace_of,
             accounts,
             judge,
@@ -162,6 +163,10 @@ class MessageApi:
 
     def _country_of(self, number: str) -> str:
         return self._accounts().country_of(number or self._default_number())
+
+    def _home_of(self, number: str) -> Home:
+        sender = self._sender_of(number)
+        return Home(sender.country, sender.zone)
 
     def _pace_of(self, number: str) -> int:
         own = self._accounts().number(number)

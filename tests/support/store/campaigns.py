@@ -45,7 +45,8 @@ def a_campaign(store: Store, count: int = 3, **others: Any) -> Campaign:
 
 
 def give_audience(store: Store, campaign: Campaign, content: bytes) -> AudienceReader:
-    reader = AudienceReader(campaign.definition.columns)
+    definition = campaign.definition
+    reader = AudienceReader(definition.columns, reads_zones=bool(definition.quiet))
     rows = reader.read(read_audience_file(io.BytesIO(content)))
     store_audience(store, BODIES, campaign, reader, rows)
     return reader

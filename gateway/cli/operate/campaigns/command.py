@@ -27,7 +27,7 @@ from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
 from gateway.store.campaigns.export import iter_export
-from gateway.store.campaigns.upload import store_file
+from gateway.store.campaigns.upload import Home, store_file
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.cache import TemplateCache
@@ -58,6 +58,9 @@ def create(
     pace: Annotated[str, typer.Option(help="Messages: 50/s, 100/m or 2000/h.")] = "50/s",
     start_at: Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00.")] = "",
     finish_by: Annotated[str, typer.Option(help="Until when; a day after the start.")] = "",
+    quiet: Annotated[
+        str, typer.Option(help="When nobody is written to by their clock: 21:00-08:00.")
+    ] = "",
     number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
     json: Json = False,
 ) -> None:
@@ -67,6 +70,8 @@ def create(
         fields["template"] = {"name": template, "language": language, "params": param or []}
     optional = {"text": text, "start_at": start_at, "finish_by": finish_by, "from": number}
     fields |= {key: value for key, value in optional.items() if value}
+    if quiet:
+        fields["quiet_hours"] = dict(zip(("from", "to"), quiet.split("-", 1), strict=False))
     definition = read_definition(fields)
     if isinstance(definition, list):
         raise _refuse(definition)
@@ -98,12 +103,12 @@ def audience(
     """Give a draft its recipients, whole or not at all."""
     with _opened("so nothing was stored") as opened, file.open("rb") as source:
         campaign = opened.find(campaign_id)
-        country = opened.accounts.country_of(campaign.number)
+        home = opened.home_of(campaign.number)
         with (
             progress_bar(silent=json) as bar,
             bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
         ):
-            result = store_file(opened.store, opened.bodies, campaign, watched, encoding, country)
+            result = store_file(opened.store, opened.bodies, campaign, watched, encoding, home)
     if result.error:
         raise errors.fail(f"{result.error} Nothing was stored.")
     if result.phase:
@@ -240,6 +245,10 @@ class _Opened:
         if not number or self.accounts.number(number) is None:
             raise errors.fail("Say with --from which of our numbers sends it.")
         return number
+
+    def home_of(self, number: str) -> Home:
+        owner = self.accounts.owner_of(number)
+        return Home(owner.country, owner.time_zone) if owner else Home()
 
     def pace_of(self, number: str) -> int:
         own = self.accounts.number(number)

@@ -22,6 +22,11 @@ from gateway.store.campaigns.upload import UploadResult
 
 EVERY_S = 0.5
 _TONES = {"failed": "red", "unconfirmed": "yellow", "delivered": "green", "read": "green"}
+_WAITS = {
+    "start": "its start",
+    "first_batch": "the first batch",
+    "quiet_hours": "the end of quiet hours",
+}
 _PHASES = {"running": "green", "paused": "yellow", "completed": "bold green"}
 
 
@@ -36,7 +41,9 @@ def render_campaign(campaign: Campaign, now: datetime) -> RenderableType:
     if campaign.why:
         lines.append(Text(f"by {printable(campaign.by)}: {printable(campaign.why)}"))
     if waiting := view_waiting(campaign.standing, now):
-        lines.append(Text(f"waits for {waiting['reason']} until {waiting['until']:%H:%M:%S} UTC"))
+        lines.append(
+            Text(f"waits for {_WAITS[waiting['reason']]} until {waiting['until']:%H:%M:%S} UTC")
+        )
     return Group(*lines, _progress(campaign), _funnel(campaign))
 
 

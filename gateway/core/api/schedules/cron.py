@@ -38,13 +38,20 @@ def find_cron_problem(expression: str) -> str:
 
 def find_zone_problem(name: str) -> str:
     """Return what is wrong with the name of a time zone, "" for one that is known."""
+    if is_zone(name):
+        return ""
+    close = get_close_matches(name[:64], available_timezones(), n=1)
+    hint = f"did you mean {close[0]}?" if close else "it looks like Europe/Lisbon"
+    return f"is no time zone; {hint}"
+
+
+def is_zone(name: str) -> bool:
+    """Say whether a name is that of a time zone."""
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError):
-        close = get_close_matches(name[:64], available_timezones(), n=1)
-        hint = f"did you mean {close[0]}?" if close else "it looks like Europe/Lisbon"
-        return f"is no time zone; {hint}"
-    return ""
+        return False
+    return True
 
 
 def iter_moments(expression: str, zone: str, after: datetime) -> Iterator[datetime]:

@@ -26,6 +26,9 @@ class CampaignIn(BaseModel):
     stop: dict[str, Any] | None = Field(
         None, description="Shares in percent of failures and doubts at which it pauses."
     )
+    quiet_hours: dict[str, str] | None = Field(
+        None, description="From and to when nobody is written to, by each recipient's clock."
+    )
     marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
 
 
@@ -41,6 +44,7 @@ class CampaignOut(BaseModel):
     pace: float
     start_at: AwareDatetime | None
     finish_by: AwareDatetime | None
+    quiet_hours: dict[str, str] | None
     columns: list[str]
     stop: dict[str, int]
     created_at: AwareDatetime

@@ -22,6 +22,7 @@ from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
 from gateway.store.campaigns.export import iter_export
+from gateway.store.campaigns.upload import Home
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
@@ -42,7 +43,7 @@ class CampaignRoutes:
     bodies: Bodies
     uploads: AudienceUploads
     default_number: Callable[[], str]
-    country_of: Callable[[str], str]
+    home_of: Callable[[str], Home]
     pace_of: Callable[[str], int]
     accounts: Callable[[], Accounts]
     judge: TemplateJudge
@@ -104,8 +105,8 @@ class CampaignRoutes:
         """Give a draft the recipients of a file, whole or not at all."""
         check_query(request, "encoding")
         campaign = await self._find(request, id)
-        country, encoding = self.country_of(campaign.number), request.query_params.get("encoding")
-        result = await self.uploads.take(request, campaign.id, encoding or "", country)
+        home, encoding = self.home_of(campaign.number), request.query_params.get("encoding")
+        result = await self.uploads.take(request, campaign.id, encoding or "", home)
         if result.error:
             raise ApiError("invalid", errors=[FieldError("#", result.error)])
         if result.phase:

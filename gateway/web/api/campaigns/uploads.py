@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.store.campaigns.audience_file import MOST_BYTES
-from gateway.store.campaigns.upload import UploadResult, store_path
+from gateway.store.campaigns.upload import Home, UploadResult, store_path
 from gateway.web.api.problems import ApiError
 
 WITHIN_S = 600.0
@@ -25,7 +25,7 @@ class AudienceUploads:
         self._store_args = (redis_url, tuple(keys))
         self._turn = asyncio.Semaphore(1)
 
-    async def take(self, request: Request, id_: str, encoding: str, country: str) -> UploadResult:
+    async def take(self, request: Request, id_: str, encoding: str, home: Home) -> UploadResult:
         """Store the audience in a request's body. Raises ApiError."""
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in MEDIA_TYPES:
@@ -34,13 +34,13 @@ class AudienceUploads:
             with tempfile.TemporaryDirectory(prefix="audience-") as folder:
                 path = Path(folder) / "audience"
                 await _receive(request, path)
-                return await self._read(id_, path, encoding, country)
+                return await self._read(id_, path, encoding, home)
 
-    async def _read(self, id_: str, path: Path, encoding: str, country: str) -> UploadResult:
+    async def _read(self, id_: str, path: Path, encoding: str, home: Home) -> UploadResult:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             loop = asyncio.get_running_loop()
-            args = (*self._store_args, id_, path, encoding, country)
+            args = (*self._store_args, id_, path, encoding, home)
             return await loop.run_in_executor(pool, store_path, *args)
 
 
