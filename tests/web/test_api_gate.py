@@ -112,6 +112,14 @@ async def test_a_large_body_is_refused_by_its_declared_length_and_by_its_bytes(
     assert declared.status_code == streamed.status_code == 413
 
 
+async def test_only_an_upload_of_an_audience_may_be_larger_than_memory(server: Server) -> None:
+    large = bearer(GIVEN) | {"content-length": "1000000"}
+    async with api(server.url) as client:
+        answer = await client.post("/v1/campaigns/x/audience", headers=large, content=b"x")
+
+    assert answer.status_code == 413
+
+
 async def test_a_slow_body_is_not_waited_for(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

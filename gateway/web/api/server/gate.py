@@ -72,7 +72,7 @@ class Gate:
                 raise _unauthorized("This key is unknown, expired or revoked.")
             if not key.may(wanted := needed_scope(scope["method"], scope["path"])):
                 raise ApiError("forbidden", f"The key lacks the scope {wanted}.")
-            _check_declared_size(headers, scope["path"])
+            _check_declared_size(headers, most_bytes(scope["method"], scope["path"]))
             rate = await self._take_request(key, wanted)
         except (StoreUnavailableError, ScriptError) as error:
             log.warning("api_key_unchecked", error=type(error).__name__)
@@ -114,9 +114,9 @@ def is_streamed(method: str, path: str) -> bool:
     return method == "PUT" and path.startswith(CAMPAIGNS) and path.endswith("/audience")
 
 
-def most_bytes(path: str) -> int:
+def most_bytes(method: str, path: str) -> int:
     """Return how large the body of a request may be."""
-    if is_streamed("PUT", path):
+    if is_streamed(method, path):
         return MOST_AUDIENCE_BYTES
     return MOST_BATCH_BYTES if path == "/v1/messages/batch" else MOST_BYTES
 
@@ -142,19 +142,20 @@ def _unauthorized(detail: str) -> ApiError:
     return ApiError("unauthorized", detail, headers={"www-authenticate": "Bearer"})
 
 
-def _check_declared_size(headers: Headers, path: str) -> None:
+def _check_declared_size(headers: Headers, most: int) -> None:
     declared = headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most_bytes(path):
-        raise _too_large(path)
+    if declared.isdecimal() and int(declared) > most:
+        raise _too_large(most)
 
 
-def _too_large(path: str) -> ApiError:
-    return ApiError("too-large", f"A body may have {most_bytes(path):,} bytes here.")
+def _too_large(most: int) -> ApiError:
+    return ApiError("too-large", f"A body may have {most:,} bytes here.")
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """Return the body. Raises ApiError if it is too large, too slow, or breaks off."""
     parts, size, has_more = [], 0, True
+    most = most_bytes(scope["method"], scope["path"])
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             while has_more:
@@ -163,8 +164,8 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
                     raise ApiError("malformed", "The request broke off.")
                 parts.append(part := message.get("body", b""))
                 has_more, size = message.get("more_body", False), size + len(part)
-                if size > most_bytes(scope["path"]):
-                    raise _too_large(scope["path"])
+                if size > most:
+                    raise _too_large(most)
     except TimeoutError:
         raise ApiError("timeout", headers={"connection": "close"}) from None
     return b"".join(parts)
