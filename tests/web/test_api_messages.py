@@ -494,6 +494,23 @@ async def test_the_recipes_addresses_answer_as_it_does(
     assert attempt.body["type"] == message.get("type", "template")
 
 
+@pytest.mark.parametrize(
+    ("message", "places"),
+    [
+        ({"type": "text", "text": {"body": ""}}, ["#/phone_number", "#/message/text/body"]),
+        ({"name": "hello", "language": {}}, ["#/phone_number", "#/message/language"]),
+        ({"template": {"name": "a"}}, ["#/phone_number", "#/message/template/language"]),
+    ],
+)
+async def test_the_recipes_errors_name_places_of_its_own_request(
+    server: Server, message: dict[str, Any], places: list[str]
+) -> None:
+    async with api(server.url) as client:
+        answer = await client.post("/send-message", json={"phone_number": "x", "message": message})
+
+    assert [one["pointer"] for one in answer.json()["errors"]] == places
+
+
 async def test_a_store_that_is_away_is_a_503_and_a_worker_is_woken_where_it_is_there(
     server: Server,
 ) -> None:

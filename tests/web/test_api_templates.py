@@ -54,7 +54,7 @@ async def test_templates_are_listed_by_name_with_what_is_known_of_each(
     assert found["data"][1]["params"][1] == {
         "where": "body", "key": "2", "kind": "text", "example": "17", "max": 995, "required": True,
     }  # fmt: skip
-    assert (found["next"], found["list"]["count"], found["list"]["error"]) == (None, 2, None)
+    assert (found["next_cursor"], found["list"]["count"], found["list"]["error"]) == (None, 2, None)
 
 
 async def test_a_list_is_filtered_and_read_in_pages(server: Server, store: Store) -> None:
@@ -62,7 +62,9 @@ async def test_a_list_is_filtered_and_read_in_pages(server: Server, store: Store
     async with api(server.url) as client:
         paused = (await client.get("/v1/templates?status=paused")).json()
         orders = (await client.get("/v1/templates?q=order&limit=2")).json()
-        rest = await client.get("/v1/templates", params={"q": "order", "after": orders["next"]})
+        rest = await client.get(
+            "/v1/templates", params={"q": "order", "cursor": orders["next_cursor"]}
+        )
         unusable = (await client.get("/v1/templates?status=unusable")).json()
         odd = await client.get("/v1/templates?limit=0")
 

@@ -21,6 +21,11 @@ TYPES = frozenset(
 # Content without `type`: a short form, or Meta's object under the name of its type.
 CONTENT = TYPES | short_forms.NAMES
 MOST_DEPTH = 20
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "text": ("body",), "template": ("name",), "reaction": ("message_id",),
+}  # fmt: skip
+_NEEDED_TEXTS = frozenset(f"{kind}.{name}" for kind, each in _NEEDED.items() for name in each)
+_FILES = frozenset({"audio", "document", "image", "sticker", "video"})
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 
@@ -82,8 +87,24 @@ def _read_meta(reader: FieldReader, kind: object) -> messages.Body | None:
         return None
     body = {"type": kind, kind: inner}
     before = len(reader.errors)
+    if isinstance(inner, dict):
+        _check_needed(FieldReader(inner, f"{reader.pointer}/{kind}", reader.errors), kind)
     _check_parts(reader, body)
     return body if len(reader.errors) == before else None
+
+
+def _check_needed(inner: FieldReader, kind: str) -> None:
+    """Note parts without which Meta refuses an object of a type."""
+    for name in _NEEDED.get(kind, ()):
+        if not isinstance(inner.fields.get(name), str):
+            inner.add(name, "is missing, or is no text")
+    if kind in _FILES and not {"id", "link"} & inner.fields.keys():
+        inner.add("", "needs link, or the id of a file that was uploaded to Meta")
+    language = inner.fields.get("language")
+    if kind == "template" and not (
+        isinstance(language, Mapping) and isinstance(language.get("code"), str)
+    ):
+        inner.add("language", 'must be an object with the code of a language, {"code": "en"}')
 
 
 def read_template(reader: FieldReader, name: str) -> messages.Body | None:
@@ -120,7 +141,7 @@ def _check_parts(reader: FieldReader, body: messages.Body) -> None:
             reader.add(place, "holds a line break, a tab or more than four spaces")
         if path.endswith(".link") and not value.startswith("https://"):
             reader.add(place, "must begin with https://, or Meta does not fetch it")
-        if path == "text.body" and not value.strip():
+        if path in _NEEDED_TEXTS and not value.strip():
             reader.add(place, "is empty")
 
 

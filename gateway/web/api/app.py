@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 
 from gateway import __version__
 from gateway.core.api.field_errors import parse_whole
@@ -74,6 +75,8 @@ def create_api(
 
 def create_routes(routers: Sequence[APIRouter]) -> FastAPI:
     """Build the part that the OpenAPI document describes; it is mounted into the other."""
+    routes = [one for each in routers for one in each.routes if isinstance(one, APIRoute)]
+    handlers = _EXCEPTION_HANDLERS | {HTTPException: partial(_show_method_error, routes)}
     app = FastAPI(
         title="WhatsApp gateway",
         version=__version__,
@@ -81,7 +84,7 @@ def create_routes(routers: Sequence[APIRouter]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=_EXCEPTION_HANDLERS,
+        exception_handlers=handlers,
         generate_unique_id_function=document.name_operation,
     )
     for router in routers:
@@ -132,6 +135,15 @@ def _show_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - narrows the type
     kind = _KINDS.get(error.status_code, "malformed")
     return _respond(request, ApiError(kind, headers=error.headers))
+
+
+def _show_method_error(routes: Sequence[APIRoute], request: Request, error: Exception) -> Response:
+    """Answer as for any error of HTTP; the router names the methods of one route only."""
+    if not isinstance(error, HTTPException) or error.status_code != 405:
+        return _show_http_error(request, error)
+    here = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+    methods = sorted({method for one in here for method in one.methods or ()})
+    return _respond(request, ApiError("method", headers={"allow": ", ".join(methods)}))
 
 
 def _show_unavailable(request: Request, _: Exception) -> Response:

@@ -80,12 +80,30 @@ def read_event_list(query: Mapping[str, str]) -> ListRequest | list[FieldError]:
 
 def _read_page(reader: FieldReader) -> Mapping[str, Any]:
     """Return what all lists have: a time, a limit and a cursor."""
+    since, until = read_period(reader)
     return {
-        "since": read_moment(reader, "since"),
-        "until": read_moment(reader, "until"),
+        "since": since,
+        "until": until,
         "limit": read_number(reader, "limit", 1, MOST_LISTED) or LISTED,
         "cursor": reader.fields.get("cursor", ""),
     }
+
+
+def read_period(reader: FieldReader) -> tuple[datetime | None, datetime | None]:
+    """Return since and until in a query.
+
+    The + of an offset that a client did not escape came as a space, which no time has.
+    """
+    given = {
+        name: text.replace(" ", "+")
+        for name in ("since", "until")
+        if (text := reader.fields.get(name)) is not None
+    }
+    moments = FieldReader(given, reader.pointer, reader.errors)
+    since, until = read_moment(moments, "since"), read_moment(moments, "until")
+    if since and until and until < since:
+        reader.add("until", "must not be before since")
+    return since, until
 
 
 def _read_recipient(reader: FieldReader, country: str) -> str:

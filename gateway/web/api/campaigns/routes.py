@@ -29,8 +29,8 @@ from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.messages.routes import check_query
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query
 
 MOST_WHY = 200
 
@@ -98,13 +98,11 @@ class CampaignRoutes:
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with a campaign."""
-        check_query(request)
         return await self._show(request, id)
 
     async def put_audience(self, request: Request, id: str) -> Response:
         """Give a draft the recipients of a file, whole or not at all."""
-        check_query(request, "encoding")
-        campaign = await self._find(request, id)
+        campaign = await self._find(request, id, "encoding")
         home, encoding = self.home_of(campaign.number), request.query_params.get("encoding")
         result = await self.uploads.take(request, campaign.id, encoding or "", home)
         if result.error:
@@ -149,7 +147,6 @@ class CampaignRoutes:
 
     async def export(self, request: Request, id: str) -> Response:
         """Answer with a line for each recipient."""
-        check_query(request)
         campaign = await self._find(request, id)
         lines = iter_export(self.store, self.bodies, campaign)
         headers = {"content-disposition": f'attachment; filename="campaign-{campaign.id}.csv"'}
@@ -166,8 +163,12 @@ class CampaignRoutes:
         campaign = await self._find(request, id_)
         return json_response(view_campaign(campaign, await self._now()))
 
-    async def _find(self, request: Request, id_: str) -> Campaign:
-        """Return a campaign that the key may see. Raises ApiError."""
+    async def _find(self, request: Request, id_: str, *known: str) -> Campaign:
+        """Return a campaign that the key may see.
+
+        Raises ApiError, also for anything in the query that is not known.
+        """
+        check_query(request, *known)
         read = campaigns.read_campaign
         if len(id_) <= 64 and (
             found := await asyncio.to_thread(read, self.store, self.bodies, id_)

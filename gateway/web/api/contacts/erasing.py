@@ -21,8 +21,8 @@ from gateway.web.api.contacts.erasure_view import view_erasure
 from gateway.web.api.contacts.export import write_export
 from gateway.web.api.contacts.routes import ONE, read_scope
 from gateway.web.api.json_body import json_response
-from gateway.web.api.messages.routes import check_query
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query
 
 ERASURES = "/v1/erasures"
 # A small store is done within this; ticks go on with a large one.

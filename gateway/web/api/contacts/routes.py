@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.api.contact_request import ContactPatch, apply_patch, read_patch
-from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
+from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.keys import ApiKey
+from gateway.core.api.lists.list_request import read_number
 from gateway.core.api.recipient import read_contact_name
 from gateway.core.contacts.contact import Contact
 from gateway.store.planning.changed_contact import change_contact, find_known
@@ -22,8 +23,8 @@ from gateway.web.api.contacts.descriptions import CHANGE, HANDED_OVER, SHOW
 from gateway.web.api.contacts.view import view_contact, view_hand_over
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.lists.pages import choose_numbers
-from gateway.web.api.messages.routes import check_query
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query, read_query
 
 CONTACTS = "/v1/contacts"
 ONE = f"{CONTACTS}/{{id}}"
@@ -69,6 +70,7 @@ class ContactRoutes:
 
     async def change(self, request: Request, id: str) -> Response:
         """Change the contact of one number; a change by an event meanwhile is kept as well."""
+        check_query(request, "number")
         patch = read_patch(await read_object(request))
         if not isinstance(patch, ContactPatch):
             raise ApiError("invalid", errors=patch)
@@ -113,13 +115,11 @@ class ContactRoutes:
 
 def _read_list_query(request: Request) -> int:
     """Return how many are asked for. Raises ApiError."""
-    reader = FieldReader(dict(request.query_params))
+    reader = FieldReader(read_query(request))
     reader.refuse_unknown(frozenset({"handed_over", "number", "limit"}))
     if reader.fields.get("handed_over") != "true":
         reader.add("handed_over", "must be true: customers that a person answers are listed")
-    limit = parse_whole(reader.fields.get("limit", str(LISTED)))
-    if limit is None or not 1 <= limit <= MOST_LISTED:
-        reader.add("limit", f"must be a whole number from 1 to {MOST_LISTED:,}")
+    limit = read_number(reader, "limit", 1, MOST_LISTED)
     if reader.errors:
         raise ApiError("invalid", errors=reader.errors)
     return limit or LISTED

@@ -23,8 +23,9 @@ from gateway.web.api.events.trace_data import TraceData
 from gateway.web.api.events.view import view_event
 from gateway.web.api.json_body import json_response
 from gateway.web.api.lists import descriptions
-from gateway.web.api.lists.pages import Cursors, choose_numbers, next_link, read_query
+from gateway.web.api.lists.pages import Cursors, choose_numbers, next_link
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query, read_query
 
 EVENTS = "/v1/events"
 READS_AT_ONCE = 2  # one may read a thousand rows, and the webhook shares the process
@@ -65,6 +66,7 @@ class EventRoutes:
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with the trace of an event, by its id or by the wamid of a message."""
+        check_query(request)
         numbers = choose_numbers(await self.read_numbers(), request.state.key, "number", "")
         async with self._free:
             try:

@@ -1,19 +1,18 @@
-"""Pages of lists: their queries, cursors and links."""
+"""Pages of lists: their cursors and links."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from starlette.requests import Request
-
-from gateway.core.api.field_errors import MOST_UNKNOWN, FieldError, escape
+from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.lists.cursor import (
     CursorMismatchError,
     ListPlace,
     read_cursor,
+    read_name_cursor,
     write_cursor,
+    write_name_cursor,
 )
 from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.redis.client import Store
@@ -50,19 +49,28 @@ class Cursors:
             return None
         return write_cursor(read_secret(self.store), self._scope(), place)
 
+    def read_name(self, cursor: str) -> str:
+        """Return the name behind which a page begins, "" for the first one.
+
+        Raises ApiError, StoreUnavailableError or ScriptError.
+        """
+        if not cursor:
+            return ""
+        try:
+            return read_name_cursor(read_secret(self.store), self._scope(), cursor)
+        except CursorMismatchError:
+            raise ApiError("cursor-mismatch") from None
+
+    def write_name(self, name: str | None) -> str | None:
+        """Return the cursor of a name in a list by name, None for the end.
+
+        Raises StoreUnavailableError or ScriptError.
+        """
+        return name and write_name_cursor(read_secret(self.store), self._scope(), name)
+
     def _scope(self) -> str:
         seen = ",".join(sorted(self.key.numbers)) if self.key.numbers else "*"
         return f"{self.name}|{seen}|{self.filters}"
-
-
-def read_query(request: Request) -> Mapping[str, str]:
-    """Return the parameters of a query. Raises ApiError for one that is there twice."""
-    counts = Counter(name for name, _ in request.query_params.multi_items())
-    twice = [name for name, count in counts.items() if count > 1][:MOST_UNKNOWN]
-    if twice:
-        errors = [FieldError(f"#/{escape(name)}", "is there more than once") for name in twice]
-        raise ApiError("invalid", errors=errors)
-    return dict(request.query_params)
 
 
 def next_link(path: str, query: Mapping[str, str], cursor: str) -> str:

@@ -19,11 +19,12 @@ from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.web.api.json_body import json_response
 from gateway.web.api.lists import descriptions
-from gateway.web.api.lists.pages import Cursors, choose_numbers, next_link, read_query
+from gateway.web.api.lists.pages import Cursors, choose_numbers, next_link
 from gateway.web.api.messages.damage_log import DamageLog
 from gateway.web.api.messages.sending import MESSAGES
 from gateway.web.api.messages.view import to_filter, view_listed
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import read_query
 
 PAGES_AT_ONCE = 2  # a page may read a thousand rows, and the webhook shares the process
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
+from gateway.core.api.field_errors import FieldReader, parse_whole
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_request import MOST_AHEAD, read_moment
 from gateway.core.messages.price_list import PriceList
@@ -36,6 +36,7 @@ from gateway.web.api.messages.sending import (
 from gateway.web.api.messages.view import view_message
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.busy_routes import Endpoint
+from gateway.web.api.server.query import check_query, read_dry_run
 
 MOST_IN_BATCH = 1_000
 READ_AT_ONCE = 8  # messages of a batch; the webhook shares the event loop
@@ -143,6 +144,7 @@ class MessageRoutes:
 
     async def cancel(self, request: Request, id: str) -> Response:
         """Cancel the message unless its first attempt began; answer with it."""
+        check_query(request)
         message = await self.lookup.find(request.state.key, id)
         args = (self.lookup.store, message.number, id)
         _check_change(message, await asyncio.to_thread(sent_messages.cancel, *args))
@@ -150,6 +152,7 @@ class MessageRoutes:
 
     async def move(self, request: Request, id: str) -> Response:
         """Give a scheduled message another time; it lives as long after it as before."""
+        check_query(request)
         reader = FieldReader(await read_object(request))
         reader.refuse_unknown(frozenset({"send_at"}))
         due_at, now = read_moment(reader, "send_at"), datetime.now(UTC)
@@ -238,25 +241,6 @@ def _too_late(message: SentMessage) -> ApiError:
     return ApiError("conflict", f"The message has the status {status_of(message.send)}.")
 
 
-def check_query(request: Request, *known: str) -> None:
-    """Raise ApiError for what nothing reads: a misspelled dry_run would send."""
-    reader = FieldReader(request.query_params)
-    reader.refuse_unknown(frozenset(known))
-    if reader.errors:
-        raise ApiError("invalid", errors=reader.errors)
-
-
-def read_dry_run(request: Request) -> bool:
-    """Return whether nothing is to be sent. Raises ApiError."""
-    if not request.scope["query_string"]:
-        return False
-    check_query(request, "dry_run")
-    text = request.query_params.get("dry_run", "false").lower()
-    if text not in ("true", "false"):
-        raise ApiError("invalid", errors=[FieldError("#/dry_run", "must be true or false")])
-    return text == "true"
-
-
 def _read_items(fields: dict[str, Any]) -> list[Any]:
     """Return the messages of a batch. Raises ApiError."""
     reader = FieldReader(fields)
@@ -271,7 +255,7 @@ def _read_items(fields: dict[str, Any]) -> list[Any]:
 
 
 def _wait_s(request: Request) -> float:
-    seconds = parse_whole(request.query_params.get("wait", "0"))
+    seconds = parse_whole(check_query(request, "wait").get("wait", "0"))
     if seconds is None or seconds > MOST_WAIT_S:
         reader = FieldReader({})
         reader.add("wait", f"must be a whole number of seconds from 0 to {MOST_WAIT_S:.0f}")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -13,8 +12,7 @@ from starlette.responses import Response
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.keys import ApiKey
-from gateway.core.api.lists.list_request import LISTED, MOST_LISTED, read_number
-from gateway.core.api.message_request import read_moment
+from gateway.core.api.lists.list_request import LISTED, MOST_LISTED, read_number, read_period
 from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.store.body_codec import Bodies
@@ -24,6 +22,7 @@ from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import LETTER, LETTERS, REDRIVE
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query, read_query
 
 PATH = "/v1/dead-letters"
 # Why a letter was not redriven, in words for a client.
@@ -68,6 +67,7 @@ class DeadLetterRoutes:
 
     async def redrive(self, request: Request, id: str) -> Response:
         """Start a letter again: a send in its lane, an event with its delivery."""
+        check_query(request)
         reader = FieldReader(await read_object(request))
         reader.refuse_unknown(frozenset({"unconfirmed"}))
         unconfirmed = reader.flag("unconfirmed")
@@ -83,6 +83,7 @@ class DeadLetterRoutes:
 
     async def drop(self, request: Request, id: str) -> Response:
         """Drop a letter, which nobody has to look at any more."""
+        check_query(request)
         letter = await self._find(request, id)
         if not await asyncio.to_thread(dead_letters.drop, self.store, letter):
             raise ApiError("conflict", _OBSTACLES["changed"])
@@ -130,13 +131,12 @@ def view_letter(letter: DeadLetter) -> Mapping[str, Any]:
 
 def _read_filter(request: Request) -> tuple[DeadLetterFilter, int]:
     """Return what is asked for in the query, and how many at most. Raises ApiError."""
-    reader = FieldReader(dict(request.query_params))
+    reader = FieldReader(read_query(request))
     reader.refuse_unknown(frozenset({"cause", "code", "since", "until", "limit"}))
     cause = reader.text("cause", 64)
     code = read_number(reader, "code", 0, 10**7)
     limit = read_number(reader, "limit", 1, MOST_LISTED)
-    since: datetime | None = read_moment(reader, "since")
-    until = read_moment(reader, "until")
+    since, until = read_period(reader)
     if reader.errors:
         raise ApiError("invalid", errors=reader.errors)
     causes = frozenset({cause} - {""})

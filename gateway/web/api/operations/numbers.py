@@ -19,6 +19,7 @@ from gateway.store.sending import pauses
 from gateway.web.api.descriptions import HOLD, NUMBER, NUMBERS
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query
 
 PATH = "/v1/numbers"
 MOST_WHY, MOST_RULE = 200, 200
@@ -46,12 +47,14 @@ class NumberRoutes:
 
     async def list_all(self, request: Request) -> Response:
         """Answer with every number that the key may see."""
+        check_query(request)
         key: ApiKey = request.state.key
         ids = [one for one in await self.read_numbers() if key.may_use(one)]
         return json_response({"data": await self._views(ids)})
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with one number."""
+        check_query(request)
         await self._check(request, id)
         return json_response((await self._views([id]))[0])
 
@@ -71,6 +74,7 @@ class NumberRoutes:
 
     async def _read_change(self, request: Request, id_: str, needed: str) -> tuple[str, str]:
         """Return the rule, "" for all that the number sends, and why. Raises ApiError."""
+        check_query(request)
         reader = FieldReader(await read_object(request))
         reader.refuse_unknown(frozenset({"rule", needed} - {""}))
         rule, why = reader.text("rule", MOST_RULE), reader.text("why", MOST_WHY)

@@ -52,7 +52,7 @@ class TemplatesOut(BaseModel):
     """Templates by name, and the list from which they are."""
 
     data: list[TemplateOut]
-    next: str | None = Field(description="`after` of the next page.")
+    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
     list: ListOut
 
 
@@ -87,7 +87,7 @@ TEMPLATES: dict[str, Any] = {
             query_of("status", {"type": "string"}, _STATUS),
             query_of("q", {"type": "string"}, "A part of the name."),
             query_of("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many."),
-            query_of("after", {"type": "string"}, "`next` of the page before."),
+            query_of("cursor", {"type": "string"}, "The next_cursor of the page before."),
         ]
     },
 }

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.accounts.account import Accounts, OwnNumber
-from gateway.core.api.field_errors import FieldError, FieldReader, parse_whole
+from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.keys import ApiKey
 from gateway.core.api.message_content import read_template
 from gateway.core.messages.rendering.renderer import ChatMessage, render_page
 from gateway.core.templates.check import find_mismatches
@@ -24,9 +25,10 @@ from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import SyncResult, fetch_list
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.messages.routes import check_query
+from gateway.web.api.lists.pages import Cursors, next_link
 from gateway.web.api.operations.template_descriptions import PREVIEW, SYNC, TEMPLATE, TEMPLATES
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query, read_limit
 
 PATH = "/v1/templates"
 USUAL, MOST = 50, 200
@@ -58,21 +60,13 @@ class TemplateRoutes:
 
     async def list_some(self, request: Request) -> Response:
         """Answer with a page of templates, by name."""
-        number = await self._number(request, "status", "q", "limit", "after")
-        query, limit = request.query_params, _read_limit(request)
-        registry = TemplateRegistry(self.store, number.waba)
-        words = await asyncio.to_thread(registry.read_words)
-        chosen = choose_keys(words, query.get("status", ""), query.get("q", ""))
-        page = [key for key in chosen if key > query.get("after", "")][: limit + 1]
-        state, now = await asyncio.to_thread(registry.read_state)
-        found = await asyncio.to_thread(registry.read, page[:limit], state)
-        return json_response(
-            {
-                "data": [view_template(one) for one in found],
-                "next": page[limit - 1] if len(page) > limit else None,
-                "list": view_list(state, now),
-            }
-        )
+        number = await self._number(request, "status", "q", "limit", "cursor")
+        query, key = dict(request.query_params), request.state.key
+        limit = read_limit(query, USUAL, MOST)
+        body = await asyncio.to_thread(self._read_page, key, number.waba, query, limit)
+        cursor = body["next_cursor"]
+        link = {"link": next_link(PATH, query, cursor)} if cursor else {}
+        return json_response(body, 200, **link)
 
     async def show(self, request: Request, name: str, language: str) -> Response:
         """Answer with one template."""
@@ -101,6 +95,22 @@ class TemplateRoutes:
         errors = [{"pointer": one.pointer, "detail": one.detail} for one in wrong]
         page = render_page([message], f"{use.name} ({use.language})")
         return json_response({"html": page, "errors": errors})
+
+    def _read_page(
+        self, key: ApiKey, waba: str, query: Mapping[str, str], limit: int
+    ) -> dict[str, Any]:
+        registry = TemplateRegistry(self.store, waba)
+        status, part = query.get("status", ""), query.get("q", "")
+        cursors = Cursors(self.store, "templates", key, f"{waba}|{len(status)}:{status}|{part}")
+        after = cursors.read_name(query.get("cursor", ""))
+        chosen = choose_keys(registry.read_words(), status, part)
+        page = [name for name in chosen if name > after][: limit + 1]
+        state, now = registry.read_state()
+        return {
+            "data": [view_template(one) for one in registry.read(page[:limit], state)],
+            "next_cursor": cursors.write_name(page[limit - 1] if len(page) > limit else None),
+            "list": view_list(state, now),
+        }
 
     def _find(self, number: OwnNumber, key: str) -> list[MetaTemplate]:
         registry = TemplateRegistry(self.store, number.waba)
@@ -146,11 +156,3 @@ class TemplateRoutes:
 
 def _params_of(fields: Mapping[str, Any]) -> Any:
     return fields["template"].get("params", [])
-
-
-def _read_limit(request: Request) -> int:
-    limit = parse_whole(request.query_params.get("limit", str(USUAL)))
-    if limit is None or not 1 <= limit <= MOST:
-        detail = f"must be a whole number from 1 to {MOST}"
-        raise ApiError("invalid", errors=[FieldError("#/limit", detail)])
-    return limit

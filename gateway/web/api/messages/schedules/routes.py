@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.api.field_errors import FieldError, parse_whole
+from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import SEND, ApiKey
 from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.api.schedules.request import (
@@ -23,11 +23,10 @@ from gateway.core.api.schedules.request import (
 from gateway.core.api.schedules.schedule import Schedule, repeatable_id
 from gateway.store.api.accept_calls import new_id
 from gateway.store.api.pending_send import canonical, idempotency_of
-from gateway.store.api.schedules.book import ScheduleBook
+from gateway.store.api.schedules.book import ScheduleBook, SchedulePage
 from gateway.store.api.schedules.rows import StoredSchedule
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.lists.pages import next_link
-from gateway.web.api.messages.routes import check_query, read_dry_run
+from gateway.web.api.lists.pages import Cursors, next_link
 from gateway.web.api.messages.schedules.descriptions import DESCRIPTIONS, SCHEDULE, SCHEDULES
 from gateway.web.api.messages.schedules.view import view_details, view_schedule, view_upcoming
 from gateway.web.api.messages.sending import (
@@ -36,6 +35,7 @@ from gateway.web.api.messages.sending import (
     read_idempotency_key,
 )
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.query import check_query, read_dry_run, read_limit
 
 LISTED, MOST_LISTED = 50, 200
 MOST_TRIES = 5
@@ -86,24 +86,23 @@ class ScheduleRoutes:
 
     async def list_all(self, request: Request) -> Response:
         """Answer with a page of the schedules that the key may see."""
-        check_query(request, "limit", "cursor")
-        query = dict(request.query_params)
-        limit = parse_whole(query.get("limit", str(LISTED)))
-        if limit is None or not 0 < limit <= MOST_LISTED:
-            detail = f"must be a whole number from 1 to {MOST_LISTED}"
-            raise ApiError("invalid", errors=[FieldError("#/limit", detail)])
-        numbers = await self._seen_by(request.state.key)
-        page = await asyncio.to_thread(self.book.page, numbers, query.get("cursor", ""), limit)
-        body = {"data": [view_schedule(one) for one in page.schedules], "next_cursor": page.end}
-        link = {"link": next_link(SCHEDULES, query, page.end)} if page.end else {}
+        query = check_query(request, "limit", "cursor")
+        limit = read_limit(query, LISTED, MOST_LISTED)
+        key: ApiKey = request.state.key
+        args = (key, await self._seen_by(key), query.get("cursor", ""), limit)
+        page, cursor = await asyncio.to_thread(self._read_page, *args)
+        body = {"data": [view_schedule(one) for one in page.schedules], "next_cursor": cursor}
+        link = {"link": next_link(SCHEDULES, query, cursor)} if cursor else {}
         return json_response(body, 200, **link)
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with a schedule."""
+        check_query(request)
         return await self._show(request.state.key, await self._find(request.state.key, id))
 
     async def change(self, request: Request, id: str) -> Response:
         """Change what the body names, and answer with the schedule."""
+        check_query(request)
         key, changes = request.state.key, await read_object(request)
         now = await asyncio.to_thread(self.book.now)
         for _ in range(MOST_TRIES):
@@ -121,10 +120,18 @@ class ScheduleRoutes:
 
     async def remove(self, request: Request, id: str) -> Response:
         """Remove a schedule; sends that it made already stay."""
+        check_query(request)
         numbers = await self._seen_by(request.state.key)
         if len(id) > 64 or not await asyncio.to_thread(self.book.remove, numbers, id):
             raise _not_found()
         return json_response({"id": id, "outcome": "removed"})
+
+    def _read_page(
+        self, key: ApiKey, numbers: Sequence[str], cursor: str, limit: int
+    ) -> tuple[SchedulePage, str | None]:
+        cursors = Cursors(self.book.store, "schedules", key, "")
+        page = self.book.page(numbers, cursors.read_name(cursor), limit)
+        return page, cursors.write_name(page.end)
 
     async def _read_new(self, fields: Mapping[str, Any], number: str) -> tuple[Schedule, datetime]:
         """Return the schedule that a request asks for, and the server's time. Raises ApiError."""
