@@ -10,6 +10,7 @@ from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.core.events import Event
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import DELIVERY_WAIT
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
@@ -19,6 +20,8 @@ from gateway.store.maintenance import retention
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
 from gateway.store.sending import pauses
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import sync_templates
 from tests.support.factories import ANA, NUMBER, a_message, a_status
 from tests.support.store.failing_scripts import dump, each_write, everything, restore
 from tests.support.store.plans import planned
@@ -34,6 +37,7 @@ from tests.support.store.sends import (
     settle,
     tell,
 )
+from tests.support.templates import MetaList, a_row, a_template
 
 pytestmark = pytest.mark.store
 PARTITION = keys.partition(3)
@@ -228,8 +232,11 @@ def left_before_the_alias(store: Store, one: Call) -> None:
 
 STEPS = [
     "accepted", "soon", "late", "unconfirmed", "dead", "dropped", "doubled", "rests", "slower",
-    "pair", "paused", "instead", "parked", "file",
+    "pair", "paused", "instead", "parked", "file", "stopped",
 ]  # fmt: skip
+
+
+STOPPED = '{"code":132015,"template":"order_sent en_US"}'
 
 
 def outcomes(store: Store) -> list[Outcome]:
@@ -256,6 +263,7 @@ def outcomes(store: Store) -> list[Outcome]:
         Outcome(sends["instead"].id, 1, "instead", error_json="{}", history_json="{}"),
         Outcome(sends["parked"].id, 1, "parked", error_json="{}", history_json="{}"),
         Outcome(sends["file"].id, 1, "accepted", "wamid.file", history_json="{}"),
+        Outcome(sends["stopped"].id, 1, "stopped", error_json=STOPPED, history_json="{}"),
     ]
 
 
@@ -362,6 +370,59 @@ def test_each_write_of_ending_what_waited_too_long_may_fail(store: Store) -> Non
 
     assert heals(store, broken, lambda: run(store, broken)) > 8
     assert row(store, a_send("a"))["stage"] == "expired"
+
+
+def stop(store: Store, *names: str) -> None:
+    """Let sends wait until Meta sends their template again."""
+    queue(store, *(a_send(name) for name in names))
+    for name in names:
+        make_ready(store)
+        lanes(store).pump([], 9)
+        settle(store, a_send(name), "stopped", error_json=STOPPED)
+
+
+def test_each_write_of_letting_sends_of_a_template_go_on_may_fail(store: Store) -> None:
+    stop(store, "a", "b")
+    broken = Call("resume_template", PREFIX, ["order_sent en_US", 500])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 8
+    assert row(store, a_send("a"))["stage"] == "queued"
+
+
+def test_each_write_of_ending_what_waited_for_a_template_may_fail(store: Store) -> None:
+    stop(store, "a", "b")
+    for name in "ab":
+        raw(store).zadd(f"{PREFIX}parked", {a_send(name).id: 1})
+    broken = Call("tick", PREFIX, [1_000])
+
+    assert heals(store, broken, lambda: run(store, broken)) > 8
+    assert row(store, a_send("a"))["stage"] == "expired"
+
+
+def test_each_write_of_news_of_a_template_may_fail(store: Store) -> None:
+    news = ["a en", "status", now_ms(store), '{"value":"PAUSED"}', "PAUSED", -1, 9]
+    broken, stopped = Call("note_news", keys.templates("1"), news), f"{keys.templates('1')}stopped"
+
+    for _ in each_write(store, broken):
+        run(store, broken)
+        assert raw(store).hgetall(stopped) == {b"a en": b"0"}
+
+
+def test_each_write_of_a_list_of_templates_may_fail(store: Store) -> None:
+    registry = TemplateRegistry(store, "1")
+    sync_templates(registry, MetaList([a_row("old")]))
+    raw(store).hset(f"{registry.prefix}state", "tried_at", 1)
+    registry.begin_fetch("holder", 60_000)
+    registry.stage([a_template("new", status="PAUSED")])
+    now = registry.read_state()[1]
+    args = ["holder", ms_from_datetime(now), 1, "new en_US"]
+    broken = Call("replace_list", registry.prefix, args)
+
+    for _ in each_write(store, broken):
+        registry.end_fetch("holder")
+        assert sync_templates(registry, MetaList([a_row("new", status="PAUSED")])).step == "fetched"
+        assert registry.read_words() == {"new en_US": "PAUSED"}
+        assert registry.read_stopped() == {"new en_US": None}
 
 
 def test_each_write_of_a_commit_that_wakes_what_waited_may_fail(store: Store) -> None:

@@ -17,6 +17,8 @@ if tonumber(ARGV[3]) and at < math.max(known_at, began - SLACK) then return 0 en
 if not known and redis.call('HLEN', registry .. 'news') >= tonumber(ARGV[7]) then
   return -1
 end
+-- First of all, so that processes look at whatever a failure may leave.
+redis.call('HINCRBY', registry .. 'state', 'version', 1)
 redis.call('HSET', registry .. 'news', field, string.format('%.0f|%.0f|', at, now) .. ARGV[4])
 if ARGV[5] ~= '' then
   local wait = tonumber(ARGV[6])
@@ -27,5 +29,4 @@ if ARGV[5] ~= '' then
     redis.call('HSET', registry .. 'stopped', template, string.format('%.0f', wait < 0 and 0 or now + wait))
   end
 end
-redis.call('HINCRBY', registry .. 'state', 'version', 1)
 return 1
