@@ -9,6 +9,7 @@ from gateway.core.campaigns.course import ENDED, Step, decide_step, next_mark
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
+from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, pack_mark, stamp
 from gateway.store.campaigns.expansion import expand
@@ -39,21 +40,32 @@ def process_broadcast_campaign(campaign_id: str) -> dict[str, int]:
     """
     ctx = worker_context()
     clear_wakeup(ctx.store, keys.campaign_bell(campaign_id))
-    campaign = campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id)
-    if campaign is None:
-        campaigns.forget_active(ctx.store, campaign_id)
+    try:
+        return {"queued": _work(ctx, campaign_id)}
+    except UnknownRecordError as error:
+        _report_unreadable(ctx, campaign_id, error)
         return {"queued": 0}
-    return {"queued": _go_on(ctx, campaign)}
 
 
 @app.task(name="tasks.mark_campaign_complete", time_limit=60)
 def mark_campaign_complete(campaign_id: str) -> dict[str, bool]:
     """Complete a campaign whose recipients have all been written to; say whether it is complete."""
     ctx = worker_context()
-    if campaign := campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id):
-        _go_on(ctx, campaign)
+    try:
+        _work(ctx, campaign_id)
         campaign = campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id)
+    except UnknownRecordError as error:
+        _report_unreadable(ctx, campaign_id, error)
+        return {"completed": False}
     return {"completed": campaign is not None and campaign.phase == "completed"}
+
+
+def _work(ctx: StoreAccess, campaign_id: str) -> int:
+    """Take the next step of a campaign, if there is one of this id."""
+    if campaign := campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id):
+        return _go_on(ctx, campaign)
+    campaigns.forget_active(ctx.store, campaign_id)
+    return 0
 
 
 def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
@@ -112,6 +124,22 @@ def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:
         record_alert(ctx.store, _completed_alert(campaign), COMPLETED_FOR)
     log.info("campaign_ended", campaign=campaign.id, phase=campaign.phase, **campaign.funnel.cells)
     campaigns.forget_active(ctx.store, campaign.id)
+
+
+def _report_unreadable(ctx: StoreAccess, campaign_id: str, error: UnknownRecordError) -> None:
+    """Report a campaign that stands still, since neither it nor its audience can be read."""
+    log.error("campaign_unreadable", campaign=campaign_id, reason=str(error))
+    number = campaigns.find_number(ctx.store, campaign_id)
+    record_alert(ctx.store, _unreadable_alert(campaign_id, number), PAUSED_FOR)
+
+
+def _unreadable_alert(campaign_id: str, number: str) -> Alert:
+    return Alert(
+        Cause("campaign_unreadable", campaign_id, number),
+        "critical",
+        f"The campaign {campaign_id} stands still: what is stored of it cannot be read.",
+        "Give this gateway the encryption key with which it was made (GATEWAY_ENCRYPTION_KEYS).",
+    )
 
 
 def _paused_alert(campaign: Campaign) -> Alert:

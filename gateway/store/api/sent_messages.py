@@ -55,6 +55,14 @@ def cancel(store: Store, number: str, id_: str) -> str:
     return _change(store, number, id_, "cancel", 0, 0)
 
 
+def withdraw(store: Store, number: str, id_: str) -> str:
+    """Cancel a send of which Meta has nothing, also after attempts that Meta refused.
+
+    Return as `cancel` does. Raises StoreUnavailableError or ScriptError.
+    """
+    return _change(store, number, id_, "withdraw", 0, 0, "")
+
+
 def move(store: Store, number: str, id_: str, due_at: datetime, expires_at: datetime) -> str:
     """Move a message that waits for its time; return "" if that is done, or what forbids it.
 
@@ -64,7 +72,9 @@ def move(store: Store, number: str, id_: str, due_at: datetime, expires_at: date
     return _change(store, number, id_, "move", *moments)
 
 
-def _change(store: Store, number: str, id_: str, verb: str, due: int, expires: int) -> str:
-    args = (id_, verb, due, expires)
+def _change(
+    store: Store, number: str, id_: str, verb: str, due: int, expires: int, *more: str
+) -> str:
+    args = (id_, verb, due, expires, *more)
     reply = store.call("change_send", keys.number(number), *args).decode()
     return "" if reply == "done" else reply or "forgotten"

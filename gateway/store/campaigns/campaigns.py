@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 import orjson
+import structlog
 
 from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
@@ -19,9 +20,11 @@ from gateway.core.campaigns.stored_definition import pack_definition, unpack_def
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
-from gateway.store.body_codec import Bodies
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
+
+log = structlog.get_logger(__name__)
 
 MOST_CAMPAIGNS = 1_000
 LIVES = timedelta(days=90)  # since the last change of the phase
@@ -99,8 +102,14 @@ def create_campaign(store: Store, bodies: Bodies, number: str, definition: Defin
         "changed": now,
     }
     store.run(lambda client: client.hset(ALL, id_, number))
-    store.run(lambda client: client.hset(key, mapping=cast(Any, row)))
-    store.run(lambda client: client.pexpire(key, LIVES_MS))
+
+    def write(client: Any) -> None:
+        pipe = client.pipeline(transaction=True)
+        pipe.hset(key, mapping=row)
+        pipe.pexpire(key, LIVES_MS)
+        pipe.execute()
+
+    store.run(write)
     return id_
 
 
@@ -123,11 +132,22 @@ def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
     rows = run_commands(store, *(("HGETALL", campaign_key(number, id_)) for id_, number in named))
     found = [
-        parse_campaign(bodies, id_, number, row)
+        campaign
         for (id_, number), row in zip(named, rows, strict=True)
-        if row
+        if row and (campaign := _parse_readable(bodies, id_, number, row))
     ]
     return sorted(found, key=lambda one: one.created_at, reverse=True)
+
+
+def _parse_readable(
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]
+) -> Campaign | None:
+    """Return a campaign, None for one that hides no other though it cannot be read."""
+    try:
+        return parse_campaign(bodies, id_, number, row)
+    except UnknownRecordError as error:
+        log.warning("campaign_unreadable", campaign=id_, reason=str(error))
+        return None
 
 
 def list_active(store: Store) -> list[str]:
@@ -198,6 +218,13 @@ def forget_old(store: Store) -> bool:
 
 def parse_campaign(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) -> Campaign:
     """Return a campaign from its row. Raises UnknownRecordError."""
+    try:
+        return _parse(bodies, id_, number, row)
+    except (ValueError, KeyError, TypeError) as error:  # damaged, or of another release
+        raise UnknownRecordError(type(error).__name__) from error
+
+
+def _parse(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) -> Campaign:
     text = {
         name.decode(): value.decode(errors="replace")
         for name, value in row.items()

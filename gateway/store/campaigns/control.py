@@ -9,15 +9,13 @@ from datetime import datetime
 from gateway.core.campaigns.course import ACTIVE, ENDED, Phase, mark_at
 from gateway.core.campaigns.definition import with_times
 from gateway.core.campaigns.recipient_state import campaign_send_id
-from gateway.core.campaigns.zone_groups import RowRange, ZoneGroup
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_states
 from gateway.store.campaigns.campaigns import Campaign, change_phase, pack_mark, stamp
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 
-# Of the recipients that were queued last, so many may not be posted yet.
-MOST_QUEUED = 10_000
+STATES_AT_ONCE = 10_000
 
 
 def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
@@ -35,8 +33,6 @@ def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
 def pause(store: Store, campaign: Campaign, by: str, why: str) -> str:
     """Pause a campaign, with what is queued already; return "" or the phase that forbids it."""
     done, before = change_phase(store, campaign, ACTIVE, "paused", by, why)
-    if done:
-        pauses.hold(store, [campaign.number], campaign.rule, why)
     return "" if done else before or "forgotten"
 
 
@@ -45,6 +41,7 @@ def resume(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
 
     Its stop rules look at what comes from now on.
     """
+    prolong_audience(store, campaign)  # a pause may have lasted for most of its life
     fields = {
         "mark": pack_mark(mark_at(campaign.funnel)),
         "started": stamp(campaign.started_at or now),
@@ -52,8 +49,6 @@ def resume(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     done, before = change_phase(
         store, campaign, ["paused", "running"], "running", by, "resumed", **fields
     )
-    if done:
-        pauses.release(store, [campaign.number], campaign.rule)
     return "" if done else before or "forgotten"
 
 
@@ -65,24 +60,29 @@ def cancel(store: Store, campaign: Campaign, by: str, why: str) -> str:
 
 
 def cancel_queued(store: Store, campaign: Campaign) -> int:
-    """Cancel the sends that an ended campaign has queued; return how many."""
-    if campaign.phase not in ENDED:
+    """Cancel the sends that a campaign which ended early has queued; return how many.
+
+    One that is to be repeated, since Meta failed it after its acceptance, goes out.
+    """
+    if campaign.phase not in ENDED or campaign.phase == "completed":
         return 0
-    queued = [
-        row
-        for rows in _last_queued(campaign)
-        for row, one in zip(rows, read_states(store, campaign, rows[0], len(rows)), strict=False)
-        if one.cell == "queued"
-    ]
-    for row in queued:
-        sent_messages.cancel(store, campaign.number, campaign_send_id(campaign.id, row))
-    pauses.release(store, [campaign.number], campaign.rule)
-    return len(queued)
+    cancelled = 0
+    for row in _queued_rows(store, campaign):
+        send = campaign_send_id(campaign.id, row)
+        cancelled += not sent_messages.withdraw(store, campaign.number, send)
+    if not campaign.funnel.of("attempting"):  # what is in hand may be queued again
+        pauses.release(store, [campaign.number], campaign.rule)
+    return cancelled
 
 
-def _last_queued(campaign: Campaign) -> Iterator[range]:
-    """Yield the recipients that were queued or passed last, of each zone group."""
-    rows = [RowRange(0, campaign.recipients)]
-    groups = campaign.groups or [ZoneGroup((), rows, campaign.next_recipient)]
-    for group in groups:
-        yield from group.iter_last(MOST_QUEUED)
+def _queued_rows(store: Store, campaign: Campaign) -> Iterator[int]:
+    """Yield the recipients that are queued, the last first: nearly always those are the ones."""
+    left = campaign.funnel.of("queued")
+    for end in range(campaign.recipients, 0, -STATES_AT_ONCE):
+        if left <= 0:
+            return
+        first = max(0, end - STATES_AT_ONCE)
+        states = read_states(store, campaign, first, end - first)
+        rows = [first + i for i, one in enumerate(states) if one.cell == "queued"]
+        left -= len(rows)
+        yield from reversed(rows)

@@ -20,7 +20,7 @@ from gateway.core.sending.send import BULK, BULK_LIFETIME, Send
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
-from gateway.store.campaigns.audience import AudienceMember, read_recipients
+from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
 from gateway.store.campaigns.campaigns import GROUP_DONE, Campaign, server_ms
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
@@ -34,7 +34,9 @@ LEAST_LEAD = 10
 def expand(store: Store, bodies: Bodies, campaign: Campaign, up_to: int) -> int:
     """Queue the next recipients, as many as pace and lead allow now; return how many.
 
-    `up_to` is where to stop, 0 for the end. Raises StoreUnavailableError or ScriptError.
+    `up_to` is where to stop, 0 for the end. Recipients whose chunk of the audience is gone fail, so
+    that the campaign does not wait for them. Raises StoreUnavailableError, ScriptError or
+    UnknownRecordError.
     """
     end, total = up_to or campaign.recipients, 0
     most = end - campaign.next_recipient
@@ -66,15 +68,15 @@ def _expand_group(
     prepared = definition.prepare()
     lead = max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
     while total < most and (rows := group.next_range(min(AT_ONCE, most - total))).size:
-        found = read_recipients(store, bodies, campaign, rows.first, rows.size)
-        if not found:
-            return total, False
-        sends = _plan(store, campaign, prepared, found)
+        if found := read_recipients(store, bodies, campaign, rows.first, rows.size):
+            sends = _plan(store, campaign, prepared, found)
+        else:
+            sends = _fail_missing(campaign, rows)
         args = [part for send in sends for part in send]
         head = [campaign.id, group.done, definition.pace, lead, field]
         taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
         total, group = total + taken, replace(group, done=group.done + taken)
-        if taken < len(found):
+        if taken < len(sends):
             return total, False
     return total, True
 
@@ -92,6 +94,12 @@ def _plan(
         _plan_send(campaign, prepared, one, contacts[name], now)
         for one, name in zip(found, names, strict=True)
     ]
+
+
+def _fail_missing(campaign: Campaign, rows: RowRange) -> list[Sequence[Any]]:
+    size = min(rows.size, CHUNK - rows.first % CHUNK)  # the next chunk may be there
+    ids = [campaign_send_id(campaign.id, rows.first + i) for i in range(size)]
+    return [[id_, "", 0, "failed", "", ""] for id_ in ids]
 
 
 def _plan_send(

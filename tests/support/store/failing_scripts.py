@@ -11,7 +11,7 @@ from gateway.store.redis.client import Call, Store
 from tests.support.store.raw import now_ms, raw
 
 READS = (
-    "TIME", "GET", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "LINDEX", "LRANGE",
+    "TIME", "GET", "GETRANGE", "EXISTS", "HGET", "HGETALL", "HMGET", "HEXISTS", "LINDEX", "LRANGE",
     "PTTL", "SMEMBERS", "XRANGE", "HLEN", "SCARD", "SRANDMEMBER", "XLEN", "ZCARD", "ZCOUNT",
     "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGE", "ZSCORE",
 )  # fmt: skip

@@ -22,7 +22,7 @@ from gateway.core.campaigns.definition import Definition, check_times, read_defi
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.templates.choice import TemplateUse
 from gateway.core.templates.template import Mismatch
-from gateway.store.body_codec import Bodies
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
@@ -236,7 +236,11 @@ class _Opened:
         return datetime_from_ms(campaigns.server_ms(self.store))
 
     def find(self, id_: str) -> Campaign:
-        if found := campaigns.read_campaign(self.store, self.bodies, id_):
+        try:
+            found = campaigns.read_campaign(self.store, self.bodies, id_)
+        except UnknownRecordError as error:
+            raise errors.fail(f"The campaign {id_} cannot be read: {error}.") from error
+        if found:
             return found
         raise errors.fail(f"No campaign has the id {id_}: gateway campaigns list shows all.")
 

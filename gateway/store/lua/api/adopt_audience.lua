@@ -4,15 +4,20 @@
 -- ARGV  1 campaign, 2 the audience, 3 how many recipients it has, 4 lifetime in ms,
 --       then names and values of fields
 -- Returns the phase, and the earlier audience or "".
+-- From the first write on the draft has no audience that could start; the last one gives it.
 local campaign, count = KEYS[1] .. 'campaign:' .. ARGV[1], tonumber(ARGV[3])
 local read = redis.call('HMGET', campaign, 'phase', 'audience')
 if read[1] ~= 'draft' then return {read[1] or '', ''} end
+local fields = {}
+for _, cell in ipairs(C.CELLS) do
+  fields[#fields + 1] = 'cell:' .. cell
+  fields[#fields + 1] = 0
+end
+redis.call('HSET', campaign, 'recipients', 0, 'next', 0, unpack(fields))
+redis.call('HDEL', campaign, 'checked')
 redis.call('DEL', campaign .. ':recipients')
 if count > 0 then redis.call('SETRANGE', campaign .. ':recipients', count * 4 - 1, '\0') end
-for _, cell in ipairs(C.CELLS) do redis.call('HDEL', campaign, 'cell:' .. cell) end
-redis.call('HSET', campaign, 'cell:waiting', count, 'recipients', count, 'next', 0, 'audience', ARGV[2],
-  unpack(ARGV, 5))
-redis.call('HDEL', campaign, 'checked')
 redis.call('PEXPIRE', campaign .. ':recipients', ARGV[4])
 redis.call('PEXPIRE', campaign, ARGV[4])
+redis.call('HSET', campaign, 'cell:waiting', count, 'recipients', count, 'audience', ARGV[2], unpack(ARGV, 5))
 return {read[1], read[2] or ''}

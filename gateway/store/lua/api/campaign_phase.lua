@@ -5,22 +5,41 @@
 --       whom, 5 why, 6 the cell of recipients who are not written to any more or "", 7 lifetime in
 --       ms, then names and values of fields
 -- Returns {"1" if that was done, the phase before or "" for an unknown campaign}.
-local campaign, now = KEYS[1] .. 'campaign:' .. ARGV[1], clock()
+-- The phase is the last write: whoever repeats the call finishes what a failure left undone.
+local number, campaign, now = KEYS[1], KEYS[1] .. 'campaign:' .. ARGV[1], clock()
+local to, by, why, rest = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local phase = redis.call('HGET', campaign, 'phase')
 if not phase then return {'', ''} end
 if not (',' .. ARGV[2] .. ','):find(',' .. phase .. ',', 1, true) then return {'', phase} end
 if #ARGV > 7 then redis.call('HSET', campaign, unpack(ARGV, 8)) end
-if ARGV[3] == '' then return {'1', phase} end
-local left = tonumber(redis.call('HGET', campaign, 'cell:waiting') or 0)
-if ARGV[6] ~= '' and left > 0 then
-  redis.call('HSET', campaign, 'rest', ARGV[6])
-  redis.call('HINCRBY', campaign, 'cell:' .. ARGV[6], left)
-  redis.call('HINCRBY', campaign, 'cell:waiting', -left)
+if to == '' then return {'1', phase} end
+
+-- The log names the new phase already where an earlier call failed after it.
+local last = redis.call('LINDEX', campaign .. ':log', -1) or ''
+if phase == to or last:match('^%d+|(%a+)|') ~= to then
+  redis.call('RPUSH', campaign .. ':log', string.format('%.0f|%s|%s|%s', now, to, by, why))
+  redis.call('LTRIM', campaign .. ':log', -100, -1)
 end
-redis.call('RPUSH', campaign .. ':log', string.format('%.0f|%s|%s|%s', now, ARGV[3], ARGV[4], ARGV[5]))
-redis.call('LTRIM', campaign .. ':log', -100, -1)
 for _, key in ipairs({campaign, campaign .. ':log', campaign .. ':recipients'}) do
   redis.call('PEXPIRE', key, ARGV[7])
 end
-redis.call('HSET', campaign, 'phase', ARGV[3], 'by', ARGV[4], 'why', ARGV[5], 'changed', now)
+
+-- What is queued already is held as the sends of a rule are; campaigns are few enough to hold all.
+local HOLDS = {paused = true, cancelled = true, stopped = true, expired = true}
+local held = 'rule:campaign:' .. ARGV[1]
+if HOLDS[to] then
+  redis.call('HSET', number .. 'stops', held, string.format('%.0f|%s', now, why))
+else
+  redis.call('HDEL', number .. 'stops', held)
+end
+
+local fields = {'phase', to, 'by', by, 'why', why, 'changed', now}
+local left = tonumber(redis.call('HGET', campaign, 'cell:waiting') or 0)
+if rest ~= '' and left > 0 then
+  local there = tonumber(redis.call('HGET', campaign, 'cell:' .. rest) or 0)
+  for _, part in ipairs({'rest', rest, 'cell:' .. rest, there + left, 'cell:waiting', 0}) do
+    fields[#fields + 1] = part
+  end
+end
+redis.call('HSET', campaign, unpack(fields))
 return {'1', phase}

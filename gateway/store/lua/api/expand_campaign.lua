@@ -25,9 +25,11 @@ local function queue(i)
   local at = 6 + (i - 1) * 6
   local id, lane = ARGV[at], ARGV[at + 1]
   local _, row = campaign_of(number, id)
-  if read_recipient(campaign, row) ~= 0 then return end
-  if lane == '' then return move_recipient(number, id, ARGV[at + 3]) end
+  local is_claimed = read_recipient(campaign, row) ~= 0
+  if lane == '' then return is_claimed or move_recipient(number, id, ARGV[at + 3]) end
   local stage = redis.call('HGET', number .. 'send:' .. id, 'stage')
+  -- A stage `new` says that a call failed in the middle of this one.
+  if is_claimed and stage ~= 'new' then return end
   if not stage or stage == 'new' then
     write_planned(number, now, id, lane, 'bulk', ARGV[at + 2], '', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
   end

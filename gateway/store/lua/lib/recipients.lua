@@ -24,9 +24,30 @@ local function read_recipient(campaign, row)
   return packed:byte(1), struct.unpack('>I3', packed, 2)
 end
 
-local function count_recipient(campaign, cell, code, by)
-  redis.call('HINCRBY', campaign, 'cell:' .. C.CELLS[cell + 1], by)
-  if C.CELLS[cell + 1] == 'failed' then redis.call('HINCRBY', campaign, 'code:' .. code, by) end
+-- The names under which a recipient is counted: its cell, and Meta's code if it failed.
+local function counts_of(cell, code)
+  local name = C.CELLS[cell + 1]
+  if name == 'failed' then return {'cell:' .. name, 'code:' .. code} end
+  return {'cell:' .. name}
+end
+
+-- All counts change by one write, so whatever fails, their sum stays the total.
+local function recount(campaign, left, entered)
+  local by, names = {}, {}
+  local function add(counts, one)
+    for _, name in ipairs(counts) do
+      if not by[name] then names[#names + 1] = name end
+      by[name] = (by[name] or 0) + one
+    end
+  end
+  add(left, -1)
+  add(entered, 1)
+  local fields = {}
+  for i, value in ipairs(redis.call('HMGET', campaign, unpack(names))) do
+    fields[2 * i - 1] = names[i]
+    fields[2 * i] = tonumber(value or 0) + by[names[i]]
+  end
+  redis.call('HSET', campaign, unpack(fields))
 end
 
 local function move_recipient(number, send, stage, failure, only_up)
@@ -37,8 +58,7 @@ local function move_recipient(number, send, stage, failure, only_up)
   if not before or before == cell or only_up and before > cell then return end
   local code = C.CELLS[cell + 1] == 'failed' and tonumber((failure or ''):match('"code": ?(%d+)')) or 0
   redis.call('SETRANGE', campaign .. ':recipients', row * 4, struct.pack('>I1I3', cell, code))
-  count_recipient(campaign, before, old_code, -1)
-  count_recipient(campaign, cell, code, 1)
+  recount(campaign, counts_of(before, old_code), counts_of(cell, code))
 end
 
 -- Note what became of the recipient of a campaign's send; `...` are fields that are written with it.

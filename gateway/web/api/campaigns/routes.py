@@ -17,7 +17,7 @@ from gateway.core.campaigns.definition import Definition, check_times, read_defi
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.templates.choice import TemplateUse
 from gateway.core.templates.template import Mismatch
-from gateway.store.body_codec import Bodies
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
@@ -169,14 +169,19 @@ class CampaignRoutes:
         Raises ApiError, also for anything in the query that is not known.
         """
         check_query(request, *known)
-        read = campaigns.read_campaign
-        if len(id_) <= 64 and (
-            found := await asyncio.to_thread(read, self.store, self.bodies, id_)
-        ):
-            key: ApiKey = request.state.key
-            if key.may_use(found.number):
-                return found
+        found = await self._read(id_) if len(id_) <= 64 else None
+        key: ApiKey = request.state.key
+        if found and key.may_use(found.number):
+            return found
         raise ApiError("not-found", "No campaign has this id, or it is forgotten.")
+
+    async def _read(self, id_: str) -> Campaign | None:
+        read = campaigns.read_campaign
+        try:
+            return await asyncio.to_thread(read, self.store, self.bodies, id_)
+        except UnknownRecordError as error:
+            detail = f"What is stored of the campaign cannot be read: {error}."
+            raise ApiError("unavailable", detail) from error
 
     async def _number(self, key: ApiKey, definition: Definition) -> str:
         number = definition.number or self.default_number()

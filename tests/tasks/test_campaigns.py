@@ -1,0 +1,350 @@
+"""Campaigns at work: wherever those who lead one die, each recipient is written to once."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.core.campaigns.recipient_state import campaign_send_id, count_cells
+from gateway.core.campaigns.stored_definition import pack_definition
+from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.maintenance import due_items
+from gateway.store.monitoring.alert_store import active_alerts
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
+from tasks.campaigns import process
+from tasks.context import WorkerContext
+from tasks.scheduled import jobs
+from tests.support.factories import NUMBER
+from tests.support.store.campaigns import BODIES, a_campaign, a_definition, cells, read
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, lanes
+
+pytestmark = [pytest.mark.store, pytest.mark.usefixtures("at_work")]
+NOW = datetime.now(UTC)
+
+
+class Killed(BaseException):
+    """The process was killed; nothing of it may catch that."""
+
+
+@dataclass
+class Deaths:
+    """Kills whoever makes the store's next call but so many, before or after it."""
+
+    after: bool = False
+    left: int = -1  # calls until then; below 0 nothing dies
+    counts: bool = False
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.left -= self.counts
+        dies = self.counts and self.left == -1
+        if dies and not self.after:
+            raise Killed
+        result = function(*args, **kwargs)
+        if dies:
+            raise Killed
+        return result
+
+    def insist(self, step: Callable[[], object]) -> None:
+        """Take a step, and once more if whoever took it died."""
+        self.counts = True
+        try:
+            step()
+        except Killed:
+            step()
+        finally:
+            self.counts = False
+
+
+@pytest.fixture
+def deaths(monkeypatch: pytest.MonkeyPatch) -> Deaths:
+    made = Deaths()
+    for name in ("run", "call_many"):
+        original = getattr(Store, name)
+
+        def dying(store: Store, *args: Any, _original: Any = original, **kwargs: Any) -> Any:
+            return made.call(_original, store, *args, **kwargs)
+
+        monkeypatch.setattr(Store, name, dying)
+    return made
+
+
+def started(store: Store, count: int = 4, **others: Any) -> Campaign:
+    campaign = a_campaign(store, count, **others)
+    assert control.start(store, campaign, "test", NOW) == ""
+    return read(store, campaign)
+
+
+def work(campaign: Campaign, times: int = 1) -> None:
+    """Do what the wake-ups of some ticks ask for."""
+    for _ in range(times):
+        process.process_broadcast_campaign(campaign.id)
+
+
+def post(store: Store) -> list[Attempt]:
+    """Post what may go; Meta accepts it."""
+    attempts = list(lanes(store).pump([], 99).attempts)
+    settled = [Outcome(one.send, one.ordinal, "accepted", wamid=one.send) for one in attempts]
+    lanes(store).pump(settled, 0)
+    return attempts
+
+
+def sample(store: Store, campaign: Campaign) -> None:
+    """Compare the funnel with the recipients that it counts."""
+    key = campaign_key(NUMBER, campaign.id)
+    found = read(store, campaign)
+    counted = count_cells(raw(store).get(f"{key}:recipients"))
+    if found.rest:
+        counted[found.rest] += counted["waiting"]
+        counted["waiting"] = 0
+    assert found.funnel.cells == counted
+    assert found.funnel.total == found.recipients
+
+
+def alerts(store: Store) -> list[str]:
+    return [one.cause.kind for one in active_alerts(store, now_ms(store)).values()]
+
+
+def tick(store: Store) -> None:
+    due_items.tick(store, [NUMBER])
+
+
+def course(store: Store, campaign: Campaign) -> Iterator[Callable[[], object]]:
+    """Yield what becomes of a campaign that an operator pauses in the middle, step by step."""
+    yield lambda: control.start(store, campaign, "ana", NOW)
+    yield lambda: work(campaign)
+    yield lambda: control.pause(store, campaign, "ana", "a typo")
+    yield lambda: work(campaign)
+    yield lambda: control.resume(store, read(store, campaign), "ana", NOW)
+    yield lambda: tick(store)
+    yield lambda: work(campaign, 4)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_death_at_any_call_of_a_campaigns_course_loses_and_doubles_nobody(
+    store: Store, deaths: Deaths, after: bool
+) -> None:
+    deaths.after, calls = after, 0
+    while deaths.left < 0:
+        store.redis.flushdb()
+        campaign, posts = a_campaign(store, 3), Counter[str]()
+        deaths.left = calls
+        for step in course(store, campaign):
+            deaths.insist(step)
+            sample(store, campaign)
+            posts += Counter(one.send for one in post(store))
+        assert posts == Counter(campaign_send_id(campaign.id, i) for i in range(3)), calls
+        assert read(store, campaign).phase == "completed", calls
+        assert campaigns.list_active(store) == [], calls
+        assert raw(store).hgetall(pauses.pauses_key(NUMBER)) == {}, calls
+        calls += 1
+    assert calls > 40
+
+
+def test_a_death_between_the_list_of_campaigns_with_work_and_the_start_starts_nothing(
+    store: Store,
+) -> None:
+    campaign = a_campaign(store)
+    raw(store).hset(campaigns.ACTIVE, campaign.id, NUMBER)  # the first half of a start
+
+    work(campaign, 2)
+
+    assert (read(store, campaign).phase, cells(store, campaign)) == ("draft", {"waiting": 3})
+    assert control.start(store, campaign, "ana", NOW) == ""
+    work(campaign)
+    assert len(post(store)) == 3
+
+
+def test_a_pause_before_the_first_recipient_holds_all(store: Store) -> None:
+    campaign = started(store)
+    control.pause(store, campaign, "ana", "too early")
+
+    work(campaign, 2)
+
+    assert cells(store, campaign) == {"waiting": 4}
+    assert post(store) == []
+
+
+def test_a_pause_stops_what_is_queued_although_a_hundred_rules_are_held(store: Store) -> None:
+    campaign = started(store)
+    work(campaign)
+    for i in range(100):
+        pauses.hold(store, [NUMBER], f"rule {i}", "why")
+
+    control.pause(store, campaign, "ana", "a typo")
+
+    assert post(store) == []
+
+
+def test_a_cancelled_campaign_takes_back_what_was_refused_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "STATES_AT_ONCE", 1)
+    campaign = started(store)
+    work(campaign)
+    later, refused, _, _ = lanes(store).pump([], 99).attempts
+    waits = [Outcome(later.send, 1, "later", wait_ms=90_000, error_json="{}"),
+             Outcome(refused.send, 1, "later", wait_ms=10, error_json="{}")]  # fmt: skip
+    lanes(store).pump(waits, 0)
+    control.cancel(store, campaign, "ana", "the wrong list")
+
+    work(campaign)
+
+    assert cells(store, campaign) == {"attempting": 2, "cancelled": 2}
+    assert post(store) == []
+
+
+def test_what_was_taken_when_a_campaign_was_cancelled_is_not_posted_after_a_refusal(
+    store: Store,
+) -> None:
+    campaign = started(store, 1)
+    work(campaign)
+    (attempt,) = lanes(store).pump([], 99).attempts
+    control.cancel(store, campaign, "ana", "the wrong list")
+    work(campaign)
+
+    refused = Outcome(attempt.send, 1, "later", wait_ms=0, error_json="{}")
+    lanes(store).pump([refused], 0)
+
+    assert post(store) == []
+    work(campaign, 2)
+    assert cells(store, campaign) == {"cancelled": 1}
+    assert campaigns.list_active(store) == []
+
+
+def test_an_expired_campaign_posts_nothing_that_is_queued(store: Store) -> None:
+    campaign = started(store)
+    work(campaign)
+    key = campaign_key(NUMBER, campaign.id)
+    raw(store).hset(key, "finish_by", campaigns.server_ms(store) - 1)
+
+    work(campaign)
+
+    assert post(store) == []
+    work(campaign)
+    assert (read(store, campaign).phase, cells(store, campaign)) == ("expired", {"cancelled": 4})
+
+
+def test_a_template_that_stops_holds_a_campaign_up_and_ends_nobody(store: Store) -> None:
+    campaign = started(store)
+    work(campaign)
+    stopped = [
+        Outcome(one.send, one.ordinal, "stopped", error_json='{"template":"spring en"}')
+        for one in lanes(store).pump([], 99).attempts
+    ]
+    lanes(store).pump(stopped, 0)
+    work(campaign, 2)
+    sample(store, campaign)
+    assert cells(store, campaign) == {"queued": 4}
+    assert (read(store, campaign).phase, post(store)) == ("running", [])
+
+    store.call("resume_template", PREFIX, "spring en", 100)
+
+    assert len(post(store)) == 4
+    work(campaign, 2)
+    assert (read(store, campaign).phase, cells(store, campaign)) == ("completed", {"accepted": 4})
+
+
+def test_a_number_that_is_paused_holds_its_campaigns_up_and_no_other(store: Store) -> None:
+    campaign = started(store)
+    pauses.pause(store, [NUMBER], "{}", 300_000)
+    work(campaign)
+    assert post(store) == []
+    assert cells(store, campaign) == {"queued": 4}
+
+    pauses.probe_now(store, [NUMBER], None)
+
+    posted = post(store)  # a probe
+    assert len(posted) == 1
+    assert len(posted + post(store)) == 4
+    work(campaign, 2)
+    assert read(store, campaign).phase == "completed"
+
+
+def test_five_campaigns_at_once_write_to_each_recipient_once(store: Store) -> None:
+    five = [started(store, 20) for _ in range(5)]
+    posts = Counter[str]()
+    for _ in range(4):
+        for one in five:
+            work(one)
+            sample(store, one)
+        posts += Counter(attempt.send for attempt in post(store))
+
+    # A contact gets one message after the other, whichever campaign it is of.
+    while more := post(store):
+        posts += Counter(attempt.send for attempt in more)
+    for one in five:
+        work(one, 2)
+    sends = [campaign_send_id(one.id, i) for one in five for i in range(20)]
+    assert posts == Counter(sends)
+    assert {read(store, one).phase for one in five} == {"completed"}
+
+
+def test_a_start_that_was_missed_by_hours_waits_for_the_operator(store: Store) -> None:
+    campaign = a_campaign(store, start_at=(NOW + timedelta(hours=1)).isoformat())
+    control.start(store, campaign, "ana", NOW)
+    assert read(store, campaign).phase == "scheduled"
+    late = read(store, campaign).definition
+    late = replace(late, start_at=NOW - timedelta(hours=3))
+    raw(store).hset(
+        campaign_key(NUMBER, campaign.id), "definition", BODIES.pack(pack_definition(late))
+    )
+
+    work(campaign, 2)
+
+    found = read(store, campaign)
+    assert (found.phase, found.by) == ("paused", "missed_start")
+    assert alerts(store) == ["campaign_paused"]
+    control.resume(store, found, "ana", NOW)
+    work(campaign)
+    assert len(post(store)) == 3
+
+
+def test_recipients_whose_chunk_is_lost_fail_and_the_others_get_the_message(store: Store) -> None:
+    campaign = started(store, 1_003)
+    raw(store).delete(f"{campaign_key(NUMBER, campaign.id)}:chunk:{campaign.audience}:0")
+
+    for _ in range(4):
+        work(campaign)
+        sample(store, campaign)
+
+    # That so many fail is a reason to stop, which the operator is told.
+    found = read(store, campaign)
+    assert (found.phase, found.by) == ("paused", "stop_rule")
+    assert found.funnel.codes == {0: found.funnel.cells["failed"]}
+    assert found.funnel.cells["failed"] >= 1_000
+
+
+def test_a_campaign_of_another_key_stands_still_and_hides_no_other(
+    at_work: WorkerContext, store: Store
+) -> None:
+    sealed = Bodies([bytes(32)])
+    id_ = campaigns.create_campaign(store, sealed, NUMBER, a_definition())
+    raw(store).hset(campaigns.ACTIVE, id_, NUMBER)
+    campaign = started(store)
+
+    jobs.run_tick(at_work)
+    assert process.process_broadcast_campaign(id_) == {"queued": 0}
+    assert process.mark_campaign_complete(id_) == {"completed": False}
+    work(campaign)
+
+    assert len(post(store)) == 3 + 1
+    assert [one.id for one in campaigns.list_campaigns(store, BODIES)] == [campaign.id]
+    (alert,) = active_alerts(store, now_ms(store)).values()
+    assert (alert.cause.kind, alert.cause.detail) == ("campaign_unreadable", id_)
+
+
+def test_a_row_that_is_damaged_is_a_record_that_cannot_be_read(store: Store) -> None:
+    campaign = started(store)
+    raw(store).hset(campaign_key(NUMBER, campaign.id), "created", "yesterday")
+
+    assert process.process_broadcast_campaign(campaign.id) == {"queued": 0}
+
+    assert alerts(store) == ["campaign_unreadable"]
