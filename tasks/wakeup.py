@@ -25,7 +25,7 @@ from tasks.app import app
 log = structlog.get_logger(__name__)
 OUTGOING = "outgoing"  # the queue, and the wake-up, of what is posted to strangers
 MOST_WAITING = 1_000
-# A wake-up that the broker did not take may be sent again after so long.
+# A wake-up that the broker did not take, or a worker lost, may be sent again after so long.
 UNHEARD_MS = 5_000
 # A thread with other work leaves a broker that failed alone for so long.
 PAUSE_S = 5.0
@@ -77,7 +77,8 @@ def ring_outgoing(store: Store, number: str) -> bool:
 def ring_campaign(store: Store, campaign: str) -> bool:
     """Wake a worker to go on with a campaign; false as in `ring_number`."""
     bell = keys.campaign_bell(campaign)
-    return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
+    # No sweep looks at campaigns: one whose wake-up was lost with its worker waits for so long.
+    return store.mark(bell, UNHEARD_MS) and _expire_unless_rung(
         store, bell, _ring("tasks.process_broadcast_campaign", QUEUE_OF[BULK], campaign)
     )
 

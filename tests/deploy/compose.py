@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 LOGIN = ("ana", "a word of the tests")
 OURS = (
-    "gateway", "worker-critical", "worker-bulk", "worker-outgoing", "worker-default", "beat",
-    "flower",
+    "gateway", "worker-critical", "worker-bulk", "worker-outgoing", "worker-default",
+    "celery-beat", "flower",
 )  # fmt: skip
 
 

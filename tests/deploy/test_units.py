@@ -36,9 +36,9 @@ def test_a_unit_has_few_rights_and_the_time_of_compose_to_end(path: Path) -> Non
     assert "EnvironmentFile=-/etc/whatsapp-gateway.env" in lines
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if name.startswith("worker-")] + ["beat"])
+@pytest.mark.parametrize("name", [name for name in OURS if name.startswith(("worker-", "celery-"))])
 def test_a_unit_starts_what_compose_starts(name: str) -> None:
-    started = command(UNITS / f"gateway-{name}.service")
+    started = command(UNITS / f"gateway-{name.removeprefix('celery-')}.service")
 
     assert shlex.split(started) == shlex.split(SERVICES[name]["command"])
 
