@@ -47,15 +47,6 @@ class ZoneGroup:
             before -= one.size
         return RowRange(0, 0)
 
-    def iter_last(self, most: int) -> Iterator[range]:
-        """Yield the recipients that were queued or passed last, at most so many."""
-        skip, end = max(0, self.done - most), self.done
-        for one in self.ranges:
-            rows = range(one.first + max(0, skip), one.first + min(one.size, max(0, end)))
-            if rows:
-                yield rows
-            skip, end = skip - one.size, end - one.size
-
 
 class ZoneSorter:
     """Puts the rows of an audience in chunks, each of one zone group but for those at the end.
