@@ -5,13 +5,17 @@ import multiprocessing
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.store.campaigns.audience_file import MOST_BYTES
 from gateway.store.campaigns.upload import Home, UploadResult, store_path
 from gateway.web.api.problems import ApiError
+
+log = structlog.get_logger(__name__)
 
 WITHIN_S = 600.0
 MEDIA_TYPES = ("text/csv", "application/x-ndjson")
@@ -37,11 +41,23 @@ class AudienceUploads:
                 return await self._read(id_, path, encoding, home)
 
     async def _read(self, id_: str, path: Path, encoding: str, home: Home) -> UploadResult:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            loop = asyncio.get_running_loop()
-            args = (*self._store_args, id_, path, encoding, home)
-            return await loop.run_in_executor(pool, store_path, *args)
+        """Read the file in a process of its own, which ends when nobody waits for it any more."""
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        args = (*self._store_args, id_, path, encoding, home)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, store_path, *args)
+        except asyncio.CancelledError:
+            # The web process ends, and would wait for its children.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        except BrokenProcessPool:
+            log.error("audience_reader_ended", campaign=id_)
+            detail = "The process that read the file was ended; nothing of it counts. Repeat it."
+            raise ApiError("unavailable", detail, headers={"retry-after": "60"}) from None
+        finally:
+            # To wait here would hold up the event loop, and the webhook with it.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def _receive(request: Request, path: Path) -> None:

@@ -1,0 +1,61 @@
+"""The process that reads an audience: it holds up nothing, and ends with whoever waits for it."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store.campaigns.upload import Home
+from gateway.web.api.campaigns import uploads
+from gateway.web.api.campaigns.uploads import AudienceUploads
+from gateway.web.api.problems import ApiError
+from tests.support.servers import wait_until
+
+pytestmark = pytest.mark.anyio
+GIVEN: Any = ("k7f3abcdm2qx", Path("audience.csv"), "", Home())
+
+
+def read_for_ever(*_: object) -> None:
+    while True:
+        time.sleep(60)
+
+
+def has_reader() -> bool:
+    return bool(multiprocessing.active_children())
+
+
+async def reading(monkeypatch: pytest.MonkeyPatch) -> asyncio.Task[Any]:
+    """Begin to read a file without an end, and return once a process does."""
+    monkeypatch.setattr(uploads, "store_path", read_for_ever)
+    task = asyncio.create_task(AudienceUploads("redis://nowhere", [])._read(*GIVEN))
+    await asyncio.to_thread(wait_until, has_reader, "a process reads")
+    return task
+
+
+async def test_a_request_that_is_cut_off_takes_the_process_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = await reading(monkeypatch)
+    children = multiprocessing.active_children()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for child in children:
+        child.join(30)
+    assert [child.exitcode for child in children] == [-signal.SIGTERM]
+
+
+async def test_a_process_that_is_killed_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = await reading(monkeypatch)
+    for child in multiprocessing.active_children():
+        os.kill(child.pid or 0, signal.SIGKILL)
+
+    with pytest.raises(ApiError) as raised:
+        await task
+    assert raised.value.kind == "unavailable"
