@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.store.campaigns.campaigns import change_phase
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
 from tests.support.cli.gateway_folder import enter_gateway_folder
@@ -118,3 +119,26 @@ def test_a_start_needs_an_audience_and_a_check() -> None:
     assert "audience" in without.output
     assert "check" in unchecked.output
     assert (without.exit_code, unchecked.exit_code) == (2, 2)
+
+
+def test_the_message_is_tried_with_one_number(store: Store) -> None:
+    id_ = draft()
+    early = run("test", id_, "+351912345678")
+    run("audience", id_, "people.csv")
+
+    assert "is queued" in run("test", id_, "+351912345678").output
+    assert run("test", id_, "12").exit_code == 2
+    assert (early.exit_code, "audience" in early.output) == (2, True)
+
+
+def test_those_who_expired_are_a_new_draft(store: Store) -> None:
+    id_ = started()
+    early = run("retry", id_, "--scope", "expired")
+    change_phase(store, read(store, id_), ["running"], "expired", "finish_by", "over")
+
+    again = run_json("retry", id_, "--scope", "expired")
+
+    assert (again["name"], again["recipients"]) == ("spring (again)", 20)
+    assert (early.exit_code, "is running" in early.output) == (2, True)
+    assert "No recipient of the campaign is failed" in run("retry", id_).output
+    assert run("retry", id_, "--scope", "read").exit_code == 2

@@ -74,6 +74,7 @@ def test_the_zones_of_a_number_are_those_of_its_prefix() -> None:
     assert zones_of_phone("12125550123") == (NEW_YORK,)
     assert LISBON in zones_of_phone("351912345678")
     assert len(zones_of_phone("351912345678")) == 2
+    assert zones_of_phone("351900000001") == zones_of_phone("351912345678")  # of no known range
     assert zones_of_phone("999999999999") == ()
 
 

@@ -1,62 +1,97 @@
-"""Campaigns through the API: who may start one, and what is refused with the place."""
+"""Campaigns through the API: tried with one number, and repeated for those who failed."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
-from gateway.core.api.keys import ApiKey, hash_key
-from gateway.store.api.api_keys import add_key
+from gateway.store.campaigns.campaigns import change_phase
 from gateway.store.redis.client import Store
+from tests.support.factories import NUMBER
 from tests.support.servers import Server
-from tests.support.store.campaigns import a_campaign
-from tests.web.test_api_messages import api
+from tests.support.store.campaigns import a_campaign, read
+from tests.support.store.sends import lanes
+from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
-OTHER = "100000000000099"
-SPRING: dict[str, Any] = {"name": "spring", "text": "Hello {{ first }}"}
+GIVEN = "a-key-of-the-environment"
+TO = "+351912345678"
 
 
-async def test_whoever_prepares_a_campaign_need_not_be_able_to_start_it(
-    server: Server, store: Store
+@pytest.fixture
+async def client(server: Server, store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
+        web.api.headers["authorization"] = f"Bearer {GIVEN}"
+        yield web.api
+
+
+async def test_a_test_sends_the_message_with_the_first_recipients_values(
+    client: httpx.AsyncClient, store: Store
 ) -> None:
-    add_key(store, ApiKey("k1", hash_key("author"), frozenset({"read", "send"})))
     campaign = a_campaign(store, 2)
-    address = f"/v1/campaigns/{campaign.id}"
-    async with api(server.url) as client:
-        author = {"authorization": "Bearer author"}
-        checked = await client.post(f"{address}/check", headers=author)
-        refused = await client.post(f"{address}/start", headers=author)
-        started = await client.post(f"{address}/start")
-        paused = await client.post(f"{address}/pause", json={"why": "a typo"}, headers=author)
 
-    assert (checked.status_code, refused.status_code) == (200, 403)
-    assert started.json()["phase"] == "running"
-    assert paused.json()["phase"] == "paused"
+    answer = await client.post(f"/v1/campaigns/{campaign.id}/test", json={"to": TO})
+
+    assert answer.status_code == 202, answer.text
+    (attempt,) = lanes(store).pump([], 9).attempts
+    assert (attempt.send, attempt.body["to"]) == (answer.json()["id"], TO)
+    assert "Ana 0" in str(attempt.body)
+    assert read(store, campaign).funnel.cells["waiting"] == 2
 
 
-async def test_a_key_that_is_bound_sees_only_campaigns_of_its_numbers(
-    server: Server, store: Store
+async def test_a_test_with_an_idempotency_key_is_sent_once(
+    client: httpx.AsyncClient, store: Store
 ) -> None:
-    add_key(store, ApiKey("k1", hash_key("other"), numbers=(OTHER,)))
+    path = f"/v1/campaigns/{a_campaign(store, 2).id}/test"
+
+    ids = [
+        (await client.post(path, json={"to": TO}, headers={"idempotency-key": "k1"})).json()["id"]
+        for _ in range(2)
+    ]
+
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize(
+    ("count", "body", "status", "place"),
+    [(0, {"to": TO}, 409, ""), (1, {"to": "12"}, 422, "#/to"), (1, {}, 422, "#/to"),
+     (1, {"to": TO, "text": "x"}, 422, "#/text")],
+)  # fmt: skip
+async def test_a_test_that_cannot_be_sent_says_why(
+    client: httpx.AsyncClient, store: Store, count: int, body: Any, status: int, place: str
+) -> None:
+    answer = await client.post(f"/v1/campaigns/{a_campaign(store, count).id}/test", json=body)
+
+    assert answer.status_code == status
+    assert [one["pointer"] for one in answer.json().get("errors", [])] == ([place] if place else [])
+
+
+async def test_a_campaign_that_expired_is_repeated(client: httpx.AsyncClient, store: Store) -> None:
+    campaign = a_campaign(store, 3)
+    change_phase(store, campaign, ["draft"], "expired", "finish_by", "over")
+
+    answer = await client.post(f"/v1/campaigns/{campaign.id}/retry", json={"scope": "expired"})
+
+    assert answer.status_code == 201, answer.text
+    draft = answer.json()
+    assert answer.headers["location"] == f"/v1/campaigns/{draft['id']}"
+    assert (draft["phase"], draft["from"], draft["recipients"]) == ("draft", NUMBER, 3)
+    assert draft["name"] == "spring (again)"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"scope": "failed"}, 409), ({"scope": "read"}, 422), ({}, 422),
+     ({"scope": "failed", "codes": ["x"]}, 422), ({"scope": "failed", "codes": [True]}, 422),
+     ({"scope": "expired", "codes": [131026]}, 422)],
+)  # fmt: skip
+async def test_a_repetition_that_cannot_be_made_says_why(
+    client: httpx.AsyncClient, store: Store, body: Any, status: int
+) -> None:
     campaign = a_campaign(store, 1)
-    async with api(server.url) as client:
-        client.headers["authorization"] = "Bearer other"
-        listed = await client.get("/v1/campaigns")
-        shown = await client.get(f"/v1/campaigns/{campaign.id}")
-        export = await client.get(f"/v1/campaigns/{campaign.id}/export.csv")
+    change_phase(store, campaign, ["draft"], "expired", "finish_by", "over")
 
-    assert listed.json() == {"data": []}
-    assert (shown.status_code, export.status_code) == (404, 404)
+    answer = await client.post(f"/v1/campaigns/{campaign.id}/retry", json=body)
 
-
-async def test_everything_that_is_wrong_with_a_campaign_is_told_at_once(server: Server) -> None:
-    wrong = {"name": "", "text": "{{ a", "pace": 0, "finish_by": "never", "from": OTHER, "to": "x"}
-    async with api(server.url) as client:
-        answer = await client.post("/v1/campaigns", json=wrong)
-        unknown = await client.post("/v1/campaigns", json=SPRING | {"from": OTHER})
-        late = await client.post("/v1/campaigns", json=SPRING | {"start_at": "2099-01-01T00:00Z"})
-
-    places = {one["pointer"] for one in answer.json()["errors"]}
-    assert {"#/pace", "#/finish_by", "#/to"} <= places
-    assert [one["pointer"] for one in unknown.json()["errors"]] == ["#/from"]
-    assert [one["pointer"] for one in late.json()["errors"]] == ["#/start_at"]
+    assert answer.status_code == status

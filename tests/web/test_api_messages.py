@@ -552,6 +552,8 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/campaigns/{id}": {"get"},
         "/v1/campaigns/{id}/audience": {"put"},
         "/v1/campaigns/{id}/check": {"post"},
+        "/v1/campaigns/{id}/test": {"post"},
+        "/v1/campaigns/{id}/retry": {"post"},
         "/v1/campaigns/{id}/start": {"post"},
         "/v1/campaigns/{id}/pause": {"post"},
         "/v1/campaigns/{id}/resume": {"post"},

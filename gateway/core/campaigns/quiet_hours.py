@@ -90,9 +90,12 @@ def write_quiet_hours(quiet: QuietHours | None) -> dict[str, str] | None:
 def zones_of_phone(phone: str) -> Zones:
     """Return the time zones in which a phone number may be, () where nothing is known of it."""
     try:
-        found = timezone.time_zones_for_number(phonenumbers.parse(f"+{phone}"))
+        number = phonenumbers.parse(f"+{phone}")
     except phonenumbers.NumberParseException:
         return ()
+    found = timezone.time_zones_for_number(number)
+    if _UNKNOWN in found:  # of no known range, such as a new one: its digits still name a country
+        found = timezone.time_zones_for_geographical_number(number)
     return tuple(sorted(zone for zone in found if zone != _UNKNOWN))
 
 

@@ -90,6 +90,12 @@ def read_recipients(
     ]
 
 
+def read_first(store: Store, bodies: Bodies, campaign: Campaign) -> AudienceMember | None:
+    """Return the first recipient who was not erased, None without one in the first chunk."""
+    members = read_recipients(store, bodies, campaign, 0, CHUNK)
+    return next((one for one in members if one.phone), None)
+
+
 def iter_recipients(
     store: Store, bodies: Bodies, campaign: Campaign
 ) -> Iterator[tuple[AudienceMember, RecipientState]]:

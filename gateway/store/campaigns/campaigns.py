@@ -15,7 +15,7 @@ import structlog
 
 from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
-from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH, CELLS
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
@@ -85,9 +85,14 @@ class Campaign:
         )
 
 
-def create_campaign(store: Store, bodies: Bodies, number: str, definition: Definition) -> str:
-    """Store a draft; return its id. Raises TooManyCampaignsError."""
-    id_ = base64.b32encode(secrets.token_bytes(8)).decode().lower()[:12]
+def create_campaign(
+    store: Store, bodies: Bodies, number: str, definition: Definition, id_: str = ""
+) -> str:
+    """Store a draft; return its id. Raises TooManyCampaignsError.
+
+    With an id a campaign that is there already stays as it is.
+    """
+    id_ = id_ or new_id(secrets.token_bytes(8))
     if not number_list.add_number(store, number):
         raise StoreUnavailableError("the list of numbers is full")
     count: Any = store.run(lambda client: client.hlen(ALL))
@@ -105,12 +110,19 @@ def create_campaign(store: Store, bodies: Bodies, number: str, definition: Defin
 
     def write(client: Any) -> None:
         pipe = client.pipeline(transaction=True)
-        pipe.hset(key, mapping=row)
+        for field_name, value in row.items():
+            # Every row has these fields, so one that is there already stays as it is.
+            pipe.hsetnx(key, field_name, value)
         pipe.pexpire(key, LIVES_MS)
         pipe.execute()
 
     store.run(write)
     return id_
+
+
+def new_id(seed: bytes) -> str:
+    """Return the id of a campaign from at least eight bytes."""
+    return base64.b32encode(seed[:8]).decode().lower()[:CAMPAIGN_ID_LENGTH]
 
 
 def find_number(store: Store, id_: str) -> str:
@@ -181,17 +193,6 @@ def change_phase(
 def forget_active(store: Store, id_: str) -> None:
     """Look at a campaign no more: it has ended, and nothing of it waits."""
     store.run(lambda client: client.hdel(ACTIVE, id_))
-
-
-def read_log(store: Store, campaign: Campaign) -> list[Mapping[str, Any]]:
-    """Return the phases through which a campaign went, with when, by whom and why."""
-    key = f"{campaign_key(campaign.number, campaign.id)}:log"
-    rows: Any = store.run(lambda client: client.lrange(key, 0, -1))
-    split = [row.decode(errors="replace").split("|", 3) for row in rows]
-    return [
-        {"at": datetime_from_ms(at), "phase": phase, "by": by, "why": why}
-        for at, phase, by, why in split
-    ]
 
 
 def campaign_key(number: str, id_: str) -> str:

@@ -10,6 +10,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import AudienceRefusedError, store_audience
 from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
+from gateway.store.campaigns.repetition import Scope, repeat_campaign
 from gateway.store.redis.client import Store
 
 
@@ -55,6 +56,18 @@ def store_file(
         return UploadResult(phase=str(error))
     reader.seen.clear()
     return UploadResult(count, reader)
+
+
+def repeat_by_id(
+    redis_url: str, keys: Sequence[bytes], id_: str, scope: Scope, codes: Sequence[int], zone: str
+) -> str:
+    """Make the repetition of a campaign in a process of its own; return its id, "" without one."""
+    store, bodies = Store(redis_url), Bodies(keys)
+    try:
+        campaign = read_campaign(store, bodies, id_)
+        return repeat_campaign(store, bodies, campaign, scope, codes, zone) if campaign else ""
+    finally:
+        store.close()
 
 
 def store_path(

@@ -101,6 +101,7 @@ class MessageApi:
             accounts,
             judge,
             self._numbers,
+            sending,
         )
         book = ScheduleBook(self._store, bodies)
         self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)

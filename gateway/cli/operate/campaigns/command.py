@@ -1,37 +1,25 @@
 """`gateway campaigns`: the operator sends one message to many, and sees what becomes of each."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gateway.accounts.account import Accounts
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json, progress_bar
-from gateway.cli.common.store import open_own_store
-from gateway.cli.local import target
 from gateway.cli.operate.campaigns import show as view
-from gateway.core.api.field_errors import FieldError
-from gateway.core.campaigns.definition import Definition, check_times, read_definition
-from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.core.templates.choice import TemplateUse
-from gateway.core.templates.template import Mismatch
-from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk, refuse, too_late
+from gateway.cli.operate.campaigns.repetition import retry, send_test
+from gateway.core.campaigns.definition import check_times, read_definition
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
 from gateway.store.campaigns.export import iter_export
-from gateway.store.campaigns.upload import Home, store_file
-from gateway.store.campaigns.view import view_campaign
-from gateway.store.redis.client import Store
-from gateway.store.templates.cache import TemplateCache
-from gateway.store.templates.judgement import TemplateJudge
+from gateway.store.campaigns.upload import store_file
+from gateway.store.campaigns.view import read_log, view_campaign
 
 BY = "the operator"
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")]
@@ -74,10 +62,10 @@ def create(
         fields["quiet_hours"] = dict(zip(("from", "to"), quiet.split("-", 1), strict=False))
     definition = read_definition(fields)
     if isinstance(definition, list):
-        raise _refuse(definition)
-    with _opened("so no campaign was made") as opened:
+        raise refuse(definition)
+    with opened_desk("so no campaign was made") as opened:
         if wrong := check_times(definition, opened.now()):
-            raise _refuse(wrong)
+            raise refuse(wrong)
         try:
             id_ = campaigns.create_campaign(
                 opened.store, opened.bodies, opened.number_of(definition), definition
@@ -101,7 +89,7 @@ def audience(
     json: Json = False,
 ) -> None:
     """Give a draft its recipients, whole or not at all."""
-    with _opened("so nothing was stored") as opened, file.open("rb") as source:
+    with opened_desk("so nothing was stored") as opened, file.open("rb") as source:
         campaign = opened.find(campaign_id)
         home = opened.home_of(campaign.number)
         with (
@@ -112,7 +100,7 @@ def audience(
     if result.error:
         raise errors.fail(f"{result.error} Nothing was stored.")
     if result.phase:
-        raise _too_late(result.phase)
+        raise too_late(result.phase)
     if json:
         print_json(result.view())
         return
@@ -123,10 +111,10 @@ def audience(
 @commands.command()
 def check(campaign_id: Id, json: Json = False) -> None:
     """Check who would get a draft, who would not and why, and how long it takes."""
-    with _opened("so nothing was checked") as opened:
+    with opened_desk("so nothing was checked") as opened:
         campaign = opened.find(campaign_id)
         if campaign.phase != "draft":
-            raise _too_late(campaign.phase)
+            raise too_late(campaign.phase)
         with progress_bar(silent=json) as bar:
             task = bar.add_task("checking", total=campaign.recipients)
             found = check_campaign(
@@ -150,7 +138,7 @@ def check(campaign_id: Id, json: Json = False) -> None:
 def start(campaign_id: Id, json: Json = False) -> None:
     """Start a draft that was checked within the last hour, now or at its time."""
 
-    def act(opened: "_Opened", campaign: Campaign) -> str:
+    def act(opened: CampaignDesk, campaign: Campaign) -> str:
         if campaign.phase == "draft" and not campaign.recipients:
             raise errors.fail(f"It has no audience: gateway campaigns audience {campaign_id} FILE")
         if campaign.phase == "draft" and not is_checked(campaign, opened.now()):
@@ -185,7 +173,7 @@ def cancel(campaign_id: Id, why: Why = "cancelled by hand", json: Json = False) 
 @commands.command("list")
 def list_all(json: Json = False) -> None:
     """List campaigns, the newest first."""
-    with _opened("so nothing can be told") as opened:
+    with opened_desk("so nothing can be told") as opened:
         found = campaigns.list_campaigns(opened.store, opened.bodies)
         if json:
             print_json({"campaigns": [view_campaign(one, opened.now()) for one in found]})
@@ -196,14 +184,14 @@ def list_all(json: Json = False) -> None:
 @commands.command()
 def show(campaign_id: Id, json: Json = False) -> None:
     """Show a campaign: its phase, its funnel, and Meta's codes with advice."""
-    with _opened("so nothing can be told") as opened:
+    with opened_desk("so nothing can be told") as opened:
         _show(opened, campaign_id, json)
 
 
 @commands.command()
 def watch(campaign_id: Id) -> None:
     """Follow a campaign until it ends."""
-    with _opened("so nothing can be told") as opened:
+    with opened_desk("so nothing can be told") as opened:
         view.follow(lambda: opened.find(campaign_id), opened.now)
 
 
@@ -213,7 +201,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; unset: the output.")] = None,
 ) -> None:
     """Export what became of each recipient, with Meta's code and advice, as CSV."""
-    with _opened("so nothing was exported") as opened:
+    with opened_desk("so nothing was exported") as opened:
         parts = iter_export(opened.store, opened.bodies, opened.find(campaign_id))
         if out is None:
             for part in parts:
@@ -223,72 +211,21 @@ def export(
             file.writelines(parts)
 
 
-class _Opened:
-    """The store, and what the settings say, for one command."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._settings = target.settings()
-        self.bodies = Bodies(self._settings.encryption_keys)
-        self.accounts: Accounts = load_or_end(self._settings)
-
-    def now(self) -> datetime:
-        return datetime_from_ms(campaigns.server_ms(self.store))
-
-    def find(self, id_: str) -> Campaign:
-        try:
-            found = campaigns.read_campaign(self.store, self.bodies, id_)
-        except UnknownRecordError as error:
-            raise errors.fail(f"The campaign {id_} cannot be read: {error}.") from error
-        if found:
-            return found
-        raise errors.fail(f"No campaign has the id {id_}: gateway campaigns list shows all.")
-
-    def number_of(self, definition: Definition) -> str:
-        number = definition.number or self.accounts.default_number
-        if not number or self.accounts.number(number) is None:
-            raise errors.fail("Say with --from which of our numbers sends it.")
-        return number
-
-    def home_of(self, number: str) -> Home:
-        owner = self.accounts.owner_of(number)
-        return Home(owner.country, owner.time_zone) if owner else Home()
-
-    def pace_of(self, number: str) -> int:
-        own = self.accounts.number(number)
-        return own.pace if own else self._settings.meta_messages_per_second
-
-    def judge_of(self, number: str) -> Callable[[TemplateUse], list[Mismatch]]:
-        own = self.accounts.number(number)
-        judge = TemplateJudge(self.store, TemplateCache(self.store), self._settings.meta_graph_url)
-        return lambda use: judge.judge(own, [use]) if own else []
-
-
-@contextmanager
-def _opened(otherwise: str) -> Iterator[_Opened]:
-    with open_own_store(target.settings(), otherwise) as store:
-        yield _Opened(store)
-
-
-def _control(campaign_id: str, act: Callable[[_Opened, Campaign], str], json: bool) -> None:
-    with _opened("so nothing was changed") as opened:
+def _control(campaign_id: str, act: Callable[[CampaignDesk, Campaign], str], json: bool) -> None:
+    with opened_desk("so nothing was changed") as opened:
         if obstacle := act(opened, opened.find(campaign_id)):
-            raise _too_late(obstacle)
+            raise too_late(obstacle)
         _show(opened, campaign_id, json)
 
 
-def _show(opened: _Opened, campaign_id: str, json: bool) -> None:
+def _show(opened: CampaignDesk, campaign_id: str, json: bool) -> None:
     campaign, now = opened.find(campaign_id), opened.now()
     if json:
-        log: list[Mapping[str, Any]] = campaigns.read_log(opened.store, campaign)
+        log: list[Mapping[str, Any]] = read_log(opened.store, campaign)
         print_json(view_campaign(campaign, now) | {"log": log})
     else:
         open_console().print(view.render_campaign(campaign, now))
 
 
-def _refuse(wrong: list[FieldError]) -> typer.Exit:
-    return errors.fail("; ".join(f"{one.pointer.removeprefix('#/')} {one.detail}" for one in wrong))
-
-
-def _too_late(phase: str) -> typer.Exit:
-    return errors.fail(f"The campaign is {phase}.")
+commands.command("test")(send_test)
+commands.command()(retry)

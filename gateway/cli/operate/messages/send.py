@@ -75,7 +75,7 @@ def send(
     if dry_run:
         print_json(dict(asyncio.run(_plan(settings, accounts, request)).body))
         return
-    number, accepted = _accept(settings, accounts, request)
+    number, accepted = accept_message(settings, accounts, request)
     if not json and not wait:
         typer.echo(f"{accepted.id} is {view_accepted(accepted)['status']}.")
         return
@@ -110,7 +110,7 @@ def _refuse(problems: Sequence[FieldError]) -> typer.Exit:
     return errors.fail("The message cannot be sent:\n  " + "\n  ".join(lines))
 
 
-def _accept(
+def accept_message(
     settings: Settings, accounts: Accounts, request: MessageRequest
 ) -> tuple[str, AcceptedSend]:
     """Store the message, wake a worker, and return the number that it is sent from."""

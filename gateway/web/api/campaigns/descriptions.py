@@ -1,11 +1,17 @@
 """Descriptions of campaigns in the OpenAPI document."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from gateway.web.api.descriptions import body_of, problems_of, query_of
+from gateway.web.api.descriptions import (
+    IDEMPOTENCY_KEY,
+    AcceptedOut,
+    body_of,
+    problems_of,
+    query_of,
+)
 
 CAMPAIGNS = "/v1/campaigns"
 CAMPAIGN = f"{CAMPAIGNS}/{{id}}"
@@ -94,6 +100,21 @@ class ReasonIn(BaseModel):
     why: str = Field(max_length=200)
 
 
+class TrialIn(BaseModel):
+    """Whom a campaign's message goes to as a test."""
+
+    model_config = ConfigDict(extra="forbid")
+    to: str = Field(max_length=64)
+
+
+class RetryIn(BaseModel):
+    """Whom of an ended campaign the new draft is for."""
+
+    model_config = ConfigDict(extra="forbid")
+    scope: Literal["failed", "expired"]
+    codes: list[int] | None = Field(None, max_length=100, description="Meta's, or all.")
+
+
 _WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "conflict")
 _ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
@@ -118,6 +139,18 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", f"{CAMPAIGN}/check"): {
         "responses": {200: {"model": CheckOut}, **problems_of(*_WRONG)}
+    },
+    ("POST", f"{CAMPAIGN}/test"): {
+        "status_code": 202,
+        "responses": {
+            202: {"model": AcceptedOut}, **problems_of(*_WRONG, "key-reused", "unavailable")
+        },
+        "openapi_extra": {**body_of(TrialIn), "parameters": [IDEMPOTENCY_KEY]},
+    },
+    ("POST", f"{CAMPAIGN}/retry"): {
+        "status_code": 201,
+        "responses": {201: {"model": CampaignOut}, **problems_of(*_WRONG)},
+        "openapi_extra": body_of(RetryIn),
     },
     ("POST", f"{CAMPAIGN}/start"): {"responses": {**_ONE, **problems_of(*_WRONG)}},
     ("POST", f"{CAMPAIGN}/resume"): {"responses": {**_ONE, **problems_of(*_WRONG)}},

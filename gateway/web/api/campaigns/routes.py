@@ -11,28 +11,35 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.accounts.account import Accounts
-from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.campaigns.definition import Definition, check_times, read_definition
+from gateway.core.campaigns.trial import trial_fields
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.templates.choice import TemplateUse
 from gateway.core.templates.template import Mismatch
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
 from gateway.store.campaigns.export import iter_export
+from gateway.store.campaigns.repetition import find_obstacle
 from gateway.store.campaigns.upload import Home
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
+from gateway.web.api.campaigns.bodies import read_retry, read_to, read_why
 from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.messages.sending import (
+    MessageSending,
+    read_idempotency_key,
+    view_accepted,
+)
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query
-
-MOST_WHY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class CampaignRoutes:
     accounts: Callable[[], Accounts]
     judge: TemplateJudge
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
+    sending: MessageSending
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -58,10 +66,12 @@ class CampaignRoutes:
             (CAMPAIGN, "GET", self.show, "Show a campaign and its funnel"),
             (f"{CAMPAIGN}/audience", "PUT", self.put_audience, "Give a draft its audience"),
             (f"{CAMPAIGN}/check", "POST", self.check, "Check who would get a draft"),
+            (f"{CAMPAIGN}/test", "POST", self.test, "Send the message of a campaign to one number"),
             (f"{CAMPAIGN}/start", "POST", self.start, "Start a draft that was checked"),
             (f"{CAMPAIGN}/pause", "POST", self.pause, "Pause a campaign"),
             (f"{CAMPAIGN}/resume", "POST", self.resume, "Let a paused campaign go on"),
             (f"{CAMPAIGN}/cancel", "POST", self.cancel, "End a campaign for good"),
+            (f"{CAMPAIGN}/retry", "POST", self.retry, "Make a draft for those who failed"),
             (f"{CAMPAIGN}/export.csv", "GET", self.export, "Export what became of each recipient"),
         ):
             router.add_api_route(
@@ -82,11 +92,8 @@ class CampaignRoutes:
         try:
             id_ = await asyncio.to_thread(create, self.store, self.bodies, number, definition)
         except TooManyCampaignsError:
-            most = campaigns.MOST_CAMPAIGNS
-            raise ApiError("conflict", f"There are {most:,} campaigns already.") from None
-        campaign = await self._find(request, id_)
-        headers = {"location": f"{CAMPAIGNS}/{id_}"}
-        return json_response(view_campaign(campaign, await self._now()), 201, **headers)
+            raise _too_many() from None
+        return await self._show_created(request, id_)
 
     async def list_all(self, request: Request) -> Response:
         """Answer with every campaign that the key may see, the newest first."""
@@ -120,6 +127,19 @@ class CampaignRoutes:
         check = await asyncio.to_thread(check_campaign, self.store, self.bodies, *args)
         return json_response(view_check(check))
 
+    async def test(self, request: Request, id: str) -> Response:
+        """Send the message to one number, with the values of the first recipient."""
+        campaign, to = await self._find(request, id), await read_to(request)
+        first = await asyncio.to_thread(read_first, self.store, self.bodies, campaign)
+        if first is None:
+            raise ApiError("conflict", "The campaign has no audience.")
+        fields = trial_fields(campaign.definition, campaign.number, to, first.values)
+        if fields is None:
+            raise ApiError("conflict", "The first recipient lacks a value that the message needs.")
+        known = read_idempotency_key(request)
+        accepted = await self.sending.accept(request.state.key, fields, known, request.url.path)
+        return json_response(view_accepted(accepted), 202)
+
     async def start(self, request: Request, id: str) -> Response:
         """Start a draft, now or at its time; repeated, it answers with the campaign."""
         campaign, now = await self._find(request, id), await self._now()
@@ -132,7 +152,7 @@ class CampaignRoutes:
 
     async def pause(self, request: Request, id: str) -> Response:
         """Pause a campaign with what is queued already."""
-        campaign, why = await self._find(request, id), await _read_why(request)
+        campaign, why = await self._find(request, id), await read_why(request)
         return await self._control(request, id, control.pause, campaign, _by(request), why)
 
     async def resume(self, request: Request, id: str) -> Response:
@@ -142,8 +162,20 @@ class CampaignRoutes:
 
     async def cancel(self, request: Request, id: str) -> Response:
         """End a campaign: who was not written to yet never is."""
-        campaign, why = await self._find(request, id), await _read_why(request)
+        campaign, why = await self._find(request, id), await read_why(request)
         return await self._control(request, id, control.cancel, campaign, _by(request), why)
+
+    async def retry(self, request: Request, id: str) -> Response:
+        """Answer 201 with a draft for those whom an ended campaign did not reach."""
+        campaign, (scope, codes) = await self._find(request, id), await read_retry(request)
+        if obstacle := find_obstacle(campaign, scope, codes):
+            raise ApiError("conflict", obstacle)
+        zone = self.home_of(campaign.number).zone
+        try:
+            again = await self.uploads.repeat(campaign.id, scope, codes, zone)
+        except TooManyCampaignsError:
+            raise _too_many() from None
+        return await self._show_created(request, again)
 
     async def export(self, request: Request, id: str) -> Response:
         """Answer with a line for each recipient."""
@@ -158,6 +190,11 @@ class CampaignRoutes:
         if obstacle := await asyncio.to_thread(act, self.store, *args):
             raise _too_late(obstacle)
         return await self._show(request, id_)
+
+    async def _show_created(self, request: Request, id_: str) -> Response:
+        campaign = await self._find(request, id_)
+        headers = {"location": f"{CAMPAIGNS}/{id_}"}
+        return json_response(view_campaign(campaign, await self._now()), 201, **headers)
 
     async def _show(self, request: Request, id_: str) -> Response:
         campaign = await self._find(request, id_)
@@ -211,12 +248,5 @@ def _too_late(phase: str) -> ApiError:
     return ApiError("conflict", f"The campaign is {phase}.")
 
 
-async def _read_why(request: Request) -> str:
-    reader = FieldReader(await read_object(request))
-    reader.refuse_unknown(frozenset({"why"}))
-    why = reader.text("why", MOST_WHY)
-    if not why and not reader.errors:
-        reader.add("why", "is missing: operators are shown it")
-    if reader.errors:
-        raise ApiError("invalid", errors=reader.errors)
-    return why
+def _too_many() -> ApiError:
+    return ApiError("conflict", f"There are {campaigns.MOST_CAMPAIGNS:,} campaigns already.")

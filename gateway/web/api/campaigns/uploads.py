@@ -3,20 +3,23 @@
 import asyncio
 import multiprocessing
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.store.campaigns.audience_file import MOST_BYTES
-from gateway.store.campaigns.upload import Home, UploadResult, store_path
+from gateway.store.campaigns.repetition import Scope
+from gateway.store.campaigns.upload import Home, UploadResult, repeat_by_id, store_path
 from gateway.web.api.problems import ApiError
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 WITHIN_S = 600.0
 MEDIA_TYPES = ("text/csv", "application/x-ndjson")
 
@@ -38,14 +41,19 @@ class AudienceUploads:
             with tempfile.TemporaryDirectory(prefix="audience-") as folder:
                 path = Path(folder) / "audience"
                 await _receive(request, path)
-                return await self._read(id_, path, encoding, home)
+                return await self._run(store_path, id_, path, encoding, home)
 
-    async def _read(self, id_: str, path: Path, encoding: str, home: Home) -> UploadResult:
-        """Read the file in a process of its own, which ends when nobody waits for it any more."""
+    async def repeat(self, id_: str, scope: Scope, codes: Sequence[int], zone: str) -> str:
+        """Make the repetition of a campaign; return its id, "" where it is forgotten."""
+        async with self._turn:
+            return await self._run(repeat_by_id, id_, scope, codes, zone)
+
+    async def _run(self, work: Callable[..., T], id_: str, *args: Any) -> T:
+        """Work in a process of its own, which ends when nobody waits for it any more."""
         pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        args = (*self._store_args, id_, path, encoding, home)
+        run = asyncio.get_running_loop().run_in_executor
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, store_path, *args)
+            return await run(pool, work, *self._store_args, id_, *args)
         except asyncio.CancelledError:
             # The web process ends, and would wait for its children.
             for child in multiprocessing.active_children():
@@ -53,7 +61,7 @@ class AudienceUploads:
             raise
         except BrokenProcessPool:
             log.error("audience_reader_ended", campaign=id_)
-            detail = "The process that read the file was ended; nothing of it counts. Repeat it."
+            detail = "The process that read the audience was ended; nothing counts. Repeat it."
             raise ApiError("unavailable", detail, headers={"retry-after": "60"}) from None
         finally:
             # To wait here would hold up the event loop, and the webhook with it.

@@ -1,0 +1,109 @@
+"""Repetition of a campaign: a new draft for those whom the ended one did not reach.
+
+All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
+
+from gateway.core.campaigns.audience import AudienceReader, AudienceRow
+from gateway.core.campaigns.course import ENDED
+from gateway.core.campaigns.definition import MOST_NAME, Definition
+from gateway.core.campaigns.recipient_state import RecipientState
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.audience import (
+    AudienceRefusedError,
+    iter_recipients,
+    store_audience,
+)
+from gateway.store.campaigns.campaigns import Campaign, create_campaign, new_id, read_campaign
+from gateway.store.redis.client import Store
+
+Scope = Literal["failed", "expired"]
+SCOPES: tuple[Scope, ...] = ("failed", "expired")
+AGAIN = " (again)"
+# Drafts that were cancelled before they started make room for another, so often.
+MOST_DRAFTS = 20
+
+
+def find_obstacle(campaign: Campaign, scope: Scope, codes: Collection[int]) -> str:
+    """Return why nobody of a campaign can be written to again, "" where somebody can."""
+    if campaign.phase not in ENDED:
+        return f"The campaign is {campaign.phase}: only one that has ended is repeated."
+    funnel = campaign.funnel
+    count = sum(funnel.codes.get(code, 0) for code in codes) if codes else funnel.of(scope)
+    of_codes = f" with {', '.join(map(str, sorted(codes)))}" if codes else ""
+    return "" if count else f"No recipient of the campaign is {scope}{of_codes}."
+
+
+def repeat_campaign(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    scope: Scope,
+    codes: Collection[int] = (),
+    zone: str = "",
+) -> str:
+    """Make a draft for those of an ended campaign who failed or expired; return its id.
+
+    `zone` is the account's. Repeated, it returns the same draft, so that nobody is in two.
+    Raises TooManyCampaignsError.
+    """
+    definition = _repeat_definition(campaign.definition)
+    for ordinal in range(MOST_DRAFTS):
+        id_ = _id_of(campaign, scope, codes, ordinal)
+        create_campaign(store, bodies, campaign.number, definition, id_)
+        draft = read_campaign(store, bodies, id_)
+        if draft and (draft.phase != "cancelled" or draft.started_at):
+            break
+    if draft and draft.phase == "draft" and not draft.audience:
+        reader = AudienceReader(definition.columns)
+        rows = _iter_rows(store, bodies, campaign, scope, codes)
+        # Whoever asked for the same at this moment may have been faster.
+        with suppress(AudienceRefusedError):
+            store_audience(store, bodies, draft, reader, rows, zone)
+    return id_
+
+
+def _repeat_definition(definition: Definition) -> Definition:
+    """Return the definition of the repetition: it starts when it is started."""
+    name = definition.name.removesuffix(AGAIN)[: MOST_NAME - len(AGAIN)] + AGAIN
+    return replace(definition, name=name, start_at=None, finish_by=None)
+
+
+def _id_of(campaign: Campaign, scope: Scope, codes: Collection[int], ordinal: int) -> str:
+    text = f"{campaign.id} {scope} {sorted(set(codes))} {ordinal}"
+    return new_id(hashlib.sha256(text.encode()).digest())
+
+
+def _iter_rows(
+    store: Store, bodies: Bodies, campaign: Campaign, scope: Scope, codes: Collection[int]
+) -> Iterator[AudienceRow]:
+    zones = _ZonesByRow(campaign)
+    for member, state in iter_recipients(store, bodies, campaign):
+        # A customer who was erased has no number.
+        if member.phone and _is_wanted(state, scope, codes):
+            zone = zones.find(member.row)
+            yield AudienceRow(member.row + 1, member.phone, dict(member.values), zone)
+
+
+def _is_wanted(state: RecipientState, scope: Scope, codes: Collection[int]) -> bool:
+    return state.cell == scope and (not codes or state.code in codes)
+
+
+class _ZonesByRow:
+    """Zones of the recipients of a campaign, by their positions."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        ranges = sorted((one.first, group) for group in campaign.groups for one in group.ranges)
+        self._starts: Sequence[int] = [first for first, _ in ranges]
+        self._zones = [group.zones for _, group in ranges]
+
+    def find(self, row: int) -> str:
+        """Return the zone that a file may have named, "" where the number names several."""
+        zones = self._zones[bisect_right(self._starts, row) - 1] if self._starts else ()
+        return zones[0] if len(zones) == 1 else ""

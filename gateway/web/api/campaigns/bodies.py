@@ -1,0 +1,61 @@
+"""Bodies of requests about campaigns; each function raises ApiError where one cannot be read."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from gateway.core.api.field_errors import FieldReader
+from gateway.store.campaigns.repetition import SCOPES, Scope
+from gateway.web.api.json_body import read_object
+from gateway.web.api.problems import ApiError
+
+MOST_WHY = 200
+MOST_TO = 64
+MOST_CODES = 100
+
+
+async def read_why(request: Request) -> str:
+    """Return why a campaign is paused or cancelled."""
+    reader = await _open(request, "why")
+    why = reader.text("why", MOST_WHY)
+    if not why and not reader.errors:
+        reader.add("why", "is missing: operators are shown it")
+    _refuse_wrong(reader)
+    return why
+
+
+async def read_to(request: Request) -> str:
+    """Return to which number a trial goes."""
+    reader = await _open(request, "to")
+    to = reader.text("to", MOST_TO)
+    if not to and not reader.errors:
+        reader.add("to", "is missing: the phone number that gets the message")
+    _refuse_wrong(reader)
+    return to
+
+
+async def read_retry(request: Request) -> tuple[Scope, Sequence[int]]:
+    """Return whom a repetition is for: a cell of the funnel, and Meta's codes, () for all."""
+    reader = await _open(request, "scope", "codes")
+    scope = next((one for one in SCOPES if one == reader.fields.get("scope")), None)
+    if scope is None:
+        reader.add("scope", f"must be {' or '.join(SCOPES)}")
+    codes = reader.fields.get("codes") or []
+    is_list = isinstance(codes, list) and len(codes) <= MOST_CODES
+    if not is_list or not all(type(code) is int for code in codes):
+        reader.add("codes", f"must be a list of up to {MOST_CODES} of Meta's codes")
+    elif codes and scope == "expired":
+        reader.add("codes", "must be left out: those who expired have no code")
+    _refuse_wrong(reader)
+    return scope or SCOPES[0], codes
+
+
+async def _open(request: Request, *fields: str) -> FieldReader:
+    reader = FieldReader(await read_object(request))
+    reader.refuse_unknown(frozenset(fields))
+    return reader
+
+
+def _refuse_wrong(reader: FieldReader) -> None:
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)

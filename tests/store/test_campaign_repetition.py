@@ -1,0 +1,118 @@
+"""A campaign that has ended is repeated for those whom it did not reach, each of them once."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.core.sending.outcome import Outcome
+from gateway.store.campaigns import campaigns, control
+from gateway.store.campaigns.audience import iter_recipients
+from gateway.store.campaigns.campaigns import Campaign, change_phase
+from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.repetition import find_obstacle, repeat_campaign
+from gateway.store.redis.client import Store
+from tests.support.store.campaigns import BODIES, a_campaign, give_audience, phone, read
+from tests.support.store.sends import lanes
+
+pytestmark = pytest.mark.store
+CODES = (131026, 131049)
+
+
+def ended(store: Store, **others: Any) -> Campaign:
+    """Let two of six recipients fail, one with each code, two be reached and two expire."""
+    campaign = a_campaign(store, 6, finish_by="2100-01-01T00:00Z", **others)
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+    expand(store, BODIES, read(store, campaign), 4)
+    for i, one in enumerate(lanes(store).pump([], 10).attempts):
+        step: Any = "accepted" if i > 1 else "dead"
+        error = f'{{"code":{CODES[i]}}}' if i < 2 else ""
+        outcome = Outcome(one.send, one.ordinal, step, error_json=error, wamid=f"wamid.{i}")
+        lanes(store).pump([outcome], 0)
+    change_phase(store, read(store, campaign), ["running"], "expired", "finish_by", "over")
+    return read(store, campaign)
+
+
+def phones(store: Store, id_: str) -> list[str]:
+    return [one.phone for one, _ in iter_recipients(store, BODIES, read(store, id_))]
+
+
+def test_a_draft_has_those_who_failed_and_the_message_of_the_campaign(store: Store) -> None:
+    campaign = ended(store)
+
+    draft = read(store, repeat_campaign(store, BODIES, campaign, "failed"))
+
+    assert phones(store, draft.id) == [phone(0), phone(1)]
+    assert (draft.phase, draft.number) == ("draft", campaign.number)
+    assert draft.definition.name == "spring (again)"
+    assert draft.definition.body == campaign.definition.body
+    assert draft.definition.finish_by is None
+    (first, _) = [one for one, _ in iter_recipients(store, BODIES, draft)]
+    assert first.values == {"first": "Ana 0"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "codes", "wanted"),
+    [("failed", [131049], [1]), ("failed", [131026, 1], [0]), ("expired", [], [4, 5])],
+)
+def test_it_is_for_those_of_a_cell_and_of_codes(
+    store: Store, scope: Any, codes: list[int], wanted: list[int]
+) -> None:
+    campaign = ended(store)
+
+    id_ = repeat_campaign(store, BODIES, campaign, scope, codes)
+
+    assert phones(store, id_) == [phone(i) for i in wanted]
+
+
+def test_who_asks_twice_gets_the_same_draft(store: Store) -> None:
+    campaign = ended(store)
+    first = repeat_campaign(store, BODIES, campaign, "failed", [131026, 131049])
+    assert control.start(store, read(store, first), "test", datetime.now(UTC)) == ""
+
+    second = repeat_campaign(store, BODIES, campaign, "failed", [131049, 131026])
+
+    assert second == first
+    assert read(store, first).phase == "running"
+
+
+def test_a_draft_that_was_cancelled_makes_room_for_another(store: Store) -> None:
+    campaign = ended(store)
+    first = repeat_campaign(store, BODIES, campaign, "failed")
+    assert control.cancel(store, read(store, first), "ana", "not yet") == ""
+
+    second = repeat_campaign(store, BODIES, campaign, "failed")
+
+    assert second != first
+    assert phones(store, second) == [phone(0), phone(1)]
+
+
+def test_a_draft_whose_maker_died_before_its_audience_gets_it_the_next_time(store: Store) -> None:
+    campaign = ended(store)
+    id_ = repeat_campaign(store, BODIES, campaign, "failed")
+    store.redis.hdel(campaigns.campaign_key(campaign.number, id_), "audience", "recipients")
+
+    assert repeat_campaign(store, BODIES, campaign, "failed") == id_
+    assert phones(store, id_) == [phone(0), phone(1)]
+
+
+def test_only_a_campaign_that_has_ended_is_repeated_and_only_for_somebody(store: Store) -> None:
+    campaign = ended(store)
+
+    assert find_obstacle(campaign, "failed", [131026]) == ""
+    assert "with 1, 2" in find_obstacle(campaign, "failed", [2, 1])
+    assert "is draft" in find_obstacle(a_campaign(store), "failed", [])
+
+
+def test_the_zones_of_the_file_hold_for_the_repetition(store: Store) -> None:
+    quiet = {"from": "21:00", "to": "08:00"}
+    campaign = a_campaign(store, 0, quiet_hours=quiet)
+    content = f"phone,first,zone\n+{phone(0)},Ana,Asia/Tokyo\n+{phone(1)},Bob,"
+    give_audience(store, read(store, campaign), content.encode())
+    change_phase(store, read(store, campaign), ["draft"], "expired", "finish_by", "over")
+
+    draft = read(store, repeat_campaign(store, BODIES, read(store, campaign), "expired"))
+
+    assert [group.zones for group in draft.groups] == [
+        ("Asia/Tokyo",), ("Atlantic/Azores", "Europe/Lisbon")
+    ]  # fmt: skip
