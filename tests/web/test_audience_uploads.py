@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from gateway.store.campaigns.upload import Home
-from gateway.web.api.campaigns import uploads
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.problems import ApiError
 from tests.support.servers import wait_until
@@ -29,18 +28,16 @@ def has_reader() -> bool:
     return bool(multiprocessing.active_children())
 
 
-async def reading(monkeypatch: pytest.MonkeyPatch) -> asyncio.Task[Any]:
+async def reading() -> asyncio.Task[Any]:
     """Begin to read a file without an end, and return once a process does."""
-    monkeypatch.setattr(uploads, "store_path", read_for_ever)
-    task = asyncio.create_task(AudienceUploads("redis://nowhere", [])._read(*GIVEN))
+    work = AudienceUploads("redis://nowhere", []).run(read_for_ever, *GIVEN)
+    task = asyncio.create_task(work)
     await asyncio.to_thread(wait_until, has_reader, "a process reads")
     return task
 
 
-async def test_a_request_that_is_cut_off_takes_the_process_with_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    task = await reading(monkeypatch)
+async def test_a_request_that_is_cut_off_takes_the_process_with_it() -> None:
+    task = await reading()
     children = multiprocessing.active_children()
     task.cancel()
 
@@ -51,8 +48,8 @@ async def test_a_request_that_is_cut_off_takes_the_process_with_it(
     assert [child.exitcode for child in children] == [-signal.SIGTERM]
 
 
-async def test_a_process_that_is_killed_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = await reading(monkeypatch)
+async def test_a_process_that_is_killed_is_a_503() -> None:
+    task = await reading()
     for child in multiprocessing.active_children():
         os.kill(child.pid or 0, signal.SIGKILL)
 

@@ -41,14 +41,14 @@ class AudienceUploads:
             with tempfile.TemporaryDirectory(prefix="audience-") as folder:
                 path = Path(folder) / "audience"
                 await _receive(request, path)
-                return await self._run(store_path, id_, path, encoding, home)
+                return await self.run(store_path, id_, path, encoding, home)
 
     async def repeat(self, id_: str, scope: Scope, codes: Sequence[int], zone: str) -> str:
         """Make the repetition of a campaign; return its id, "" where it is forgotten."""
         async with self._turn:
-            return await self._run(repeat_by_id, id_, scope, codes, zone)
+            return await self.run(repeat_by_id, id_, scope, codes, zone)
 
-    async def _run(self, work: Callable[..., T], id_: str, *args: Any) -> T:
+    async def run(self, work: Callable[..., T], id_: str, *args: Any) -> T:
         """Work in a process of its own, which ends when nobody waits for it any more."""
         pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
         run = asyncio.get_running_loop().run_in_executor
