@@ -13,10 +13,12 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import StatusUpdate
 from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients, read_states
-from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.campaigns.campaigns import Campaign, campaign_key, list_campaigns
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.view import view_campaign
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.redis.client import Store
+from gateway.store.templates.waiting_sends import resume_sends
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
     BODIES,
@@ -145,6 +147,20 @@ def test_a_pause_stops_what_is_queued_and_a_resume_lets_it_go(store: Store) -> N
     assert control.resume(store, paused, "ana", NOW) == ""
     lanes_after = queue_all(store, campaign)
     assert lanes_after == 1
+
+
+def test_a_campaign_whose_template_is_stopped_says_why_it_stands_still(store: Store) -> None:
+    campaign = started(store, 2)
+    queue_all(store, campaign)
+    assert view_campaign(read(store, campaign), NOW)["waiting_for"] is None
+
+    settle(store, take(store, 1)[0], "stopped", error_json='{"template":"spring en"}')
+
+    stopped = read(store, campaign)
+    assert view_campaign(stopped, NOW)["waiting_for"] == {"reason": "template", "until": None}
+    assert list_campaigns(store, BODIES) == [stopped]
+    resume_sends(store, NUMBER, "spring en")
+    assert view_campaign(read(store, campaign), NOW)["waiting_for"] is None
 
 
 def test_a_cancelled_campaign_posts_nothing_more(store: Store) -> None:

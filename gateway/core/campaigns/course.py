@@ -104,6 +104,7 @@ class Standing:
     first_done_at: datetime | None = None
     is_first_over: bool = False
     groups: Sequence[ZoneGroup] = ()  # of a campaign with quiet hours
+    waits_for_template: bool = False  # Meta has stopped it, and sends are parked for it
 
 
 def decide_step(standing: Standing, now: datetime) -> Step:

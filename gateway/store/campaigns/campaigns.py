@@ -5,7 +5,7 @@ All of it may raise StoreUnavailableError or ScriptError.
 
 import base64
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -15,14 +15,16 @@ import structlog
 
 from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
-from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH, CELLS
+from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
-from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
+from gateway.core.campaigns.zone_groups import ZoneGroup
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.campaigns.row_fields import parse_funnel, parse_groups
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
+from gateway.store.templates.waiting_sends import is_waited_for, waiting_command
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,6 @@ LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
 # Field with the number of recipients of a zone group who were queued or passed, by its index.
-GROUP_DONE = "next:"
 _REST: Mapping[str, str] = {"cancelled": "cancelled", "stopped": "cancelled", "expired": "expired"}
 
 
@@ -63,6 +64,7 @@ class Campaign:
     is_first_over: bool
     problems: Sequence[Mapping[str, Any]] = ()
     groups: Sequence[ZoneGroup] = ()  # with quiet hours
+    waits_for_template: bool = False
 
     @property
     def rule(self) -> str:
@@ -82,6 +84,7 @@ class Campaign:
             first_done_at=self.first_done_at,
             is_first_over=self.is_first_over,
             groups=self.groups,
+            waits_for_template=self.waits_for_template,
         )
 
 
@@ -134,8 +137,12 @@ def find_number(store: Store, id_: str) -> str:
 def read_campaign(store: Store, bodies: Bodies, id_: str) -> Campaign | None:
     """Return a campaign, None where it is unknown or forgotten. Raises UnknownRecordError."""
     number = find_number(store, id_)
-    row: Any = store.run(lambda client: client.hgetall(campaign_key(number, id_))) if number else {}
-    return parse_campaign(bodies, id_, number, row) if row else None
+    if not number:
+        return None
+    row, waiting = run_commands(
+        store, ("HGETALL", campaign_key(number, id_)), waiting_command(number)
+    )
+    return parse_campaign(bodies, id_, number, row, waiting) if row else None
 
 
 def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
@@ -143,20 +150,22 @@ def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
     numbers: Any = store.run(lambda client: client.hgetall(ALL))
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
     rows = run_commands(store, *(("HGETALL", campaign_key(number, id_)) for id_, number in named))
+    own = sorted({number for _, number in named})
+    waiting = dict(zip(own, run_commands(store, *map(waiting_command, own)), strict=True))
     found = [
         campaign
         for (id_, number), row in zip(named, rows, strict=True)
-        if row and (campaign := _parse_readable(bodies, id_, number, row))
+        if row and (campaign := _parse_readable(bodies, id_, number, row, waiting[number]))
     ]
     return sorted(found, key=lambda one: one.created_at, reverse=True)
 
 
 def _parse_readable(
-    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], waiting: Collection[bytes]
 ) -> Campaign | None:
     """Return a campaign, None for one that hides no other though it cannot be read."""
     try:
-        return parse_campaign(bodies, id_, number, row)
+        return parse_campaign(bodies, id_, number, row, waiting)
     except UnknownRecordError as error:
         log.warning("campaign_unreadable", campaign=id_, reason=str(error))
         return None
@@ -217,15 +226,22 @@ def forget_old(store: Store) -> bool:
     return bool(gone)
 
 
-def parse_campaign(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) -> Campaign:
-    """Return a campaign from its row. Raises UnknownRecordError."""
+def parse_campaign(
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], waiting: Collection[bytes]
+) -> Campaign:
+    """Return a campaign from its row, and from the templates that sends of its number wait for.
+
+    Raises UnknownRecordError.
+    """
     try:
-        return _parse(bodies, id_, number, row)
+        return _parse(bodies, id_, number, row, waiting)
     except (ValueError, KeyError, TypeError) as error:  # damaged, or of another release
         raise UnknownRecordError(type(error).__name__) from error
 
 
-def _parse(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) -> Campaign:
+def _parse(
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], waiting: Collection[bytes]
+) -> Campaign:
     text = {
         name.decode(): value.decode(errors="replace")
         for name, value in row.items()
@@ -243,7 +259,7 @@ def _parse(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) ->
         created_at=datetime_from_ms(text["created"]),
         changed_at=datetime_from_ms(text["changed"]),
         started_at=_moment(text.get("started")),
-        funnel=_parse_funnel(text),
+        funnel=parse_funnel(text),
         audience=text.get("audience", ""),
         recipients=int(text.get("recipients", 0)),
         next_recipient=int(text.get("next", 0)),
@@ -253,30 +269,9 @@ def _parse(bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes]) ->
         first_done_at=_moment(text.get("first_done")),
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
-        groups=_parse_groups(text),
+        groups=parse_groups(text),
+        waits_for_template=is_waited_for(definition.body, waiting),
     )
-
-
-def _parse_groups(text: Mapping[str, str]) -> Sequence[ZoneGroup]:
-    if not text.get("zones"):
-        return ()
-    done = {
-        int(name.removeprefix(GROUP_DONE)): int(value)
-        for name, value in text.items()
-        if name.startswith(GROUP_DONE)
-    }
-    return unpack_groups(text["zones"], done)
-
-
-def _parse_funnel(text: Mapping[str, str]) -> Funnel:
-    cells = {cell: int(text.get(f"cell:{cell}", 0)) for cell in CELLS}
-    skipped = orjson.loads(text.get("skipped", "{}"))
-    codes = {
-        int(name.removeprefix("code:")): int(value)
-        for name, value in text.items()
-        if name.startswith("code:") and value != "0"
-    }
-    return Funnel(cells, skipped, codes)
 
 
 def _moment(stamp: str | None) -> datetime | None:

@@ -21,7 +21,8 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
-from gateway.store.campaigns.campaigns import GROUP_DONE, Campaign, server_ms
+from gateway.store.campaigns.campaigns import Campaign, server_ms
+from gateway.store.campaigns.row_fields import GROUP_DONE
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Store

@@ -26,6 +26,7 @@ _WAITS = {
     "start": "its start",
     "first_batch": "the first batch",
     "quiet_hours": "the end of quiet hours",
+    "template": "its template, which Meta has stopped",
 }
 _PHASES = {"running": "green", "paused": "yellow", "completed": "bold green"}
 
@@ -41,9 +42,8 @@ def render_campaign(campaign: Campaign, now: datetime) -> RenderableType:
     if campaign.why:
         lines.append(Text(f"by {printable(campaign.by)}: {printable(campaign.why)}"))
     if waiting := view_waiting(campaign.standing, now):
-        lines.append(
-            Text(f"waits for {_WAITS[waiting['reason']]} until {waiting['until']:%H:%M:%S} UTC")
-        )
+        until = f" until {at:%H:%M:%S} UTC" if (at := waiting["until"]) else ""
+        lines.append(Text(f"waits for {_WAITS[waiting['reason']]}{until}"))
     return Group(*lines, _progress(campaign), _funnel(campaign))
 
 
