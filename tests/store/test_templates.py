@@ -272,3 +272,19 @@ def test_a_list_of_which_a_part_was_lost_is_not_put_in_force(store: Store) -> No
 
     assert sync_templates(registry, Lost([a_row("new")])).step == "running"
     assert registry.read_words() == {"order_sent en_US": "APPROVED"}
+
+
+@pytest.mark.parametrize("late", [["PAUSED", "REINSTATED"], ["REINSTATED", "PAUSED"]])
+def test_of_two_statuses_of_one_second_the_one_counts_with_which_it_is_sent(
+    store: Store, late: list[str]
+) -> None:
+    registry = a_registry(store, a_row())
+    at = registry.read_state()[1]
+
+    for word in [*late, late[0]]:
+        registry.note_news(TemplateNews("order_sent", "en_US", "status", word, at))
+
+    # The first came once more, since its worker died before the commit.
+    template = read(registry)
+    assert template
+    assert (template.status, registry.read_stopped()) == ("REINSTATED", {})

@@ -14,12 +14,17 @@ local began = tonumber(redis.call('HGET', registry .. 'state', 'began') or 0)
 -- What Meta has just shown counts now, and any webhook that may be newer counts after it.
 local at = tonumber(ARGV[3]) or math.max(known_at, now - SLACK)
 if tonumber(ARGV[3]) and at < math.max(known_at, began - SLACK) then return 0 end
+-- Meta's times are seconds, and a delivery over which a worker died comes late: of two statuses of one
+-- second the one counts with which it is sent. If that is wrong, Meta's refusal of a send shows it.
+if known and tonumber(ARGV[3]) and at == known_at and ARGV[5] ~= '' and tonumber(ARGV[6]) ~= 0
+  and redis.call('HEXISTS', registry .. 'stopped', template) == 0 then
+  return 0
+end
 if not known and redis.call('HLEN', registry .. 'news') >= tonumber(ARGV[7]) then
   return -1
 end
 -- First of all, so that processes look at whatever a failure may leave.
 redis.call('HINCRBY', registry .. 'state', 'version', 1)
-redis.call('HSET', registry .. 'news', field, string.format('%.0f|%.0f|', at, now) .. ARGV[4])
 if ARGV[5] ~= '' then
   local wait = tonumber(ARGV[6])
   redis.call('HSET', registry .. 'words', template, ARGV[5])
@@ -29,4 +34,6 @@ if ARGV[5] ~= '' then
     redis.call('HSET', registry .. 'stopped', template, string.format('%.0f', wait < 0 and 0 or now + wait))
   end
 end
+-- Last: the news show that all before it was done.
+redis.call('HSET', registry .. 'news', field, string.format('%.0f|%.0f|', at, now) .. ARGV[4])
 return 1
