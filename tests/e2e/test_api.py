@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.factories import delivery_body, message_item
+from tests.support.factories import NUMBER, delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
@@ -203,6 +203,26 @@ def test_the_examples_of_the_page_work_as_they_stand(stack: Stack, api: httpx.Cl
     assert shown(api, told["id"])["reference"] == "order 17"
     assert names["send"](api, "from-python", message) == id_
     reaches(api, id_, {"accepted", "sent", "delivered", "read"})
+
+
+CURLS = [
+    one
+    for name in ("api.md", "cloud-api.md")
+    for one in blocks("sh", name)
+    if one.startswith("curl") and "Idempotency-Key" not in one  # which the test above runs
+]
+
+
+@pytest.mark.parametrize("example", CURLS, ids=[one.split()[2] for one in CURLS])
+def test_each_curl_of_the_pages_is_answered_as_it_stands(stack: Stack, example: str) -> None:
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    command = example.replace("http://127.0.0.1:8001", stack.api)
+    command = command.replace("351912345678", ANA).replace("2026-12-01", tomorrow)
+    env = {"KEY": KEY, "NUMBER": NUMBER, "PATH": os.environ["PATH"]}
+    done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "error" not in json.loads(done.stdout)
 
 
 def test_the_example_of_schedules_works_as_it_stands(stack: Stack, api: httpx.Client) -> None:
