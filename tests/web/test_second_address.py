@@ -65,11 +65,18 @@ async def test_a_request_can_be_refused_before_its_body_comes() -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"GET /size HTTP/1.1\r\nx: " + b"a" * 40_000, b"GET /size HTTP/1.1\r\n" + b"x: y\r\n" * 120],
-    ids=["bytes", "headers"],
+    [
+        b"GET /size HTTP/1.1\r\nx: " + b"a" * 40_000,
+        b"GET /size HTTP/1.1\r\n" + b"x: y\r\n" * 120,
+        b"BREW /size HTTP/1.1\r\n\r\n",
+    ],
+    ids=["bytes", "headers", "method"],
 )
-async def test_a_head_without_end_is_refused(head: bytes) -> None:
-    assert (await ask(head)).startswith(b"HTTP/1.1 400")
+async def test_a_head_that_cannot_be_read_is_a_problem(head: bytes) -> None:
+    answer = await ask(head)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"content-type: application/problem+json\r\n" in answer
 
 
 @pytest.mark.parametrize("data", [b"", b"GET /size HT"], ids=["silent", "a part of a head"])

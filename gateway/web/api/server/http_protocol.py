@@ -6,7 +6,9 @@ is read; whoever reads a body bounds its size and its time.
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.web.api.problems import ApiError
 
 MOST_HEAD_BYTES = 32 * 1024  # request line and headers
 MOST_HEADERS = 100
@@ -57,6 +59,14 @@ class ApiHttpProtocol(HttpToolsProtocol):
         """Take a part of the body."""
         self._head_bytes = 0
         super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a head that cannot be read as any other error of the API, and close."""
+        problem = ApiError("malformed", msg).response()
+        headers = [*problem.raw_headers, (b"connection", b"close")]
+        lines = [STATUS_LINE[400], *(b"%s: %s\r\n" % header for header in headers), b"\r\n"]
+        self.transport.write(b"".join(lines) + bytes(problem.body))
+        self.transport.close()
 
     def _await_head(self) -> None:
         self._stop_waiting()
