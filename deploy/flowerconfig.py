@@ -17,7 +17,7 @@ if not all(user and password for user, _, password in (one.partition(":") for on
 
 address = "127.0.0.1"  # --address on the command line names another
 read_only = True
-# Left to itself Flower makes every worker report every task, which costs throughput.
+# Left to itself Flower makes every worker report every task, also those that were told not to.
 enable_events = _env.get("FLOWER_ENABLE_EVENTS", "false").strip().lower() in ("true", "1", "yes")
 
 # Flower leaves this page open even if everything else needs the login.

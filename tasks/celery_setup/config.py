@@ -105,7 +105,7 @@ def _workers() -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         # Celery 6 turns this on; a task must never be killed in the middle of its POST.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # Events cost a third of the throughput; FLOWER_ENABLE_EVENTS turns them on.
+        # Nobody listens without Flower; -E turns them on, and FLOWER_ENABLE_EVENTS.
         "worker_send_task_events": False,
         "task_send_sent_event": False,
         "worker_enable_remote_control": True,

@@ -7,15 +7,18 @@ and run on loopback, with nothing replaced but addresses.
 import contextlib
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from celery import Celery
 
 from tests.deploy.compose import LOGIN, OURS, ROOT, SERVICES, options
 from tests.support.factories import delivery_body, message_item
@@ -83,6 +86,20 @@ class Composed:
         return text
 
 
+def queues_of(name: str) -> list[str]:
+    """Return the queues that a service's command names."""
+    named = options(SERVICES[name]["command"]).get("Q", "")
+    return named.split(",") if named else []
+
+
+@contextlib.contextmanager
+def gateway_app(url: str) -> Iterator[Celery]:
+    """Call the gateway's tasks as another application does."""
+    with Celery("shop", broker=url) as app:
+        app.conf.broker_transport_options = {"global_keyprefix": "gw:celery:"}
+        yield app
+
+
 @pytest.fixture(scope="module")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     made = Composed(tmp_path_factory.mktemp("compose"))
@@ -123,6 +140,45 @@ def test_flower_shows_the_workers_to_those_who_log_in(composed: Composed) -> Non
     assert httpx.get(url, auth=LOGIN).status_code == 200
     assert httpx.get(f"{url}/metrics").status_code == 401
     wait_until(lambda: names() == WORKERS, "all workers are shown")
+
+
+def test_flower_shows_what_became_of_tasks_and_how_long_they_took(composed: Composed) -> None:
+    url = f"http://127.0.0.1:{composed.flower_port}/api/tasks"
+    with gateway_app(composed.server.url) as app:
+        refused = app.send_task(
+            "tasks.send_whatsapp_message", args=["nobody", {}], queue="critical"
+        )
+
+    def seen() -> dict[str, dict[str, Any]]:
+        return dict(httpx.get(url, params={"limit": 500}, auth=LOGIN).json())
+
+    wait_until(lambda: seen().get(refused.id, {}).get("state") == "FAILURE", "a task has failed")
+    ticks = [one for one in seen().values() if one["name"] == "tasks.process_scheduled_messages"]
+    assert any(one["state"] == "SUCCESS" and one["runtime"] > 0 for one in ticks)
+    assert "InvalidRequestError" in seen()[refused.id]["exception"]
+
+
+def test_flower_shows_the_depth_of_each_queue(composed: Composed) -> None:
+    url = f"http://127.0.0.1:{composed.flower_port}/api"
+    # Which queues there are Flower asks the workers, now and then.
+    httpx.get(f"{url}/workers", params={"refresh": "true"}, auth=LOGIN, timeout=30)
+    queues = {queue for name in OURS for queue in queues_of(name)}
+
+    def depths() -> dict[str, int]:
+        found = httpx.get(f"{url}/queues/length", auth=LOGIN).json()["active_queues"]
+        return {one["name"]: one["messages"] for one in found}
+
+    wait_until(lambda: set(depths()) == queues, "every queue is shown")
+    assert queues == {"critical", "bulk", "outgoing", "default", "scheduled"}
+    composed.stack.programs["worker-bulk"].process.send_signal(signal.SIGSTOP)
+    try:
+        with gateway_app(composed.server.url) as app:
+            for _ in range(20):
+                app.send_task("tasks.process_broadcast_campaign", args=["none"], queue="bulk")
+        wait_until(lambda: depths()["bulk"] >= 10, "what waits for a frozen worker is shown")
+    finally:
+        composed.stack.programs["worker-bulk"].process.send_signal(signal.SIGCONT)
+    wait_until(lambda: depths()["bulk"] == 0, "what waited is done")
 
 
 def test_flower_only_looks(composed: Composed) -> None:
