@@ -23,6 +23,7 @@ from rich.table import Table
 from gateway.store.redis.client import Store
 from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
+from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
 from tests.bench.cloud_api import CloudApi
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
@@ -112,7 +113,7 @@ def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figure
                     with_system(made, partial(use, into=ours))
                 else:
                     use(None, into=ours)
-                if made_of_theirs is SendingRecipe:
+                if made_of_theirs in (SendingRecipe, RecipeCampaign):
                     with_system(made_of_theirs, partial(use, into=theirs))
                 elif recipe and made_of_theirs:
                     with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
@@ -201,6 +202,22 @@ def in_the_crowd(system: Scheduled, pace: int, count: int, into: Figures) -> Non
     crowd, name = system.measure(count), f"{count:,} due at pace {pace:,}"
     into.setdefault(f"webhook to POST ms, {name}", []).extend(crowd.replies_ms)
     into.setdefault(f"scheduled messages sent/s, {name}", []).append(crowd.per_second)
+
+
+def run_campaigns(
+    system: Campaigning | RecipeCampaign, asked: Asked, turn: int, into: Figures
+) -> None:
+    """Measure the pace that a campaign holds, and how long replies take meanwhile."""
+    for name, figure in system.measure():
+        into.setdefault(name, []).append(figure)
+
+
+def campaign_room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure what a waiting recipient of a campaign takes of the store's memory."""
+    with contextlib.closing(Store(system.server.url)) as store:
+        for count in (10_000, 100_000):
+            name = f"bytes of a waiting recipient, of {count:,}"
+            into.setdefault(name, []).append(bytes_each(store, count))
 
 
 def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:
@@ -323,6 +340,8 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "sending_by_two": (partial(sending, processes=2), Waiting, Waiting),
     "accepting": (accepting, Accepting, SendingRecipe),
     "cloud_api": (cloud_api, CloudApi, None),
+    "campaigns": (run_campaigns, Campaigning, RecipeCampaign),
+    "campaign_room": (campaign_room, gateway, None),
     "scheduled": (scheduled, None, None),
     "numbers": (numbers, None, None),
     "accounts": (accounts, None, None),
