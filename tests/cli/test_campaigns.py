@@ -142,3 +142,12 @@ def test_those_who_expired_are_a_new_draft(store: Store) -> None:
     assert (early.exit_code, "is running" in early.output) == (2, True)
     assert "No recipient of the campaign is failed" in run("retry", id_).output
     assert run("retry", id_, "--scope", "read").exit_code == 2
+
+
+def test_an_audience_is_a_file_or_a_tag() -> None:
+    id_ = draft()
+
+    assert "0 recipients from 0 rows" in run("audience", id_, "--tag", "vip").output
+    for words in ((), ("people.csv", "--tag", "vip")):
+        result = run("audience", id_, *words)
+        assert (result.exit_code, "Give a file, or --tag" in result.output) == (2, True)

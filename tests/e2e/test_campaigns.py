@@ -131,7 +131,7 @@ def test_a_file_that_is_no_audience_is_refused_with_the_place(api: httpx.Client)
     content = csv_of(2) + b"\n+351912345678,Ana,more"
 
     answer = api.put(f"/campaigns/{id_}/audience", content=content, headers=CSV)
-    other = api.put(f"/campaigns/{id_}/audience", json=[])
+    other = api.put(f"/campaigns/{id_}/audience", content=b"x", headers={"content-type": "a/b"})
 
     assert (answer.status_code, other.status_code) == (422, 415)
     assert "Line 4 has 3 columns" in answer.json()["errors"][0]["detail"]

@@ -95,3 +95,19 @@ async def test_a_repetition_that_cannot_be_made_says_why(
     answer = await client.post(f"/v1/campaigns/{campaign.id}/retry", json=body)
 
     assert answer.status_code == status
+
+
+async def test_customers_that_the_number_knows_are_an_audience(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = a_campaign(store, 0, template={"name": "spring", "language": "en"})
+    path = f"/v1/campaigns/{campaign.id}/audience"
+
+    listed = await client.put(path, json={"contacts": [TO, "12"]})
+    tagged = await client.put(path, json={"tag": "vip"})
+    wrong = await client.put(path, json={"tags": "vip"})
+
+    assert (listed.json()["recipients"], listed.json()["skipped"]) == (1, {"invalid": 1})
+    assert (tagged.status_code, tagged.json()["recipients"]) == (200, 0)
+    assert wrong.status_code == 422
+    assert read(store, campaign).recipients == 0

@@ -52,6 +52,7 @@ class AudienceReader:
     columns: frozenset[str]  # that the message needs
     country: str = ""  # of national numbers
     reads_zones: bool = False  # a column `zone` counts
+    phone_column: str = ""  # "" to look for it among the names
     seen: set[int] = field(default_factory=set, repr=False)
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
@@ -63,7 +64,7 @@ class AudienceReader:
 
     def read(self, given: Iterable[tuple[int, dict[str, str]]]) -> Iterator[AudienceRow]:
         """Yield the recipients among rows of named cells. Raises AudienceError."""
-        phone_column = ""
+        phone_column = self.phone_column
         for line, cells in given:
             phone_column = phone_column or self._find_columns(cells)
             self.rows += 1
@@ -74,6 +75,10 @@ class AudienceReader:
                 yield row
             else:
                 self._skip(row)
+
+    def has_seen(self, phone: str) -> bool:
+        """Say whether a recipient with these digits was read before."""
+        return phone.isdigit() and int(normalize_phone(phone)) in self.seen
 
     def _find_columns(self, cells: dict[str, str]) -> str:
         found = [name for name in cells if plain_name(name) in PHONE_COLUMNS]

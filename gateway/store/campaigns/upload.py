@@ -1,6 +1,6 @@
 """Upload of an audience: a file is read, and its recipients are given to a draft."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -10,6 +10,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import AudienceRefusedError, store_audience
 from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
+from gateway.store.campaigns.known_customers import PHONE, KnownCustomers, iter_rows
 from gateway.store.campaigns.repetition import Scope, repeat_campaign
 from gateway.store.redis.client import Store
 
@@ -47,15 +48,50 @@ def store_file(
     """Read a file into a draft. Raises StoreUnavailableError or ScriptError."""
     definition = campaign.definition
     reader = AudienceReader(definition.columns, home.country, bool(definition.quiet))
+    rows = read_audience_file(file, encoding)
+    return _store_rows(store, bodies, campaign, reader, rows, home.zone)
+
+
+def store_known(
+    store: Store, bodies: Bodies, campaign: Campaign, customers: KnownCustomers, home: Home
+) -> UploadResult:
+    """Give a draft customers that its number knows. Raises StoreUnavailableError or ScriptError."""
+    definition = campaign.definition
+    reader = AudienceReader(definition.columns, home.country, bool(definition.quiet), PHONE)
+    rows = iter_rows(store, campaign.number, customers, reader)
+    return _store_rows(store, bodies, campaign, reader, rows, home.zone)
+
+
+def _store_rows(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    reader: AudienceReader,
+    given: Iterable[tuple[int, dict[str, str]]],
+    zone: str,
+) -> UploadResult:
     try:
-        rows = reader.read(read_audience_file(file, encoding))
-        count = store_audience(store, bodies, campaign, reader, rows, home.zone)
+        count = store_audience(store, bodies, campaign, reader, reader.read(given), zone)
     except AudienceError as error:
         return UploadResult(error=str(error))
     except AudienceRefusedError as error:
         return UploadResult(phase=str(error))
     reader.seen.clear()
     return UploadResult(count, reader)
+
+
+def store_known_by_id(
+    redis_url: str, keys: Sequence[bytes], id_: str, customers: KnownCustomers, home: Home
+) -> UploadResult:
+    """Do so in a process of its own: a look at a million contacts takes a while."""
+    store, bodies = Store(redis_url), Bodies(keys)
+    try:
+        campaign = read_campaign(store, bodies, id_)
+        if campaign is None:
+            return UploadResult(phase="forgotten")
+        return store_known(store, bodies, campaign, customers, home)
+    finally:
+        store.close()
 
 
 def repeat_by_id(
@@ -73,7 +109,7 @@ def repeat_by_id(
 def store_path(
     redis_url: str, keys: Sequence[bytes], id_: str, path: Path, encoding: str, home: Home
 ) -> UploadResult:
-    """Do the same in a process of its own: a million rows must not hold up an event loop."""
+    """Read a file in a process of its own: a million rows must not hold up an event loop."""
     store, bodies = Store(redis_url), Bodies(keys)
     try:
         campaign = read_campaign(store, bodies, id_)

@@ -18,7 +18,8 @@ from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked, view_check
 from gateway.store.campaigns.export import iter_export
-from gateway.store.campaigns.upload import store_file
+from gateway.store.campaigns.known_customers import KnownCustomers
+from gateway.store.campaigns.upload import store_file, store_known
 from gateway.store.campaigns.view import read_log, view_campaign
 
 BY = "the operator"
@@ -83,20 +84,30 @@ def create(
 def audience(
     campaign_id: Id,
     file: Annotated[
-        Path, typer.Argument(help="CSV or JSON Lines, with a column phone.", exists=True)
-    ],
+        Path | None, typer.Argument(help="CSV or JSON Lines, with a column phone.", exists=True)
+    ] = None,
+    tag: Annotated[
+        str, typer.Option(help="No file: the customers of the number who have this tag.")
+    ] = "",
     encoding: Annotated[str, typer.Option(help="Unless UTF-8: such as cp1252.")] = "",
     json: Json = False,
 ) -> None:
     """Give a draft its recipients, whole or not at all."""
-    with opened_desk("so nothing was stored") as opened, file.open("rb") as source:
+    if bool(file) == bool(tag):
+        raise errors.fail("Give a file, or --tag.")
+    with opened_desk("so nothing was stored") as opened:
         campaign = opened.find(campaign_id)
         home = opened.home_of(campaign.number)
-        with (
-            progress_bar(silent=json) as bar,
-            bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
-        ):
-            result = store_file(opened.store, opened.bodies, campaign, watched, encoding, home)
+        if file is None:
+            known = KnownCustomers(tag)
+            result = store_known(opened.store, opened.bodies, campaign, known, home)
+        else:
+            with (
+                file.open("rb") as source,
+                progress_bar(silent=json) as bar,
+                bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
+            ):
+                result = store_file(opened.store, opened.bodies, campaign, watched, encoding, home)
     if result.error:
         raise errors.fail(f"{result.error} Nothing was stored.")
     if result.phase:

@@ -119,6 +119,21 @@ _WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "confl
 _ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
+_KNOWN = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "description": "Customers that the number knows.",
+            "properties": {
+                "tag": {"type": "string", "maxLength": 200},
+                "contacts": {"type": "array", "items": {"type": "string"}, "maxItems": 10_000},
+            },
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        }
+    }
+}
 # The arguments of `add_api_route` beside endpoint and summary.
 DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("POST", CAMPAIGNS): {
@@ -131,7 +146,7 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("PUT", f"{CAMPAIGN}/audience"): {
         "responses": {200: {"model": AudienceOut}, **problems_of(*_WRONG, "timeout")},
         "openapi_extra": {
-            "requestBody": {"required": True, "content": _CSV | _LINES},
+            "requestBody": {"required": True, "content": _CSV | _LINES | _KNOWN},
             "parameters": [
                 query_of("encoding", {"type": "string"}, "Unless UTF-8: such as cp1252.")
             ],

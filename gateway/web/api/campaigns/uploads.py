@@ -9,19 +9,30 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import structlog
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.core.api.field_errors import FieldReader
 from gateway.store.campaigns.audience_file import MOST_BYTES
+from gateway.store.campaigns.known_customers import KnownCustomers, read_known_customers
 from gateway.store.campaigns.repetition import Scope
-from gateway.store.campaigns.upload import Home, UploadResult, repeat_by_id, store_path
+from gateway.store.campaigns.upload import (
+    Home,
+    UploadResult,
+    repeat_by_id,
+    store_known_by_id,
+    store_path,
+)
 from gateway.web.api.problems import ApiError
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 WITHIN_S = 600.0
-MEDIA_TYPES = ("text/csv", "application/x-ndjson")
+JSON = "application/json"
+MOST_JSON = 1024**2
+MEDIA_TYPES = ("text/csv", "application/x-ndjson", JSON)
 
 
 class AudienceUploads:
@@ -37,10 +48,14 @@ class AudienceUploads:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in MEDIA_TYPES:
             raise ApiError("media-type", f"An audience is {' or '.join(MEDIA_TYPES)}.")
+        is_object = media_type == JSON
         async with self._turn:
             with tempfile.TemporaryDirectory(prefix="audience-") as folder:
                 path = Path(folder) / "audience"
-                await _receive(request, path)
+                await _receive(request, path, MOST_JSON if is_object else MOST_BYTES)
+                if is_object:
+                    customers = _read_customers(await asyncio.to_thread(path.read_bytes))
+                    return await self.run(store_known_by_id, id_, customers, home)
                 return await self.run(store_path, id_, path, encoding, home)
 
     async def repeat(self, id_: str, scope: Scope, codes: Sequence[int], zone: str) -> str:
@@ -68,15 +83,29 @@ class AudienceUploads:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _receive(request: Request, path: Path) -> None:
+def _read_customers(body: bytes) -> KnownCustomers:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise ApiError("malformed", "The body must be a JSON object.")
+    reader = FieldReader(value)
+    customers = read_known_customers(reader)
+    if reader.errors:
+        raise ApiError("invalid", errors=reader.errors)
+    return customers
+
+
+async def _receive(request: Request, path: Path, most: int) -> None:
     size = 0
     try:
         async with asyncio.timeout(WITHIN_S):
             with path.open("wb") as file:
                 async for part in request.stream():
                     size += len(part)
-                    if size > MOST_BYTES:
-                        raise ApiError("too-large", f"An audience may have {MOST_BYTES:,} bytes.")
+                    if size > most:
+                        raise ApiError("too-large", f"This audience may have {most:,} bytes.")
                     await asyncio.to_thread(file.write, part)
     except TimeoutError:
         raise ApiError("timeout", headers={"connection": "close"}) from None

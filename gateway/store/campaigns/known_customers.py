@@ -1,0 +1,104 @@
+"""Known customers as an audience: those with a tag, or those of a list.
+
+What the message needs of each is taken from the contact: its variables, and its name.
+May raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.recipient import read_contact_name
+from gateway.core.campaigns.audience import ZONE_COLUMN, AudienceReader
+from gateway.core.contacts.contact import Contact
+from gateway.store import keys
+from gateway.store.planning.contacts import parse_contacts
+from gateway.store.redis.client import Store
+from gateway.store.redis.key_scan import scan_keys
+
+MOST_LISTED = 10_000
+MOST_PHONE = 64
+MOST_TAG = 200
+AT_ONCE = 200  # contacts that one script loads
+PHONE, NAME = "phone", "name"
+
+Row = tuple[int, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomers:
+    """Whom an audience is made of: the customers with a tag, or those of a list."""
+
+    tag: str = ""
+    phones: Sequence[str] = field(default=(), repr=False)
+
+
+def read_known_customers(reader: FieldReader) -> KnownCustomers:
+    """Return whom a JSON object names, and note what is wrong with it."""
+    reader.refuse_unknown(frozenset({"tag", "contacts"}))
+    tag, listed = reader.text("tag", MOST_TAG), reader.fields.get("contacts")
+    if listed is None:
+        if not tag and not reader.errors:
+            reader.add("", "must have a tag, or contacts")
+        return KnownCustomers(tag)
+    if tag:
+        reader.add("tag", "must be left out beside contacts")
+    is_list = isinstance(listed, list) and 0 < len(listed) <= MOST_LISTED
+    if not is_list or not all(isinstance(one, str) and len(one) <= MOST_PHONE for one in listed):
+        reader.add("contacts", f"must be a list of 1 to {MOST_LISTED:,} phone numbers")
+        return KnownCustomers()
+    return KnownCustomers("", listed)
+
+
+def iter_rows(
+    store: Store, number: str, customers: KnownCustomers, reader: AudienceReader
+) -> Iterator[Row]:
+    """Yield a row for each customer, as if a file had named them, for a reader."""
+    if customers.tag:
+        yield from _iter_tagged(store, number, customers.tag, reader)
+    else:
+        yield from _iter_listed(store, number, customers.phones, reader.columns)
+
+
+def _iter_tagged(store: Store, number: str, tag: str, reader: AudienceReader) -> Iterator[Row]:
+    """Yield the customers of a number who have a tag; a scan may find one twice."""
+    start = f"{keys.number(number)}contact:"
+    position, is_first, line = "", True, 0
+    while position or is_first:
+        page = scan_keys(store, f"{start}*", position)
+        names = [name.decode().removeprefix(start) for name in page.names]
+        for name, contact in _load(store, number, names).items():
+            # Other names of a customer lead to the same contact, and so does a second find.
+            is_other = contact.key != name or reader.has_seen(contact.wa_id)
+            if tag in contact.tags and not is_other:
+                line += 1
+                yield line, _cells(contact, contact.wa_id and f"+{contact.wa_id}", reader.columns)
+        position, is_first = page.position, False
+
+
+def _iter_listed(
+    store: Store, number: str, phones: Sequence[str], columns: frozenset[str]
+) -> Iterator[Row]:
+    for start in range(0, len(phones), AT_ONCE):
+        page = phones[start : start + AT_ONCE]
+        named = [read_contact_name(phone) for phone in page]
+        known = _load(store, number, [name for name in named if name])
+        for line, (phone, name) in enumerate(zip(page, named, strict=True), start + 1):
+            yield line, _cells(known.get(name, Contact(name)), phone, columns)
+
+
+def _load(store: Store, number: str, names: Sequence[str]) -> Mapping[str, Contact]:
+    """Return contacts by name; one that cannot be read is left out."""
+    found: dict[str, Contact] = {}
+    for start in range(0, len(names), AT_ONCE):
+        part = list(names[start : start + AT_ONCE])
+        _, rows, _ = store.call("load", keys.number(number), len(part), *part)
+        found |= parse_contacts(part, rows)[0]
+    return found
+
+
+def _cells(contact: Contact, phone: str, columns: frozenset[str]) -> dict[str, str]:
+    known: dict[str, Any] = {NAME: contact.name, **contact.vars}
+    cells = {one: known.get(one, "") for one in (*columns, ZONE_COLUMN)}
+    return {**cells, PHONE: phone}
