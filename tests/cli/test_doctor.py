@@ -221,6 +221,20 @@ def test_a_gateway_of_this_folder_has_its_broker_where_it_has_its_store(own: boo
     assert target.settings_for(running).broker_url == (runs_at if own else broker)
 
 
+def test_beside_a_sandbox_the_sandbox_is_meta() -> None:
+    write_settings("redis://127.0.0.1:1/0", META_ACCESS_TOKEN="real")
+    running = Running(
+        1, "http://127.0.0.1:4", "http://127.0.0.1:5", "redis://127.0.0.1:3/0", "rules.yaml",
+        NUMBER, "secret", "token",
+    )  # fmt: skip
+
+    settings = target.settings_for(running)
+
+    assert settings.meta_graph_url == "http://127.0.0.1:5"
+    assert settings.meta_access_token.get_secret_value() == "token"
+    assert settings.app_secrets[0] == b"secret"
+
+
 def test_an_option_that_is_none_is_bad_input() -> None:
     assert doctor("--ofline").exit_code == 2
 

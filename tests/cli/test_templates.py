@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.operate.templates.command import commands
+from gateway.cli.operate.templates.files import read_drafts
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
@@ -143,7 +144,20 @@ def test_nothing_is_pushed_while_one_file_is_wrong(
     assert "ends with a parameter" in " ".join(pushed.stderr.split())
 
 
-@pytest.mark.parametrize("text", ["a: [", "name: no", "- x"])
+def test_days_and_numbers_of_examples_are_texts(tmp_path: Path) -> None:
+    head = "name: dated\nlanguage: en\ncategory: UTILITY\ncomponents:\n"
+    body = "  - type: BODY\n    text: 'For {{1}}, {{2}}, {{3}}.'\n    example:\n"
+    rows = "      body_text: [[2026-11-30, 17, 9.50]]\n"
+    (tmp_path / "dated.en.yaml").write_text(head + body + rows)
+
+    ((_, draft),) = read_drafts(tmp_path).values()
+
+    assert draft.components[0]["example"] == {"body_text": [["2026-11-30", "17", "9.50"]]}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [", "name: no", "- x", "name: !!binary aGk=", "components: &a [*a]"]
+)
 def test_a_file_that_cannot_be_read_is_named(store: Store, tmp_path: Path, text: str) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "odd.yaml").write_text(text)

@@ -122,6 +122,7 @@ class LocalSetup:
             rules=str(self.rules.resolve()),
             number=self.settings.meta_phone_number_id,
             app_secret=self.environment["META_APP_SECRET"] if self.mode == "play" else "",
+            token=self.environment["META_ACCESS_TOKEN"] if self.mode == "play" else "",
         )
 
     @property

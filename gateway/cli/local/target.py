@@ -1,6 +1,9 @@
 """Target of a command: the `gateway dev` of this folder, or the gateway of the settings."""
 
 from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
 
 from gateway.cli.common import errors
 from gateway.cli.local import workspace
@@ -33,4 +36,15 @@ def settings_for(running: Running | None) -> Settings:
     now = {"redis_url": running.redis_url, "gateway_rules": Path(running.rules)}
     # A gateway with its own server uses that as its broker, whatever is set.
     own = {"celery_broker_url": ""} if running.redis_url != given.redis_url else {}
-    return given.model_copy(update=now | own)
+    return given.model_copy(update=now | own | _sandbox_of(running))
+
+
+def _sandbox_of(running: Running) -> dict[str, Any]:
+    """Return what Meta is for a gateway beside a sandbox: each sandbox has secrets of its own."""
+    if not running.sandbox:
+        return {}
+    return {
+        "meta_graph_url": running.sandbox,
+        "meta_access_token": SecretStr(running.token),
+        "meta_app_secret": (SecretStr(running.app_secret),),
+    }

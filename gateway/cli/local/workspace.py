@@ -18,7 +18,7 @@ LOOK_EVERY_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A gateway running in this folder; `sandbox` and secret are "" if customers are real."""
+    """A gateway running in this folder; `sandbox` and secrets are "" if customers are real."""
 
     pid: int
     web: str
@@ -27,6 +27,7 @@ class Running:
     rules: str
     number: str
     app_secret: str = field(repr=False)
+    token: str = field(default="", repr=False)  # of the sandbox
 
     @property
     def webhook(self) -> str:

@@ -79,9 +79,22 @@ def read_draft(fields: Any) -> TemplateDraft | list[str]:
         name=str(fields["name"]),
         language=normalize_language(str(fields["language"])),
         category=str(fields.get("category", CATEGORIES[-1])),
-        components=tuple(components or ()),
+        components=tuple(map(_write_texts, components or ())),
         is_named=fields.get("parameter_format") == "NAMED",
     )
+
+
+def _write_texts(value: Any, *, is_text: bool = False) -> Any:
+    """Return components in which texts and examples are no numbers, as Meta answers with them."""
+    if isinstance(value, Mapping):
+        return {
+            name: _write_texts(one, is_text=is_text or name in ("text", "example"))
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_write_texts(one, is_text=is_text) for one in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_text and is_number else value
 
 
 def draft_of(template: MetaTemplate) -> TemplateDraft:

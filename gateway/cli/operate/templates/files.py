@@ -1,11 +1,13 @@
 """Templates as YAML files: one for each name and language, to be kept with the rules."""
 
 import io
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
 from gateway.cli.common import errors
@@ -68,7 +70,21 @@ def _load(path: Path, wrong: list[str]) -> Any:
         if len(content) > MOST_BYTES:
             wrong.append(f"{path}: is larger than {MOST_BYTES:,} bytes")
             return {}
-        return YAML(typ="safe").load(content)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = _Constructor
+        fields = yaml.load(content)
+        json.dumps(fields, allow_nan=False)
+        return fields
     except (OSError, YAMLError, UnicodeError) as error:
         wrong.append(f"{path}: cannot be read: {str(error).splitlines()[0]}")
-        return {}
+    except (ValueError, TypeError, RecursionError):
+        wrong.append(f"{path}: holds a value that JSON does not have; write texts in quotes")
+    return {}
+
+
+class _Constructor(SafeConstructor):
+    """Constructor that leaves days, times and fractions as they are written: Meta has texts."""
+
+
+for _tag in ("timestamp", "float"):
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_tag}", SafeConstructor.construct_yaml_str)
