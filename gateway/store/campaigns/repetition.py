@@ -56,8 +56,10 @@ def repeat_campaign(
     definition = _repeat_definition(campaign.definition)
     for ordinal in range(MOST_DRAFTS):
         id_ = _id_of(campaign, scope, codes, ordinal)
-        create_campaign(store, bodies, campaign.number, definition, id_)
         draft = read_campaign(store, bodies, id_)
+        if draft is None:
+            create_campaign(store, bodies, campaign.number, definition, id_)
+            draft = read_campaign(store, bodies, id_)
         if draft and (draft.phase != "cancelled" or draft.started_at):
             break
     if draft and draft.phase == "draft" and not draft.audience:
