@@ -7,11 +7,12 @@ import httpx
 import pytest
 
 from gateway.core.api.keys import ApiKey, hash_key
-from gateway.store import number_list
+from gateway.store import keys, number_list
 from gateway.store.api.api_keys import add_key
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
+from tests.support.store.raw import raw
 from tests.support.store.sends import a_send, lanes, queue, settle
 from tests.support.web.web_app import a_web
 
@@ -53,6 +54,27 @@ async def test_letters_are_listed_the_newest_first_and_filtered(
     assert (len(limited), older) == (1, [])
     assert filtered[0]["advice"] == "Correct the parameter that Meta names."
     assert "first" not in str(everything[0].keys())
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+async def test_pages_miss_no_letter_of_one_moment_and_repeat_none_while_nothing_is_dropped(
+    server: Server, store: Store, is_dropped: bool
+) -> None:
+    ids = [die(store, f"s{i}", 100) for i in range(5)]
+    members = dict.fromkeys([f"send:{one}" for one in ids[:4]], 1_700_000_000_000)
+    assert raw(store).zadd(f"{keys.number(NUMBER)}dead", members, xx=True, ch=True) == 4
+    found = list[str]()
+    cursor: str | None = ""
+    async with api(server.url) as client:
+        while cursor is not None:
+            page = (await client.get(f"/v1/dead-letters?limit=2&cursor={cursor}")).json()
+            found += [one["id"] for one in page["data"]]
+            if is_dropped:
+                assert (await client.delete(f"/v1/dead-letters/{found[-1]}")).status_code == 200
+            cursor = page["next_cursor"]
+
+    assert set(found) == set(ids)
+    assert is_dropped or len(found) == len(ids)
 
 
 async def test_a_letter_is_redriven_once(server: Server, store: Store) -> None:
@@ -98,5 +120,5 @@ async def test_a_key_for_other_numbers_sees_and_changes_nothing(
         redriven = await client.post(f"/v1/dead-letters/{id_}/redrive", json={})
         dropped = await client.delete(f"/v1/dead-letters/{id_}")
 
-    assert listed.json() == {"data": []}
+    assert listed.json() == {"data": [], "next_cursor": None}
     assert (redriven.status_code, dropped.status_code) == (404, 404)

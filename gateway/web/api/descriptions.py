@@ -161,9 +161,10 @@ class LetterOut(BaseModel):
 
 
 class LettersOut(BaseModel):
-    """Dead letters, the newest first."""
+    """A page of dead letters, the newest first."""
 
     data: list[LetterOut]
+    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
 
 
 class OutcomeOut(BaseModel):
@@ -259,6 +260,7 @@ LETTERS: dict[str, Any] = {
             query_of("since", _MOMENT, "That died since then."),
             query_of("until", _MOMENT, "That died until then."),
             query_of("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many."),
+            query_of("cursor", {"type": "string"}, "The next_cursor of the page before."),
         ]
     },
 }

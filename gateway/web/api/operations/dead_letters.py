@@ -1,8 +1,8 @@
 """Dead letters through the API: listed, redriven and dropped."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -15,12 +15,14 @@ from gateway.core.api.keys import ApiKey
 from gateway.core.api.lists.list_request import LISTED, MOST_LISTED, read_number, read_period
 from gateway.core.dead_letters.dead_letter import DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.dead_letters.dead_letters import DeadLetter
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import LETTER, LETTERS, REDRIVE
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.lists.pages import Cursors, next_link
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query, read_query
 
@@ -59,11 +61,16 @@ class DeadLetterRoutes:
 
     async def list_newest(self, request: Request) -> Response:
         """Answer with the newest dead letters of the numbers that the key may see."""
-        wanted, limit = _read_filter(request)
+        query = read_query(request)
+        wanted, limit = _read_filter(query)
         key: ApiKey = request.state.key
         allowed = frozenset(one for one in await self.read_numbers() if key.may_use(one))
-        found = await asyncio.to_thread(self._list, allowed, wanted, limit)
-        return json_response({"data": [view_letter(one) for one in found]})
+        wanted = replace(wanted, numbers=allowed)
+        args = (key, wanted, query.get("cursor", ""), limit)
+        page, cursor = await asyncio.to_thread(self._read_page, *args)
+        link = {"link": next_link(PATH, query, cursor)} if cursor else {}
+        body = {"data": [view_letter(one) for one in page], "next_cursor": cursor}
+        return json_response(body, 200, **link)
 
     async def redrive(self, request: Request, id: str) -> Response:
         """Start a letter again: a send in its lane, an event with its delivery."""
@@ -99,20 +106,40 @@ class DeadLetterRoutes:
                 return found
         raise ApiError("not-found", "No dead letter has this id.")
 
-    def _list(
-        self, allowed: frozenset[str], wanted: DeadLetterFilter, limit: int
-    ) -> list[DeadLetter]:
-        filtered = DeadLetterFilter(
-            numbers=allowed,
-            causes=wanted.causes,
-            codes=wanted.codes,
-            since=wanted.since,
-            until=wanted.until,
-        )
-        return list(islice(dead_letters.iter_dead_letters(self.store, filtered), limit))
+    def _read_page(
+        self, key: ApiKey, wanted: DeadLetterFilter, cursor: str, limit: int
+    ) -> tuple[Sequence[DeadLetter], str | None]:
+        filters = f"{sorted(wanted.causes)}|{sorted(wanted.codes)}|{wanted.since}|{wanted.until}"
+        cursors = Cursors(self.store, "dead-letters", key, filters)
+        died, _, last = cursors.read_name(cursor).partition("|")
+        if died:
+            wanted = replace(wanted, until=datetime_from_ms(int(died)))
+        letters = dead_letters.iter_dead_letters(self.store, wanted)
+        found = list(islice(_skip_to(letters, int(died), last) if died else letters, limit + 1))
+        page = found[:limit]
+        is_last = len(found) <= limit
+        return page, cursors.write_name(None if is_last else f"{page[-1].died_ms}|{page[-1].id}")
 
     def _redrive(self, letter: DeadLetter, unconfirmed: bool) -> str:
         return dead_letters.redrive(self.store, letter, unconfirmed=unconfirmed, bodies=self.bodies)
+
+
+def _skip_to(letters: Iterator[DeadLetter], died_ms: int, last: str) -> Iterator[DeadLetter]:
+    """Yield the letters behind the last one of a page.
+
+    Where that one was redriven or dropped, all that died in its millisecond are yielded.
+    """
+    ties = list[DeadLetter]()
+    for letter in letters:
+        if letter.died_ms != died_ms:
+            yield from ties
+            yield letter
+            yield from letters
+            return
+        ties.append(letter)
+        if letter.id == last:
+            ties.clear()
+    yield from ties
 
 
 def view_letter(letter: DeadLetter) -> Mapping[str, Any]:
@@ -129,10 +156,10 @@ def view_letter(letter: DeadLetter) -> Mapping[str, Any]:
     }
 
 
-def _read_filter(request: Request) -> tuple[DeadLetterFilter, int]:
+def _read_filter(query: Mapping[str, str]) -> tuple[DeadLetterFilter, int]:
     """Return what is asked for in the query, and how many at most. Raises ApiError."""
-    reader = FieldReader(read_query(request))
-    reader.refuse_unknown(frozenset({"cause", "code", "since", "until", "limit"}))
+    reader = FieldReader(query)
+    reader.refuse_unknown(frozenset({"cause", "code", "since", "until", "limit", "cursor"}))
     cause = reader.text("cause", 64)
     code = read_number(reader, "code", 0, 10**7)
     limit = read_number(reader, "limit", 1, MOST_LISTED)
