@@ -26,6 +26,8 @@ SAID = ["hello", "2", "1", "/voice", "where is order 4711?", "/why"]
 # How many customers write in each second while the status is watched.
 CROWDS = (1, 2, 4, 7, 9, 12, 9, 6, 3, 2, 4, 8, 11, 9, 7, 10)
 WATCHED_S = 12
+# To how many a campaign goes while it is watched.
+PEOPLE, PEOPLE_FROM = 240, 351_900_002_000
 FAILING = ["/duplicate", "hello", "/fail 131026", "menu"]
 # Meta refuses the first reply to this, so that there is something to see in its trace.
 TRACED = ["/throttle 1", "menu"]
@@ -57,6 +59,7 @@ def main() -> None:
             told = traced(folder, "trace", CUSTOMER, "--limit", "1")
             draw("trace", f"gateway trace {CUSTOMER} --limit 1", told, WIDER)
             draw("status", "gateway status", busy(folder), WIDTH)
+            draw("campaign", "gateway campaigns watch", followed(folder), WIDTH)
             draw("doctor", "gateway doctor", examined(folder), WIDER)
             run(folder, WIDTH, "chat", said=FAILING)
             until(folder / "dev", "failed: (131026)")
@@ -85,6 +88,24 @@ def busy(folder: Path) -> str:
         return run(folder, WIDTH, "status", "--once", "--seconds", seconds, check=False)
     finally:
         writing.join()
+
+
+def followed(folder: Path) -> str:
+    """Return how a campaign looks soon after its start, in its middle, and at its end."""
+    rows = [f"+{PEOPLE_FROM + i},Ana" for i in range(PEOPLE)]
+    # What a file has of people twice, or without a number, is left out.
+    audience = ["phone,first_name", *rows, rows[0], "12,Rui"]
+    (folder / "people.csv").write_text("\n".join(audience))
+    made = ["create", "spring", "--template", "spring_sale", "--param", "{{ first_name }}"]
+    id_ = run(folder, WIDTH, "campaigns", *made, "--pace", "40/s").strip()
+    for verb, *more in (["audience", "people.csv"], ["check"], ["start"]):
+        run(folder, WIDTH, "campaigns", verb, id_, *more)
+    shown = run(folder, WIDTH, "campaigns", "watch", id_)
+    # Between two frames the terminal is asked to go up, and to clear what was there.
+    frames = [one.strip() for one in re.split(r"(?:\r|\x1b\[(?:2K|1A|\?25[lh]))+", shown)]
+    frames = [one for one in frames if "in all" in one]
+    chosen = frames[len(frames) // 6], frames[len(frames) // 2], frames[-1]
+    return "\n\n".join(chosen)
 
 
 def crowd(customers: str) -> None:
