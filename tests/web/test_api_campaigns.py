@@ -6,11 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.store.campaigns.campaigns import change_phase
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.campaigns import change_phase, create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
-from tests.support.store.campaigns import a_campaign, read
+from tests.support.store.campaigns import a_campaign, a_definition, read
 from tests.support.store.sends import lanes
 from tests.support.web.web_app import a_web
 
@@ -111,3 +112,17 @@ async def test_customers_that_the_number_knows_are_an_audience(
     assert (tagged.status_code, tagged.json()["recipients"]) == (200, 0)
     assert wrong.status_code == 422
     assert read(store, campaign).recipients == 0
+
+
+async def test_a_campaign_that_cannot_be_read_says_so_and_is_left_out_of_the_list(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    other = Bodies([bytes(32)])
+    unreadable = create_campaign(store, other, NUMBER, a_definition())
+    readable = a_campaign(store)
+
+    shown = await client.get(f"/v1/campaigns/{unreadable}")
+    listed = await client.get("/v1/campaigns")
+
+    assert (shown.status_code, "cannot be read: key" in shown.json()["detail"]) == (503, True)
+    assert [one["id"] for one in listed.json()["data"]] == [readable.id]
