@@ -15,6 +15,9 @@ from gateway.core.templates.template import Mismatch
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.problems import ApiError
 
+# Meta may take minutes for a list, and others may wait for it: then what is known counts.
+ANSWER_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateCheck:
@@ -61,10 +64,14 @@ class TemplateCheck:
         own = self.accounts().number(number)
         if own is None:
             return []
-        if not await self._judge_known(own, uses):
+        if not (found := await self._judge_known(own, uses)):
             return []
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.fetching, self.judge.judge, own, uses)
+        judging = loop.run_in_executor(self.fetching, self.judge.judge, own, uses)
+        try:
+            return await asyncio.wait_for(judging, ANSWER_S)
+        except TimeoutError:  # a fetch that has begun goes on, and helps the next request
+            return found
 
     async def _judge_known(self, own: OwnNumber, uses: Sequence[TemplateUse]) -> list[Mismatch]:
         if self.judge.is_at_hand(own, uses):
