@@ -224,6 +224,16 @@ def test_a_damaged_row_costs_that_template_only(store: Store) -> None:
     assert [one.name for one in found] == ["order_sent"]
 
 
+def test_damaged_values_of_the_list_are_unknown_ones(store: Store) -> None:
+    registry = a_registry(store)
+    damaged = {"version": "x", "count": "-", "fetched_at": "9" * 30, "tried_at": "soon"}
+    raw(store).hset(f"{registry.prefix}state", mapping=damaged)
+    raw(store).hset(f"{registry.prefix}stopped", mapping={"one en": "x", "two en": "0"})
+
+    assert registry.read_state()[0] == RegistryState()
+    assert registry.read_stopped() == {"two en": None}
+
+
 def test_a_list_that_is_wanted_is_noted(store: Store) -> None:
     registry = a_registry(store, a_row())
     registry.want()

@@ -56,8 +56,9 @@ class TemplateRegistry:
         """Return the templates that Meta has stopped, and until when that is believed at most."""
         rows: Any = self.store.run(lambda client: client.hgetall(f"{self.prefix}stopped"))
         return {
-            key.decode(): datetime_from_ms(till) if int(till) else None
+            key.decode(): _parse_moment(till) if till != b"0" else None
             for key, till in rows.items()
+            if till == b"0" or _parse_moment(till)
         }
 
     def read(self, wanted: Sequence[str], state: RegistryState) -> list[MetaTemplate]:
@@ -141,15 +142,27 @@ class TemplateRegistry:
 
 def _parse_state(values: Sequence[bytes | None]) -> RegistryState:
     version, count, fetched_at, tried_at, error, wanted_at = values
-    moments = [datetime_from_ms(one) if one else None for one in (fetched_at, tried_at, wanted_at)]
+    moments = [_parse_moment(one) for one in (fetched_at, tried_at, wanted_at)]
     return RegistryState(
-        int(version or 0),
-        int(count or 0),
+        _parse_count(version),
+        _parse_count(count),
         moments[0],
         moments[1],
         (error or b"").decode(errors="replace"),
         moments[2],
     )
+
+
+def _parse_count(value: bytes | None) -> int:
+    return int(value) if value and value.isdigit() else 0
+
+
+def _parse_moment(value: bytes | None) -> datetime | None:
+    """Return a moment, None also for a damaged one: it must stop no send of the account."""
+    try:
+        return datetime_from_ms(value) if value else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _unpack(row: bytes | None, seen_at: datetime | None) -> MetaTemplate | None:
