@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import structlog
 
-from gateway.core.alerts import Alert, Cause
 from gateway.core.campaigns.course import ENDED, Step, decide_step, next_mark
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -16,6 +15,7 @@ from gateway.store.campaigns.expansion import expand
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from tasks.app import app
+from tasks.campaigns.alerts import completed_alert, paused_alert, unreadable_alert
 from tasks.context import StoreAccess, worker_context
 from tasks.wakeup import ring_campaign, ring_number
 
@@ -79,7 +79,7 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
         _change_phase(ctx, campaign, step)
         return 0
     if campaign.phase == "paused" and campaign.by in ("stop_rule", "missed_start"):
-        record_alert(ctx.store, _paused_alert(campaign), PAUSED_FOR)
+        record_alert(ctx.store, paused_alert(campaign), PAUSED_FOR)
     _note_progress(ctx, campaign, step, stamp(now))
     if not step.queues:
         return 0
@@ -121,7 +121,7 @@ def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:
     if campaign.funnel.of("queued", "attempting"):
         return
     if campaign.phase == "completed":
-        record_alert(ctx.store, _completed_alert(campaign), COMPLETED_FOR)
+        record_alert(ctx.store, completed_alert(campaign), COMPLETED_FOR)
     log.info("campaign_ended", campaign=campaign.id, phase=campaign.phase, **campaign.funnel.cells)
     campaigns.forget_active(ctx.store, campaign.id)
 
@@ -130,33 +130,4 @@ def _report_unreadable(ctx: StoreAccess, campaign_id: str, error: UnknownRecordE
     """Report a campaign that stands still, since neither it nor its audience can be read."""
     log.error("campaign_unreadable", campaign=campaign_id, reason=str(error))
     number = campaigns.find_number(ctx.store, campaign_id)
-    record_alert(ctx.store, _unreadable_alert(campaign_id, number), PAUSED_FOR)
-
-
-def _unreadable_alert(campaign_id: str, number: str) -> Alert:
-    return Alert(
-        Cause("campaign_unreadable", campaign_id, number),
-        "critical",
-        f"The campaign {campaign_id} stands still: what is stored of it cannot be read.",
-        "Give this gateway the encryption key with which it was made (GATEWAY_ENCRYPTION_KEYS).",
-    )
-
-
-def _paused_alert(campaign: Campaign) -> Alert:
-    return Alert(
-        Cause("campaign_paused", campaign.id, campaign.number),
-        "warning",
-        f"The campaign {campaign.definition.name} is paused: {campaign.why}.",
-        f"Look at it (gateway campaigns show {campaign.id}), then resume or cancel it.",
-    )
-
-
-def _completed_alert(campaign: Campaign) -> Alert:
-    funnel = campaign.funnel
-    return Alert(
-        Cause("campaign_completed", campaign.id, campaign.number),
-        "warning",
-        f"The campaign {campaign.definition.name} is complete: {funnel.attempted:,} written to, "
-        f"{funnel.of('failed'):,} failed.",
-        f"gateway campaigns export {campaign.id} says what became of each recipient.",
-    )
+    record_alert(ctx.store, unreadable_alert(campaign_id, number), PAUSED_FOR)

@@ -133,17 +133,21 @@ def damaged_alert(what: str, number: str) -> Alert:
     )
 
 
-def note_failing_schedules(store: Store, number: str) -> None:
-    """Note that a schedule of a number made no send; an unavailable store learns of it later."""
-    alert = Alert(
+def failing_schedules_alert(number: str) -> Alert:
+    """Return the alert that a schedule of a number made no send."""
+    return Alert(
         Cause("schedules_failing", "", number),
         "warning",
         "A schedule of a number could not make its message.",
         "See schedule_failed in the workers' logs; correct the message, or give the number "
         "to an account.",
     )
+
+
+def note_failing_schedules(store: Store, number: str) -> None:
+    """Note that a schedule of a number made no send; an unavailable store learns of it later."""
     with contextlib.suppress(StoreUnavailableError, ScriptError):
-        record_alert(store, alert, SCHEDULES_FAILING_FOR)
+        record_alert(store, failing_schedules_alert(number), SCHEDULES_FAILING_FOR)
 
 
 def note_damaged_partitions(store: Store, damaged: Mapping[int, str]) -> None:

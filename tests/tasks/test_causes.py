@@ -17,7 +17,9 @@ from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.monitoring.too_old import TooOldEvents
 from gateway.store.planning.rulebooks import InForce
+from gateway.store.redis.client import Store
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
+from tasks.campaigns.alerts import completed_alert, paused_alert, unreadable_alert
 from tasks.monitoring.noted_alerts import (
     BEAT_SILENT,
     HEARTBEAT_UNHEARD,
@@ -25,6 +27,7 @@ from tasks.monitoring.noted_alerts import (
     NOTIFY_REFUSED,
     SENDS_DOUBLED,
     damaged_alert,
+    failing_schedules_alert,
     find_alerts,
     foreign_number_alert,
     old_templates_alert,
@@ -35,6 +38,7 @@ from tasks.scheduled.schedule_entries import broken_alert
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
 from tests.cli.test_status_view import WELL as FINE
 from tests.support.factories import NOW
+from tests.support.store.campaigns import a_campaign
 
 WELL = replace(FINE, ago_s={"watch": 5.0})
 LATE_MS = NOW_MS - 61_000
@@ -225,7 +229,8 @@ def test_the_span_of_what_was_too_old_has_the_day_where_that_changes(
     assert replace(TOO_OLD, oldest=midnight + begin, newest=midnight + end).span == span
 
 
-def test_every_cause_is_in_the_table_of_the_docs() -> None:
+@pytest.mark.store
+def test_every_cause_is_in_the_table_of_the_docs(store: Store) -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     alerts = page.partition("## Alerts")[2].partition("## The heartbeat")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (warning|critical) \|", alerts, re.MULTILINE))
@@ -244,7 +249,11 @@ def test_every_cause_is_in_the_table_of_the_docs() -> None:
     found.append(foreign_number_alert("shop", "106"))
     found.append(broken_alert("canary"))
     found.append(old_templates_alert("102"))
+    found.append(failing_schedules_alert("106"))
+    found.append(unreadable_alert("abcdefghijkl", "106"))
     found += [Alert(Cause(kind), severity, "", "") for kind, severity in SEVERITIES.items()]
+    campaign = a_campaign(store)
+    found += [paused_alert(campaign), completed_alert(campaign)]
     found.append(rule_alert("a rule", "Somebody waits.", "106"))
     for fields, _ in MATTERS.values():
         found += find_alerts(a_reading(**fields)).values()
