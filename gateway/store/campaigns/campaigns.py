@@ -23,7 +23,7 @@ from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns.row_fields import parse_funnel, parse_groups
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.sending.lookup import run_commands
+from gateway.store.sending.lookup import read_each, run_commands
 from gateway.store.templates.waiting_sends import is_waited_for, waiting_command
 
 log = structlog.get_logger(__name__)
@@ -139,9 +139,8 @@ def read_campaign(store: Store, bodies: Bodies, id_: str) -> Campaign | None:
     number = find_number(store, id_)
     if not number:
         return None
-    row, waiting = run_commands(
-        store, ("HGETALL", campaign_key(number, id_)), waiting_command(number)
-    )
+    (row,) = run_commands(store, ("HGETALL", campaign_key(number, id_)))
+    (waiting,) = _read_waiting(store, [number])
     return parse_campaign(bodies, id_, number, row, waiting) if row else None
 
 
@@ -151,13 +150,18 @@ def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
     rows = run_commands(store, *(("HGETALL", campaign_key(number, id_)) for id_, number in named))
     own = sorted({number for _, number in named})
-    waiting = dict(zip(own, run_commands(store, *map(waiting_command, own)), strict=True))
+    waiting = dict(zip(own, _read_waiting(store, own), strict=True))
     found = [
         campaign
         for (id_, number), row in zip(named, rows, strict=True)
         if row and (campaign := _parse_readable(bodies, id_, number, row, waiting[number]))
     ]
     return sorted(found, key=lambda one: one.created_at, reverse=True)
+
+
+def _read_waiting(store: Store, numbers: Sequence[str]) -> list[Collection[bytes]]:
+    """Return for which templates sends of each number wait; none where that key is damaged."""
+    return [one or () for one in read_each(store, [waiting_command(one) for one in numbers])]
 
 
 def _parse_readable(

@@ -12,8 +12,9 @@ import orjson
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
-from gateway.store.erasure.search import PersonSearch, read_each
+from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.key_scan import scan_keys
+from gateway.store.sending.lookup import read_each
 
 _CHUNKS = f"{keys.SPACE}{{n*}}:campaign:*:chunk:*"
 ERASED: tuple[str, Mapping[str, str]] = ("", {})

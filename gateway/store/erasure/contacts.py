@@ -11,10 +11,11 @@ from gateway.core.contacts.erasure import StagePage
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.core.webhook.phone_numbers import contact_key
 from gateway.store import keys
-from gateway.store.erasure.search import NUMBERS_AT_ONCE, PersonSearch, read_each
+from gateway.store.erasure.search import NUMBERS_AT_ONCE, PersonSearch
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, ScriptError, Store
 from gateway.store.redis.key_scan import scan_keys
+from gateway.store.sending.lookup import read_each
 
 MOST_TRIES = 5
 _CONTACTS = f"{keys.SPACE}{{n*}}:contact:*"

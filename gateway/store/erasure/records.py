@@ -12,10 +12,11 @@ import orjson
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.erasure.reports import erase_notifications, forget_alerts
-from gateway.store.erasure.search import PersonSearch, read_each
+from gateway.store.erasure.search import PersonSearch
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.erasure.stream_pages import read_page
 from gateway.store.redis.client import Store
+from gateway.store.sending.lookup import read_each
 
 AT_ONCE = 200
 

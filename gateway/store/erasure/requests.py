@@ -9,8 +9,9 @@ from gateway.core.contacts.erasure import StagePage
 from gateway.core.sending.send import ID_LENGTH
 from gateway.store import keys
 from gateway.store.erasure.open_erasures import sends_key
-from gateway.store.erasure.search import PersonSearch, read_each
+from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.key_scan import scan_keys
+from gateway.store.sending.lookup import read_each
 
 _RESULTS = f"{keys.SPACE}celery:celery-task-meta-*"
 _REQUESTS = f"{keys.SPACE}{{n*}}:idempotent:*"

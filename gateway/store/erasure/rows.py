@@ -14,10 +14,11 @@ from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.erasure.reports import erase_notifications
-from gateway.store.erasure.search import PersonSearch, read_each
+from gateway.store.erasure.search import PersonSearch
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.redis.client import Store
 from gateway.store.redis.key_scan import scan_keys
+from gateway.store.sending.lookup import read_each
 
 _OF_NUMBERS = f"{keys.SPACE}{{n*"
 # What is read of a key, by how its name begins after the number's prefix.

@@ -3,37 +3,13 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from redis.exceptions import RedisError
 
 from gateway.core.contacts.person import Person
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
-from gateway.store.redis.client import Store, StoreUnavailableError, translate_error
+from gateway.store.redis.client import Store
 
 NUMBERS_AT_ONCE = 200
-
-
-def read_each(store: Store, commands: Sequence[Sequence[Any]]) -> list[Any]:
-    """Run plain commands in one round trip; a damaged key gives None and stops no other.
-
-    Raises StoreUnavailableError.
-    """
-
-    def run(client: Any) -> list[Any]:
-        pipe = client.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        return list(pipe.answers())
-
-    answers = store.run(run) if commands else []
-    for one in answers:
-        if isinstance(one, RedisError):
-            error = translate_error(one)
-            if isinstance(error, StoreUnavailableError):
-                raise error
-    return [None if isinstance(one, RedisError) else one for one in answers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -13,7 +14,7 @@ from gateway.core.webhook.event_keys import join
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.lookup import find_event_refs
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Store, StoreUnavailableError, translate_error
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
 from gateway.store.sending.send_states import SendState, moment, parse_state, read_states
@@ -98,6 +99,27 @@ def run_commands(store: Store, *commands: Sequence[Any]) -> list[Any]:
         return list(pipe.execute())
 
     return store.run(run) if commands else []
+
+
+def read_each(store: Store, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    """Run plain commands in one round trip; a damaged key gives None and stops no other.
+
+    Raises StoreUnavailableError.
+    """
+
+    def run(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        return list(pipe.answers())
+
+    answers = store.run(run) if commands else []
+    for one in answers:
+        if isinstance(one, RedisError):
+            error = translate_error(one)
+            if isinstance(error, StoreUnavailableError):
+                raise error
+    return [None if isinstance(one, RedisError) else one for one in answers]
 
 
 def read_sends(store: Store, bodies: Bodies, number: str, ids: Sequence[str]) -> list[TracedSend]:
