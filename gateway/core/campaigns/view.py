@@ -18,8 +18,22 @@ def view_definition(definition: Definition) -> dict[str, Any]:
         "finish_by": definition.finish_by,
         "quiet_hours": write_quiet_hours(definition.quiet),
         "columns": sorted(definition.columns),
-        "stop": {"failed": definition.stop.failed, "unconfirmed": definition.stop.unconfirmed},
+        "first": _view_first(definition),
+        "stop": {
+            "failed": definition.stop.failed,
+            "unconfirmed": definition.stop.unconfirmed,
+            "over": definition.stop.over,
+        },
+        "when_closed": definition.closed or "fail",
+        "marketing": definition.marketing,
     }
+
+
+def _view_first(definition: Definition) -> dict[str, int] | None:
+    """Return the first batch as it was asked for, None where the size of the audience decides."""
+    if (first := definition.first) is None:
+        return None
+    return {"size": first.size, "wait": int(first.wait.total_seconds())}
 
 
 def view_funnel(funnel: Funnel) -> dict[str, Any]:

@@ -40,9 +40,7 @@ class CampaignCheck:
     window_closed: int  # for a message that is no template
     empty: int  # whose message would lack a text
     problems: Sequence[Mismatch]  # what of the first sample does not fit the template at Meta
-    samples: Sequence[
-        messages.Body
-    ]  # the first, the shortest and the longest of the first thousand
+    samples: Sequence[messages.Body]  # the first, the shortest and the longest of a thousand
     takes: timedelta
     checked_at: datetime
 

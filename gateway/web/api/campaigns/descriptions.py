@@ -52,7 +52,10 @@ class CampaignOut(BaseModel):
     finish_by: AwareDatetime | None
     quiet_hours: dict[str, str] | None
     columns: list[str]
+    first: dict[str, int] | None
     stop: dict[str, int]
+    when_closed: str
+    marketing: bool
     created_at: AwareDatetime
     changed_at: AwareDatetime
     started_at: AwareDatetime | None
