@@ -1,8 +1,8 @@
 """Message API: puts together what its addresses need, and lets it begin and end."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
 from starlette.routing import Route
@@ -11,6 +11,7 @@ from gateway.accounts.account import Accounts
 from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.schedules.request import SendingNumber
+from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.api.number_names import read_numbers
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.api.send_writer import SendWriter
@@ -19,7 +20,7 @@ from gateway.store.api.waiting.send_results import SendResults
 from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.upload import Home
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
@@ -141,20 +142,27 @@ class MessageApi:
         self._watch.release()
         self._results.release()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Store sends until the context ends, those that still wait included."""
         self._writer.start()
         self._results.start()
         self._open.start()
+        prepared = asyncio.create_task(asyncio.to_thread(self._prepare_lists))
         try:
             yield
         finally:
+            await prepared
             await self._watch.close()
             await self._results.close()
             await self._open.end()
             await self._writer.close()
             await asyncio.to_thread(self._store.close)
+
+    def _prepare_lists(self) -> None:
+        """Make the secret of cursors while the store has room; otherwise the first list does."""
+        with contextlib.suppress(StoreUnavailableError, ScriptError):
+            read_secret(self._store)
 
     def _default_number(self) -> str:
         return self._accounts().default_number
