@@ -33,6 +33,7 @@ def test_the_schedule_is_in_the_store_with_all_its_entries(stack: Stack) -> None
         "watch",
         "canary",
         "cleanup-expired-sessions",
+        "fetch-templates",
     }
 
     with redis.Redis.from_url(stack.server.url, decode_responses=True) as client:

@@ -77,6 +77,7 @@ def test_workers_killed_between_a_stored_task_and_its_result_lose_neither(
     assert {posted[f"1{i:06}"] for i in range(10)} == {1}
 
 
+@pytest.mark.long
 def test_tasks_of_a_killed_worker_are_sent_once_when_they_are_published_again(
     stack: Stack, shop: Celery
 ) -> None:
@@ -92,7 +93,8 @@ def test_tasks_of_a_killed_worker_are_sent_once_when_they_are_published_again(
     before = count_stored(stack)
     results = publish(shop, ids)
 
-    assert {one.get(timeout=60)["status"] for one in results} == {"sent"}
+    # What was being posted at the kill is in doubt until a status proves it.
+    assert {one.get(timeout=150)["status"] for one in results} == {"sent"}
     lost = count_stored(stack) - before
     sys.stdout.write(f"\na killed worker of {SLOTS} slots lost {lost} tasks\n")
     assert lost <= 2 * SLOTS

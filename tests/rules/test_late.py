@@ -7,13 +7,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import MOST_QUICK, SILENCE, Volley
-from gateway.core.events import Event
+from gateway.core.events import Event, Status
 from gateway.core.planning.batch import Plan, PlanningInput, plan
 from gateway.core.planning.decision import Decision
 from gateway.rules.rulebook import Rulebook
@@ -216,6 +216,8 @@ def test_what_is_noted_does_not_depend_on_max_age(rulebook: Rulebook, events: li
 def test_an_event_is_too_old_exactly_if_a_message_is_missing(
     rulebook: Rulebook, events: list[Event]
 ) -> None:
+    # An answer that is owed since the failure of one, of any age, is not kept back by its age only.
+    assume(not any(isinstance(one, Status) and one.callback.startswith("0") for one in events))
     late, timely = plans(rulebook, events, OF_NO_AGE), plans(rulebook, events, OF_ANY_AGE)
 
     messages = [
