@@ -19,6 +19,7 @@ from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Attempt, Outcome, Step
 from gateway.core.sending.preflight import preflight_refusal
 from gateway.store.api.api_keys import add_key
+from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Lanes
@@ -338,11 +339,20 @@ async def test_a_failure_is_told_with_advice_and_its_page(server: Server, store:
     assert failed["error"]["advice"] in page.text
 
 
-async def test_a_request_waits_for_the_next_change(server: Server, store: Store) -> None:
+async def test_a_request_waits_for_the_next_change(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, wait_as_usual = asyncio.Event(), StageWatch.wait
+
+    async def wait(watch: StageWatch, *args: Any) -> None:
+        waits.set()
+        await wait_as_usual(watch, *args)
+
+    monkeypatch.setattr(StageWatch, "wait", wait)
     async with api(server.url) as client:
         sent = (await client.post("/v1/messages", json=HELLO)).json()["id"]
         waiting = asyncio.create_task(client.get(f"/v1/messages/{sent}?wait=20"))
-        await asyncio.sleep(0)
+        await waits.wait()
         await asyncio.to_thread(take, store)
         changed = (await waiting).json()
         odd = await client.get(f"/v1/messages/{sent}?wait=21")
