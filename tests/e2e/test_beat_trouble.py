@@ -112,6 +112,7 @@ def test_one_beat_leads_after_the_trouble_and_the_other_takes_over_from_it(
     wait_until(rings(stack.server), "it rings")
 
 
+@pytest.mark.long
 def test_a_beat_that_was_frozen_while_another_took_over_stands_by(stack: Stack) -> None:
     first = stack.run("beat#1")
     wait_until(lambda: leads(first), "it leads")

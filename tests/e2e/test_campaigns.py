@@ -90,19 +90,19 @@ def test_a_campaign_that_is_paused_stands_still_and_goes_on_where_it_was(
     stack: Stack, api: httpx.Client
 ) -> None:
     summer = SPRING["template"] | {"name": "summer"}  # type: ignore[operator]
-    id_ = draft(api, csv_of(200), template=summer, pace=50)
+    id_ = draft(api, csv_of(2_000), template=summer, pace=20)
     api.post(f"/campaigns/{id_}/start").raise_for_status()
-    wait_until(lambda: len(recipients(stack, "summer")) > 20, "some were written to", 30)
+    wait_until(lambda: len(recipients(stack, "summer")) > 5, "some were written to", 30)
 
     paused = api.post(f"/campaigns/{id_}/pause", json={"why": "a typo"}).json()
 
     assert (paused["phase"], paused["why"]) == ("paused", "a typo")
     wait_until(lambda: shown(api, id_)["funnel"]["attempting"] == 0, "what was begun is done", 30)
     stood = sum(recipients(stack, "summer").values())
-    assert stood < 200
     assert api.post(f"/campaigns/{id_}/resume").json()["phase"] == "running"
-    reaches(api, id_, "completed")
-    assert recipients(stack, "summer") == Counter(phone(i) for i in range(200))
+    wait_until(lambda: len(recipients(stack, "summer")) > stood + 5, "it goes on", 30)
+    api.post(f"/campaigns/{id_}/cancel", json={"why": "enough"}).raise_for_status()
+    assert set(recipients(stack, "summer").values()) == {1}
 
 
 def test_a_cancelled_campaign_writes_to_nobody_any_more(stack: Stack, api: httpx.Client) -> None:

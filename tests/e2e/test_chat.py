@@ -76,6 +76,7 @@ def test_customers_have_phones_of_their_own(playing: Playing) -> None:
 SENT = ["/picture", "/voice", "/place Home", "/order", "/album 2", "/flow colour=red", "/react 👍"]
 
 
+@pytest.mark.long
 def test_a_customer_sends_more_than_text(playing: Playing) -> None:
     """The rule's own words show that each arrived as what it is."""
     types = ("image", "audio", "location", "order", "interactive", "reaction")
@@ -124,6 +125,7 @@ def test_dev_joins_what_came_in_with_what_went_out(playing: Playing) -> None:
     wait_until(lambda: "1 duplicate, known already" in playing.said()[before:], "so is the other")
 
 
+@pytest.mark.long
 def test_dev_shows_what_an_alert_says(playing: Playing) -> None:
     alert = "  - {name: cross, when: {text: nope}, then: {alert: 'They say {{ text }}.'}}\n"
     with_rules(playing, f"version: 1\nrules:\n{alert}", 1)
@@ -145,6 +147,7 @@ def test_the_window_is_shown_and_can_be_ended(playing: Playing) -> None:
     ]
 
 
+@pytest.mark.long
 def test_opening_hours_can_be_tried(playing: Playing) -> None:
     shop = "hours: {shop: {zone: UTC, mon-sun: 09:00-18:00}}\nrules:\n"
     day = "  - {name: day, when: {inside: shop}, then: Day}\n  - {name: night, then: Night}\n"

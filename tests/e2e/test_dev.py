@@ -53,6 +53,7 @@ def test_the_printed_address_and_key_send_a_message(playing: Playing) -> None:
     assert answer.json()["id"] in sent
 
 
+@pytest.mark.long
 def test_the_sandbox_keeps_its_port_and_an_option_sets_another(playing: Playing) -> None:
     def sandbox() -> str:
         address: str = json.loads((playing.folder / ".gateway" / "dev.json").read_text())["sandbox"]
@@ -93,6 +94,7 @@ def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> Non
     assert running(family) == set()
 
 
+@pytest.mark.long
 def test_the_shop_is_played_until_there_are_rules(playing: Playing) -> None:
     playing.rules.unlink()
     playing.rules.parent.rmdir()

@@ -79,6 +79,7 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
     assert checks["worker critical"]["advice"].startswith("Start worker-critical")
 
 
+@pytest.mark.long
 def test_a_template_that_meta_paused_is_named(stack: Stack) -> None:
     wait_until(lambda: "templates" not in doctor(stack)[1], "the template is approved", 60)
 

@@ -142,7 +142,11 @@ def test_a_receiver_that_is_down_gets_all_of_it_later(stack: Stack, receiver: Od
 
 
 @pytest.mark.parametrize(
-    "first", [pytest.param(500, id="an error"), pytest.param(None, id="no answer at all")]
+    "first",
+    [
+        pytest.param(500, id="an error"),
+        pytest.param(None, id="no answer at all", marks=pytest.mark.long),
+    ],
 )
 def test_what_fails_at_first_is_posted_again_with_its_id(
     stack: Stack, receiver: OddReceiver, first: int | None

@@ -115,6 +115,7 @@ def gateway(stack: Stack, *args: str) -> subprocess.CompletedProcess[str]:
     return run(stack, str(ROOT / ".venv/bin/gateway"), *args)
 
 
+@pytest.mark.long
 def test_a_replay_of_thousands_of_deliveries_reproduces_the_same_records(
     stacks: tuple[Stack, Stack],
 ) -> None:

@@ -55,6 +55,7 @@ def test_without_real_the_reply_goes_to_a_sandbox_and_no_phone_shows_it(alone: T
     assert alone.account()["number_overrides"] == {}
 
 
+@pytest.mark.long
 def test_without_rules_it_says_that_nothing_is_answered(alone: Tunnelling) -> None:
     shutil.rmtree(alone.folder / "rules")
     alone.start("--url", alone.url)
@@ -89,6 +90,7 @@ def test_a_tunnel_leads_to_the_webhook_only(at: Tunnelling, path: str) -> None:
     assert at.end() == 0
 
 
+@pytest.mark.long
 def test_a_killed_run_is_begun_anew_with_another_address(at: Tunnelling) -> None:
     at.account(callback="")
     at.start("--url", at.url, "--real", "--yes").end(signal.SIGKILL)

@@ -151,7 +151,14 @@ def test_a_process_writes_nothing_but_json_lines(tmp_path: Path, server: Server,
     assert all(json.loads(line)["level"] for line in lines)
 
 
-@pytest.mark.parametrize("kind", ["inbound", "outbound", "beat", "worker"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "outbound",
+        "worker",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("inbound", "beat")),
+    ],
+)
 @pytest.mark.parametrize(
     "redirection", ["1>/dev/full 2>/dev/full", "0>&- 1>&- 2>&-"], ids=["full", "closed"]
 )

@@ -101,7 +101,12 @@ def replies(stack: Stack) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "workers"), [("web", WORKERS), ("worker", ["worker"]), ("beat", WORKERS)]
+    ("name", "workers"),
+    [
+        ("web", WORKERS),
+        pytest.param("worker", ["worker"], marks=pytest.mark.long),
+        ("beat", WORKERS),
+    ],
 )
 def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
     stack: Stack, store: Store, name: str, workers: list[str]

@@ -52,7 +52,7 @@ def settled(stack: Stack) -> tuple[Counter[int], float]:
     return Counter(posts.values()), stack.metrics()["gateway_unconfirmed_sends"]
 
 
-@pytest.mark.parametrize("name", ["inbound", "beat", "web"])
+@pytest.mark.parametrize("name", ["inbound", pytest.param("beat", marks=pytest.mark.long), "web"])
 def test_a_killed_process_that_does_not_send_loses_and_doubles_nothing(
     stack: Stack, name: str
 ) -> None:

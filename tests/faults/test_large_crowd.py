@@ -101,7 +101,7 @@ def wire(server: Server) -> Iterator[Relay]:
     ("distance_ms", "workers", "deliveries", "lease_ms", "renewed"),
     [
         (3, 2, 3, 2_000, True),
-        (3, 4, 3, 40, False),
+        pytest.param(3, 4, 3, 40, False, marks=pytest.mark.long),
         (50, 2, 2, 2_000, True),
         (50, 3, 2, 150, False),
     ],
