@@ -49,9 +49,7 @@ def all_posted_or_in_doubt(stack: Stack, count: int) -> None:
     [
         pytest.param(Fault(after=0.2), id="answers dropped", marks=pytest.mark.long),
         pytest.param(Fault(before=0.2), id="requests cut", marks=pytest.mark.long),
-        pytest.param(
-            Fault(before=0.1, after=0.1, delay_s=0.005), id="both, and slow", marks=pytest.mark.long
-        ),
+        pytest.param(Fault(before=0.1, after=0.1, delay_s=0.005), id="both, and slow"),
     ],
 )
 def test_a_bad_wire_to_the_web_process_loses_and_doubles_nothing(
