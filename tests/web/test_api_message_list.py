@@ -186,7 +186,7 @@ async def test_the_messages_of_several_numbers_are_one_list(server: Server, stor
 
         # Those of two numbers may have one moment.
         assert sorted(id_ for page in pages for id_ in page) == sorted(ids)
-        moments = [at[id_] for page in pages for id_ in page]
+        moments = [datetime.fromisoformat(at[id_]) for page in pages for id_ in page]
         assert moments == sorted(moments, reverse=True)
         assert [len(page) for page in pages] == [2, 2, 2, 2, 1]
         assert await listed(client, **{"from": OTHER}) == ids[::-2]

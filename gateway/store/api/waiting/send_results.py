@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
 MOST_EARLY = 1_000  # wake-ups that come before the request waits are remembered
+CONNECT_S = 2.5  # longer than the driver tries
 LISTEN_S = 1.0  # at a time; between them the driver notices a connection that is gone
 
 
@@ -50,6 +51,7 @@ class SendResults:
         self._reads = Batcher[_PendingRead](self._read)
         self._listener: asyncio.Task[None] | None = None
         self._is_ending = self._is_closed = False
+        self._has_tried = asyncio.Event()  # to listen, with or without success
 
     def start(self) -> None:
         """Start to listen; call it inside the event loop."""
@@ -60,6 +62,10 @@ class SendResults:
         """End; whoever still waits is answered as if the store were unavailable."""
         self.release()
         self._is_closed = True
+        if self._listener:
+            # A connection that is being made when its task is cancelled is never closed.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_tried.wait(), CONNECT_S)
         # Again and again: a driver that is connecting may swallow a cancellation.
         while self._listener and not self._listener.done():
             self._listener.cancel()
@@ -177,9 +183,11 @@ class SendResults:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(f"{keys.WAITERS}{self.waiter}")
+                    self._has_tried.set()
                     self._wake_all()  # what was published meanwhile is lost
                     await self._hear(channel)
             except (RedisError, OSError) as error:
+                self._has_tried.set()
                 log.warning("send_results_unheard", error=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY_S)
 
