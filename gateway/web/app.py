@@ -180,11 +180,7 @@ def create_app(
         parts.messages.routers(),
         parts.messages.busy(),
         parts.messages.direct(),
-        KeyTable(
-            parts.client,
-            settings.environment_keys,
-            lambda name: parts.accounts.current().numbers_of(name),
-        ).find,
+        _build_key_table(settings, parts).find,
         RequestRate(parts.client).take,
     )
 
@@ -208,6 +204,14 @@ def create_app(
     app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
     app.state.api, app.state.answer_all = api, parts.messages.answer_all
     return app
+
+
+def _build_key_table(settings: Settings, parts: _Parts) -> KeyTable:
+    return KeyTable(
+        parts.client,
+        settings.environment_keys,
+        lambda name: parts.accounts.current().numbers_of(name),
+    )
 
 
 async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:

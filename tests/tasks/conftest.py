@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from gateway.store.redis.client import Store
-from tasks.context import WorkerContext
+from tasks.context import WorkerContext, build_context
 from tests.support.factories import NUMBER
 from tests.support.servers import Server, free_port
 from tests.support.stack import RULES
+from tests.support.tasks.fake_graph import Meta, a_meta
 from tests.support.tasks.worker_process import a_worker_process
 
 
@@ -31,3 +32,22 @@ def at_work(
     }
     with a_worker_process(monkeypatch, env) as made:
         yield made
+
+
+@pytest.fixture
+def meta() -> Iterator[Meta]:
+    with a_meta() as running:
+        yield running
+
+
+@pytest.fixture
+def sender(
+    at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkerContext]:
+    """Hold what a worker holds, with Meta there."""
+    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
+    monkeypatch.setattr(at_work, "graph", reached.graph)
+    yield at_work
+    reached.graph.close()
+    reached.post_pool.shutdown()
+    reached.store.close()

@@ -35,7 +35,7 @@ from gateway.store.sending.compaction import Compaction
 from gateway.store.tracing.traces import Conversation, Traces
 from gateway.web.api.contacts.export import write_export
 from tasks import outbound
-from tasks.context import WorkerContext, build_context
+from tasks.context import WorkerContext
 from tasks.scheduled.jobs import run_tick
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
@@ -113,18 +113,6 @@ def meta() -> Iterator[Meta]:
     with a_meta() as running:
         running.answer = lambda body: (200, {"messages": [{"id": posted_wamid(body)}]})
         yield running
-
-
-@pytest.fixture
-def sender(
-    at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WorkerContext]:
-    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
-    monkeypatch.setattr(at_work, "graph", reached.graph)
-    yield at_work
-    reached.graph.close()
-    reached.post_pool.shutdown()
-    reached.store.close()
 
 
 async def _ask(url: str, *requests: tuple[str, dict[str, Any], dict[str, str]]) -> list[Any]:

@@ -20,30 +20,11 @@ from tasks.processes.post_concurrency import SENDS_AT_ONCE
 from tasks.sending import attempts, send_rounds
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.servers import Server, wait_until
-from tests.support.tasks.fake_graph import Meta, Reply, a_meta, accept, refuse
+from tests.support.tasks.fake_graph import Meta, Reply, accept, refuse
 from tests.support.tasks.worker_state import PREFIX, Echo, counted, keep, raw, rung, take_effect
 
 pytestmark = pytest.mark.store
 HALF = SENDS_AT_ONCE // 2  # what a number alone may have on the way
-
-
-@pytest.fixture
-def meta() -> Iterator[Meta]:
-    with a_meta() as running:
-        yield running
-
-
-@pytest.fixture
-def sender(
-    at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WorkerContext]:
-    """Hold what a worker holds, with Meta there."""
-    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
-    monkeypatch.setattr(at_work, "graph", reached.graph)
-    yield at_work
-    reached.graph.close()
-    reached.post_pool.shutdown()
-    reached.store.close()
 
 
 def say(at_work: WorkerContext, *texts: str, to: str = ANA) -> None:

@@ -1,7 +1,6 @@
 """A template that Meta stops while sends of it wait: none is lost, and none goes twice."""
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,11 +14,11 @@ from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
 from tasks import inbound, outbound
-from tasks.context import WorkerContext, build_context
+from tasks.context import WorkerContext
 from tasks.scheduled import jobs
 from tests.support.factories import NUMBER
 from tests.support.store.sends import PREFIX, a_send, dead_members, queue
-from tests.support.tasks.fake_graph import Meta, Reply, a_meta
+from tests.support.tasks.fake_graph import Meta, Reply
 from tests.support.tasks.worker_state import keep, raw
 from tests.support.templates import MetaList, a_row
 from tests.tasks.test_templates import a_webhook
@@ -29,26 +28,13 @@ LATE = 1_900_000_000  # a moment of Meta's that is after that of every list here
 
 
 @pytest.fixture
-def meta() -> Iterator[Meta]:
-    with a_meta() as running:
-        yield running
-
-
-@pytest.fixture
-def sender(
-    at_work: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WorkerContext]:
+def sender(sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> WorkerContext:
     """Hold what a worker holds, with Meta there, and look at the registry each time."""
-    reached = build_context(at_work.settings.model_copy(update={"meta_graph_url": meta.url}))
-    monkeypatch.setattr(at_work, "graph", reached.graph)
     seconds = itertools.count(0, 10)
-    monkeypatch.setattr(at_work, "templates", TemplateCache(at_work.store, lambda: next(seconds)))
+    monkeypatch.setattr(sender, "templates", TemplateCache(sender.store, lambda: next(seconds)))
     meta.answer = Templates().answer
-    number_list.add_number(at_work.store, NUMBER)
-    yield at_work
-    reached.graph.close()
-    reached.post_pool.shutdown()
-    reached.store.close()
+    number_list.add_number(sender.store, NUMBER)
+    return sender
 
 
 class Templates:

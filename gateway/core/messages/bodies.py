@@ -49,7 +49,7 @@ def media(kind: str, source: str, caption: str = "", filename: str = "") -> Body
 def location(latitude: str, longitude: str, name: str = "", address: str = "") -> Body:
     """Build a message with a place on the map, in degrees as they are written."""
     place: Body = {"latitude": latitude, "longitude": longitude}
-    return {"type": "location", "location": place | _given(name=name, address=address)}
+    return {"type": "location", "location": place | _drop_empty(name=name, address=address)}
 
 
 def contacts(cards: Sequence[ContactCard]) -> Body:
@@ -106,6 +106,6 @@ def with_group(body: Mapping[str, Any], group_id: str) -> Body:
     }  # fmt: skip
 
 
-def _given(**parts: str) -> Body:
+def _drop_empty(**parts: str) -> Body:
     """Return the parts that are not empty."""
     return {name: part for name, part in parts.items() if part}

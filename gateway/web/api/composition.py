@@ -92,24 +92,29 @@ class MessageApi:
             self._store, accounts, self._numbers, settings.meta_graph_url
         )
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
-        self._campaign_routes = CampaignRoutes(
-            self._store,
-            bodies,
-            AudienceUploads(settings.redis_url, settings.encryption_keys),
-            self._default_number,
-            self._home_of,
-            self._pace_of,
-            accounts,
-            judge,
-            self._numbers,
-            sending,
-        )
+        self._campaign_routes = self._build_campaign_routes(settings, bodies, judge, sending)
         book = ScheduleBook(self._store, bodies)
         self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
         self._erasure_routes = ErasureRoutes(
             self._store, bodies, settings.gateway_retention, self._all_numbers
         )
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
+
+    def _build_campaign_routes(
+        self, settings: Settings, bodies: Bodies, judge: TemplateJudge, sending: MessageSending
+    ) -> CampaignRoutes:
+        return CampaignRoutes(
+            self._store,
+            bodies,
+            AudienceUploads(settings.redis_url, settings.encryption_keys),
+            self._default_number,
+            self._home_of,
+            self._pace_of,
+            self._accounts,
+            judge,
+            self._numbers,
+            sending,
+        )
 
     def _build_cloud_routes(
         self, settings: Settings, sending: MessageSending, lookup: MessageLookup

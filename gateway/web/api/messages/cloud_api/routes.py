@@ -117,7 +117,7 @@ def _answer(asked: CloudRequest, answer: CloudAnswer) -> Response:
 def _in_graphs_form(endpoint: Endpoint) -> Endpoint:
     """Return an endpoint whose errors have Graph's form."""
 
-    async def answered(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
         except CloudApiError as error:
@@ -130,4 +130,4 @@ def _in_graphs_form(endpoint: Endpoint) -> Endpoint:
             log.error("cloud_api_script_failed", error=str(error))
             return graph_response(GraphError(SOMETHING_WENT_WRONG))
 
-    return answered
+    return answer
