@@ -8,7 +8,7 @@ import sys
 from flower.views.monitor import Metrics
 from tornado.web import authenticated
 
-from gateway.config.settings import environment
+from gateway.config.environment import environment
 
 _env = environment()
 basic_auth = [login.strip() for login in _env.get("FLOWER_BASIC_AUTH", "").split(",")]

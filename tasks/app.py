@@ -13,8 +13,9 @@ from celery.signals import beat_init, setup_logging, worker_init, worker_process
 from gateway.accounts.loader import AccountsError, load_accounts
 from gateway.accounts.rulebooks import AccountRules
 from gateway.config import standard_streams
+from gateway.config.environment import SettingsError
 from gateway.config.open_files import raise_limit
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.settings import Settings
 from gateway.rules.problems import RulebookError
 from gateway.rules.reloader import RulebookSource
 from gateway.rules.rulebook import Rulebook

@@ -21,7 +21,8 @@ from gateway.accounts.checks import account_name, find_mistakes
 from gateway.accounts.file_shape import AccountModel, AccountsModel, WabaModel, known_keys
 from gateway.accounts.rule_zones import find_zone_conflicts
 from gateway.accounts.values import ValueReader, ValueReference
-from gateway.config.settings import DOTENV, Settings, SettingsError, environment, value_files
+from gateway.config.environment import DOTENV, SettingsError, environment, value_files
+from gateway.config.settings import Settings
 from gateway.rules.loader import File, read_file
 from gateway.rules.problems import Mark, Problem, limit_problems
 from gateway.rules.yaml.errors import describe_error

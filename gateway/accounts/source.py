@@ -8,7 +8,8 @@ import structlog
 
 from gateway.accounts.account import Accounts
 from gateway.accounts.loader import AccountsError, AccountsReader
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.environment import SettingsError
+from gateway.config.settings import Settings
 from gateway.rules.loader import fingerprint, read_file
 
 LOOK_EVERY_S = 1.0

@@ -1,15 +1,13 @@
-"""Settings: the only reader of the environment, which checks every value once at startup."""
+"""Settings: every value of the environment, checked once at startup."""
 
-import os
-import string
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from gateway.config.environment import SettingsError, environment, read_fields
 from gateway.config.types import (
     AccountsFile,
     ApiKeys,
@@ -32,15 +30,6 @@ from gateway.config.types import (
 )
 from gateway.core.api.keys import ApiKey, environment_key
 from gateway.core.storage.ownership import Installation
-
-
-class SettingsError(Exception):
-    """Settings are missing or malformed; `problems` has one line for each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        """Store the list, and put all of it into the message."""
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
 
 
 class Settings(BaseModel):
@@ -160,7 +149,7 @@ class Settings(BaseModel):
         """
         if env is None:
             env = environment()
-        values, problems = _read_fields(cls.model_fields, env)
+        values, problems = read_fields(cls.model_fields, env)
         problems = _find_account_problems(values) | problems
         try:
             settings = cls.model_validate(values)
@@ -204,31 +193,6 @@ SECRETS = frozenset(
 )
 
 
-DOTENV = Path(".env")
-
-# No part of a value, whichever way it comes in: an editor's byte order mark, and white space.
-AROUND = f"\ufeff{string.whitespace}"
-
-
-def _read_fields(
-    fields: Iterable[str], env: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the value of each field in `env`, and the unreadable ones; empty means not given."""
-    values, unreadable = {}, {}
-    for field in fields:
-        name = field.upper()
-        value = env.get(name, "").strip(AROUND)
-        if path := env.get(f"{name}_FILE"):
-            try:
-                value = Path(path).read_text(encoding="utf-8").strip(AROUND)
-            except (OSError, ValueError):
-                # Without the path: an operator who mixes the two names up has put the secret there.
-                unreadable[field] = f"{name}_FILE names a file that cannot be read"
-        if value:
-            values[field] = value
-    return values, unreadable
-
-
 # Where accounts are in a file, these belong into it, and the installation needs a name, since no
 # number is its own for good.
 ACCOUNT_SECRETS = ("meta_app_secret", "meta_verify_token", "meta_access_token")
@@ -268,33 +232,3 @@ def _describe_error(error: Any) -> str:
 def _describe_malformed(error: Any) -> str:
     """Translate pydantic's sentence into ours, without the value, which may be a secret."""
     return f"is malformed: {error['msg'][:1].lower()}{error['msg'][1:]}"
-
-
-def environment() -> dict[str, str]:
-    """Return the environment over the file `.env`. Raises SettingsError if the file is not text."""
-    try:
-        file_values = dotenv_values(DOTENV)
-    except (OSError, UnicodeError):
-        raise SettingsError([".env cannot be read: it must be text in UTF-8, and ours"]) from None
-    return {k: v for k, v in file_values.items() if v is not None} | os.environ
-
-
-def value_files(names: Iterable[str], env: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return the files in which the values of settings stand, by NAME_FILE."""
-    return tuple(Path(path) for name in names if (path := env.get(f"{name.upper()}_FILE")))
-
-
-def read_settings(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of settings in `env`, files read; unreadable ones are left out."""
-    return _read_fields(names, env)[0]
-
-
-def read_process_settings(names: Iterable[str]) -> dict[str, str]:
-    """Return the values of settings in this process's own environment alone, files read.
-
-    Raises SettingsError if a file cannot be read.
-    """
-    values, unreadable = _read_fields(names, os.environ)
-    if unreadable:
-        raise SettingsError(list(unreadable.values()))
-    return values

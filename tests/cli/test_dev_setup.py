@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.local.environment import NUMBER, LocalSetup, prepare, rehearse
-from gateway.config.settings import SettingsError
+from gateway.config.environment import SettingsError
 
 REAL = {
     "META_APP_SECRET": "real secret",

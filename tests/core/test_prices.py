@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from gateway.config.environment import SettingsError
 from gateway.config.prices import SHIPPED, PriceFileError, read_prices
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.settings import Settings
 from gateway.core.api.message_price import country_of, view_price
 from gateway.core.messages.price_list import CATEGORIES, PriceList
 

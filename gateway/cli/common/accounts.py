@@ -20,7 +20,8 @@ from gateway.accounts.rulebooks import AccountRules
 from gateway.accounts.values import ValueReader
 from gateway.cli.common import errors
 from gateway.cli.common.options import selector
-from gateway.config.settings import Settings, SettingsError, environment, read_settings
+from gateway.config.environment import SettingsError, environment, read_settings
+from gateway.config.settings import Settings
 from gateway.core.text import suggestion_for
 from gateway.rules.loader import read_file
 from gateway.rules.reloader import RulebookSource

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway.accounts.loader import AccountsError
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.environment import SettingsError
+from gateway.config.settings import Settings
 from gateway.rules.problems import RulebookError
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.server.inspection import check_server

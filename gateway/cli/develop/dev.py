@@ -16,7 +16,7 @@ from gateway.cli.local.environment import LocalSetup, choose_sandbox_port, prepa
 from gateway.cli.local.log_view import QUIET, LogLine, render_line, show
 from gateway.cli.local.processes import Family
 from gateway.cli.local.rules_folder import describe_rules, open_rules
-from gateway.config.settings import environment
+from gateway.config.environment import environment
 from gateway.rules.reloader import RulebookSource
 from gateway.store.redis.client import Store
 

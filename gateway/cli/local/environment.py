@@ -15,7 +15,8 @@ from gateway.cli.local import trial_hours
 from gateway.cli.local.examples import DEMO, find_example
 from gateway.cli.local.ports import HOST, bind_error, free_port
 from gateway.cli.local.workspace import FOLDER, Running, read_sandbox_port
-from gateway.config.settings import Settings, read_settings
+from gateway.config.environment import read_settings
+from gateway.config.settings import Settings
 from gateway.config.types import SIGNING_PREFIX
 from gateway.rules.loader import find_rules
 from gateway.store.redis.client import Store, StoreUnavailableError

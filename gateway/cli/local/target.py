@@ -9,7 +9,8 @@ from gateway.cli.common import errors
 from gateway.cli.local import workspace
 from gateway.cli.local.environment import prepare
 from gateway.cli.local.workspace import Running
-from gateway.config.settings import Settings, SettingsError, environment
+from gateway.config.environment import SettingsError, environment
+from gateway.config.settings import Settings
 
 # No process is started, so this port is never listened to.
 ANY_PORT = 1

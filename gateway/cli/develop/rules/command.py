@@ -24,7 +24,7 @@ from gateway.cli.develop.rules.paths import (
 )
 from gateway.cli.develop.rules.template_check import find_unfit_templates
 from gateway.cli.develop.rules.test import run_tests
-from gateway.config.settings import SettingsError, environment, read_settings
+from gateway.config.environment import SettingsError, environment, read_settings
 from gateway.rules.loader import TEST_SUFFIXES, RulesCheck, check_rules
 from gateway.rules.problems import Problem
 from gateway.rules.reference import schema_json

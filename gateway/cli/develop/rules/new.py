@@ -16,7 +16,7 @@ from gateway.cli.common.accounts import USUAL_RULES, zone_of_rules
 from gateway.cli.develop.rules.paths import console
 from gateway.cli.local.examples import CHECKOUT, find_example
 from gateway.cli.local.log_view import own_command
-from gateway.config.settings import environment
+from gateway.config.environment import environment
 from gateway.rules.loader import SUFFIXES, TEST_SUFFIXES, File, build_rulebook, read
 from gateway.rules.problems import RulebookError
 

@@ -15,7 +15,7 @@ from gateway.cli.common.accounts import USUAL_RULES, choose_account, load_of_env
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
-from gateway.config.settings import environment
+from gateway.config.environment import environment
 from gateway.rules.problems import Problem, quote_word
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters

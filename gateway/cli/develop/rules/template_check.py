@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gateway.accounts.account import OwnNumber
 from gateway.cli.common.accounts import load_if_usable
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.environment import SettingsError
+from gateway.config.settings import Settings
 from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use
 from gateway.core.templates.given import read_given
 from gateway.core.templates.graph_form import read_graph_row

@@ -25,7 +25,8 @@ from gateway.cli.setup.doctor.findings import Result, Unseen, run_checks
 from gateway.cli.setup.doctor.meta_answers import MetaAnswers
 from gateway.cli.setup.doctor.probes import Look, run_looks
 from gateway.cli.setup.doctor.report import results_to_dict, screen
-from gateway.config.settings import Settings, SettingsError, environment
+from gateway.config.environment import SettingsError, environment
+from gateway.config.settings import Settings
 
 BROKEN = 1
 WITHIN_S = 12.0

@@ -18,12 +18,8 @@ from gateway.cli.setup.init.questions import (
     TOKEN,
     WABA_ID,
 )
-from gateway.config.settings import (
-    ACCOUNT_SECRETS,
-    environment,
-    read_process_settings,
-    read_settings,
-)
+from gateway.config.environment import environment, read_process_settings, read_settings
+from gateway.config.settings import ACCOUNT_SECRETS
 from gateway.graph.admin.client import AdminClient
 
 ENV = Path(".env")

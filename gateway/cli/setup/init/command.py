@@ -18,7 +18,8 @@ from gateway.cli.setup.init import dotenv_file, text_file
 from gateway.cli.setup.init.account import add_account
 from gateway.cli.setup.init.prompts import Asker, PromptAnswers
 from gateway.cli.setup.init.questions import APP_ID, NUMBER_ID, QUESTIONS, WABA_ID
-from gateway.config.settings import Settings, environment, read_process_settings, read_settings
+from gateway.config.environment import environment, read_process_settings, read_settings
+from gateway.config.settings import Settings
 from gateway.config.types import HttpUrl
 from gateway.graph.admin.client import AdminClient
 from gateway.rules.loader import load_if_any

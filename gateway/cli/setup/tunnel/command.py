@@ -20,7 +20,8 @@ from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.preparation import way_in
 from gateway.cli.setup.tunnel.screen import Screen
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
-from gateway.config.settings import Settings, environment
+from gateway.config.environment import environment
+from gateway.config.settings import Settings
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.history import Arrivals
 from gateway.store.redis.client import Store

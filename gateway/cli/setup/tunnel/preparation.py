@@ -24,7 +24,8 @@ from gateway.cli.setup.tunnel import callback, callback_plan
 from gateway.cli.setup.tunnel.ngrok import NgrokError, OpenTunnel, open_tunnel
 from gateway.cli.setup.tunnel.options import TunnelOptions
 from gateway.cli.setup.tunnel.screen import Screen
-from gateway.config.settings import Settings, SettingsError
+from gateway.config.environment import SettingsError
+from gateway.config.settings import Settings
 from gateway.config.types import without_secrets
 from gateway.core.text import suggestion_for
 from gateway.rules.loader import load_if_any
