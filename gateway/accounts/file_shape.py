@@ -8,8 +8,8 @@ from pydantic_core import CoreSchema
 
 from gateway.accounts.values import ValueReference
 from gateway.core.api.countries import COUNTRIES
-from gateway.rules.language.opening_hours_syntax import read_zone
 from gateway.rules.language.refusals import refuse
+from gateway.rules.language.times.opening_hours_syntax import read_zone
 from gateway.rules.language.types import Matching, Model, Name, Version, wrap_in_list
 from gateway.rules.problems import quote_word
 from gateway.rules.yaml.nodes import Map

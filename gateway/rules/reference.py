@@ -18,7 +18,7 @@ from gateway.core.paths.table import PATHS, describe_scopes
 from gateway.rules.language.actions import VERBS
 from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
-from gateway.rules.language.notify_action import NotificationForm, StaffTemplate
+from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
 from gateway.rules.language.short_forms.content import Card, Place

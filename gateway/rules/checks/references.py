@@ -13,7 +13,7 @@ from gateway.rules.checks.placeholders import (
     unknown_placeholders_in,
 )
 from gateway.rules.checks.rulefile_check import CheckedFile
-from gateway.rules.language.durations import UNTIL_OPENING
+from gateway.rules.language.times.durations import UNTIL_OPENING
 from gateway.rules.problems import Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
 

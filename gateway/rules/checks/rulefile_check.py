@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.rules.language.opening_hours_syntax import USUAL_ZONE
 from gateway.rules.language.rulefile import Book, known_keys, place_of
+from gateway.rules.language.times.opening_hours_syntax import USUAL_ZONE
 from gateway.rules.problems import Problem, limit_problems
 from gateway.rules.yaml.errors import describe_error
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, parse

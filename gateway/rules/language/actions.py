@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.core.text import suggestion_for
-from gateway.rules.language import contact_actions, notify_action, send_actions
+from gateway.rules.language import contact_actions, send_actions
+from gateway.rules.language.outgoing import notify_action
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.short_forms import content, interactive
 from gateway.rules.language.types import SCALAR

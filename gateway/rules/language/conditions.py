@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.core.events import CallOutcome
 from gateway.rules.event_kinds import EVENTS, kind_of_field, types_with_path
 from gateway.rules.language.data_paths import NamesPaths
-from gateway.rules.language.durations import Duration
 from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
+from gateway.rules.language.times.durations import Duration
 from gateway.rules.language.types import (
     Codes,
     Ids,

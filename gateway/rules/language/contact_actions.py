@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway.core import messages
 from gateway.core.messages import Body
-from gateway.rules.language.durations import Duration
+from gateway.rules.language.times.durations import Duration
 from gateway.rules.language.types import Emoji, Ids, Model, Sendable, VarName, VarNames
 
 

@@ -15,10 +15,10 @@ from gateway.rules.language.conditions import (
     TextTest,
     When,
 )
-from gateway.rules.language.durations import AtMost, Cooldown, Duration, DurationOrNo
-from gateway.rules.language.notify_action import NotificationForm, StaffTemplate
-from gateway.rules.language.opening_hours_syntax import NamedHours
+from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.send_actions import FreeForm, RowText, WhenClosed
+from gateway.rules.language.times.durations import AtMost, Cooldown, Duration, DurationOrNo
+from gateway.rules.language.times.opening_hours_syntax import NamedHours
 from gateway.rules.language.types import (
     Model,
     Name,

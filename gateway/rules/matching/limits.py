@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.core.contacts.frequency import MILLISECOND, MOST_TIMES, Limit
-from gateway.rules.language.durations import UntilOpening
 from gateway.rules.language.rulefile import RuleModel
+from gateway.rules.language.times.durations import UntilOpening
 from gateway.rules.matching.on_contact import describe_limit
 from gateway.rules.opening_hours import DAY, HORIZON, Hours
 

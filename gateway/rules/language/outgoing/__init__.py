@@ -1,0 +1,1 @@
+"""What rules hand to others than the customer and Meta: notifications."""

@@ -1,0 +1,1 @@
+"""How rules write times: durations, limits within a time, and opening hours."""
