@@ -6,20 +6,24 @@ all queue: with 64 posts at once that costs four times as much as the posts them
 
 import contextlib
 import os
+import ssl
 import time
 from collections import deque
 from collections.abc import Iterator
 
+from gateway.http_out.admission import Admits, admit_any
 from gateway.http_out.transport import IDLE_S, DeadlineTransport, create_context
 
 
 class Connections:
     """Lends connections to posting threads; may be shared by threads, and created before a fork."""
 
-    def __init__(self, url: str) -> None:
-        """Take the server's URL, and open no connection yet."""
-        self._url = url
-        self._tls = create_context()
+    def __init__(
+        self, url: str, context: ssl.SSLContext | None = None, admits: Admits = admit_any
+    ) -> None:
+        """Take what each `DeadlineTransport` needs, and open no connection yet."""
+        self._url, self._admits = url, admits
+        self._tls = context or create_context()
         self._idle: dict[int, deque[tuple[float, DeadlineTransport]]] = {}
 
     @contextlib.contextmanager
@@ -29,7 +33,7 @@ class Connections:
         try:
             _, transport = idle.pop()
         except IndexError:
-            transport = DeadlineTransport(self._url, self._tls)
+            transport = DeadlineTransport(self._url, self._tls, self._admits)
         try:
             yield transport
         finally:

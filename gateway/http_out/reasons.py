@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+from gateway.http_out.admission import ForbiddenAddressError, UnusableAddressError
+
 # This process or machine has none left: open files, memory, ports.
 _SHORTAGES = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
@@ -15,6 +17,8 @@ _SHORTAGES = frozenset(
 def describe_error(error: BaseException) -> str:
     """Return the kind of error, and what the system or the library for TLS says of its cause."""
     for cause in _causes(error):
+        if isinstance(cause, ForbiddenAddressError | UnusableAddressError):
+            return str(cause)
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "verify_message", "") or cause.reason or "handshake failed"
             return f"{type(error).__name__}: TLS: {reason}"

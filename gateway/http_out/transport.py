@@ -8,6 +8,14 @@ from typing import Any
 import httpcore
 import httpx
 
+from gateway.http_out.admission import (
+    Admits,
+    ForbiddenAddressError,
+    admit_any,
+    admit_public,
+    parse_address,
+)
+from gateway.http_out.name_lookup import find_addresses
 from gateway.http_out.proxy import find_proxy
 
 # A post on a connection that the server closes meanwhile has an unknown outcome, so an idle
@@ -28,30 +36,39 @@ def limits(total_s: float) -> httpx.Timeout:
 class DeadlineTransport(httpx.HTTPTransport):
     """Transport with one HTTP/1.1 connection at a time to one server; no retries."""
 
-    def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, url: str, context: ssl.SSLContext | None = None, admits: Admits = admit_any
+    ) -> None:
         """Open no connection yet; `context`, which is slow to create, may be shared.
 
-        The environment may name a proxy for the server at `url` (`find_proxy`).
+        The environment may name a proxy for the server at `url` (`find_proxy`). Each address is
+        asked of `admits` when it is connected to, so a name cannot lead elsewhere in between.
         """
         context = context or create_context()
         super().__init__(verify=context)
         # httpx does not pass a network backend on; its own pool has not been used yet.
-        self._pool = _open_pool(url, context)
+        self._pool = _open_pool(url, context, admits)
 
 
-def _open_pool(url: str, context: ssl.SSLContext) -> httpcore.ConnectionPool:
+def _open_pool(url: str, context: ssl.SSLContext, admits: Admits) -> httpcore.ConnectionPool:
     options: dict[str, Any] = {
         "ssl_context": context,
         "max_connections": 1,
         "keepalive_expiry": IDLE_S,
-        "network_backend": _Backend(),
+        "network_backend": _Backend(admits),
     }
     try:
         proxy = find_proxy(url)
     except (ValueError, httpx.InvalidURL):
-        return httpcore.ConnectionPool(**options | {"network_backend": _NoBackend()})
+        refused = httpcore.UnsupportedProtocol("the proxy speaks no HTTP")
+        return httpcore.ConnectionPool(**options | {"network_backend": _NoBackend(refused)})
     if proxy is None:
         return httpcore.ConnectionPool(**options)
+    if admits is admit_public:
+        unseen = ForbiddenAddressError("a proxy would connect, to an address that nobody checked")
+        return httpcore.ConnectionPool(**options | {"network_backend": _NoBackend(unseen)})
+    # The operator wrote the proxy's address, and the proxy looks the server's name up.
+    options["network_backend"] = _Backend(admit_any)
     if proxy.url.scheme == "https":
         options["proxy_ssl_context"] = context
     return httpcore.HTTPProxy(str(proxy.url), proxy_auth=proxy.raw_auth, **options)
@@ -65,11 +82,17 @@ def create_context() -> ssl.SSLContext:
 class _NoBackend(httpcore.SyncBackend):
     """Refuses every connection, since going past the proxy would be wrong as well."""
 
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
     def connect_tcp(self, *_: Any, **__: Any) -> httpcore.NetworkStream:
-        raise httpcore.UnsupportedProtocol("the proxy speaks no HTTP")
+        raise self._error
 
 
 class _Backend(httpcore.SyncBackend):
+    def __init__(self, admits: Admits) -> None:
+        self._admits = admits
+
     def connect_tcp(
         self,
         host: str,
@@ -78,12 +101,39 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left_s = _remaining_s(timeout, httpcore.ConnectTimeout)
         try:
-            return _Stream(super().connect_tcp(host, port, left_s, local_address, socket_options))
+            addresses = self._find_admitted(host, timeout)
+            return self._connect_first(addresses, port, timeout, local_address, socket_options)
         except (UnicodeError, OverflowError) as error:
-            # Raised before any DNS lookup: the host or the port is malformed.
+            # Raised before any connection: the host or the port is malformed.
             raise httpcore.ConnectError("the address is malformed") from error
+
+    def _find_admitted(self, host: str, deadline: float | None) -> list[str]:
+        found = find_addresses(host, _remaining_s(deadline, httpcore.ConnectTimeout))
+        admitted = [text for text in found if self._is_admitted(text)]
+        if not admitted:
+            raise ForbiddenAddressError("the host leads to no address that may be called")
+        return admitted
+
+    def _is_admitted(self, text: str) -> bool:
+        address = parse_address(text)
+        return address is not None and self._admits(address)
+
+    def _connect_first(
+        self, addresses: list[str], port: int, deadline: float | None, *options: Any
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address that answers; each has its share of the time that is left.
+
+        The address itself is connected to: a second lookup of the name could find another one.
+        """
+        errors: list[Exception] = []
+        for left in range(len(addresses), 0, -1):
+            share_s = _remaining_s(deadline, httpcore.ConnectTimeout) / left
+            try:
+                return _Stream(super().connect_tcp(addresses[-left], port, share_s, *options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                errors.append(error)
+        raise errors[-1]
 
 
 class _Stream(httpcore.NetworkStream):
