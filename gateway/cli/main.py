@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "setup.init.command:init",
     "dev": "develop.dev:dev",
     "chat": "develop.chat.command:chat",
+    "sandbox": "develop.sandbox:sandbox",
     "rules": "develop.rules.command:rules",
     "tunnel": "setup.tunnel.command:tunnel",
     "capture": "develop.capture:capture",

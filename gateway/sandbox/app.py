@@ -1,24 +1,23 @@
 """Sandbox as an ASGI application: it is put together here, and nowhere else."""
 
-import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.sandbox.config import Config
 from gateway.sandbox.control_api.control import Control
 from gateway.sandbox.control_api.customer_actions import CustomerActions
 from gateway.sandbox.graph_api.administration import Administration
-from gateway.sandbox.graph_api.messages import CUT, GraphApi
+from gateway.sandbox.graph_api.messages import GraphApi
+from gateway.sandbox.loopback_guard import LoopbackGuard
 from gateway.sandbox.simulation.customer_messages import ControlError
 from gateway.sandbox.simulation.faults import FaultError
 from gateway.sandbox.simulation.sandbox import Clock, Sandbox
@@ -27,30 +26,43 @@ from gateway.sandbox.wire import as_json
 
 _CALLER_ERRORS = (ControlError, FaultError, WritingError)
 
+# What builds the routes of pages for people, which are all under PAGES.
+Pages = Callable[[Sandbox], Sequence[Route]]
+CONTROL, PAGES = "/sandbox", "/phone"
+
+
+def no_pages(_: Sandbox) -> Sequence[Route]:
+    """Return no routes."""
+    return ()
+
 
 def create_app(
     config: Config,
     *,
+    pages: Pages = no_pages,
     clock: Clock = time.time,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """Build one sandbox; `transport` carries its webhooks, by default the network.
 
-    The sandbox itself is `app.state.sandbox`; its lifespan only ends it.
+    The sandbox itself is `app.state.sandbox`; its lifespan begins the handshake, and ends it all.
     """
     sandbox = Sandbox(config, clock, transport)
     app = Starlette(
-        routes=_routes(sandbox),
+        # Graph's paths come last, since any path of two parts matches one of them.
+        routes=[*pages(sandbox), *_routes(sandbox)],
+        middleware=[Middleware(LoopbackGuard, guarded=(CONTROL, PAGES))],
         exception_handlers=dict.fromkeys(_CALLER_ERRORS, _refuse),
-        lifespan=_closing_lifespan(sandbox),
+        lifespan=_lifespan(sandbox),
     )
     app.state.sandbox = sandbox
     return app
 
 
-def _closing_lifespan(sandbox: Sandbox) -> Lifespan[Starlette]:
+def _lifespan(sandbox: Sandbox) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        sandbox.start()
         yield
         await sandbox.aclose()
 
@@ -109,45 +121,3 @@ def _administration(sandbox: Sandbox) -> list[Route]:
         Route(f"{node}/subscriptions", administration.subscriptions, methods=every),
         Route(node, administration.node, methods=["GET", "POST"]),
     ]
-
-
-_GRACE_S = 1
-
-
-class _Connection(HttpToolsProtocol):
-    def on_message_begin(self) -> None:
-        """Give the application a function that cuts this connection."""
-        super().on_message_begin()
-        self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
-
-
-class SandboxServer(uvicorn.Server):
-    """Server that ends within two seconds, even if clients still wait for events."""
-
-    def __init__(self, config: Config) -> None:
-        """Prepare a server; `serve(sockets=[listen(config)])` runs it."""
-        app = create_app(config)
-        self._phones = app.state.sandbox.phones
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=_Connection,
-                ws="none",
-                log_config=None,
-                access_log=False,
-                date_header=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
-        )
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Release the clients that wait for events, then end as usual."""
-        self._phones.wake_all()
-        await super().shutdown(sockets)
-
-
-def listen(config: Config) -> socket.socket:
-    """Bind the port, so that a port in use is reported before anything starts."""
-    return socket.create_server((config.host, config.port), backlog=1024)

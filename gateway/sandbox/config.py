@@ -1,7 +1,10 @@
 """Configuration of a sandbox, checked field by field."""
 
+import sys
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -101,6 +104,9 @@ class Config(AppConfig):
         description="a list of apps, each with app_id, app_secret, access_token, webhook_url, "
         "waba_id and numbers, and none of their ids and tokens twice",
     )
+    # With it nothing is delivered before the first app's webhook has passed the handshake.
+    verify_token: str = Field("", repr=False, description="a string, or empty for no handshake")
+    user_ids: Flag = False  # Whether each customer's phone number has a user id too.
     any_number: Flag = False  # Whether every other phone number id is the first app's as well.
     host: Text = "127.0.0.1"
     port: int = Field(8081, strict=True, ge=0, le=65535, description="a port, 0 to 65535")
@@ -142,6 +148,17 @@ class Config(AppConfig):
             return cls.model_validate(mapping)
         except ValidationError as error:
             raise ConfigError(_explain(error)) from None
+
+
+def read_config(path: str) -> Config:
+    """Read a JSON file, or standard input for `-`. Raises ConfigError."""
+    try:
+        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return Config.from_mapping(orjson.loads(raw))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration: {error.strerror}.") from None
+    except orjson.JSONDecodeError:
+        raise ConfigError("The configuration is not JSON.") from None
 
 
 def _explain(error: ValidationError) -> str:

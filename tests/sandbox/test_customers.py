@@ -7,7 +7,7 @@ import pytest
 
 from gateway.sandbox.simulation.customers import CustomerPhones
 from tests.support.sandbox.message_bodies import button, buttons, read, text
-from tests.support.sandbox.sandbox_app import ANA, DISPLAY, Rig, a_rig
+from tests.support.sandbox.sandbox_app import ANA, DISPLAY, NUMBER_ID, Rig, a_rig
 
 pytestmark = pytest.mark.anyio
 
@@ -163,9 +163,30 @@ async def test_the_phone_shows_the_message_that_was_sent() -> None:
         events = await rig.events()
 
     wamid = answer.json()["messages"][0]["id"]
-    assert events == [
-        {"seq": 1, "kind": "message", "id": wamid, "body": text(), "at": 1_790_000_000.0}
-    ]
+    shown = {"id": wamid, "number": NUMBER_ID, "body": text(), "at": 1_790_000_000.0}
+    assert events == [{"seq": 1, "kind": "message", **shown}]
+
+
+async def test_the_phone_shows_what_its_owner_wrote() -> None:
+    async with a_rig() as rig:
+        written = (await rig.say({"text": "Hi"})).json()
+        events = await rig.events()
+
+    shown = {"id": written["id"], "number": NUMBER_ID, "message": written["message"]}
+    assert events[0] == {"seq": 1, "kind": "written", **shown, "at": 1_790_000_000.0}
+
+
+async def test_a_phone_that_is_looked_at_shows_the_statuses_of_what_it_got() -> None:
+    async with a_rig() as rig:
+        await rig.send(text())
+        await rig.settle()
+        rig.sandbox.phones.of(ANA).shows_statuses = True
+        wamid = (await rig.send(text())).json()["messages"][0]["id"]
+        await rig.settle()
+        events = await rig.events_of("status")
+
+    assert [one["status"] for one in events] == ["sent", "delivered", "read"]
+    assert {one["message_id"] for one in events} == {wamid}
 
 
 async def test_the_phone_shows_ticks_and_typing() -> None:
@@ -176,11 +197,11 @@ async def test_the_phone_shows_ticks_and_typing() -> None:
         await rig.send(read(message_id=wamid, typing_indicator={"type": "text"}))
         events = await rig.events()
 
-    assert events == [
-        {"seq": 1, "kind": "webhook", "message_id": wamid, "http_status": 200},
-        {"seq": 2, "kind": "read", "message_id": wamid},
+    assert events[1:] == [
+        {"seq": 2, "kind": "webhook", "message_id": wamid, "http_status": 200},
         {"seq": 3, "kind": "read", "message_id": wamid},
-        {"seq": 4, "kind": "typing"},
+        {"seq": 4, "kind": "read", "message_id": wamid},
+        {"seq": 5, "kind": "typing"},
     ]
 
 
@@ -188,7 +209,7 @@ async def test_the_phone_shows_every_attempt_of_its_own_message() -> None:
     async with a_rig(answers=[503]) as rig:
         await rig.say({"text": "Hi"})
         await rig.settle()
-        events = await rig.events()
+        events = await rig.events_of("webhook")
 
     assert [event["http_status"] for event in events] == [503, 200]
 

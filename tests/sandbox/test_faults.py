@@ -18,9 +18,10 @@ async def test_a_lost_answer_belongs_to_an_accepted_message() -> None:
             await rig.send(text("One"))
         after = await rig.send(text("Two"))
         statuses = await rig.endpoint.statuses(6)
-        log = await rig.log()
+        log, (lost,) = await rig.log(), await rig.events_of("lost")
 
     assert after.status_code == 200
+    assert lost["message_id"] == log["messages"][0]["wamid"]
     assert [entry["body"]["text"]["body"] for entry in log["messages"]] == ["One", "Two"]
     assert log["messages"][0]["wamid"] in {status["id"] for status in statuses}
 
@@ -30,11 +31,12 @@ async def test_an_error_refuses_so_many_messages(code: int, status: int) -> None
     async with a_rig() as rig:
         await rig.fault({"error": {"code": code, "status": status, "times": 2}})
         answers = [await rig.send(text()) for _ in range(3)]
-        log = await rig.log()
+        log, refused = await rig.log(), await rig.events_of("refused")
 
     assert [answer.status_code for answer in answers] == [status, status, 200]
     assert answers[0].json()["error"]["code"] == code
     assert [entry["code"] for entry in log["refused"]] == [code, code]
+    assert [(one["code"], one["body"]) for one in refused] == [(code, text())] * 2
     assert len(log["messages"]) == 1
 
 
@@ -96,7 +98,7 @@ async def test_a_failed_status_follows_an_accepted_message() -> None:
     assert (status["status"], status["errors"][0]["code"]) == ("failed", 131026)
     assert status["biz_opaque_callback_data"] == "send-1"
     assert "contacts" not in value
-    assert events == []
+    assert [(one["kind"], one["code"]) for one in events] == [("failed", 131026)]
     assert len(rig.endpoint.requests) == 1
 
 
@@ -124,12 +126,29 @@ async def test_faults_are_shown_and_cleared() -> None:
     assert cleared.json() == shown.json() == {}
 
 
+async def test_a_seed_repeats_which_messages_a_likely_fault_hits() -> None:
+    wish = {"seed": 7, "error": {"code": 131016, "times": 1000, "probability": 0.5}}
+    runs = []
+    for _ in range(2):
+        async with a_rig() as rig:
+            armed = (await rig.fault(wish)).json()
+            runs.append([(await rig.send(text())).status_code for _ in range(20)])
+            left = (await rig.client.get("/sandbox/faults")).json()["error"]["times"]
+
+    assert armed == {"error": {"code": 131016, "status": 500, "times": 1000, "probability": 0.5}}
+    assert runs[0] == runs[1]
+    assert set(runs[0]) == {200, 500}
+    assert left == 1000 - runs[0].count(500)
+
+
 WRONG: dict[str, Any] = {
     "nothing": {},
     "a list": ["lose"],
     "unknown": {"explode": 1},
     "number for an object": {"error": 1},
-    "object for a number": {"lose": {"times": 1}},
+    "never": {"lose": {"probability": 0}},
+    "more than always": {"slow": {"seconds": 1, "probability": 2}},
+    "seed as text": {"lose": 1, "seed": "7"},
     "flag": {"lose": True},
     "negative": {"lose": -1},
     "without code": {"fail_status": {"times": 1}},

@@ -110,7 +110,7 @@ async def test_what_fails_is_on_no_phone() -> None:
     async with a_rig(enforce_window="status") as rig:
         await rig.send(text())
 
-        assert await rig.events() == []
+        assert await rig.events_of("message") == []
 
 
 CONSENT: dict[str, tuple[str, Any, list[Any]]] = {

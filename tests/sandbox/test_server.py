@@ -67,7 +67,7 @@ def test_it_ends_within_two_seconds_although_a_phone_waits_for_events(
     sandbox: tuple[subprocess.Popen[str], httpx.Client],
 ) -> None:
     process, client = sandbox
-    request = f"GET /sandbox/customers/{ANA}/events?wait=60 HTTP/1.1\r\nhost: sandbox\r\n\r\n"
+    request = f"GET /sandbox/customers/{ANA}/events?wait=60 HTTP/1.1\r\nhost: localhost\r\n\r\n"
     with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as phone:
         phone.sendall(request.encode())
         client.get("/sandbox/health")  # Whoever answers this has read what came before it.

@@ -69,18 +69,22 @@ class GraphApi:
         if broken := faults.take("http", number.id):
             return HTMLResponse(_GATEWAY_PAGE.format(broken.status), broken.status)
         if error := faults.take("error", number.id):
-            return self._refuse(Refusal(error.code, ON_REQUEST, error.status), number)
+            return self._refuse_message(Refusal(error.code, ON_REQUEST, error.status), number, body)
         answer = self._sandbox.take(number, body, raw)
         if isinstance(answer, Refusal):
-            return self._refuse(answer, number)
+            return self._refuse_message(answer, number, body)
         if faults.take("lose"):
+            self._sandbox.show_lost_answer(answer, body)
             await _cut_connection(request)
         return as_json(answer)
 
-    def _refuse(self, refusal: Refusal, number: Number | None = None) -> Response:
+    def _refuse_message(self, refusal: Refusal, number: Number, body: Json) -> Response:
+        self._sandbox.paces.of(number.id).refuse(refusal.code)
+        self._sandbox.show_refusal(body, refusal)
+        return self._refuse(refusal)
+
+    def _refuse(self, refusal: Refusal) -> Response:
         self._sandbox.log.refuse(refusal, self._sandbox.clock())
-        if number is not None:
-            self._sandbox.paces.of(number.id).refuse(refusal.code)
         return as_json(refusal.body(), refusal.http_status)
 
 

@@ -1,6 +1,7 @@
 """Customers as the business knows them: by phone number, user id or both, and since when."""
 
 import asyncio
+import hashlib
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ class CustomerPhone:
         """Start with an empty screen."""
         self.name = _NAME
         self.last_message: str | None = None
+        # Statuses of the business's messages are events too once a page shows this phone: there
+        # are several for each message, and nobody looks at most phones.
+        self.shows_statuses = False
         self._events: deque[Json] = deque(maxlen=_EVENTS_MAX)
         self._seq = 0
         self._changed: asyncio.Event | None = None  # Only while a request waits.
@@ -110,18 +114,20 @@ class SimulatedPerson:
 class Customers:
     """All customers of whom more than a name is known; the oldest names make room."""
 
-    def __init__(self) -> None:
-        """Start with no customers."""
+    def __init__(self, *, with_user_ids: bool = False) -> None:
+        """Start with no customers; each phone number has a made-up user id too, if asked for."""
+        self._with_user_ids = with_user_ids
         self._by_name: dict[str, SimulatedPerson] = {}
 
     def of(self, name: str) -> SimulatedPerson:
         """Return the customer of a phone number or user id; a stranger is not remembered."""
-        return self._by_name.get(name) or _stranger(name)
+        return self._by_name.get(name) or self._stranger(name)
 
     def remember(self, name: str) -> SimulatedPerson:
         """Return the customer of a phone number or user id, and remember them."""
         person = self.of(name)
-        self._name(name, person)
+        for one in filter(None, {name, person.phone, person.user_id}):
+            self._name(one, person)
         return person
 
     def rename(self, person: SimulatedPerson, *, phone: str = "", user_id: str = "") -> None:
@@ -138,10 +144,13 @@ class Customers:
             make_room(self._by_name, _NAMES_MAX)
         self._by_name[name] = person
 
+    def _stranger(self, name: str) -> SimulatedPerson:
+        if is_user_id(name):
+            return SimulatedPerson(name, user_id=name)
+        return SimulatedPerson(name, name, _user_id(name) if self._with_user_ids else "")
 
-def _stranger(name: str) -> SimulatedPerson:
-    return (
-        SimulatedPerson(name, user_id=name)
-        if is_user_id(name)
-        else SimulatedPerson(name, phone=name)
-    )
+
+def _user_id(phone: str) -> str:
+    """Return the user id that a phone number always has here, in Meta's form."""
+    digest = hashlib.sha256(phone.encode()).digest()
+    return f"US.{int.from_bytes(digest[:6]):015}"

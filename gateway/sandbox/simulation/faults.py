@@ -1,5 +1,6 @@
-"""Faults on request: what is to go wrong, how many more times, and for which number."""
+"""Faults on request: what is to go wrong, how many more times, how likely, for which number."""
 
+import random
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -22,7 +23,10 @@ _FORMS: Mapping[str, tuple[str, ...]] = {
     "fail_status": ("code",),
     "code": ("code",),
 }
-_ALWAYS = ("times", "number")
+_ALWAYS = ("times", "number", "probability")
+# Beside the faults: what the sequence of chances begins with, so that a run can be repeated.
+_SEED = "seed"
+_SEED_MAX = 2**32
 
 
 class FaultError(ValueError):
@@ -37,13 +41,18 @@ class Fault(BaseModel):
     status: int = Field(0, strict=True, ge=400, le=599, description="a number from 400 to 599")
     seconds: float = Field(0, strict=True, ge=0, le=600, description="a number from 0 to 600")
     number: str = Field("", description="the id of a phone number")
+    probability: float = Field(
+        1, strict=True, gt=0, le=1, description="a number above 0, up to 1 for always"
+    )
 
     def show(self, name: str) -> object:
         """Return the fault in the form in which it is requested."""
-        if not _FORMS[name]:
+        optional: Json = {"number": self.number} if self.number else {}
+        if self.probability < 1:
+            optional["probability"] = self.probability
+        if not _FORMS[name] and not optional:
             return self.times
-        number = {"number": self.number} if self.number else {}
-        return {key: getattr(self, key) for key in (*_FORMS[name], "times")} | number
+        return {key: getattr(self, key) for key in (*_FORMS[name], "times")} | optional
 
 
 class Faults:
@@ -52,35 +61,47 @@ class Faults:
     def __init__(self) -> None:
         """Start with nothing armed."""
         self._armed: dict[tuple[str, str], Fault] = {}
+        self._chances = random.Random()  # noqa: S311 - a seed must give the same faults again
 
     def arm(self, wishes: object) -> None:
         """Arm faults, all or none; each replaces an armed one of the same name and phone number.
 
-        Raises FaultError.
+        A `seed` beside them starts the sequence of chances anew. Raises FaultError.
         """
         if not isinstance(wishes, dict) or not wishes:
             raise FaultError(f"Name at least one of {', '.join(_FORMS)}.")
+        seed, wishes = wishes.get(_SEED), {key: wishes[key] for key in wishes if key != _SEED}
+        if seed is not None and (type(seed) is not int or not 0 <= seed < _SEED_MAX):
+            raise FaultError(f"seed must be a whole number from 0 to {_SEED_MAX - 1}.")
         parsed = [
             _resolve_code(name, _parse_fault(name, wish))
             for name, given in wishes.items()
             for wish in (given if isinstance(given, list) else [given])
         ]
         self._armed.update({(name, fault.number): fault for name, fault in parsed})
+        if seed is not None:
+            self._chances.seed(seed)
 
     def clear(self) -> None:
         """Disarm all."""
         self._armed.clear()
 
     def take(self, name: str, number: str = "") -> Fault | None:
-        """Use up one time of a fault, if it is armed; one for this phone number goes first."""
+        """Use up one time of a fault, if it is armed; one for this phone number goes first.
+
+        One that is armed with a probability is used up only when it happens.
+        """
         if not self._armed:
             return None
         for key in ((name, number), (name, "")):
             fault = self._armed.get(key)
-            if fault is not None and fault.times > 0:
+            if fault is not None and fault.times > 0 and self._happens(fault):
                 fault.times -= 1
                 return fault
         return None
+
+    def _happens(self, fault: Fault) -> bool:
+        return fault.probability >= 1 or self._chances.random() < fault.probability
 
     def show(self) -> Json:
         """Return the faults still armed; a list if a name is armed for several phone numbers."""
@@ -107,7 +128,7 @@ def _parse_fault(name: str, wish: object) -> Fault:
     needed = set(_FORMS[name])
     if needed and not isinstance(wish, dict):
         raise FaultError(f"{name} needs an object with {', '.join(_FORMS[name])} and times.")
-    given = wish if isinstance(wish, dict) and needed else {"times": wish}
+    given = wish if isinstance(wish, dict) else {"times": wish}
     optional = {*_ALWAYS, "status"} if name == "error" else {*_ALWAYS}
     if not needed - optional <= set(given) <= needed | optional:
         raise FaultError(f"{name} takes {', '.join(sorted({*needed, *_ALWAYS}))}, nothing else.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.sandbox.config import Config, Number
 from gateway.sandbox.simulation import webhook_payloads
-from gateway.sandbox.simulation.customers import SimulatedPerson
+from gateway.sandbox.simulation.customers import CustomerPhone, SimulatedPerson
 from gateway.sandbox.simulation.faults import Faults
 from gateway.sandbox.simulation.traffic import AcceptedMessage
 from gateway.sandbox.simulation.webhook_delivery import Webhooks
@@ -22,7 +22,7 @@ class FollowedMessage:
     number: Number
     message: AcceptedMessage
     person: SimulatedPerson = field(repr=False)
-    name: str = field(repr=False)
+    phone: CustomerPhone = field(repr=False)
     kind: str
     category: str
     failure: Json | None = None
@@ -65,8 +65,10 @@ class StatusReports:
         for word, after_s in steps:
             await asyncio.sleep(started + after_s - loop.time())
             status = self._status(followed, word)
+            if followed.phone.shows_statuses:
+                followed.phone.show("status", message_id=followed.message.wamid, status=word)
             change = webhook_payloads.status_change(
-                followed.number, followed.person, followed.name, status
+                followed.number, followed.person, followed.phone.name, status
             )
             # Each status waits for the one before it, so that only the fault changes their order.
             await self._webhooks.send(change, _ignore_attempt)

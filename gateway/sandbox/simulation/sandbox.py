@@ -1,17 +1,19 @@
 """Core of the stand-in for Meta: accepts messages, sends statuses, and lets customers write."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
 import orjson
 
 from gateway.sandbox.config import AppConfig, Config, Number
-from gateway.sandbox.errors import NOT_LISTED, RECIPIENT_IS_SENDER, Refusal
+from gateway.sandbox.errors import NOT_LISTED, RECIPIENT_IS_SENDER, Refusal, code_of
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.account import AppSetup, Handshakes
 from gateway.sandbox.simulation.apps import Apps, SimulatedApp
 from gateway.sandbox.simulation.customers import CustomerPhones, Customers, SimulatedPerson
 from gateway.sandbox.simulation.faults import ON_REQUEST, Faults
+from gateway.sandbox.simulation.first_handshake import FirstHandshake
 from gateway.sandbox.simulation.message_statuses import FollowedMessage, StatusReports
 from gateway.sandbox.simulation.policy import Breach, Policy, ThroughputLimits
 from gateway.sandbox.simulation.tokens import Token
@@ -38,13 +40,24 @@ class Sandbox:
         self.faults = Faults()
         self.limits = ThroughputLimits(config.messages_per_second)
         self.policy = Policy(config)
-        self.customers = Customers()
+        self.customers = Customers(with_user_ids=config.user_ids)
         self.phones = CustomerPhones()
         self.log = Log(config.log_max)
         self.handshakes = Handshakes(config.webhook_timeout_s, transport)
         self.apps = Apps(self._app(one, transport) for one in config.apps)
         self._numbers = {number.id: number for one in config.apps for number in one.numbers}
         self.paces = Paces(self._numbers)
+        self.first_handshake = (
+            FirstHandshake(self.apps.first.setup, config.verify_token)
+            if config.verify_token
+            else None
+        )
+        self._shaking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin the first handshake, if there is to be one."""
+        if self.first_handshake:
+            self._shaking = asyncio.create_task(self.first_handshake.run(self.handshakes))
 
     def number(self, number_id: str) -> Number | None:
         """Return a number by its id; with `any_number` every other id is the first app's."""
@@ -92,6 +105,7 @@ class Sandbox:
         wamid: str = message["id"]
         self.phones.note_author(person.key, wamid)
         person.wrote_at[number.id] = now = self.clock()
+        phone.show("written", id=wamid, number=number.id, message=message, at=now)
         self.limits.count_inbound(number.id, now)
         self.paces.of(number.id).count_inbound()
         change = webhook_payloads.message_change(number, person, phone.name, message)
@@ -102,6 +116,17 @@ class Sandbox:
         webhooks = self.apps.of_number(number.id).webhooks
         webhooks.owe(1, webhooks.send(change, on_attempt))
         return message
+
+    def show_refusal(self, body: Json, refusal: Refusal) -> None:
+        """Show on the phone of its recipient that a message was refused by a fault or a limit."""
+        person = self.customers.of(_recipient(body))
+        error = {"code": refusal.code, "title": code_of(refusal.code).title}
+        self.phones.of(person.key).show("refused", body=body, at=self.clock(), **error)
+
+    def show_lost_answer(self, answer: Json, body: Json) -> None:
+        """Show on the phone of its recipient that the answer for a message is lost."""
+        person = self.customers.of(_recipient(body))
+        self.phones.of(person.key).show("lost", message_id=answer["messages"][0]["id"])
 
     def announce(self, person: SimulatedPerson, number: Number, system: Json) -> str:
         """Send a system message about a customer's change; return the message's id."""
@@ -121,6 +146,9 @@ class Sandbox:
 
     async def aclose(self) -> None:
         """Stop posting."""
+        if self._shaking:
+            self._shaking.cancel()
+            await asyncio.gather(self._shaking, return_exceptions=True)
         for app in self.apps.all:
             await app.webhooks.aclose()
         await self.handshakes.aclose()
@@ -147,12 +175,15 @@ class Sandbox:
         self.paces.of(number.id).accept(message.at)
         phone = self.phones.of(person.key)
         failure = self._failure(number, breach)
+        shown = {"id": message.wamid, "number": number.id, "body": message.body, "at": message.at}
         if failure is None:
             phone.last_message = message.wamid
-            phone.show("message", id=message.wamid, body=message.body, at=message.at)
+            phone.show("message", **shown)
+        else:
+            phone.show("failed", **shown, code=failure["code"], title=failure["title"])
         if self.config.statuses:
             kind, category = body.get("type", "text"), self.policy.category(body)
-            followed = FollowedMessage(number, message, person, phone.name, kind, category, failure)
+            followed = FollowedMessage(number, message, person, phone, kind, category, failure)
             self.apps.of_number(number.id).reports.follow(followed)
 
     def _failure(self, number: Number, breach: Breach | None) -> Json | None:

@@ -10,6 +10,7 @@ import httpx
 
 from gateway.sandbox.app import create_app
 from gateway.sandbox.config import Config, Number
+from gateway.sandbox.simulation.sandbox import Sandbox
 
 NUMBER_ID = "106540352242922"
 DISPLAY = "15550001111"
@@ -102,10 +103,13 @@ class Endpoint:
 class Rig:
     """What a test does with a sandbox."""
 
-    def __init__(self, client: httpx.AsyncClient, endpoint: Endpoint, clock: Clock) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, endpoint: Endpoint, clock: Clock, sandbox: Sandbox
+    ) -> None:
         self.client = client
         self.endpoint = endpoint
         self.clock = clock
+        self.sandbox = sandbox
 
     async def send(self, body: Any, path: str = PATH) -> httpx.Response:
         return await self.client.post(path, json=body, headers={"authorization": f"Bearer {TOKEN}"})
@@ -125,6 +129,10 @@ class Rig:
         answer = await self.client.get(f"/sandbox/customers/{customer}/events", params=query)
         found: list[Any] = answer.json()
         return found
+
+    async def events_of(self, *kinds: str) -> list[Any]:
+        """Return the events of some kinds on Ana's phone."""
+        return [event for event in await self.events() if event["kind"] in kinds]
 
     async def fault(self, wish: Any) -> httpx.Response:
         return await self.client.post("/sandbox/faults", json=wish)
@@ -168,7 +176,7 @@ async def a_rig(
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://sandbox.test"
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
         ) as client,
     ):
-        yield Rig(client, endpoint, clock)
+        yield Rig(client, endpoint, clock, app.state.sandbox)

@@ -1,0 +1,144 @@
+"""`gateway sandbox`: the stand-in for Meta as a program of its own, for any bot."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.common import errors
+from gateway.sandbox.app import CONTROL
+from gateway.sandbox.config import Config, ConfigError, read_config
+from gateway.sandbox.server import describe_port, listen, serve
+from gateway.sandbox.simulation.faults import FaultError, Faults
+
+# Invented, and always the same, so that a bot needs to be told them once.
+FIRST_NUMBER, DISPLAY = 100000000000001, "15550100100"
+TOKEN_BYTES = 16
+_NUMBER = re.compile(r"(?:(?P<id>[0-9]+)=)?\+?(?P<display>[0-9]{5,15})", re.ASCII)
+_FAULT = re.compile(r"(?P<name>[a-z_]+)(?::(?P<value>[0-9.]+))?(?:=(?P<chance>[0-9.]+))?", re.ASCII)
+# The field of each fault that is named behind its colon.
+_VALUES: Mapping[str, tuple[str, type]] = {
+    "code": ("code", int),
+    "error": ("code", int),
+    "fail_status": ("code", int),
+    "http": ("status", int),
+    "slow": ("seconds", float),
+}
+_ALWAYS_ARMED = 1_000_000
+_HOW_FAULT = "Write a fault as lose, slow:2 or code:131026, with =0.1 behind it for one in ten."
+
+
+def sandbox(
+    webhook: Annotated[str, typer.Option(help="Where the bot receives webhooks.")] = "",
+    app_secret: Annotated[
+        str, typer.Option(help="What signs webhooks; if left out, an invented one.")
+    ] = "",
+    verify_token: Annotated[
+        str, typer.Option(help="Do the handshake with it before anything is delivered.")
+    ] = "",
+    access_token: Annotated[
+        str, typer.Option(help="What the bot sends with; if left out, an invented one.")
+    ] = "",
+    numbers: Annotated[
+        list[str] | None,
+        typer.Option("--number", help="Phone number of the bot, or ID=NUMBER; also several."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8081,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option("--fault", help="What goes wrong, as lose=0.1 or code:131026=0.05."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeat the faults of an earlier run.", min=0)
+    ] = None,
+    config: Annotated[
+        str, typer.Option(help="Everything in a JSON file, or - for standard input.")
+    ] = "",
+) -> None:
+    """Be Meta for any bot: take its messages, send it webhooks, and let customers write to it."""
+    invented = {} if config else _invent(app_secret, access_token)
+    try:
+        wanted = (
+            read_config(config)
+            if config
+            else _build_config(
+                webhook_url=webhook,
+                app_secret=app_secret or invented["secret"],
+                access_token=access_token or invented["token"],
+                verify_token=verify_token,
+                numbers=[_read_number(one, nth) for nth, one in enumerate(numbers or [DISPLAY])],
+                port=port,
+            )
+        )
+        armed = _read_faults(faults or [], seed)
+        listener = listen(wanted)
+    except (ConfigError, FaultError) as error:
+        raise errors.fail(str(error)) from None
+    except OSError as error:
+        raise errors.fail(describe_port(wanted, error)) from None
+    _welcome(wanted, listener.getsockname()[1], invented)
+    serve(wanted, listener, faults=armed)
+
+
+def _invent(app_secret: str, access_token: str) -> dict[str, str]:
+    """Return those secrets that were not given, by the names that are printed."""
+    given = {"secret": app_secret, "token": access_token}
+    return {name: secrets.token_hex(TOKEN_BYTES) for name, value in given.items() if not value}
+
+
+def _build_config(**fields: Any) -> Config:
+    """Return the configuration for a bot: as close to Meta as it goes."""
+    if not fields["webhook_url"]:
+        raise ConfigError("Give the address of the bot's webhook as --webhook, or a --config.")
+    return Config.from_mapping({**fields, "enforce_window": "status", "user_ids": True})
+
+
+def _read_number(written: str, nth: int) -> dict[str, str]:
+    found = _NUMBER.fullmatch(re.sub(r"[\s().-]", "", written))
+    if not found:
+        raise ConfigError("Write --number as +15550100100, or with its id as 42=+15550100100.")
+    return {"id": found["id"] or str(FIRST_NUMBER + nth), "display": found["display"]}
+
+
+def _read_faults(written: Sequence[str], seed: int | None) -> dict[str, Any]:
+    """Return the request that arms the faults, {} for none. Raises FaultError."""
+    wishes: dict[str, Any] = {name: wish for name, wish in map(_read_fault, written)}
+    if wishes and seed is not None:
+        wishes["seed"] = seed
+    if wishes:
+        Faults().arm(wishes)
+    return wishes
+
+
+def _read_fault(written: str) -> tuple[str, dict[str, Any]]:
+    found = _FAULT.fullmatch(written)
+    if not found or (found["name"] in _VALUES) != (found["value"] is not None):
+        raise FaultError(_HOW_FAULT)
+    wish: dict[str, Any] = {"times": _ALWAYS_ARMED}
+    try:
+        if found["value"] is not None:
+            field, number = _VALUES[found["name"]]
+            wish[field] = number(found["value"])
+        if found["chance"] is not None:
+            wish["probability"] = float(found["chance"])
+    except ValueError:
+        raise FaultError(_HOW_FAULT) from None
+    return found["name"], wish
+
+
+def _welcome(config: Config, port: int, invented: Mapping[str, str]) -> None:
+    """Print what the bot has to be told; secrets that were given are not repeated."""
+    address = f"http://{config.host}:{port}"
+    rows = [
+        ("webhook", f"{config.webhook_url}, signed with the app secret"),
+        ("graph", f"{address}/v25.0, in the place of https://graph.facebook.com/v25.0"),
+        *(("number", f"{one.id}, which people see as +{one.display}") for one in config.numbers),
+        ("control", f"{address}{CONTROL}"),
+        *invented.items(),
+        ("stop", "Ctrl-C"),
+    ]
+    typer.echo(f"Sandbox listening on {address}")
+    for name, value in rows:
+        typer.echo(f"  {name:11}{value}")

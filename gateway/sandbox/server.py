@@ -1,0 +1,75 @@
+"""Server of a sandbox: it cuts connections on demand, and ends within two seconds."""
+
+import signal
+import socket
+import sys
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.sandbox.app import Pages, create_app, no_pages
+from gateway.sandbox.config import Config
+from gateway.sandbox.graph_api.messages import CUT
+from gateway.sandbox.wire import Json
+
+_GRACE_S = 1
+
+
+class _Connection(HttpToolsProtocol):
+    def on_message_begin(self) -> None:
+        """Give the application a function that cuts this connection."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
+
+
+class SandboxServer(uvicorn.Server):
+    """Server that ends within two seconds, even if clients still wait for events."""
+
+    def __init__(self, config: Config, pages: Pages = no_pages, faults: Json | None = None) -> None:
+        """Prepare a server with some faults armed; `serve(sockets=[listen(config)])` runs it."""
+        app = create_app(config, pages=pages)
+        if faults:
+            app.state.sandbox.faults.arm(faults)
+        self._phones = app.state.sandbox.phones
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Connection,
+                ws="none",
+                log_config=None,
+                access_log=False,
+                date_header=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Release the clients that wait for events, then end as usual."""
+        self._phones.wake_all()
+        await super().shutdown(sockets)
+
+
+def listen(config: Config) -> socket.socket:
+    """Bind the port, so that a port in use is reported before anything starts."""
+    return socket.create_server((config.host, config.port), backlog=1024)
+
+
+def describe_port(config: Config, error: OSError) -> str:
+    """Say in one sentence why the port cannot be taken."""
+    return f"Cannot listen on {config.host} port {config.port}: {error.strerror}."
+
+
+def serve(
+    config: Config,
+    listener: socket.socket,
+    *,
+    pages: Pages = no_pages,
+    faults: Json | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    # The server raises the signal again once it has ended; that is the normal end, not a failure.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(0))
+    SandboxServer(config, pages, faults).run(sockets=[listener])
