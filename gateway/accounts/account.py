@@ -184,6 +184,12 @@ class Accounts:
         own = list(self._by_number)
         return [*own, *(one for one in listed if one not in self._by_number and self.number(one))]
 
+    def siblings_of(self, number: str, listed: Iterable[str]) -> list[str]:
+        """Return the numbers of the same account as a number, itself among them."""
+        owner = self.owner_of(number)
+        found = [one for one in self.numbers_among(listed) if self.owner_of(one) is owner]
+        return found if number in found else [number, *found]
+
     def zone_of(self, path: Path) -> str:
         """Return the time zone of the accounts that use a path of rules, "" if none is given."""
         return next((one.time_zone for one in self._all if one.rules == path), "")

@@ -67,6 +67,7 @@ class AppConfig(BaseModel):
     numbers: _Numbers
     waba_id: Text
     app_id: Digits
+    messaging_limit: Text = "TIER_UNLIMITED"  # As Meta names it: TIER_250, TIER_2K …
     require_proof: Flag = False  # Whether calls with the token need an appsecret_proof.
     # Accounts that the token may look at, by their ids.
     other_accounts: dict[Digits, _Numbers] = Field(

@@ -41,6 +41,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}templates, {n}template:<template> | sends that wait for a template | while they wait |
 | {n}take:<call> | the sends that one call of a pump took | 30 seconds |
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
+| {n}reached:<hour> | whom messages reached outside their window, as a count | 26 hours |
+| {n}reach | Meta's messaging limit, as Meta said it | a day |
+| {n}reach:asked | that Meta was asked for it | 10 minutes |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
 | {n}campaign:<id>, {n}campaign:<id>:log | a campaign, its funnel, its phases | 90 days |
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
@@ -127,6 +130,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}templates, {n}template:<template> | sends that are not over |
 | {n}take:<call> | a tenth of a second's messages |
 | {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
+| {n}reached:<hour> | 12 KB |
+| {n}reach | a word |
+| {n}reach:asked | a word |
 | {n}too_old | a count for each kind of event, and five moments |
 | {n}campaign:<id>, {n}campaign:<id>:log | 1,000 campaigns; 100 phases |
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |

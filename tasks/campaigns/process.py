@@ -1,17 +1,21 @@
 """Campaigns at work: each second the tick wakes a worker of the queue `bulk` for each of them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
 from gateway.core.campaigns.course import ENDED, Step, decide_step, next_mark
+from gateway.core.campaigns.reach import Reach
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.store import keys
+from gateway.store import keys, number_list
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, pack_mark, stamp
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
+from gateway.store.campaigns.reach import read_reach, refresh_limit
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from tasks.app import app
@@ -74,7 +78,8 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if campaign.phase in ENDED:
         _wind_up(ctx, campaign)
         return 0
-    step = decide_step(campaign.standing, now)
+    standing = replace(campaign.standing, reach=_read_reach(ctx, campaign))
+    step = decide_step(standing, now)
     if step.phase:
         _change_phase(ctx, campaign, step)
         return 0
@@ -87,6 +92,17 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if queued:
         ring_number(ctx.store, campaign.number, BULK)
     return queued
+
+
+def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:
+    """Return how many customers a running campaign may reach, None where that is not known."""
+    accounts = ctx.accounts.current()
+    own = accounts.number(campaign.number)
+    if campaign.phase != "running" or own is None or not campaign.definition.is_template:
+        return None
+    refresh_limit(ctx.store, ctx.settings.meta_graph_url, own)
+    siblings = accounts.siblings_of(own.id, number_list.numbers_at_meta(ctx.store))
+    return read_reach(ctx.store, own.id, siblings)
 
 
 def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
@@ -111,6 +127,10 @@ def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -
         fields["first_over"] = 1
     if mark := next_mark(campaign.funnel, campaign.mark, campaign.definition.stop):
         fields["mark"] = pack_mark(mark)
+    rests = stamp(step.until) if step.is_reach_used_up else NOT_RESTING
+    if rests != campaign.rests:
+        fields[RESTS] = rests
+        log.info("campaign_reach", campaign=campaign.id, is_used_up=step.is_reach_used_up)
     if fields:
         campaigns.change_phase(ctx.store, campaign, ["running"], "", "", "", **fields)
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from gateway.core.sending.outcome import Attempt, Outcome, decide_outcome
-from gateway.core.sending.preflight import preflight_refusal
+from gateway.core.sending.preflight import is_outreach, preflight_refusal
 from gateway.core.sending.response import (
     NotConnected,
     Unconfirmed,
@@ -49,6 +49,7 @@ def run_attempt(
     verdict = _check_and_post(ctx, number, attempt, transport, now, taken_at)
     took_s = time.monotonic() - taken_at
     result = decide_outcome(attempt, verdict, now + timedelta(seconds=took_s), random.random())  # noqa: S311
+    result = replace(result, is_outreach=result.step == "accepted" and is_outreach(attempt, now))
     try:
         if has_new_credentials(ctx, number, transport, verdict):
             result = replace(result, wait_ms=0)  # so the number is probed with them at once

@@ -11,6 +11,7 @@ import pytest
 from celery import Celery
 from redis.crc import key_slot
 
+from gateway.accounts.account import GraphCredentials, OwnNumber
 from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.schedules.schedule import Schedule
@@ -26,6 +27,7 @@ from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import control
+from gateway.store.campaigns.reach import note_limit, refresh_limit
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable
@@ -64,7 +66,7 @@ from tests.support.store.sends import PREFIX, WEEK, a_send, lanes, queue, settle
 from tests.support.templates import WABA, MetaList, a_row, a_template
 
 pytestmark = pytest.mark.store
-DAY = keys.DAY_MS
+DAY, HOUR = keys.DAY_MS, 3_600_000
 UNREAD = Unreadable(
     key="unreadable|1", delivery="0:1-0", item=0, number=NUMBER, contact="", at=NOW, raw={},
     reason="no_identity",
@@ -127,6 +129,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>campaign:[a-z2-7]{12}:log": (90 * DAY, 90 * DAY),
     "<n>campaign:[a-z2-7]{12}:recipients": (90 * DAY, 90 * DAY),
     "<n>campaign:[a-z2-7]{12}:chunk:[0-9a-f]{8}:0": (90 * DAY, 90 * DAY),
+    r"<n>reached:\d+": (26 * HOUR, 26 * HOUR),
+    "<n>reach": (DAY, DAY),
+    "<n>reach:asked": (600_000, 600_000),
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
@@ -333,6 +338,9 @@ def workers_die(store: Store) -> None:
 
 
 def watch(store: Store) -> None:
+    own = OwnNumber(NUMBER, WABA, 80, GraphCredentials("token", "v24.0"))
+    refresh_limit(store, "http://127.0.0.1:1", own)
+    note_limit(store, NUMBER, "TIER_2K")
     control.start(store, a_campaign(store), "test", datetime.now(UTC))
     store.mark(keys.WATCH_GUARD, GUARD_MS)
     record_departure(store)
@@ -378,7 +386,7 @@ def compact_one(store: Store) -> None:
     send = a_send("compacted", "compacted")
     queue(store, send)
     take(store)
-    settle(store, send, "accepted", wamid="wamid.compacted")
+    settle(store, send, "accepted", wamid="wamid.compacted", is_outreach=True)
     assert Compaction(store, Bodies(), WEEK).run([NUMBER], DAY) == 1
     tell(store, "failed", send, "wamid.compacted")
 

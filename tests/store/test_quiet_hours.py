@@ -15,7 +15,15 @@ from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
-from tests.support.store.campaigns import BODIES, a_campaign, cells, give_audience, phone, read
+from tests.support.store.campaigns import (
+    BODIES,
+    INPUTS,
+    a_campaign,
+    cells,
+    give_audience,
+    phone,
+    read,
+)
 from tests.support.store.sends import lanes
 
 pytestmark = pytest.mark.store
@@ -141,6 +149,6 @@ def test_the_check_says_how_long_it_takes_with_the_nights(store: Store) -> None:
     campaign = a_campaign(store, 0, quiet_hours=quiet_but_in("Etc/GMT"))
     give_audience(store, campaign, rows_of(3))
 
-    check = check_campaign(store, BODIES, read(store, campaign), 50, lambda use: [])
+    check = check_campaign(store, BODIES, read(store, campaign), INPUTS)
 
     assert 9 * HOUR < check.takes < 13 * HOUR

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from gateway.core.campaigns.definition import START_GRACE, Definition, StopRules
+from gateway.core.campaigns.obstacle import CampaignObstacle
+from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.zone_groups import ZoneGroup, find_opening
 
 Phase = Literal[
@@ -89,6 +91,7 @@ class Step:
     up_to: int = 0  # so many recipients in all, 0 for no bound
     until: datetime | None = None  # it waits until then
     is_quiet: bool = False  # it waits for the end of quiet hours
+    is_reach_used_up: bool = False  # it waits until Meta lets it reach more customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ class Standing:
     first_done_at: datetime | None = None
     is_first_over: bool = False
     groups: Sequence[ZoneGroup] = ()  # of a campaign with quiet hours
-    waits_for_template: bool = False  # Meta has stopped it, and sends are parked for it
+    obstacle: CampaignObstacle | None = None  # beside its own course
+    reach: Reach | None = None  # None where it is not known, or the message uses up none
 
 
 def decide_step(standing: Standing, now: datetime) -> Step:
@@ -123,7 +127,24 @@ def _decide_running(standing: Standing, now: datetime) -> Step:
         return Step("paused", "stop_rule", reason)
     if standing.funnel.pending == 0:
         return Step("completed", "campaign", "every recipient was written to, or cannot be")
-    return _heed_quiet_hours(standing, _decide_queue(standing, now), now)
+    return _heed_reach(standing, _heed_quiet_hours(standing, _decide_queue(standing, now), now))
+
+
+def _heed_reach(standing: Standing, step: Step) -> Step:
+    """Return a step that queues no more customers than Meta lets it reach now.
+
+    What is queued or in hand is about to use up its part.
+    """
+    reach = standing.reach
+    if not step.queues or reach is None or not reach.is_limited:
+        return step
+    room = reach.left - standing.funnel.of("queued", "attempting")
+    if room > 0:
+        end = standing.queued_up_to + room
+        return replace(step, up_to=min(step.up_to or end, end))
+    is_used_up = reach.left == 0
+    until = reach.frees_at if is_used_up else None
+    return replace(step, queues=False, until=until, is_reach_used_up=is_used_up)
 
 
 def _heed_quiet_hours(standing: Standing, step: Step, now: datetime) -> Step:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -70,6 +70,11 @@ class Definition:
         """Return the columns of the audience that the message needs."""
         return _columns(self.body)
 
+    @property
+    def is_template(self) -> bool:
+        """Say whether it sends a template, and so also to customers whose window is closed."""
+        return bool(self.body.get("type") == "template")
+
     def first_batch(self, total: int) -> int:
         """Return after how many recipients the campaign waits, 0 where it does not."""
         if self.first is not None:
@@ -130,9 +135,9 @@ def check_times(definition: Definition, now: datetime) -> list[FieldError]:
     return reader.errors
 
 
-def with_times(definition: Definition, started_at: datetime) -> Definition:
-    """Return a campaign that starts with the moment until which it goes on."""
-    return replace(definition, finish_by=definition.finish_by or started_at + DEFAULT_FINISH)
+def choose_end(definition: Definition, started_at: datetime, takes: timedelta) -> datetime:
+    """Return the moment until which a campaign goes on that takes so long by its check."""
+    return definition.finish_by or started_at + takes + DEFAULT_FINISH
 
 
 def _columns(node: Any) -> frozenset[str]:

@@ -48,8 +48,9 @@ def view_funnel(funnel: Funnel) -> dict[str, Any]:
 
 def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
     """Return why a campaign stands still just now, and until when if that is known."""
-    if standing.phase == "running" and standing.waits_for_template:
-        return {"reason": "template", "until": None}
+    obstacle = standing.obstacle
+    if standing.phase == "running" and obstacle and obstacle.lasts(now):
+        return obstacle._asdict()
     step = decide_step(standing, now)
     if step.until is None:
         return None

@@ -94,6 +94,7 @@ class Outcome:
     wait_ms: int = 0  # for unconfirmed the moment until which evidence is waited for
     error_json: str = ""
     history_json: str = ""
+    is_outreach: bool = False  # accepted for a customer whose window is closed
 
 
 def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: float) -> Outcome:

@@ -54,6 +54,12 @@ def _needs_window(attempt: Attempt) -> bool:
     return not is_template and attempt.body.get("recipient_type") != GROUP
 
 
+def is_outreach(attempt: Attempt, now: datetime) -> bool:
+    """Say whether a message begins a conversation, which Meta's messaging limit counts."""
+    is_message = not attempt.repeatable and attempt.body.get("recipient_type") != GROUP
+    return is_message and not is_window_open(attempt.contact, now)
+
+
 def is_window_open(contact: Contact, now: datetime) -> bool:
     """Say whether a customer wrote or called within the last 24 hours."""
     last = contact.window_opened_at

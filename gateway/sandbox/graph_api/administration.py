@@ -48,7 +48,7 @@ _FIELDS: dict[str, _Read] = {
     "account_mode": lambda _, __: "SANDBOX",
     "platform_type": lambda _, __: "CLOUD_API",
     "throughput": lambda _, __: {"level": "STANDARD"},
-    "whatsapp_business_manager_messaging_limit": lambda _, __: "TIER_250",
+    "whatsapp_business_manager_messaging_limit": lambda _, account: account.messaging_limit,
     "webhook_configuration": _callbacks,
     "health_status": lambda _, __: _HEALTH,
 }

@@ -28,6 +28,7 @@ class AppSetup:
     """Set-up of the app and its WhatsApp account; "" is no callback."""
 
     callback: str
+    messaging_limit: str = ""
     fields: tuple[str, ...] = FIELDS
     subscribed: bool = True
     override: str = ""
@@ -37,7 +38,7 @@ class AppSetup:
     @classmethod
     def of(cls, config: AppConfig) -> "AppSetup":
         """Return an account that is set up completely, so that a simple trial needs no set-up."""
-        return cls(config.webhook_url)
+        return cls(config.webhook_url, config.messaging_limit)
 
     @property
     def is_listening(self) -> bool:

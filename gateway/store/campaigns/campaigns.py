@@ -5,7 +5,7 @@ All of it may raise StoreUnavailableError or ScriptError.
 
 import base64
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -15,16 +15,23 @@ import structlog
 
 from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
+from gateway.core.campaigns.obstacle import CampaignObstacle
 from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.campaigns.obstacles import (
+    NOT_RESTING,
+    RESTS,
+    NumberObstacles,
+    find_campaign_obstacle,
+    read_obstacles,
+)
 from gateway.store.campaigns.row_fields import parse_funnel, parse_groups
 from gateway.store.redis.client import Store, StoreUnavailableError
-from gateway.store.sending.lookup import read_each, run_commands
-from gateway.store.templates.waiting_sends import is_waited_for, waiting_command
+from gateway.store.sending.lookup import run_commands
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +39,6 @@ MOST_CAMPAIGNS = 1_000
 LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
-# Field with the number of recipients of a zone group who were queued or passed, by its index.
 _REST: Mapping[str, str] = {"cancelled": "cancelled", "stopped": "cancelled", "expired": "expired"}
 
 
@@ -64,7 +70,9 @@ class Campaign:
     is_first_over: bool
     problems: Sequence[Mapping[str, Any]] = ()
     groups: Sequence[ZoneGroup] = ()  # with quiet hours
-    waits_for_template: bool = False
+    obstacle: CampaignObstacle | None = None
+    rests: str = NOT_RESTING  # until when its reach is used up, in ms
+    takes: timedelta = timedelta(0)  # as the last check said
 
     @property
     def rule(self) -> str:
@@ -84,7 +92,7 @@ class Campaign:
             first_done_at=self.first_done_at,
             is_first_over=self.is_first_over,
             groups=self.groups,
-            waits_for_template=self.waits_for_template,
+            obstacle=self.obstacle,
         )
 
 
@@ -140,8 +148,8 @@ def read_campaign(store: Store, bodies: Bodies, id_: str) -> Campaign | None:
     if not number:
         return None
     (row,) = run_commands(store, ("HGETALL", campaign_key(number, id_)))
-    (waiting,) = _read_waiting(store, [number])
-    return parse_campaign(bodies, id_, number, row, waiting) if row else None
+    (obstacles,) = read_obstacles(store, [number])
+    return parse_campaign(bodies, id_, number, row, obstacles) if row else None
 
 
 def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
@@ -150,26 +158,21 @@ def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
     rows = run_commands(store, *(("HGETALL", campaign_key(number, id_)) for id_, number in named))
     own = sorted({number for _, number in named})
-    waiting = dict(zip(own, _read_waiting(store, own), strict=True))
+    obstacles = dict(zip(own, read_obstacles(store, own), strict=True))
     found = [
         campaign
         for (id_, number), row in zip(named, rows, strict=True)
-        if row and (campaign := _parse_readable(bodies, id_, number, row, waiting[number]))
+        if row and (campaign := _parse_readable(bodies, id_, number, row, obstacles[number]))
     ]
     return sorted(found, key=lambda one: one.created_at, reverse=True)
 
 
-def _read_waiting(store: Store, numbers: Sequence[str]) -> list[Collection[bytes]]:
-    """Return for which templates sends of each number wait; none where that key is damaged."""
-    return [one or () for one in read_each(store, [waiting_command(one) for one in numbers])]
-
-
 def _parse_readable(
-    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], waiting: Collection[bytes]
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], obstacles: NumberObstacles
 ) -> Campaign | None:
     """Return a campaign, None for one that hides no other though it cannot be read."""
     try:
-        return parse_campaign(bodies, id_, number, row, waiting)
+        return parse_campaign(bodies, id_, number, row, obstacles)
     except UnknownRecordError as error:
         log.warning("campaign_unreadable", campaign=id_, reason=str(error))
         return None
@@ -231,20 +234,20 @@ def forget_old(store: Store) -> bool:
 
 
 def parse_campaign(
-    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], waiting: Collection[bytes]
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], obstacles: NumberObstacles
 ) -> Campaign:
-    """Return a campaign from its row, and from the templates that sends of its number wait for.
+    """Return a campaign from its row, and from what stops its number.
 
     Raises UnknownRecordError.
     """
     try:
-        return _parse(bodies, id_, number, row, waiting)
+        return _parse(bodies, id_, number, row, obstacles)
     except (ValueError, KeyError, TypeError) as error:  # damaged, or of another release
         raise UnknownRecordError(type(error).__name__) from error
 
 
 def _parse(
-    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], waiting: Collection[bytes]
+    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], obstacles: NumberObstacles
 ) -> Campaign:
     text = {
         name.decode(): value.decode(errors="replace")
@@ -274,7 +277,9 @@ def _parse(
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
         groups=parse_groups(text),
-        waits_for_template=is_waited_for(definition.body, waiting),
+        rests=text.get(RESTS, NOT_RESTING),
+        obstacle=find_campaign_obstacle(definition.body, text, obstacles),
+        takes=timedelta(seconds=int(text.get("takes", 0))),
     )
 
 

@@ -3,27 +3,38 @@
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.accounts.account import Accounts
 from gateway.core import messages
 from gateway.core.api.recipient import Recipient
+from gateway.core.campaigns.check import (
+    CampaignCheck,
+    CheckTally,
+    warn_of_end,
+    warn_of_template,
+)
+from gateway.core.campaigns.cost import SERVICE, estimate_cost
 from gateway.core.campaigns.definition import render
+from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.view import duration_at
 from gateway.core.campaigns.zone_groups import estimate_end
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.preflight import is_window_open
+from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.templates.choice import TemplateUse, read_use
-from gateway.core.templates.template import Mismatch
-from gateway.store import keys
+from gateway.core.templates.template import MetaTemplate, Mismatch
+from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
 from gateway.store.campaigns.campaigns import Campaign, change_phase, server_ms, stamp
+from gateway.store.campaigns.reach import ask_limit, read_reach
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, Store
+from gateway.store.templates.judgement import TemplateJudge
 
 # A start needs a check that is not older.
 FRESH = timedelta(hours=1)
@@ -31,65 +42,79 @@ CONTACTS_AT_ONCE = 200  # by one script
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignCheck:
-    """What would become of a campaign that started now."""
+class CheckInputs:
+    """What a check needs to know beside the campaign: its number, template, reach and prices."""
 
-    recipients: int
-    skipped: Mapping[str, int]
-    opted_out: int
-    window_closed: int  # for a message that is no template
-    empty: int  # whose message would lack a text
-    problems: Sequence[Mismatch]  # what of the first sample does not fit the template at Meta
-    samples: Sequence[messages.Body]  # the first, the shortest and the longest of a thousand
-    takes: timedelta
-    checked_at: datetime
+    pace: float  # of the number
+    judge: Callable[[TemplateUse], Sequence[Mismatch]]
+    find_template: Callable[[TemplateUse], tuple[MetaTemplate | None, bool]]
+    reach: Reach | None
+    prices: PriceList
 
-    @property
-    def would_get(self) -> int:
-        """Return how many recipients Meta would be asked to write to."""
-        return self.recipients - self.opted_out - self.window_closed - self.empty
+
+def read_check_inputs(
+    judge: TemplateJudge, accounts: Accounts, campaign: Campaign, pace: float, prices: PriceList
+) -> CheckInputs:
+    """Ask Meta what it knows of the number, and return all that a check needs."""
+    own, store, reach = accounts.number(campaign.number), judge.store, None
+    if own is None:
+        return CheckInputs(pace, lambda _: [], lambda _: (None, False), None, prices)
+    if campaign.definition.is_template:
+        ask_limit(store, judge.graph_url, own)
+        siblings = accounts.siblings_of(own.id, number_list.numbers_at_meta(store))
+        reach = read_reach(store, own.id, siblings)
+    return CheckInputs(
+        pace, lambda use: judge.judge(own, [use]), lambda use: judge.find(own, use), reach, prices
+    )
 
 
 def check_campaign(
     store: Store,
     bodies: Bodies,
     campaign: Campaign,
-    pace: float,
-    judge: Callable[[TemplateUse], Sequence[Mismatch]],
+    inputs: CheckInputs,
     note: Callable[[int], None] = lambda done: None,
 ) -> CampaignCheck:
     """Check a draft, and remember that unless Meta would refuse its template.
 
-    `pace` is the number's, `judge` says what of a template does not fit, `note` learns how far the
-    check is.
+    `note` learns how far the check is.
     """
     now = datetime_from_ms(server_ms(store))
     prepared = campaign.definition.prepare()
-    opted_out = closed = empty = 0
-    for chunk in _chunks(store, bodies, campaign):
-        for member, contact in _with_contacts(store, campaign, chunk):
-            if campaign.definition.marketing and contact.opted_out_at:
-                opted_out += 1
-            elif not is_window_open(contact, now) and not _is_template(campaign):
-                closed += 1
-            elif render(prepared, member.values) is None:
-                empty += 1
-        note(chunk[-1].row + 1)
     samples = _samples(store, bodies, campaign, prepared)
     use = read_use(samples[0], "#") if samples else None
+    template, is_stopped = inputs.find_template(use) if use else (None, False)
+    category = (template.category.lower() if template else "") if use else SERVICE
+    tally = CheckTally(campaign.definition, category, prepared, now)
+    for chunk in _chunks(store, bodies, campaign):
+        for member, contact in _with_contacts(store, campaign, chunk):
+            tally.add(member.phone, member.values, contact)
+        note(chunk[-1].row + 1)
+    takes = _duration(campaign, min(inputs.pace, campaign.definition.pace), now)
+    if inputs.reach:
+        takes = max(takes, inputs.reach.time_for(tally.outreach))
+    ends_at = max(now, campaign.definition.start_at or now) + takes
     check = CampaignCheck(
         recipients=campaign.recipients,
         skipped=campaign.funnel.skipped,
-        opted_out=opted_out,
-        window_closed=closed,
-        empty=empty,
-        problems=list(judge(use)) if use else [],
+        opted_out=tally.opted_out,
+        window_closed=tally.window_closed,
+        empty=tally.empty,
+        outreach=tally.outreach,
+        problems=list(inputs.judge(use)) if use else [],
         samples=samples,
-        takes=_duration(campaign, min(pace, campaign.definition.pace), now),
+        takes=takes,
+        reach=inputs.reach,
+        cost=estimate_cost(tally.countries.counts, category, inputs.prices),
+        warnings=[
+            *warn_of_template(template, is_stopped=is_stopped),
+            *warn_of_end(campaign.definition.finish_by, ends_at),
+        ],
         checked_at=now,
     )
     if not check.problems:
-        change_phase(store, campaign, ["draft"], "", "", "", checked=stamp(now))
+        lasts = int(takes.total_seconds())
+        change_phase(store, campaign, ["draft"], "", "", "", checked=stamp(now), takes=lasts)
     return check
 
 
@@ -98,31 +123,11 @@ def is_checked(campaign: Campaign, now: datetime) -> bool:
     return campaign.checked_at is not None and now - campaign.checked_at <= FRESH
 
 
-def view_check(check: CampaignCheck) -> dict[str, Any]:
-    """Return what clients and operators see of a check."""
-    return {
-        "recipients": check.recipients,
-        "would_get": check.would_get,
-        "skipped": dict(sorted(check.skipped.items())),
-        "opted_out": check.opted_out,
-        "window_closed": check.window_closed,
-        "empty": check.empty,
-        "problems": [one._asdict() for one in check.problems],
-        "samples": list(check.samples),
-        "takes_seconds": int(check.takes.total_seconds()),
-        "checked_at": check.checked_at,
-    }
-
-
 def _duration(campaign: Campaign, pace: float, now: datetime) -> timedelta:
     quiet, start = campaign.definition.quiet, max(now, campaign.definition.start_at or now)
     if quiet is None:
         return duration_at(campaign.recipients, pace)
     return estimate_end(campaign.groups, quiet, pace, start) - start
-
-
-def _is_template(campaign: Campaign) -> bool:
-    return bool(campaign.definition.body.get("type") == "template")
 
 
 def _chunks(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Sequence[AudienceMember]]:

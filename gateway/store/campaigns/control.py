@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from gateway.core.campaigns.course import ACTIVE, ENDED, Phase, mark_at
-from gateway.core.campaigns.definition import with_times
+from gateway.core.campaigns.definition import choose_end
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_states
@@ -22,7 +22,7 @@ def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     """Start a draft, now or at its time; return "" or the phase that forbids it."""
     prolong_audience(store, campaign)
     begins = max(now, campaign.definition.start_at or now)
-    finish_by = stamp(with_times(campaign.definition, begins).finish_by)
+    finish_by = stamp(choose_end(campaign.definition, begins, campaign.takes))
     phase: Phase = "scheduled" if begins > now else "running"
     fields = {"finish_by": finish_by} | ({"started": stamp(now)} if phase == "running" else {})
     done, before = change_phase(store, campaign, ["draft"], phase, by, "started", **fields)

@@ -99,7 +99,7 @@ class Lanes:
                 one.attempt,
                 one.step,
                 one.wamid,
-                one.wait_ms,
+                int(one.is_outreach) if one.step == "accepted" else one.wait_ms,
                 one.error_json,
                 one.history_json,
             ]

@@ -10,7 +10,7 @@ from gateway.core.templates.choice import (
     judge_use,
     name_versions,
 )
-from gateway.core.templates.template import Mismatch
+from gateway.core.templates.template import MetaTemplate, Mismatch
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.sync import fetch_list
@@ -37,6 +37,15 @@ class TemplateJudge:
             return [one for use in uses for one in self._judge(number.waba, use)]
         except (StoreUnavailableError, ScriptError):
             return []
+
+    def find(self, number: OwnNumber, use: TemplateUse) -> tuple[MetaTemplate | None, bool]:
+        """Return the template of a use, if it is known, and whether Meta has stopped it."""
+        try:
+            known = self._find(number.waba, use.key)
+            template = known.template if known else None
+            return template, self.cache.view(number.waba).is_stopped(use.key)
+        except (StoreUnavailableError, ScriptError):
+            return None, False
 
     def judge(self, number: OwnNumber, uses: Sequence[TemplateUse]) -> list[Mismatch]:
         """Return what does not fit, after another look at Meta's list if anything does not.

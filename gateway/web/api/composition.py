@@ -11,6 +11,7 @@ from gateway.accounts.account import Accounts
 from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.schedules.request import SendingNumber
+from gateway.core.messages.price_list import PriceList
 from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.api.number_names import read_numbers
 from gateway.store.api.schedules.book import ScheduleBook
@@ -92,7 +93,9 @@ class MessageApi:
             self._store, accounts, self._numbers, settings.meta_graph_url
         )
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
-        self._campaign_routes = self._build_campaign_routes(settings, bodies, judge, sending)
+        self._campaign_routes = self._build_campaign_routes(
+            settings, bodies, judge, prices, sending
+        )
         book = ScheduleBook(self._store, bodies)
         self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
         self._erasure_routes = ErasureRoutes(
@@ -101,7 +104,12 @@ class MessageApi:
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
 
     def _build_campaign_routes(
-        self, settings: Settings, bodies: Bodies, judge: TemplateJudge, sending: MessageSending
+        self,
+        settings: Settings,
+        bodies: Bodies,
+        judge: TemplateJudge,
+        prices: PriceList,
+        sending: MessageSending,
     ) -> CampaignRoutes:
         return CampaignRoutes(
             self._store,
@@ -112,6 +120,7 @@ class MessageApi:
             self._pace_of,
             self._accounts,
             judge,
+            prices,
             self._numbers,
             sending,
         )

@@ -5,15 +5,18 @@ from typing import Any
 
 from gateway.core.campaigns.audience import AudienceReader
 from gateway.core.campaigns.definition import Definition, read_definition
+from gateway.core.messages.price_list import PriceList
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.audience import store_audience
 from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.check import CheckInputs
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 
 BODIES = Bodies()
+INPUTS = CheckInputs(50, lambda _: [], lambda _: (None, False), None, PriceList())
 SPRING: dict[str, Any] = {
     "name": "spring",
     "template": {"name": "spring", "language": "en", "params": ["{{ first }}"]},

@@ -26,6 +26,8 @@ class Meta:
         self.posted: list[Any] = []
         self.tokens: list[str] = []
         self.paths: list[str] = []
+        self.numbers: dict[str, Any] = {}  # what it says of each, by id
+        self.asked: list[str] = []
         self.answer: Callable[[Any], Reply] = accept
         self.answers_by_token: dict[str, Callable[[Any], Reply]] = {}
         self.lock = threading.Lock()
@@ -68,6 +70,15 @@ def a_meta() -> Iterator[Meta]:
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+        def do_GET(self) -> None:
+            meta.asked.append(self.path)
+            id_ = self.path.partition("?")[0].rpartition("/")[2]
+            answer = json.dumps({"id": id_, **meta.numbers.get(id_, {})}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

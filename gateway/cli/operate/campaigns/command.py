@@ -13,10 +13,11 @@ from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.operate.campaigns import show as view
 from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk, refuse, too_late
 from gateway.cli.operate.campaigns.repetition import retry, send_test
+from gateway.core.campaigns.check import view_check
 from gateway.core.campaigns.definition import check_times, read_definition
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.check import check_campaign, is_checked, view_check
+from gateway.store.campaigns.check import check_campaign, is_checked
 from gateway.store.campaigns.export import iter_export
 from gateway.store.campaigns.known_customers import KnownCustomers
 from gateway.store.campaigns.upload import store_file, store_known
@@ -46,7 +47,7 @@ def create(
     text: Annotated[str, typer.Option(help="A text, for people who have just written.")] = "",
     pace: Annotated[str, typer.Option(help="Messages: 50/s, 100/m or 2000/h.")] = "50/s",
     start_at: Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00.")] = "",
-    finish_by: Annotated[str, typer.Option(help="Until when; a day after the start.")] = "",
+    finish_by: Annotated[str, typer.Option(help="Until when; a day more than it takes.")] = "",
     quiet: Annotated[
         str, typer.Option(help="When nobody is written to by their clock: 21:00-08:00.")
     ] = "",
@@ -132,8 +133,7 @@ def check(campaign_id: Id, json: Json = False) -> None:
                 opened.store,
                 opened.bodies,
                 campaign,
-                opened.pace_of(campaign.number),
-                opened.judge_of(campaign.number),
+                opened.check_inputs(campaign),
                 lambda done: bar.update(task, completed=done),
             )
     if json:

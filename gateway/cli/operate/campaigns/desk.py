@@ -1,6 +1,6 @@
 """Desk of the commands about campaigns: the store, and what the settings say of its numbers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -11,14 +11,14 @@ from gateway.cli.common import errors
 from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
+from gateway.config.prices import read_prices
 from gateway.core.api.field_errors import FieldError
 from gateway.core.campaigns.definition import Definition
 from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.core.templates.choice import TemplateUse
-from gateway.core.templates.template import Mismatch
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.check import CheckInputs, read_check_inputs
 from gateway.store.campaigns.upload import Home
 from gateway.store.redis.client import Store
 from gateway.store.templates.cache import TemplateCache
@@ -66,11 +66,11 @@ class CampaignDesk:
         own = self.accounts.number(number)
         return own.pace if own else self.settings.meta_messages_per_second
 
-    def judge_of(self, number: str) -> Callable[[TemplateUse], list[Mismatch]]:
-        """Return what says whether a template fits what Meta knows of it."""
-        own = self.accounts.number(number)
+    def check_inputs(self, campaign: Campaign) -> CheckInputs:
+        """Return what a check needs to know beside the campaign."""
         judge = TemplateJudge(self.store, TemplateCache(self.store), self.settings.meta_graph_url)
-        return lambda use: judge.judge(own, [use]) if own else []
+        prices, pace = read_prices(self.settings.gateway_prices), self.pace_of(campaign.number)
+        return read_check_inputs(judge, self.accounts, campaign, pace, prices)
 
 
 @contextmanager

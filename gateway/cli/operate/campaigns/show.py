@@ -10,14 +10,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import open_console
+from gateway.core.campaigns.check import CampaignCheck
+from gateway.core.campaigns.cost import CampaignCost
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.view import view_waiting
 from gateway.core.sending.error_codes import find_policy
 from gateway.core.text import printable
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.check import CampaignCheck
 from gateway.store.campaigns.upload import UploadResult
 
 EVERY_S = 0.5
@@ -27,6 +29,10 @@ _WAITS = {
     "first_batch": "the first batch",
     "quiet_hours": "the end of quiet hours",
     "template": "its template, which Meta has stopped",
+    "reach": "reach: Meta lets it begin no more conversations now",
+    "number_paused": "its number, which is paused",
+    "number_held": "its number, which an operator holds",
+    "number_rests": "its number, which Meta lets rest",
 }
 _PHASES = {"running": "green", "paused": "yellow", "completed": "bold green"}
 
@@ -100,9 +106,36 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {reason}."
-    yield f"It takes {_duration(check.takes)} at its pace."
+    yield f"It takes {_duration(check.takes)}."
+    yield from _reach_lines(check)
+    yield _cost_line(check.cost)
+    for warning in check.warnings:
+        yield f"Warning: {warning}"
     for one in check.problems:
         yield f"Meta would refuse it: {one.pointer} {one.detail}"
+
+
+def _reach_lines(check: CampaignCheck) -> Iterator[str]:
+    """Say how far Meta's limit reaches for those outside their window."""
+    reach = check.reach
+    if not check.outreach or (reach and not reach.is_limited):
+        return
+    if reach is None:
+        yield "Meta does not say how many customers a day the number may reach."
+        return
+    days = reach.days_for(check.outreach)
+    lasts = f": {pluralize(days, 'day')}" if days else ""
+    yield f"Reach {reach.limit:,} a day, {reach.used:,} used{lasts}."
+
+
+def _cost_line(cost: CampaignCost) -> str:
+    if not (count := sum(cost.countries.values())):
+        return "It costs nothing."
+    if cost.unpriced == count:
+        reason = "GATEWAY_PRICES has no price of it" if cost.category else "no category is known"
+        return f"What it costs is not known: {reason}."
+    rest = f", and {cost.unpriced:,} recipients whose price is not known" if cost.unpriced else ""
+    return f"It costs {cost.amount:,f} {cost.currency} by the prices of {cost.prices_of}{rest}."
 
 
 def _duration(takes: timedelta) -> str:

@@ -45,9 +45,18 @@ local function doubt(number, now, id, send, row, till)
   raise(number, send, 'unconfirmed', 'doubted', now)
 end
 
-function settle.accepted(number, now, id, send, row, wamid)
+-- Meta limits to how many customers conversations are begun in 24 hours. Whom a message reached whose
+-- window was closed is counted by the hour, each customer once.
+local REACHED_FOR, HOUR = 26 * 3600000, 3600000
+local function note_reached(number, now, customer)
+  local key = string.format('%sreached:%.0f', number, math.floor(now / HOUR))
+  if redis.call('PFADD', key, customer) == 1 then redis.call('PEXPIRE', key, REACHED_FOR) end
+end
+
+function settle.accepted(number, now, id, send, row, wamid, is_outreach)
   -- A status has reported since that Meta could not deliver it: the send ended or began again.
   if was_failed(send, row) then return end
+  if is_outreach == 1 then note_reached(number, now, row.lane) end
   learn_wamid(number, id, row.wamid, wamid)
   overtake(number, row.rank, row.lane, id)
   redis.call('ZREM', number .. 'unconfirmed', id)

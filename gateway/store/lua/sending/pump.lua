@@ -4,7 +4,8 @@
 -- ARGV  1 lease in ms, 2 how many to take, 3 messages per second, 4 name of this call,
 --       5 names of calls whose answer was lost, with commas: what they took is given back,
 --       then outcomes of seven: send, attempt, outcome, wamid, wait in ms, error, note
--- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry.
+-- The outcomes are the functions of `settle`; for unconfirmed the wait is the expiry, and for accepted
+-- 1 says that the customer's window was closed.
 -- Returns {now, ms until the pace allows more, 1 if more is ready, 1 if the send taken is a probe,
 -- why the number that goes on now was paused or "", damaged items, taken}: damaged in threes of
 -- kind, id and why, taken as {id, attempt, planned, first, row, rank, repeatable, expires, attempts

@@ -25,7 +25,9 @@ class CampaignIn(BaseModel):
     number: str | None = Field(None, alias="from", description="Phone number id to send from.")
     pace: int | str | None = Field(None, description="Messages a second, or such as 100/m.")
     start_at: AwareDatetime | None = None
-    finish_by: AwareDatetime | None = Field(None, description="A day after the start unless given.")
+    finish_by: AwareDatetime | None = Field(
+        None, description="Unless given, a day more than it takes by its check."
+    )
     first: dict[str, Any] | None = Field(
         None, description="First batch: its size, and the seconds to wait for its statuses."
     )
@@ -92,7 +94,14 @@ class CheckOut(BaseModel):
     empty: int
     problems: list[dict[str, Any]] = Field(description="What does not fit the template at Meta.")
     samples: list[dict[str, Any]]
+    outreach: int = Field(description="Who would get it outside their window.")
+    warnings: list[str]
     takes_seconds: int
+    reach: dict[str, int | None] | None = Field(
+        description="Meta's limit of such customers in 24 hours, null for none, how many of it are "
+        "used, and in how many days the last is reached; null where Meta says nothing."
+    )
+    cost: dict[str, Any] = Field(description="By the price list, as far as it has prices.")
     checked_at: AwareDatetime
 
 

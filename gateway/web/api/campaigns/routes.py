@@ -13,16 +13,16 @@ from starlette.responses import Response, StreamingResponse
 from gateway.accounts.account import Accounts
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
+from gateway.core.campaigns.check import CampaignCheck, view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition
 from gateway.core.campaigns.trial import trial_fields
+from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.core.templates.choice import TemplateUse
-from gateway.core.templates.template import Mismatch
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
-from gateway.store.campaigns.check import check_campaign, is_checked, view_check
+from gateway.store.campaigns.check import check_campaign, is_checked, read_check_inputs
 from gateway.store.campaigns.export import iter_export
 from gateway.store.campaigns.repetition import find_obstacle
 from gateway.store.campaigns.upload import Home
@@ -54,6 +54,7 @@ class CampaignRoutes:
     pace_of: Callable[[str], int]
     accounts: Callable[[], Accounts]
     judge: TemplateJudge
+    prices: PriceList
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     sending: MessageSending
 
@@ -123,8 +124,7 @@ class CampaignRoutes:
         campaign = await self._find(request, id)
         if campaign.phase != "draft":
             raise _too_late(campaign.phase)
-        args = (campaign, self.pace_of(campaign.number), self._judge_of(campaign.number))
-        check = await asyncio.to_thread(check_campaign, self.store, self.bodies, *args)
+        check = await asyncio.to_thread(self._check, campaign)
         return json_response(view_check(check))
 
     async def test(self, request: Request, id: str) -> Response:
@@ -231,9 +231,10 @@ class CampaignRoutes:
             raise ApiError("invalid", errors=[FieldError("#/from", "is none of our numbers")])
         return number
 
-    def _judge_of(self, number: str) -> Callable[[TemplateUse], Sequence[Mismatch]]:
-        own = self.accounts().number(number)
-        return lambda use: self.judge.judge(own, [use]) if own else []
+    def _check(self, campaign: Campaign) -> CampaignCheck:
+        pace = self.pace_of(campaign.number)
+        inputs = read_check_inputs(self.judge, self.accounts(), campaign, pace, self.prices)
+        return check_campaign(self.store, self.bodies, campaign, inputs)
 
     async def _now(self) -> datetime:
         return datetime_from_ms(await asyncio.to_thread(campaigns.server_ms, self.store))

@@ -1,0 +1,124 @@
+"""Check of a draft as clients and operators see it: who would get it, and what it takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.core import messages
+from gateway.core.campaigns.cost import CampaignCost, CountryCounter, is_free
+from gateway.core.campaigns.definition import Definition, render
+from gateway.core.campaigns.reach import Reach
+from gateway.core.contacts.contact import Contact
+from gateway.core.sending.preflight import is_window_open
+from gateway.core.templates.template import MetaTemplate, Mismatch
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCheck:
+    """What would become of a campaign that started now."""
+
+    recipients: int
+    skipped: Mapping[str, int]
+    opted_out: int
+    window_closed: int  # for a message that is no template
+    empty: int  # whose message would lack a text
+    outreach: int  # who would get it outside their window, which uses up reach
+    problems: Sequence[Mismatch]  # what of the first sample does not fit the template at Meta
+    samples: Sequence[messages.Body]  # the first, the shortest and the longest of a thousand
+    takes: timedelta
+    reach: Reach | None  # None where Meta's limit is not known
+    cost: CampaignCost
+    warnings: Sequence[str]
+    checked_at: datetime
+
+    @property
+    def would_get(self) -> int:
+        """Return how many recipients Meta would be asked to write to."""
+        return self.recipients - self.opted_out - self.window_closed - self.empty
+
+
+class CheckTally:
+    """Counts what would become of each recipient, and where those are whose messages Meta bills."""
+
+    def __init__(self, definition: Definition, category: str, prepared: Any, now: datetime) -> None:
+        """Take the category of the message, and the message compiled."""
+        self._definition, self._category = definition, category
+        self._prepared, self._now = prepared, now
+        self.opted_out = self.window_closed = self.empty = self.outreach = 0
+        self.countries = CountryCounter()
+
+    def add(self, phone: str, values: Mapping[str, str], contact: Contact) -> None:
+        """Count a recipient with what the number knows of them."""
+        is_open = is_window_open(contact, self._now)
+        if self._definition.marketing and contact.opted_out_at:
+            self.opted_out += 1
+        elif not is_open and not self._definition.is_template:
+            self.window_closed += 1
+        elif render(self._prepared, values) is None:
+            self.empty += 1
+        else:
+            self.outreach += not is_open
+            if not is_free(self._category, is_window_open=is_open):
+                self.countries.add(phone)
+
+
+def warn_of_template(template: MetaTemplate | None, *, is_stopped: bool) -> list[str]:
+    """Return what an operator should know of the template before the start."""
+    if template is None or not (is_stopped or template.is_stopped):
+        return []
+    reason = template.unusable_reason or "it refused it lately"
+    return [f"Meta has stopped the template ({reason}): messages wait until it is reinstated."]
+
+
+def warn_of_end(finish_by: datetime | None, ends_at: datetime) -> list[str]:
+    """Return a warning where a campaign takes longer than until its end."""
+    if finish_by is None or ends_at <= finish_by:
+        return []
+    return [
+        f"It takes until {ends_at:%Y-%m-%d %H:%M} UTC, and whoever is left at "
+        f"{finish_by:%Y-%m-%d %H:%M} UTC (finish_by) is never written to."
+    ]
+
+
+def view_check(check: CampaignCheck) -> dict[str, Any]:
+    """Return what clients and operators see of a check."""
+    return {
+        "recipients": check.recipients,
+        "would_get": check.would_get,
+        "skipped": dict(sorted(check.skipped.items())),
+        "opted_out": check.opted_out,
+        "window_closed": check.window_closed,
+        "empty": check.empty,
+        "outreach": check.outreach,
+        "problems": [one._asdict() for one in check.problems],
+        "warnings": list(check.warnings),
+        "samples": list(check.samples),
+        "takes_seconds": int(check.takes.total_seconds()),
+        "reach": _view_reach(check),
+        "cost": _view_cost(check.cost),
+        "checked_at": check.checked_at,
+    }
+
+
+def _view_reach(check: CampaignCheck) -> dict[str, Any] | None:
+    if (reach := check.reach) is None:
+        return None
+    return {
+        "limit": reach.limit if reach.is_limited else None,
+        "used": reach.used,
+        "days": reach.days_for(check.outreach),
+    }
+
+
+def _view_cost(cost: CampaignCost) -> dict[str, Any]:
+    has_price = cost.unpriced < sum(cost.countries.values()) or not cost.countries
+    is_known = bool(cost.currency) and has_price
+    return {
+        "category": cost.category or None,
+        "amount": f"{cost.amount:f}" if is_known else None,
+        "currency": cost.currency or None if is_known else None,
+        "prices_of": cost.prices_of if is_known else None,
+        "unpriced": cost.unpriced,
+        "countries": dict(cost.countries),
+    }

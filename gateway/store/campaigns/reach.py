@@ -1,0 +1,89 @@
+"""Reach of a number: Meta's limit as it said it last, and how many customers were reached of late.
+
+All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from gateway.accounts.account import OwnNumber
+from gateway.core.campaigns.reach import Reach, parse_limit
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.graph.admin.client import AdminClient
+from gateway.graph.admin.errors import SetupError
+from gateway.store import keys
+from gateway.store.redis.client import Store
+from gateway.store.sending.lookup import run_commands
+
+ASK_WITHIN_S = 4.0
+ASK_EVERY_MS = 600_000
+HOUR_MS = 3_600_000
+HOURS = 25  # the last 24, of which the first and the last are not whole
+
+
+def refresh_limit(store: Store, graph_url: str, own: OwnNumber) -> None:
+    """Ask Meta for the limit, unless that was done within ten minutes."""
+    key = f"{_key(own.id)}:asked"
+    if store.run(lambda client: client.set(key, 1, nx=True, px=ASK_EVERY_MS)):
+        ask_limit(store, graph_url, own)
+
+
+def ask_limit(store: Store, graph_url: str, own: OwnNumber) -> None:
+    """Ask Meta for the limit, and store it; without an answer the last one goes on to count."""
+    found = own.credentials
+    client = AdminClient(
+        graph_url,
+        found.graph_version,
+        token=found.token,
+        proof_secret=found.proof_secret,
+        total_s=ASK_WITHIN_S,
+    )
+    with suppress(SetupError), client:
+        if word := client.number(own.id).messaging_limit:
+            note_limit(store, own.id, word)
+
+
+def note_limit(store: Store, number: str, word: str) -> None:
+    """Store the limit of a number in Meta's word; it counts for a day."""
+    store.run(lambda client: client.set(_key(number), word, px=keys.DAY_MS))
+
+
+def read_reach(store: Store, number: str, siblings: Sequence[str]) -> Reach | None:
+    """Return the reach of a number, None where Meta's limit is not known.
+
+    `siblings` are the numbers of its account, itself among them. A customer who was reached by two
+    of them counts twice, so the figure is the most that may be used up.
+    """
+    (word,) = run_commands(store, ("GET", _key(number)))
+    limit = parse_limit(word.decode()) if word else None
+    if limit is None:
+        return None
+    if not (reach := Reach(limit)).is_limited:
+        return reach
+    seconds, _ = _server_time(store)
+    this_hour = seconds * 1000 // HOUR_MS
+    hours = range(this_hour - HOURS + 1, this_hour + 1)
+    names = [[_hour_key(one, hour) for hour in hours] for one in siblings]
+    replies = run_commands(store, *(("PFCOUNT", *each) for each in names), *_each_hour(names))
+    used, by_hour = replies[: len(names)], replies[len(names) :]
+    oldest = min((i % HOURS for i, count in enumerate(by_hour) if count), default=None)
+    frees_at = None if oldest is None else datetime_from_ms((hours[oldest] + HOURS) * HOUR_MS)
+    return Reach(limit, sum(used), frees_at)
+
+
+def _each_hour(names: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    return [("PFCOUNT", name) for each in names for name in each]
+
+
+def _server_time(store: Store) -> tuple[int, int]:
+    time: Any = store.run(lambda client: client.time())
+    return int(time[0]), int(time[1])
+
+
+def _key(number: str) -> str:
+    return f"{keys.number(number)}reach"
+
+
+def _hour_key(number: str, hour: int) -> str:
+    return f"{keys.number(number)}reached:{hour}"

@@ -1,0 +1,184 @@
+"""A campaign whose reach is used up rests, says so, and goes on; nobody is lost or doubled."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.core.campaigns.reach import UNLIMITED, Reach
+from gateway.core.campaigns.recipient_state import campaign_send_id
+from gateway.core.messages.price_list import PriceList
+from gateway.core.sending.outcome import Outcome
+from gateway.store.campaigns import control
+from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.check import check_campaign, read_check_inputs
+from gateway.store.campaigns.reach import HOUR_MS, read_reach, refresh_limit
+from gateway.store.campaigns.view import view_campaign
+from gateway.store.redis.client import Store
+from gateway.store.templates.cache import TemplateCache
+from gateway.store.templates.judgement import TemplateJudge
+from tasks.campaigns import process
+from tasks.context import WorkerContext
+from tests.support.factories import NUMBER
+from tests.support.store.campaigns import BODIES, INPUTS, a_campaign, cells, read
+from tests.support.store.raw import now_ms, raw
+from tests.support.store.sends import PREFIX, lanes
+from tests.support.tasks.fake_graph import Meta
+
+pytestmark = [pytest.mark.store, pytest.mark.usefixtures("at_work")]
+NOW = datetime.now(UTC)
+
+
+def limit_to(store: Store, word: str) -> None:
+    """Let Meta have said its limit a moment ago."""
+    raw(store).set(f"{PREFIX}reach", word)
+    raw(store).set(f"{PREFIX}reach:asked", 1)
+
+
+def started(store: Store, count: int, **others: Any) -> Campaign:
+    campaign = a_campaign(store, count, **others)
+    assert control.start(store, campaign, "test", NOW) == ""
+    return campaign
+
+
+def work_and_post(store: Store, campaign: Campaign, times: int = 3) -> list[str]:
+    """Do what some ticks ask for; Meta accepts what is posted, outside the window."""
+    posted: list[str] = []
+    for _ in range(times):
+        process.process_broadcast_campaign(campaign.id)
+        attempts = lanes(store).pump([], 99).attempts
+        accepted = [
+            Outcome(one.send, one.ordinal, "accepted", wamid=one.send, is_outreach=True)
+            for one in attempts
+        ]
+        lanes(store).pump(accepted, 0)
+        posted += [one.send for one in attempts]
+    return posted
+
+
+def days_later(store: Store) -> None:
+    """Let everybody who was reached have been reached two days ago."""
+    hour = now_ms(store) // HOUR_MS
+    for key in raw(store).keys(f"{PREFIX}reached:*"):
+        raw(store).rename(key, f"{PREFIX}reached:{hour - 48}")
+
+
+def test_a_campaign_rests_where_its_reach_ends_and_goes_on_the_next_day(store: Store) -> None:
+    limit_to(store, "20")
+    campaign = started(store, 26)
+
+    first = work_and_post(store, campaign)
+
+    assert len(first) == 20
+    assert cells(store, campaign) == {"waiting": 6, "accepted": 20}
+    waiting = view_campaign(read(store, campaign), NOW)["waiting_for"]
+    assert waiting["reason"] == "reach"
+    assert 22 < (waiting["until"] - NOW).total_seconds() / 3600 < 26
+    days_later(store)
+    rest = work_and_post(store, campaign)
+    assert sorted(first + rest) == [campaign_send_id(campaign.id, i) for i in range(26)]
+    assert read(store, campaign).phase == "completed"
+
+
+def test_a_limit_that_meta_raises_lets_it_go_on_at_once(store: Store) -> None:
+    limit_to(store, "2")
+    campaign = started(store, 5)
+    assert len(work_and_post(store, campaign)) == 2
+
+    limit_to(store, "TIER_2K")
+    process.process_broadcast_campaign(campaign.id)
+
+    assert view_campaign(read(store, campaign), NOW)["waiting_for"] is None
+    assert len(work_and_post(store, campaign)) == 3
+
+
+def test_a_limit_that_is_not_known_stops_nothing(at_work: WorkerContext, store: Store) -> None:
+    campaign = started(store, 5)
+
+    assert len(work_and_post(store, campaign)) == 5
+    assert read_reach(store, NUMBER, [NUMBER]) is None
+
+
+def test_a_customer_counts_once_in_a_day_and_once_for_each_number(store: Store) -> None:
+    limit_to(store, "TIER_2K")
+    hour = now_ms(store) // HOUR_MS
+    for number, at in ((PREFIX, hour), (PREFIX, hour - 3), (PREFIX, hour - 30)):
+        raw(store).pfadd(f"{number}reached:{at}", "351900000001", "35190000000" + str(at % 7))
+    raw(store).pfadd(f"gw:{{n2}}:reached:{hour}", "351900000001")
+
+    reach = read_reach(store, NUMBER, [NUMBER, "2"])
+
+    assert reach
+    lately = {"351900000001", *(f"35190000000{at % 7}" for at in (hour, hour - 3))}
+    assert reach.used == len(lately) + 1
+    assert reach.frees_at
+    assert reach.frees_at.timestamp() == (hour - 3 + 25) * 3600
+
+
+def test_what_goes_inside_the_window_uses_up_nothing(store: Store) -> None:
+    limit_to(store, "TIER_250")
+    campaign = started(store, 2)
+    process.process_broadcast_campaign(campaign.id)
+    attempts = lanes(store).pump([], 9).attempts
+
+    settled = [
+        Outcome(one.send, 1, "accepted", is_outreach=i == 0) for i, one in enumerate(attempts)
+    ]
+    lanes(store).pump(settled, 0)
+
+    reach = read_reach(store, NUMBER, [NUMBER])
+    assert reach
+    assert (reach.limit, reach.used) == (250, 1)
+
+
+def test_meta_is_asked_for_the_limit_once_in_a_while(
+    at_work: WorkerContext, store: Store, meta: Meta
+) -> None:
+    meta.numbers[NUMBER] = {"whatsapp_business_manager_messaging_limit": "TIER_2K"}
+    own = at_work.accounts.current().number(NUMBER)
+    assert own
+
+    for _ in range(2):
+        refresh_limit(store, meta.url, own)
+
+    assert read_reach(store, NUMBER, [NUMBER]) == Reach(2_000)
+    assert len(meta.asked) == 1
+
+
+def test_the_check_says_in_how_many_days_meta_lets_it_reach_all(
+    at_work: WorkerContext, store: Store, meta: Meta
+) -> None:
+    meta.numbers[NUMBER] = {"whatsapp_business_manager_messaging_limit": "2"}
+    judge = TemplateJudge(store, TemplateCache(store), meta.url)
+    campaign, accounts = a_campaign(store, 5), at_work.accounts.current()
+
+    check = check_campaign(
+        store, BODIES, campaign, read_check_inputs(judge, accounts, campaign, 50, PriceList())
+    )
+
+    assert (check.outreach, check.takes.days) == (5, 2)
+    assert control.start(store, read(store, campaign), "ana", NOW) == ""
+    finish_by = read(store, campaign).definition.finish_by
+    assert finish_by
+    assert (finish_by - NOW).total_seconds() == pytest.approx(3 * 24 * 3600, abs=60)
+
+
+def test_a_check_without_a_limit_takes_what_the_pace_takes(store: Store) -> None:
+    campaign = a_campaign(store, 5)
+
+    check = check_campaign(store, BODIES, campaign, replace(INPUTS, reach=Reach(UNLIMITED)))
+
+    assert check.takes.days == 0
+
+
+def test_a_number_that_rests_or_is_paused_is_what_the_campaign_waits_for(store: Store) -> None:
+    campaign = started(store, 2)
+    for key, fields, reason in (
+        ("tokens", {"rest": now_ms(store) + 3_600_000}, "number_rests"),
+        ("stops", {"paused": '{"code":131042}'}, "number_paused"),
+        ("stops", {"held": "1|why"}, "number_held"),
+    ):
+        raw(store).hset(f"{PREFIX}{key}", mapping=fields)
+        waiting = view_campaign(read(store, campaign), NOW)["waiting_for"]
+        assert waiting["reason"] == reason
