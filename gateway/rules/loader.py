@@ -255,16 +255,20 @@ def assemble_rulebook(books: Sequence[Book], trial_now: str = "") -> Rulebook:
     set_here = (book.defaults for book in books if book.defaults.model_fields_set)
     defaults = next(set_here, Defaults())
     rules = [rule for book in books for rule in book.rules]
+    forwards = [one for book in books for one in book.forwards]
     hours = {name: one for book in books for name, one in book.hours.items()}
-    meaning = [*_meaning(defaults, hours, rules), *([trial_now] if trial_now else ())]
+    meaning = _meaning(defaults, hours, rules)
+    meaning += [one.model_dump(mode="json") for one in forwards]
+    meaning += [trial_now] if trial_now else []
     meaning_json = json.dumps(meaning, sort_keys=True, default=str)
     version = hashlib.sha256(meaning_json.encode()).hexdigest()[:12]
     hours = try_hours(hours, trial_now)
     compiled_rules = tuple(compile_rule(rule, defaults, hours) for rule in rules)
-    return Rulebook(version, compiled_rules, defaults.max_age, hours, defaults.hand_over)
+    receivers = tuple(one.receiver() for one in forwards)
+    return Rulebook(version, compiled_rules, defaults.max_age, hours, defaults.hand_over, receivers)
 
 
-def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[RuleModel]) -> Any:
+def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[RuleModel]) -> list[Any]:
     """Return the meaning of the rules, however they are written."""
     dumped = [model.model_dump(mode="json", exclude_defaults=True) for model in (defaults, *rules)]
     events = [[when.events for when in rule.when] for rule in rules]

@@ -18,6 +18,7 @@ from gateway.core.paths.table import PATHS, describe_scopes
 from gateway.rules.language.actions import VERBS
 from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
+from gateway.rules.language.outgoing.forwarding import ForwardModel
 from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
@@ -83,7 +84,8 @@ MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")
 MODELS: Mapping[str, type[Model]] = {
     "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
     "data": DataTest, "age": Age, "row": RowText, "place": Place, "card": Card,
-    "notification": NotificationForm, "staff_template": StaffTemplate, **VERBS,
+    "notification": NotificationForm, "staff_template": StaffTemplate,
+    "forwarded": ForwardModel, **VERBS,
 }  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from gateway.core.contacts import hand_over
 from gateway.core.contacts.consent import UNCHANGED
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Notice
+from gateway.core.forwards.forward import FORWARD
+from gateway.core.forwards.receiver import Receiver
 from gateway.core.planning.contact_changes import (
     ContactChange,
     hand_over_contact,
@@ -69,6 +71,7 @@ class Rulebook:
     hours: Mapping[str, Hours] = field(default_factory=dict, repr=False)  # by name
     # For so long a colleague who wrote from the phone answers, and no rule; 0 is not at all.
     hand_over: timedelta = rulefile.HAND_OVER
+    receivers: tuple[Receiver, ...] = ()  # of events that are handed on
 
     @cached_property
     def index(self) -> Index:
@@ -98,13 +101,31 @@ class Rulebook:
         steps = (step for rule in self.rules if rule.enabled for step in rule.steps)
         return any(step.verb == NOTIFY and not step.notified_phone for step in steps)
 
+    @cached_property
+    def receivers_by_name(self) -> Mapping[str, Receiver]:
+        """The receivers of forwards, as rules name them."""
+        return {one.name: one for one in self.receivers}
+
+    @cached_property
+    def _receivers_by_kind(self) -> Mapping[str, tuple[Receiver, ...]]:
+        """Those that get each event of a kind."""
+        kinds = frozenset(kind for one in self.receivers for kind in one.events)
+        return {kind: tuple(one for one in self.receivers if kind in one.events) for kind in kinds}
+
+    def receivers_of(self, event: Event) -> tuple[Receiver, ...]:
+        """Return the receivers that get an event whatever the rules say."""
+        kind = kind_of(event)
+        everywhere = self._receivers_by_kind.get(kind, ())
+        return tuple(one for one in everywhere if one.wants(kind, event.number))
+
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Decide about an event; the first rule that sends ends the search."""
+        receivers = self.receivers_of(event) if self.receivers else ()
         is_echo = _is_smb_echo(event)
         if not is_echo and kind_of(event) not in self.kinds:
-            return Decision()
+            return Decision(receivers=receivers)
         if note := self.skip_reason(event, contact):
-            return Decision(note=note)
+            return Decision(note=note, receivers=receivers)
         facts = self.facts(event, contact, now)
         if is_echo and (change := self._take_over(facts)):
             facts.note(change)
@@ -116,7 +137,18 @@ class Rulebook:
         noted = facts.contact if facts.changes else None
         text = (facts.text.normal or "") if fired else ""
         changes = tuple(facts.changes)
-        return Decision(fired, note, noted, changes, text, limited)
+        receivers = self._add_named_receivers(receivers, fired)
+        return Decision(fired, note, noted, changes, text, limited, receivers)
+
+    def _add_named_receivers(
+        self, receivers: tuple[Receiver, ...], fired: Iterable[FiredRule]
+    ) -> tuple[Receiver, ...]:
+        """Add the receivers to which rules hand the event on; each gets it once."""
+        if not self.receivers:
+            return receivers
+        actions = (action for one in fired if not one.shadow for action in one.actions)
+        names = (str(one.body[FORWARD]) for one in actions if one.verb == FORWARD)
+        return tuple(dict.fromkeys((*receivers, *(self.receivers_by_name[name] for name in names))))
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""

@@ -15,6 +15,7 @@ from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import PersonGroup, contact_keys, group_by_person
 from gateway.core.events import Event, InternalEvent, Message, Status
+from gateway.core.forwards.forward import Forward
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.event import Record, plan_event
 from gateway.core.sending import canary
@@ -23,7 +24,7 @@ from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import read_status_update
 
 # A commit script blocks the server for all clients, so it gets no more events than this at once,
-# and none once there are so many sends and notifications, which take it some 20 ms.
+# and none once there are so many sends, notifications and forwards, which take it some 20 ms.
 MOST_EVENTS = 100
 MOST_SENDS = 500
 # Older messages no longer count for Meta's throughput now: a backlog must not slow replies down.
@@ -58,6 +59,7 @@ class Plan:
     records: tuple[Record, ...] = ()
     alerts: tuple[Alert, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    forwards: tuple[Forward, ...] = ()
     was_handed_over: bool = True  # or may have been, so the list of those is changed
 
     @property
@@ -148,7 +150,7 @@ def _plan_group(
     )
     failures = []
     for event in group.events[:MOST_EVENTS]:
-        if len(draft.sends) + len(draft.notifications) >= MOST_SENDS:
+        if len(draft.sends) + len(draft.notifications) + len(draft.forwards) >= MOST_SENDS:
             break
         try:
             draft.add_event(event, rulebook, view.now)
@@ -172,6 +174,7 @@ class _Draft:
     records: list[Record] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
+    forwards: list[Forward] = field(default_factory=list)
 
     def add_event(self, event: Event, rulebook: RuleDecider, now: datetime) -> None:
         """Add the plan of one event; an event that raises changes nothing."""
@@ -191,6 +194,7 @@ class _Draft:
         self.records += (one.record,) if one.record else ()
         self.alerts += one.alerts
         self.notifications += notifications
+        self.forwards += one.forwards
 
     def finish(self, number: str, joins: tuple[Contact, ...]) -> Plan:
         """Return the plan."""
@@ -206,5 +210,6 @@ class _Draft:
             tuple(self.records),
             tuple(self.alerts),
             tuple(self.notifications),
+            tuple(self.forwards),
             self.was_handed_over,
         )

@@ -10,6 +10,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import Limit
 from gateway.core.contacts.loop_guard import digest_exchange
 from gateway.core.events import Event
+from gateway.core.forwards.receiver import Receiver
 
 TOO_OLD = "too old"
 # The fate of a free-form message to a customer who has been silent for 24 hours: a dead letter,
@@ -78,7 +79,8 @@ class Decision:
     """The rulebook's decision about one event; `note` says why no rule answered.
 
     The contact is as the rules that fired left it, None if they did not change it; `changes`
-    describe the changes in words. `limited` is the rule whose limit ended the search.
+    describe the changes in words. `limited` is the rule whose limit ended the search, and
+    `receivers` get the event whether a rule answers it or not.
     """
 
     fired: tuple[FiredRule, ...] = ()
@@ -87,6 +89,7 @@ class Decision:
     changes: tuple[str, ...] = ()
     normal_text: str = field(default="", repr=False)  # in which rules compared what was written
     limited: LimitedRule | None = None
+    receivers: tuple[Receiver, ...] = ()  # to which the event is handed on
 
     @cached_property
     def has_message(self) -> bool:

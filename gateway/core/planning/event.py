@@ -11,6 +11,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.frequency import note_answer, record_firing
 from gateway.core.contacts.loop_guard import after_reply, loop_reason
 from gateway.core.events import Event, Message, PhoneCall, Status
+from gateway.core.forwards.forward import FORWARD, Forward, plan_forwards
 from gateway.core.messages import text, with_recipient
 from gateway.core.planning.account_alerts import find_account_alert
 from gateway.core.planning.contact_changes import CONTACT_VERBS, mute_contact
@@ -98,9 +99,11 @@ def _note_firings(contact: Contact, fired: Sequence[FiredRule], now: datetime) -
 def _plan_action(
     rule: str, position: int, action: Action, context: _PlanningContext
 ) -> Send | Alert | Notification | None:
-    """Plan one action; None for a change of the contact, which is made already."""
+    """Plan one action; None for a change of the contact, which is made already, and a forward."""
     if action.verb == ALERT:
         return rule_alert(rule, str(action.body[ALERT]), context.event.number)
+    if action.verb == FORWARD:
+        return None  # its receiver is among the decision's
     if action.verb == NOTIFY and "to" not in action.body:
         return _plan_notification(rule, position, action, context)
     if action.verb == NOTIFY:
@@ -195,6 +198,7 @@ class Record:
     limited: LimitedRule | None = None
     notifications: tuple[str, ...] = ()
     alerts: tuple[Alert, ...] = field(default=(), repr=False)  # that rules asked for
+    forwards: tuple[str, ...] = ()  # ids
 
     @property
     def left_out(self) -> int:
@@ -211,6 +215,7 @@ class EventPlan:
     alerts: tuple[Alert, ...] = ()
     record: Record | None = None
     notifications: tuple[Notification, ...] = ()
+    forwards: tuple[Forward, ...] = ()
 
 
 def record_id(event: Event) -> str:
@@ -226,15 +231,17 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     """
     message = event if isinstance(event, Message) else None
     if message and not before.key:
-        return EventPlan(before)
+        receivers = rulebook.decide(event, before, now).receivers
+        return EventPlan(before, forwards=plan_forwards(event, "", receivers))
     news = tuple(filter(None, [find_account_alert(event)]))
     own = _apply_consent(event, before if message else before.with_names(event), now)
     own, decision = _ask_rules(event, own, rulebook, now)
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
     contact = contact.with_event(event)
+    forwards = plan_forwards(event, contact.key, decision.receivers)
     if not decision.fired and not changes and not decision.limited:
         after = contact if isinstance(event, Message | PhoneCall) else before
-        return EventPlan(after, alerts=news)
+        return EventPlan(after, alerts=news, forwards=forwards)
     id_ = record_id(event)
     effects = apply_rules(event, decision, contact, id_, now)
     record = Record(
@@ -251,9 +258,11 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
         limited=decision.limited,
         notifications=tuple(one.id for one in effects.notifications),
         alerts=effects.alerts,
+        forwards=tuple(one.id for one in forwards),
     )
     alerts = (*news, *own.alerts, *effects.alerts)
-    return EventPlan(effects.contact, effects.sends, alerts, record, effects.notifications)
+    notifications = effects.notifications
+    return EventPlan(effects.contact, effects.sends, alerts, record, notifications, forwards)
 
 
 def _ask_rules(

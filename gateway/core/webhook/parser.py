@@ -77,6 +77,11 @@ def split(delivery: Delivery) -> list[Event]:
     return events or [notice_readers.whole_body(whole._replace(field="empty"), 0, body)]
 
 
+def list_raw_items(delivery: Delivery, body: dict[str, Any]) -> list[Any]:
+    """Return the parts of a parsed body of which `split` makes events, in the same order."""
+    return [raw for _, _, raw in _walk(Location(delivery), body)] or [body]
+
+
 def _split_damaged(delivery: Delivery, reason: str) -> list[Event]:
     """Return the events of a body that is no JSON, as they would be without the damage.
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.compared_words import reshaped_words
 from gateway.rules.checks.empty_texts import possibly_empty_texts
+from gateway.rules.checks.forwards import idle_forwards
 from gateway.rules.checks.idle_actions import idle_actions
 from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts, placed_names
@@ -72,6 +73,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     yield from _unreachable_rules(files)
     yield from _endless_notifications(files)
     yield from _idle_actions(files)
+    yield from idle_forwards(files)
 
 
 class _DefinedNames:

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.core.messages import length_limits
 from gateway.core.messages.placeholders import without_placeholders
 from gateway.core.text import suggestion_for
+from gateway.rules.checks.forwards import forward_errors
 from gateway.rules.checks.paths import wrong_data
 from gateway.rules.checks.placeholders import (
     known_names,
@@ -24,6 +25,7 @@ def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     yield from _duplicate_names(files)
     yield from _duplicate_defaults(files)
     yield from _duplicate_hours(files)
+    yield from forward_errors(files)
     for file in files:
         for mark, message in unknown_placeholders_in(file.top("defaults"), known_names(hours)):
             yield Problem(file.file, mark, "", message)

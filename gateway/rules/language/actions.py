@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.core.text import suggestion_for
 from gateway.rules.language import contact_actions, send_actions
-from gateway.rules.language.outgoing import notify_action
+from gateway.rules.language.outgoing import forwarding, notify_action
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.short_forms import content, interactive
 from gateway.rules.language.types import SCALAR
@@ -38,6 +38,7 @@ Noting = (
     | contact_actions.HandOverAction
     | contact_actions.AlertAction
     | notify_action.NotifyAction
+    | forwarding.ForwardAction
 )
 Bare = contact_actions.Signal | contact_actions.Choice
 

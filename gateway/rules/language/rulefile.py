@@ -15,6 +15,7 @@ from gateway.rules.language.conditions import (
     TextTest,
     When,
 )
+from gateway.rules.language.outgoing.forwarding import ForwardModel
 from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.send_actions import FreeForm, RowText, WhenClosed
 from gateway.rules.language.times.durations import AtMost, Cooldown, Duration, DurationOrNo
@@ -84,6 +85,9 @@ class Book(Model):
     templates: Annotated[tuple[TemplateName, ...], BeforeValidator(wrap_in_list)] | None = Field(
         default=None, description="The templates that Meta approved; others are warned of."
     )
+    forwards: Annotated[tuple[ForwardModel, ...], BeforeValidator(wrap_in_list)] = Field(
+        default=(), description="Applications to which events are handed on."
+    )
     rules: tuple[RuleModel, ...] = Field(description="The rules, tried from top to bottom.")
 
 
@@ -91,12 +95,13 @@ MODEL_BY_KEY: dict[str, type[Model]] = {
     "": Book, "defaults": Defaults, "rules": RuleModel, "when": When, "text": TextTest,
     "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
     "not": Conditions, "notify": NotificationForm, "template": StaffTemplate,
+    "forwards": ForwardModel,
 }  # fmt: skip
 
 
 PLACES: dict[str, type[Model]] = {
     "beside `name`": RuleModel, "under `when`": When, "under `text`": TextTest,
-    "beside a message": FreeForm,
+    "beside a message": FreeForm, "under `forwards`": ForwardModel,
 }  # fmt: skip
 MOST_PLACES = 3  # that a hint names
 

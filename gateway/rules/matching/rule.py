@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.core.contacts.frequency import reached_limit
+from gateway.core.forwards.forward import FORWARD
 from gateway.core.messages.placeholders import Lookup
 from gateway.core.planning.contact_changes import CONTACT_VERBS, apply_action
 from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
@@ -26,8 +27,8 @@ NOTHING_TO_SEND = "nothing is left to send, so the rules below are asked"
 OWED = "this answer is owed, since nothing could be sent when the rule fired before"
 COUNTS_AS_ANSWERED = "which counts as answered"
 EMPTY = "a text came out empty, so its action is not done"
-# What is reported to the operator needs no customer.
-REPORTS = frozenset({ALERT, NOTIFY})
+# What is reported to the operator, or handed on, needs no customer.
+REPORTS = frozenset({ALERT, NOTIFY, FORWARD})
 NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done of"
 LATE = f"{TOO_OLD}, so nothing is sent"

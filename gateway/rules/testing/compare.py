@@ -99,6 +99,7 @@ def _answer(planned: PlannedEvent) -> Answer:
             _contact_changes(planned),
             alert_titles,
             planned.notifications,
+            planned.forwards,
             planned.error,
         ),
     )

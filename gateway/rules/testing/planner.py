@@ -77,6 +77,11 @@ class PlannedEvent:
         texts = (str(send.body.get("text", {}).get("body", "")) for send in others)
         return (*(one.text for one in (self.plan.notifications if self.plan else ())), *texts)
 
+    @property
+    def forwards(self) -> tuple[str, ...]:
+        """Return the receivers that the event is handed on to."""
+        return tuple(one.receiver for one in self.plan.forwards) if self.plan else ()
+
 
 class EventPlanner:
     """Planner that plans as workers do, event by event, from an empty store."""

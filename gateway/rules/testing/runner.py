@@ -36,6 +36,7 @@ def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterato
         "muted": [_yes_or_no(bool(after.silent_until and after.silent_until > planned[-1].now))],
         "opted_out": [_yes_or_no(after.opted_out_at is not None)],
         "notifications": [text for one in planned for text in one.notifications],
+        "forwards": [name for one in planned for name in one.forwards],
         "alerts": [alert.title for one in planned for alert in one.alerts_of_rules],
     }
     for what, actual in got.items():

@@ -174,6 +174,9 @@ class CaseStep(Model):
     notifications: AnyIds | None = Field(
         default=None, description="The texts of all notifications: posted first, then to phones."
     )
+    forwards: AnyIds | None = Field(
+        default=None, description="The receivers that the event is handed on to, in order."
+    )
     alerts: AnyIds | None = Field(default=None, description="All that the operator is told.")
 
     @property

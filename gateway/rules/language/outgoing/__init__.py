@@ -1,1 +1,1 @@
-"""What rules hand to others than the customer and Meta: notifications."""
+"""What rules hand to others than the customer and Meta: notifications and forwards."""
