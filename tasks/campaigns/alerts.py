@@ -25,12 +25,12 @@ def paused_alert(campaign: Campaign) -> Alert:
 
 
 def completed_alert(campaign: Campaign) -> Alert:
-    """Return the alert that a campaign is complete, which says so once."""
-    funnel = campaign.funnel
+    """Return the alert that a campaign has ended, which says so once."""
+    funnel, name = campaign.funnel, campaign.definition.name
     return Alert(
         Cause("campaign_completed", campaign.id, campaign.number),
         "warning",
-        f"The campaign {campaign.definition.name} is complete: {funnel.attempted:,} written to, "
-        f"{funnel.of('failed'):,} failed.",
+        f"The campaign {name} is {campaign.phase}: {funnel.attempted:,} written "
+        f"to, {funnel.of('failed'):,} failed.",
         f"gateway campaigns export {campaign.id} says what became of each recipient.",
     )

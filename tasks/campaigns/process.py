@@ -19,7 +19,8 @@ from gateway.store.campaigns.reach import read_reach, refresh_limit
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from tasks.app import app
-from tasks.campaigns.alerts import completed_alert, paused_alert, unreadable_alert
+from tasks.campaigns.alerts import paused_alert, unreadable_alert
+from tasks.campaigns.notices import give_notice
 from tasks.context import StoreAccess, worker_context
 from tasks.wakeup import ring_campaign, ring_number
 
@@ -27,7 +28,9 @@ log = structlog.get_logger(__name__)
 
 # A pause that nobody asked for is an alert for so long; it is noted again while it lasts.
 PAUSED_FOR = timedelta(minutes=5)
-COMPLETED_FOR = timedelta(minutes=5)
+# Ends of which a notice is given: an operator who cancels a campaign knows it.
+REPORTED = frozenset({"completed", "expired"})
+BY_ITSELF = frozenset({"stop_rule", "missed_start"})
 
 
 def wake_for_campaigns(ctx: StoreAccess) -> None:
@@ -53,10 +56,14 @@ def process_broadcast_campaign(campaign_id: str) -> dict[str, int]:
 
 @app.task(name="tasks.mark_campaign_complete", time_limit=60)
 def mark_campaign_complete(campaign_id: str) -> dict[str, bool]:
-    """Complete a campaign whose recipients have all been written to; say whether it is complete."""
+    """Complete a campaign whose recipients have all been written to, and give notice of it.
+
+    Return whether it is complete. May be called by name, any number of times.
+    """
     ctx = worker_context()
     try:
         _work(ctx, campaign_id)
+        _work(ctx, campaign_id)  # one step more: what follows its end
         campaign = campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id)
     except UnknownRecordError as error:
         _report_unreadable(ctx, campaign_id, error)
@@ -83,8 +90,9 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if step.phase:
         _change_phase(ctx, campaign, step)
         return 0
-    if campaign.phase == "paused" and campaign.by in ("stop_rule", "missed_start"):
+    if campaign.phase == "paused" and campaign.by in BY_ITSELF:
         record_alert(ctx.store, paused_alert(campaign), PAUSED_FOR)
+        give_notice(ctx, campaign)
     _note_progress(ctx, campaign, step, stamp(now))
     if not step.queues:
         return 0
@@ -140,8 +148,8 @@ def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:
     control.cancel_queued(ctx.store, campaign)
     if campaign.funnel.of("queued", "attempting"):
         return
-    if campaign.phase == "completed":
-        record_alert(ctx.store, completed_alert(campaign), COMPLETED_FOR)
+    if campaign.phase in REPORTED:
+        give_notice(ctx, campaign)
     log.info("campaign_ended", campaign=campaign.id, phase=campaign.phase, **campaign.funnel.cells)
     campaigns.forget_active(ctx.store, campaign.id)
 

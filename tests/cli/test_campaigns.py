@@ -99,6 +99,8 @@ def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:
         (("create", "x", "--text", "{{ a"), "placeholder"),
         (("create", "x", "--text", "Hi", "--pace", "fast"), "pace must be"),
         (("create", "x", "--text", "Hi", "--from", "999"), ""),
+        (("create", "x", "--text", "Hi", "--notify", "+351900000099"), "--notify-template names"),
+        (("create", "x", "--text", "Hi", "--notify", "1", "--notify", "2"), "one phone"),
         (("show", "nothing"), "No campaign has the id nothing"),
     ],
 )
@@ -108,6 +110,16 @@ def test_a_mistake_is_one_sentence(words: tuple[str, ...], sentence: str) -> Non
     assert sentence in " ".join(result.output.split())
     assert result.exit_code in (0, 2)
     assert "Traceback" not in result.output
+
+
+def test_its_end_is_reported_where_it_says() -> None:
+    words = ("create", "spring", "--text", "Hi", "--notify", "post", "--notify", "+351900000099")
+    made = run_json(*words, "--notify-template", "over:{{ campaign }}")
+
+    assert made["notify"] == {
+        "alert": True, "post": True, "to": "+351900000099",
+        "template": {"name": "over", "language": "en", "params": ["{{ campaign }}"]},
+    }  # fmt: skip
 
 
 def test_a_start_needs_an_audience_and_a_check() -> None:

@@ -224,6 +224,18 @@ def test_a_customer_who_is_erased_leaves_no_row_and_is_not_written_to(store: Sto
     assert listed == ["", phone(1), phone(2), ""]
 
 
+def test_a_phone_that_is_erased_gets_no_notice(store: Store) -> None:
+    template = {"name": "over", "language": "en"}
+    campaign = a_campaign(store, 1, notify={"to": f"+{phone(9)}", "template": template})
+
+    eraser = Eraser(store, BODIES, WEEK)
+    eraser.begin(phone(9), None)
+    eraser.run(10)
+
+    definition = read(store, campaign).definition
+    assert (definition.notice.to, definition.name) == ("", "spring")
+
+
 def test_those_left_out_are_in_the_funnel_by_cause(store: Store) -> None:
     campaign = a_campaign(store, 0)
     content = csv_of(2) + f"\n+{phone(0)},Again\n12,No\n,Nobody\n+{phone(9)},\n".encode()

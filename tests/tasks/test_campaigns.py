@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,55 +25,15 @@ from tests.support.factories import NUMBER
 from tests.support.store.campaigns import BODIES, a_campaign, a_definition, cells, read
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, lanes
+from tests.support.tasks.deaths import Deaths, deaths_of
 
 pytestmark = [pytest.mark.store, pytest.mark.usefixtures("at_work")]
 NOW = datetime.now(UTC)
 
 
-class Killed(BaseException):
-    """The process was killed; nothing of it may catch that."""
-
-
-@dataclass
-class Deaths:
-    """Kills whoever makes the store's next call but so many, before or after it."""
-
-    after: bool = False
-    left: int = -1  # calls until then; below 0 nothing dies
-    counts: bool = False
-
-    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self.left -= self.counts
-        dies = self.counts and self.left == -1
-        if dies and not self.after:
-            raise Killed
-        result = function(*args, **kwargs)
-        if dies:
-            raise Killed
-        return result
-
-    def insist(self, step: Callable[[], object]) -> None:
-        """Take a step, and once more if whoever took it died."""
-        self.counts = True
-        try:
-            step()
-        except Killed:
-            step()
-        finally:
-            self.counts = False
-
-
 @pytest.fixture
 def deaths(monkeypatch: pytest.MonkeyPatch) -> Deaths:
-    made = Deaths()
-    for name in ("run", "call_many"):
-        original = getattr(Store, name)
-
-        def dying(store: Store, *args: Any, _original: Any = original, **kwargs: Any) -> Any:
-            return made.call(_original, store, *args, **kwargs)
-
-        monkeypatch.setattr(Store, name, dying)
-    return made
+    return deaths_of(monkeypatch)
 
 
 def started(store: Store, count: int = 4, **others: Any) -> Campaign:

@@ -10,9 +10,10 @@ from gateway.core import messages
 from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.message_content import CONTENT, read_content
 from gateway.core.api.message_request import read_moment
+from gateway.core.campaigns.notice_form import NoticeForm, read_notice_form
 from gateway.core.campaigns.quiet_hours import QuietHours, read_quiet_hours
-from gateway.core.messages.message_template import fill, prepare
-from gateway.core.messages.placeholders import PlaceholderError, has_placeholders, names_in
+from gateway.core.messages.message_template import fill, names_in_body, prepare
+from gateway.core.messages.placeholders import PlaceholderError
 
 MOST_NAME = 100
 MOST_PACE = 1_000
@@ -26,7 +27,7 @@ _PACE = re.compile(r"(\d{1,6})/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _OWN = frozenset(
     {"name", "from", "start_at", "finish_by", "pace", "first", "stop", "when_closed", "marketing"}
-    | {"quiet_hours"}
+    | {"quiet_hours", "notify"}
 )
 FIELDS = _OWN | CONTENT | {"type"}
 WHEN_CLOSED: tuple[Literal["fail", "drop"], ...] = ("fail", "drop")
@@ -64,11 +65,12 @@ class Definition:
     closed: Literal["", "drop"] = ""
     marketing: bool = True
     quiet: QuietHours | None = None
+    notice: NoticeForm = field(default_factory=NoticeForm)
 
     @property
     def columns(self) -> frozenset[str]:
         """Return the columns of the audience that the message needs."""
-        return _columns(self.body)
+        return names_in_body(self.body)
 
     @property
     def is_template(self) -> bool:
@@ -97,6 +99,17 @@ def render(prepared: Any, values: Mapping[str, str]) -> messages.Body | None:
     return body
 
 
+def trial_fields(
+    definition: Definition, number: str, to: str, values: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Return the request that sends the message to one number with the values of a recipient.
+
+    It has the form of the API; None where a text is empty.
+    """
+    body = render(definition.prepare(), values)
+    return None if body is None else {"to": to, "from": number, **body}
+
+
 def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:
     """Return the campaign in a JSON object, or everything that is wrong with it."""
     reader = FieldReader(fields)
@@ -120,6 +133,7 @@ def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:
         closed="drop" if reader.choice("when_closed", WHEN_CLOSED) == "drop" else "",
         marketing=True if fields.get("marketing") is None else reader.flag("marketing"),
         quiet=read_quiet_hours(reader, "quiet_hours"),
+        notice=read_notice_form(reader, "notify"),
     )
     return reader.errors or definition
 
@@ -138,18 +152,6 @@ def check_times(definition: Definition, now: datetime) -> list[FieldError]:
 def choose_end(definition: Definition, started_at: datetime, takes: timedelta) -> datetime:
     """Return the moment until which a campaign goes on that takes so long by its check."""
     return definition.finish_by or started_at + takes + DEFAULT_FINISH
-
-
-def _columns(node: Any) -> frozenset[str]:
-    match node:
-        case str():
-            return names_in(node) if has_placeholders(node) else frozenset()
-        case Mapping():
-            return frozenset().union(*(_columns(one) for one in node.values()))
-        case list():
-            return frozenset().union(*(_columns(one) for one in node))
-        case _:
-            return frozenset()
 
 
 def _check_placeholders(reader: FieldReader, body: messages.Body) -> None:

@@ -8,6 +8,7 @@ import orjson
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.campaigns.definition import Definition, FirstBatch, StopRules
+from gateway.core.campaigns.notice_form import read_notice_form, write_notice_form
 from gateway.core.campaigns.quiet_hours import read_quiet_hours, write_quiet_hours
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
@@ -27,6 +28,7 @@ def pack_definition(definition: Definition) -> bytes:
         "closed": definition.closed,
         "marketing": definition.marketing,
         "quiet": write_quiet_hours(definition.quiet),
+        "notify": write_notice_form(definition.notice),
     }
     return orjson.dumps(row)
 
@@ -47,6 +49,7 @@ def unpack_definition(packed: bytes) -> Definition:
         closed=row["closed"],
         marketing=row["marketing"],
         quiet=read_quiet_hours(FieldReader(row), "quiet"),
+        notice=read_notice_form(FieldReader(row), "notify"),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.core.campaigns.course import Funnel, Standing, decide_step
 from gateway.core.campaigns.definition import Definition
+from gateway.core.campaigns.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
 
 
@@ -17,6 +18,7 @@ def view_definition(definition: Definition) -> dict[str, Any]:
         "start_at": definition.start_at,
         "finish_by": definition.finish_by,
         "quiet_hours": write_quiet_hours(definition.quiet),
+        "notify": write_notice_form(definition.notice),
         "columns": sorted(definition.columns),
         "first": _view_first(definition),
         "stop": {

@@ -8,6 +8,7 @@ from gateway.core.messages.placeholders import (
     Lookup,
     Template,
     has_placeholders,
+    names_in,
     one_line,
     template,
 )
@@ -36,6 +37,19 @@ def _prepare(body: Any, most: Mapping[str, int], path: str) -> Any:
             return [_prepare(value, most, path) for value in body]
         case _:
             return body
+
+
+def names_in_body(node: Any) -> frozenset[str]:
+    """Return the names of all placeholders in a body; raises PlaceholderError like `prepare`."""
+    match node:
+        case str():
+            return names_in(node)
+        case Mapping():
+            return frozenset().union(*map(names_in_body, node.values()))
+        case list() | tuple():
+            return frozenset().union(*map(names_in_body, node))
+        case _:
+            return frozenset()
 
 
 class _Empty(Exception):  # noqa: N818

@@ -54,6 +54,13 @@ def idempotency_of_task(task: str, canonical: bytes = b"") -> Idempotency:
     return known
 
 
+def idempotency_of_notice(notice: str) -> Idempotency:
+    """Return the digests of a notice of ours, which is sent once however often it is given."""
+    known = idempotency_of("notice", notice, b"")
+    assert known is not None  # noqa: S101 - a notice has an id
+    return known
+
+
 def _fingerprint(canonical: bytes) -> str:
     return base64.urlsafe_b64encode(sha256(canonical).digest()).decode()[:FINGERPRINT_CHARACTERS]
 

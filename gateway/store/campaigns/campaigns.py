@@ -72,6 +72,7 @@ class Campaign:
     groups: Sequence[ZoneGroup] = ()  # with quiet hours
     obstacle: CampaignObstacle | None = None
     rests: str = NOT_RESTING  # until when its reach is used up, in ms
+    noticed: str = ""  # the id of the last notice that was given
     takes: timedelta = timedelta(0)  # as the last check said
 
     @property
@@ -278,6 +279,7 @@ def _parse(
         problems=orjson.loads(text.get("problems", "[]")),
         groups=parse_groups(text),
         rests=text.get(RESTS, NOT_RESTING),
+        noticed=text.get("noticed", ""),
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
     )

@@ -4,14 +4,17 @@ May raise StoreUnavailableError or ScriptError.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
+from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
+from gateway.store.campaigns.campaigns import ALL as CAMPAIGNS_BY_ID
+from gateway.store.campaigns.campaigns import campaign_key
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.key_scan import scan_keys
 from gateway.store.sending.lookup import read_each
@@ -48,6 +51,8 @@ def erase_audiences(search: PersonSearch, position: str) -> StagePage:
 
     A worker that read a chunk before may make one more send of it, which the next pass finds.
     """
+    if not position:
+        _erase_from_notices(search)
     page = _read_page(search, position)
     erased = 0
     for name, rows in page.chunks:
@@ -56,6 +61,27 @@ def erase_audiences(search: PersonSearch, position: str) -> StagePage:
         erased += sum(search.person.is_named(phone) for phone, _ in rows)
     counts = {"recipients": erased}
     return StagePage(page.position, counts, messages=erased, unopened=page.unopened)
+
+
+def _erase_from_notices(search: PersonSearch) -> None:
+    """Let no campaign report its end to the customer's phone any more."""
+    named: Any = search.store.run(lambda client: client.hgetall(CAMPAIGNS_BY_ID))
+    for id_, number in named.items():
+        if not search.includes(f"{keys.number(number.decode())}"):
+            continue
+        key = campaign_key(number.decode(), id_.decode())
+        (packed,) = read_each(search.store, [("HGET", key, "definition")])
+        try:
+            content = search.bodies.open(packed) if packed else b""
+        except UnknownRecordError:
+            continue  # its audience is counted as unopened
+        if not search.person.is_mentioned(content):
+            continue
+        definition = unpack_definition(content)
+        if definition.notice.to and search.person.is_named(definition.notice.to):
+            kept = replace(definition, notice=replace(definition.notice, to="", template={}))
+            fresh = search.bodies.pack(pack_definition(kept))
+            search.store.call("compare_and_swap", key, "definition", packed, fresh)
 
 
 @dataclass(frozen=True, slots=True)

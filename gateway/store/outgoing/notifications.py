@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.sending.notifications.notification import LASTS
+from gateway.core.sending.notifications.notification import LASTS, Notification
 from gateway.core.sending.notifications.post_outcome import PostOutcome
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
@@ -40,6 +40,13 @@ class TakenNotifications:
     attempts: tuple[NotificationAttempt, ...]
     more: int
     damaged: tuple[Damage, ...]
+
+
+def plan(store: Store, number: str, notification: Notification) -> None:
+    """Let a notification be posted; one that was planned before stays as it is."""
+    payload = orjson.dumps(notification.payload)
+    verb = ["notification", 2, notification.id, payload]
+    store.call("commit", keys.number(number), "", "", "", "", *verb)
 
 
 def take(store: Store, number: str, most: int, kept: timedelta) -> TakenNotifications:

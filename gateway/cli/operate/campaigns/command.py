@@ -11,7 +11,13 @@ from gateway.cli.common import errors
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.operate.campaigns import show as view
-from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk, refuse, too_late
+from gateway.cli.operate.campaigns.desk import (
+    CampaignDesk,
+    opened_desk,
+    read_notify,
+    refuse,
+    too_late,
+)
 from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.core.campaigns.check import view_check
 from gateway.core.campaigns.definition import check_times, read_definition
@@ -51,6 +57,13 @@ def create(
     quiet: Annotated[
         str, typer.Option(help="When nobody is written to by their clock: 21:00-08:00.")
     ] = "",
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(help="Where its end is reported: post, or a phone such as +351900000099."),
+    ] = None,
+    notify_template: Annotated[
+        str, typer.Option(help="Template for that phone: done, or done:{{ campaign }}.")
+    ] = "",
     number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
     json: Json = False,
 ) -> None:
@@ -62,6 +75,8 @@ def create(
     fields |= {key: value for key, value in optional.items() if value}
     if quiet:
         fields["quiet_hours"] = dict(zip(("from", "to"), quiet.split("-", 1), strict=False))
+    if notify:
+        fields["notify"] = read_notify(notify, notify_template, language)
     definition = read_definition(fields)
     if isinstance(definition, list):
         raise refuse(definition)

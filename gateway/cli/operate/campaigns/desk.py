@@ -1,8 +1,9 @@
 """Desk of the commands about campaigns: the store, and what the settings say of its numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import typer
 
@@ -78,6 +79,22 @@ def opened_desk(otherwise: str) -> Iterator[CampaignDesk]:
     """Open the store for one command; `otherwise` is what an unavailable one means for it."""
     with open_own_store(target.settings(), otherwise) as store:
         yield CampaignDesk(store)
+
+
+def read_notify(places: Sequence[str], template: str, language: str) -> dict[str, Any]:
+    """Return where a campaign's end is reported, in the form of the API, or end the command."""
+    name, *values = template.split(":")
+    phones = [one for one in places if one != "post"]
+    if len(phones) > 1:
+        raise errors.fail("--notify takes post, and one phone.")
+    if bool(phones) != bool(name):
+        raise errors.fail("--notify-template names the template that the phone of --notify gets.")
+    form: dict[str, Any] = {"post": "post" in places}
+    if phones:
+        params = [one.strip() for one in values]
+        staff = {"name": name, "language": language, "params": params}
+        form |= {"to": phones[0], "template": staff}
+    return form
 
 
 def refuse(wrong: list[FieldError]) -> typer.Exit:

@@ -10,7 +10,7 @@ from gateway.cli.common.output import print_json
 from gateway.cli.operate.campaigns.desk import opened_desk, refuse
 from gateway.cli.operate.messages.send import accept_message, check_templates
 from gateway.core.api.message_request import MessageRequest, read_request
-from gateway.core.campaigns.trial import trial_fields
+from gateway.core.campaigns.definition import trial_fields
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import MOST_CAMPAIGNS, TooManyCampaignsError
 from gateway.store.campaigns.repetition import SCOPES, find_obstacle, repeat_campaign

@@ -37,6 +37,11 @@ class CampaignIn(BaseModel):
     quiet_hours: dict[str, str] | None = Field(
         None, description="From and to when nobody is written to, by each recipient's clock."
     )
+    notify: dict[str, Any] | None = Field(
+        None,
+        description="Where the notice of its end goes: alert (true unless false), post to "
+        "GATEWAY_NOTIFY_URL, or to a phone, with a template for a closed window.",
+    )
     marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
 
 
@@ -53,6 +58,7 @@ class CampaignOut(BaseModel):
     start_at: AwareDatetime | None
     finish_by: AwareDatetime | None
     quiet_hours: dict[str, str] | None
+    notify: dict[str, Any]
     columns: list[str]
     first: dict[str, int] | None
     stop: dict[str, int]

@@ -14,8 +14,7 @@ from gateway.accounts.account import Accounts
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.campaigns.check import CampaignCheck, view_check
-from gateway.core.campaigns.definition import Definition, check_times, read_definition
-from gateway.core.campaigns.trial import trial_fields
+from gateway.core.campaigns.definition import Definition, check_times, read_definition, trial_fields
 from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_codec import Bodies, UnknownRecordError
