@@ -33,6 +33,7 @@ COMMANDS = {
     "templates": "operate.templates.command:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",
+    "console-users": "operate.console_users:commands",
     "serve": "run.serve:serve",
     "worker": "run.worker:worker",
     "migrate": "run.migrate:migrate",

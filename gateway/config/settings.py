@@ -76,6 +76,11 @@ class Settings(BaseModel):
     gateway_api_bind: ListenAddress = Field(
         BindAddress("127.0.0.1", 8001), description="Address of all but the webhook."
     )
+    gateway_flower_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Address of Flower, for a link in the console.",
+    )
     gateway_cloud_api_wait: Duration = Field(
         timedelta(seconds=4), description="How long a request in Meta's form waits for its answer."
     )

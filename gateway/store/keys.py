@@ -87,6 +87,12 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{api}keys, gw:{api}used | API keys, and when each was last used | until revoked |
 | gw:{api}secret | the secret with which cursors of lists are signed | forever |
 | gw:{api}bucket:<key> | how many requests a key may make now | a minute after the last |
+| gw:{console}users | who may sign in to the console | until removed |
+| gw:{console}sign_ins, gw:{console}sign_in_ends | who has signed in, and until when | 12 hours |
+| gw:{console}tries:<what> | tries to sign in, by name and by address | 15 minutes |
+| gw:{console}revealed:<what> | what a sign-in may see unmasked | 15 minutes |
+| gw:{console}audit | who did what in the console | forever |
+| gw:{console}audit_subjects | what its entries say of customers | as long as the entry |
 | gw:{erasures}open | customers who are to be erased, and how far that is | until it is done |
 | gw:{erasures}done:<id> | what an erasure found; it names nobody | 30 days |
 | gw:{erasures}sends:<id> | ids of the sends that an open one found | until it is done |
@@ -176,6 +182,12 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{api}keys, gw:{api}used | 1,000 keys |
 | gw:{api}secret | one |
 | gw:{api}bucket:<key> | one for each key |
+| gw:{console}users | 1,000 |
+| gw:{console}sign_ins, gw:{console}sign_in_ends | 1,000 |
+| gw:{console}tries:<what> | names and addresses of 15 minutes |
+| gw:{console}revealed:<what> | what users revealed within 15 minutes |
+| gw:{console}audit | 10,000 |
+| gw:{console}audit_subjects | one for each entry |
 | gw:{erasures}open | 1,000 |
 | gw:{erasures}done:<id> | one for each erasure |
 | gw:{erasures}sends:<id> | sends of one customer |
@@ -206,6 +218,7 @@ STOPPED_RULES = f"{SPACE}stopped_rules"
 STATUS_STREAM = f"{SPACE}stream"
 INBOX_BELL = f"{SPACE}{{inbox}}bell"
 API = f"{SPACE}{{api}}"
+CONSOLE = f"{SPACE}{{console}}"
 ERASURES = f"{SPACE}{{erasures}}"
 WAITERS = f"{SPACE}waiters:"  # channels, one for each process whose requests wait
 CAMPAIGNS = f"{SPACE}{{campaigns}}"

@@ -40,6 +40,7 @@ from gateway.web.api.server.listener import listen
 from gateway.web.background import Heartbeat, reload_accounts
 from gateway.web.buffered_counts import BufferedCounts
 from gateway.web.connections import Door
+from gateway.web.console.console import Console
 from gateway.web.health import HealthPages
 from gateway.web.metrics import MetricsPage
 from gateway.web.refusals import REASONS, Refusals
@@ -85,6 +86,7 @@ class _Parts:
     uses: BufferedCounts[UsedSecret]
     door: Door
     messages: MessageApi
+    console: Console
     background_tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
@@ -117,6 +119,7 @@ class _Parts:
             messages=MessageApi(
                 settings, client, accounts.current, ring_number, lambda: pressure.health.is_ready
             ),
+            console=Console.build(settings, accounts.current),
         )
 
     def note_use(self, account: str, secret: str) -> None:
@@ -140,9 +143,15 @@ class _Parts:
         ]  # fmt: skip
         async with (
             self.messages.running(),
-            listen(api, second_socket, self.messages.answer_all),
+            self.console.running(),
+            listen(api, second_socket, self.answer_all),
         ):
             yield
+
+    def answer_all(self) -> None:
+        """Let everything be answered that waits for a change, and end what is live."""
+        self.messages.answer_all()
+        self.console.live.end()
 
     async def close(self) -> None:
         """Keep what has arrived, store what was counted, and end."""
@@ -182,6 +191,7 @@ def create_app(
         parts.messages.direct(),
         _build_key_table(settings, parts).find,
         RequestRate(parts.client).take,
+        parts.console.mount,
     )
 
     @contextlib.asynccontextmanager
@@ -202,7 +212,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
-    app.state.api, app.state.answer_all = api, parts.messages.answer_all
+    app.state.api, app.state.answer_all = api, parts.answer_all
     return app
 
 

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Mount, Route
+from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.core.api.field_errors import parse_whole
@@ -42,11 +43,12 @@ def create_api(
     direct: Sequence[Route],
     find_key: FindKey,
     take_request: TakeRequest,
+    mount_console: Callable[[ASGIApp], Mount],
 ) -> Starlette:
     """Build the application that answers on the second address.
 
     The endpoints that are `busy`, by method and path, are found before any router is asked; the
-    document describes no route that is `direct`.
+    document describes no route that is `direct`. The console is mounted with the API that it calls.
     """
     limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
     described = create_routes(routers)
@@ -61,6 +63,7 @@ def create_api(
             Route(f"{ERROR_PAGES}/{{code}}", show_meta_code),
             Route(pages.ADDRESS, partial(show_reference, described)),
             *direct,
+            mount_console(described),
             Mount("/", described),
         ],
         middleware=[

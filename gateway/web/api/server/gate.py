@@ -23,9 +23,10 @@ log = structlog.get_logger(__name__)
 # Pages that show nothing of a customer need no key.
 OPEN = frozenset({
     "/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/v1/reference", "/v1/problems",
-    "/v1/errors",
+    "/v1/errors", "/console",
 })  # fmt: skip
-OPEN_BELOW = ("/v1/problems/", "/v1/errors/")
+# The console has sign-ins of its own, and reads its own bodies.
+OPEN_BELOW = ("/v1/problems/", "/v1/errors/", "/console/")
 MOST_BYTES = 256 * 1024
 MOST_BATCH_BYTES = 4 * 1024 * 1024
 MOST_AUDIENCE_BYTES = 2 * 1024**3

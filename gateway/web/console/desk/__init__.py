@@ -1,0 +1,1 @@
+"""Desk of the console: the store, the API and the figures that its pages work with."""

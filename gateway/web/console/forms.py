@@ -1,0 +1,46 @@
+"""Forms: the body of a post, read within bounds of size and time."""
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.web.console.page import PageError
+
+MOST_BYTES = 64 * 1024
+MOST_FIELDS = 200
+WITHIN_S = 20.0
+
+
+async def read_form(request: Request) -> Mapping[str, str]:
+    """Return the fields of a form; of those that are there twice the last. Raises PageError."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != (
+        "application/x-www-form-urlencoded"
+    ):
+        raise _refusal(415, "It has to be application/x-www-form-urlencoded.")
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            content = await _read(request)
+        fields = parse_qsl(
+            content.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
+        )
+    except TimeoutError:
+        raise _refusal(408, "Send it again.") from None
+    except (ClientDisconnect, ValueError):
+        raise _refusal(400, "It is not complete, or not in UTF-8.") from None
+    return {name: text.replace("\r\n", "\n") for name, text in fields}
+
+
+async def _read(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise _refusal(413, f"A form may have {MOST_BYTES // 1024} KB.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refusal(status: int, advice: str) -> PageError:
+    return PageError(status, "The form cannot be read.", advice)

@@ -1,0 +1,153 @@
+"""Live streams: server-sent events that replace parts of an open page, one stream for each tab.
+
+A topic is read once for all streams that want it. A stream sends the newest of each topic, four
+times a second at most; it ends with its sign-in, and when the process stops.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.console.users import ConsoleUser
+from gateway.store.console.sign_ins import find_signed_in
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
+from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.page import PageError
+
+if TYPE_CHECKING:
+    from sse_starlette import ServerSentEvent
+
+log = structlog.get_logger(__name__)
+
+MOST_STREAMS = 100
+EVERY_S = 0.25  # between two messages of a stream
+SIGN_IN_CHECKED_S = 10.0
+PING_S = 15
+RETRY_MS = 2_000
+
+# Returns a fragment of HTML whose elements have the ids of those that they replace.
+ReadTopic = Callable[[ConsoleDesk], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTopic:
+    """Something that pages may show live: how it is read, and how often."""
+
+    read: ReadTopic
+    every_s: float = 1.0
+
+
+@dataclass(slots=True)
+class _Feed:
+    """The newest of a topic, read while any stream wants it."""
+
+    newest: str = ""
+    version: str = ""
+    readers: int = 0
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class LiveStreams:
+    """The address of the live streams."""
+
+    desk: ConsoleDesk
+    topics: Mapping[str, LiveTopic]
+    _feeds: dict[str, _Feed] = field(default_factory=dict)
+    _open: int = 0
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def stream(self, request: Request, _: ConsoleUser, sign_in: str) -> Response:
+        """Answer with a stream of the topics that the query names."""
+        # The process that serves webhooks only starts without it.
+        from sse_starlette import EventSourceResponse  # noqa: PLC0415
+
+        names = dict.fromkeys(request.query_params.get("topics", "").split(","))
+        if not names or not names.keys() <= self.topics.keys():
+            raise PageError(404, "There is no such topic.", f"Known: {', '.join(self.topics)}.")
+        if self._open >= MOST_STREAMS or self._ended.is_set():
+            raise PageError(503, "Too many pages are open.", "Close some tabs.")
+        seen = request.headers.get("last-event-id", "")
+        events = self._events(list(names), sign_in, seen)
+        # Without buffering, also in a proxy that has to be told so.
+        headers = {"x-accel-buffering": "no", "x-content-type-options": "nosniff"}
+        return EventSourceResponse(events, ping=PING_S, headers=headers)
+
+    def end(self) -> None:
+        """End all streams."""
+        self._ended.set()
+
+    async def _events(
+        self, names: list[str], sign_in: str, seen: str
+    ) -> AsyncIterator["ServerSentEvent"]:
+        from sse_starlette import ServerSentEvent  # noqa: PLC0415
+
+        self._open += 1
+        feeds = [self._join(name) for name in names]
+        try:
+            checked_at = time.monotonic()
+            while not self._ended.is_set():
+                if time.monotonic() - checked_at > SIGN_IN_CHECKED_S:
+                    if not await self._is_signed_in(sign_in):
+                        return
+                    checked_at = time.monotonic()
+                version = " ".join(one.version for one in feeds)
+                if version != seen and all(one.version for one in feeds):
+                    seen = version
+                    html = "\n".join(one.newest for one in feeds)
+                    yield ServerSentEvent(html, id=version, retry=RETRY_MS)
+                await self._rest(EVERY_S)
+        finally:
+            self._open -= 1
+            for name in names:
+                self._leave(name)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            pass
+
+    async def _is_signed_in(self, sign_in: str) -> bool:
+        try:
+            found = await self.desk.read(
+                find_signed_in, self.desk.store, sign_in, datetime.now(UTC)
+            )
+        except (StoreUnavailableError, ScriptError):
+            return True  # it is asked again, and meanwhile there is nothing new to show
+        return found is not None
+
+    def _join(self, name: str) -> _Feed:
+        feed = self._feeds.setdefault(name, _Feed())
+        feed.readers += 1
+        if feed.task is None:
+            feed.task = asyncio.create_task(self._follow(name, feed))
+        return feed
+
+    def _leave(self, name: str) -> None:
+        feed = self._feeds[name]
+        feed.readers -= 1
+        if not feed.readers and feed.task:
+            feed.task.cancel()
+            del self._feeds[name]
+
+    async def _follow(self, name: str, feed: _Feed) -> None:
+        topic = self.topics[name]
+        while not self._ended.is_set():
+            try:
+                feed.newest = await topic.read(self.desk)
+                feed.version = sha256(feed.newest.encode()).hexdigest()[:12]
+            except (StoreUnavailableError, ScriptError):
+                pass  # the page keeps what it shows, with its moment
+            except Exception as error:  # one topic must not end the streams of others
+                log.error("live_topic_failed", topic=name, error=type(error).__name__)
+            await self._rest(topic.every_s)

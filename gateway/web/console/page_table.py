@@ -1,0 +1,14 @@
+"""Table of all pages of the console, what can be done on them, and what they show live.
+
+The navigation shows the pages that have a label, in this order.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from gateway.web.console.live import LiveTopic
+from gateway.web.console.page import ConsoleAction, ConsolePage
+from gateway.web.console.pages import audit, overview
+
+PAGES: Sequence[ConsolePage] = (*overview.PAGES, *audit.PAGES)
+ACTIONS: Sequence[ConsoleAction] = ()
+TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS}

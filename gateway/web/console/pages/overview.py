@@ -1,0 +1,106 @@
+"""Overview: what comes in and goes out, what waits, what is wrong, and each number's state."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.accounts.account import Accounts
+from gateway.core.sending.send import STATUS_RANK
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.problems import find_problems
+from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.planning.rulebooks import count_versions
+from gateway.web.console.desk.desk import ConsoleDesk, PagePanel
+from gateway.web.console.live import LiveTopic
+from gateway.web.console.page import ConsolePage, PageView, PageVisit
+from gateway.web.console.rendering import render_fragment
+from gateway.web.console.desk.state_history import StateHistory
+
+# How far messages got, in the order of their way.
+FUNNEL = ("accepted", *(one for one in STATUS_RANK if STATUS_RANK[one] > STATUS_RANK["accepted"]))
+ENDED = ("dead", "expired", "dropped", "doubled")
+
+
+async def build(visit: PageVisit) -> PageView:
+    """Return the page."""
+    return PageView("Overview", "overview.html", await _read(visit.desk), topics=("overview",))
+
+
+async def read_live(desk: ConsoleDesk) -> str:
+    """Return the panels for the live stream."""
+    return render_fragment("overview_panels.html", await _read(desk))
+
+
+async def _read(desk: ConsoleDesk) -> Mapping[str, PagePanel | str | None]:
+    panels = await desk.panels(state=desk.read(read_state, desk.history, desk.accounts()))
+    return {**panels, "flower": desk.settings.gateway_flower_url or None}
+
+
+def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
+    """Return the state of everything. Raises StoreUnavailableError or ScriptError."""
+    now = history.read()
+    problems = list(find_problems(now))
+    kinds = {one.kind for one in problems}
+    forecast = now.forecast
+    return {
+        "at": datetime_from_ms(now.now_ms),
+        "problems": [{"what": one.sentence, "advice": one.advice} for one in problems],
+        "alerts": [
+            {"number": one.cause.number or None, "what": one.title, "advice": one.advice}
+            for one in now.alerts
+            if one.cause.kind not in kinds
+        ],
+        "warnings": list(now.health.warnings),
+        "kept": now.kept,
+        "kept_rates": history.rates(lambda reading: reading.kept),
+        "sent": _count_attempts(now),
+        "sent_rates": history.rates(_count_attempts),
+        "waiting": now.waiting,
+        "oldest_s": now.oldest_s,
+        "funnel": _funnel(now),
+        "dead_letters": now.causes,
+        "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
+        "last_s": dict(now.ago_s),
+        "memory": {
+            "used_bytes": now.health.used_bytes,
+            "limit_bytes": now.health.limit_bytes,
+            "full_in_days": forecast.days if forecast else None,
+            "forecast": str(forecast) if forecast else None,
+        },
+        "rulebooks": count_versions(now.rulebooks),
+        "numbers": [_view_number(one, accounts) for one in now.numbers],
+    }
+
+
+def _count_attempts(reading: Snapshot) -> int:
+    return sum(one.stages.get("attempting", 0) for one in reading.numbers)
+
+
+def _funnel(now: Snapshot) -> Mapping[str, int]:
+    """Return how many messages ever got so far, and how many ended otherwise."""
+    counts: Counter[str] = Counter()
+    for one in now.numbers:
+        counts.update(one.stages)
+    return {stage: counts[stage] for stage in (*FUNNEL, *ENDED) if counts[stage]}
+
+
+def _view_number(one: NumberState, accounts: Accounts) -> Mapping[str, Any]:
+    own = accounts.number(one.number)
+    return {
+        "number": one.number or None,
+        "account": accounts.name_of(one.number) or None,
+        "pace": own.pace if own else None,
+        "stopped": list(one.pauses.sentences()),
+        "ready": {priority: lanes.ready for priority, lanes in one.lanes.items()},
+        "overdue_s": max((lanes.overdue_s for lanes in one.lanes.values()), default=0.0),
+        "due_later": one.due,
+        "parked": one.parked,
+        "unconfirmed": one.unconfirmed,
+        "dead": one.dead,
+        "damaged": one.damaged or None,
+    }
+
+
+PAGES = (ConsolePage("/overview", build, label="Overview", key="o"),)
+TOPICS = {"overview": LiveTopic(read_live)}

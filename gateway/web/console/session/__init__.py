@@ -1,0 +1,1 @@
+"""Sign-ins of the console: who asks, and how they sign in and out."""

@@ -1,0 +1,72 @@
+// Keys of the console, and the pause of what is live. Everything works without this script.
+(() => {
+  "use strict";
+  const find = (selector) => document.querySelector(selector);
+  const isTyping = (element) => element.closest("input, textarea, select, [contenteditable]");
+  let waitsForPage = false;
+
+  const move = (step) => {
+    const rows = [...document.querySelectorAll("[data-row] a, a[data-row]")];
+    if (!rows.length) return;
+    const at = rows.indexOf(document.activeElement);
+    const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
+    rows[Math.max(0, Math.min(rows.length - 1, next))].focus();
+  };
+
+  const keys = {
+    "/": () => {
+      const field = find("[data-search]");
+      if (field) field.focus();
+      else find("[data-go=m]")?.click();
+    },
+    "?": () => find("#keys")?.showModal(),
+    j: () => move(1),
+    k: () => move(-1),
+    p: () => togglePause(),
+    g: () => { waitsForPage = true; },
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (waitsForPage) {
+      waitsForPage = false;
+      const link = find(`[data-go="${CSS.escape(event.key)}"]`);
+      if (link) { event.preventDefault(); link.click(); return; }
+    }
+    const act = keys[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
+
+  // A stream that is paused is closed, so that it costs the gateway nothing; on it comes back whole.
+  const state = find("#live-state");
+  const button = find("#live-pause");
+  const setState = (word) => { if (state) state.textContent = word; };
+  const togglePause = () => {
+    if (!state) return;
+    const host = find("#live-host");
+    const open = find("#live");
+    if (open) {
+      htmx.swap({ target: host, text: "", swap: "innerHTML" });
+      host.replaceChildren();
+      setState("paused");
+      button.textContent = "Go on";
+    } else {
+      const live = document.createElement("div");
+      live.id = "live";
+      live.setAttribute("hx-sse:connect", state.dataset.topics);
+      live.setAttribute("hx-swap", "none");
+      host.append(live);
+      htmx.process(live);
+      setState("live");
+      button.textContent = "Pause";
+    }
+  };
+  button?.addEventListener("click", togglePause);
+  document.addEventListener("htmx:sse:error", () => setState("waits for the gateway"));
+  document.addEventListener("htmx:sse:after:connection", () => setState("live"));
+
+  document.addEventListener("click", (event) => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy);
+  });
+})();
