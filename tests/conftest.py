@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -9,6 +10,9 @@ from hypothesis import settings
 from gateway.store.redis.client import Store
 from tests.support.servers import Server
 from tests.support.stack import Stack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A shared machine may stand still for longer than any one example takes.
 settings.register_profile("patient", deadline=None)
@@ -79,3 +83,21 @@ def store(server: Server) -> Iterator[Store]:
     opened.redis.flushall()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of one browser for all tests of the session."""
+    from tests.support.web.browser import running_chromium  # noqa: PLC0415 - few tests need it
+
+    with running_chromium(tmp_path_factory.mktemp("chromium") / "profile") as address:
+        yield address
+
+
+@pytest.fixture
+def browser(chromium: str) -> "Iterator[Browser]":
+    """Connect to the browser."""
+    from tests.support.web.browser import connected  # noqa: PLC0415 - few tests need it
+
+    with connected(chromium) as found:
+        yield found

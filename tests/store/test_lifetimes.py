@@ -15,6 +15,9 @@ from gateway.accounts.account import GraphCredentials, OwnNumber
 from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.schedules.schedule import Schedule
+from gateway.core.console.audit import AuditEntry, AuditSubject
+from gateway.core.console.sign_ins import LIFETIME, SignIn
+from gateway.core.console.users import ConsoleUser
 from gateway.core.events import Unreadable
 from gateway.core.planning.batch import Failure
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
@@ -28,6 +31,7 @@ from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import control
 from gateway.store.campaigns.reach import note_limit, refresh_limit
+from gateway.store.console import audit_log, sign_ins, users
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable
@@ -134,6 +138,13 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>reach:asked": (600_000, 600_000),
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
+    "gw:{console}users": FOREVER,
+    "gw:{console}sign_ins": (DAY // 2, DAY // 2),
+    "gw:{console}sign_in_ends": (DAY // 2, DAY // 2),
+    "gw:{console}tries:(name|address):[0-9a-f]{32}": (900_000, 900_000),
+    "gw:{console}revealed:[0-9a-f]{32}": (900_000, 900_000),
+    "gw:{console}audit": FOREVER,
+    "gw:{console}audit_subjects": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
     r"<n>send:[a-z2-7]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
@@ -353,12 +364,22 @@ def watch(store: Store) -> None:
     alert_store.record_counter(store, "doubled", 1)
     add_key(store, ApiKey("k1", "0" * 64))
     read_secret(store)
+    use_console(store)
     store.call("take_requests", keys.API, "k1", 200, 1_000, 20)
     store.call("accept", PREFIX, *ASKED_FOR)
     fetch_templates(store)
     store.call("accept", PREFIX, *OF_A_TASK)
     store.call("change_send", PREFIX, OF_A_TASK[0], "cancel", 0, 0)
     write_result(store)
+
+
+def use_console(store: Store) -> None:
+    now = datetime.now(UTC)
+    users.add_user(store, ConsoleUser("id", "ana", "look", "", now))
+    sign_ins.take_try(store, "ana", "10.0.0.1")
+    sign_ins.add_sign_in(store, SignIn("d" * 64, "ana", "id", now, now + LIFETIME))
+    sign_ins.reveal(store, "d" * 64, "a message")
+    audit_log.note_action(store, AuditEntry("ana", "reveal", "", AuditSubject(NUMBER, ANA, "why")))
 
 
 def write_result(store: Store) -> None:
@@ -434,9 +455,8 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
 
 
 def test_every_kind_is_in_the_docstring() -> None:
-    pattern = (
-        r"(?:\{[pnt]\}|gw:(?:\{(?:inbox|alerts|api|campaigns)\})?)[a-z_]+(?::tries|:why|:oldest)?"
-    )
+    spaces = "inbox|alerts|api|campaigns|console"
+    pattern = rf"(?:\{{[pnt]\}}|gw:(?:\{{(?:{spaces})\}})?)[a-z_]+(?::tries|:why|:oldest)?"
     told = set(re.findall(pattern, keys.__doc__ or ""))
     kinds = {re.sub("<([pnt])>", r"{\1}", kind) for kind in KINDS}
 
@@ -468,6 +488,9 @@ def test_every_kind_has_its_bound(kind: str) -> None:
 
 
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {
+    "add_sign_in": (keys.CONSOLE, ["d", "{}", 9_999_999_999_999, 9]),
+    "take_try": (keys.CONSOLE, ["name:n", "address:a", 5, 20, 60_000, 900_000]),
+    "note_action": (keys.CONSOLE, [9, "ana", "sign in", "", "{}"]),
     "keep": (keys.partition(2), ["meta||", b"body"]),
     "take": (keys.partition(2), ["holder", 5_000, 9, 9_999, 0, 0]),
     "give_up": (keys.partition(2), ["1-0"]),

@@ -21,9 +21,9 @@ from gateway.store.monitoring import snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.web.api.problems import ApiError
 from gateway.web.console import assets, rendering
-from gateway.web.console.session.access import SAFE_METHODS, check_same_origin, find_user
 from gateway.web.console.desk.api_calls import ApiCalls, ApiRefusalError
 from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.desk.state_history import StateHistory
 from gateway.web.console.forms import read_form
 from gateway.web.console.live import LiveStreams
 from gateway.web.console.page import (
@@ -35,8 +35,8 @@ from gateway.web.console.page import (
     not_found,
 )
 from gateway.web.console.page_table import ACTIONS, PAGES, TOPICS
+from gateway.web.console.session.access import SAFE_METHODS, check_same_origin, find_user
 from gateway.web.console.session.signing_in import SigningIn
-from gateway.web.console.desk.state_history import StateHistory
 
 _AWAY = PageError(
     503,

@@ -12,10 +12,10 @@ from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
 from gateway.web.console.desk.desk import ConsoleDesk, PagePanel
+from gateway.web.console.desk.state_history import StateHistory
 from gateway.web.console.live import LiveTopic
 from gateway.web.console.page import ConsolePage, PageView, PageVisit
 from gateway.web.console.rendering import render_fragment
-from gateway.web.console.desk.state_history import StateHistory
 
 # How far messages got, in the order of their way.
 FUNNEL = ("accepted", *(one for one in STATUS_RANK if STATUS_RANK[one] > STATUS_RANK["accepted"]))

@@ -15,11 +15,16 @@ from starlette.responses import RedirectResponse, Response
 from gateway.core.console.sign_ins import LIFETIME, SignIn, hash_token
 from gateway.core.console.users import ConsoleUser
 from gateway.store.console import sign_ins, users
-from gateway.web.console.session.access import check_same_origin, drop_cookies, find_user, set_cookie
 from gateway.web.console.desk.desk import ConsoleDesk
 from gateway.web.console.forms import read_form
 from gateway.web.console.page import ROOT, PageView
 from gateway.web.console.rendering import HEADERS, render_page
+from gateway.web.console.session.access import (
+    check_same_origin,
+    drop_cookies,
+    find_user,
+    set_cookie,
+)
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
