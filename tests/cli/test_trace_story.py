@@ -6,10 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.common.output import StoryLine
-from gateway.cli.operate.trace.notifications import FORGOTTEN, describe_notification
-from gateway.cli.operate.trace.sends import describe_send
-from gateway.cli.operate.trace.story import Teller
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.hand_over import HandOver
 from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferred
@@ -24,6 +20,10 @@ from gateway.store.sending.lookup import (
 from gateway.store.sending.send_states import GroupMember, SendState
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.story.notifications import FORGOTTEN, describe_notification
+from gateway.store.tracing.story.sends import describe_send
+from gateway.store.tracing.story.story import Teller
+from gateway.store.tracing.story.story_line import StoryLine
 from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 

@@ -6,7 +6,6 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from gateway.cli.operate.trace.story import Teller
 from gateway.core.sending import canary
 from gateway.core.sending.send import REPLY
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -15,6 +14,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.monitoring import alert_store, snapshot
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story import Teller
 from gateway.store.tracing.traces import Traces
 from tasks import outbound
 from tasks.context import WorkerContext

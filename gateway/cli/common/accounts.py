@@ -30,11 +30,6 @@ USUAL_RULES = "rules/"
 AccountName = Annotated[str, selector("Only of this account of GATEWAY_ACCOUNTS.")]
 
 
-def no_account(_: str) -> str:
-    """Return the name of a number's account where accounts have none."""
-    return ""
-
-
 def load_if_usable(given: Settings) -> Accounts | None:
     """Return the accounts, None if their file cannot be used here, which another command tells."""
     try:

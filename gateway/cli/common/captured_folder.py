@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import pluralize
+from gateway.core.formats import pluralize
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".http")
 PACKED = ".gz"

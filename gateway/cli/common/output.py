@@ -1,9 +1,7 @@
-"""Output that commands share: JSON, lines of a story, amounts in words, and a progress bar."""
+"""Output that commands share: JSON, a console, and a progress bar."""
 
 import sys
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import typer
@@ -38,33 +36,3 @@ def progress_bar(*, silent: bool = False) -> Progress:
     )
     silent = silent or not errors.errors.is_terminal
     return Progress(*columns, console=errors.errors, disable=silent)
-
-
-Tone = Literal["", "good", "odd", "bad"]
-
-
-@dataclass(frozen=True, slots=True)
-class StoryLine:
-    """Line of a story: what happened, details, and when; `at` is None if the time is unknown."""
-
-    what: str
-    details: str = ""
-    at: datetime | None = None
-    tone: Tone = ""
-    below: tuple["StoryLine", ...] = ()
-
-    def with_below(self, *below: "StoryLine") -> "StoryLine":
-        """Return the line with more lines below it."""
-        return replace(self, below=(*self.below, *below))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the line and all lines below it in JSON form."""
-        at = self.at.isoformat(timespec="milliseconds") if self.at else None
-        below = [line.to_dict() for line in self.below]
-        return {
-            "at": at,
-            "what": self.what,
-            "details": self.details,
-            "tone": self.tone,
-            "below": below,
-        }

@@ -8,7 +8,6 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.capture_file import STANDARD_OUTPUT, open_atomic
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import DeliveryOptions, spread_options
 from gateway.cli.common.output import progress_bar
 from gateway.cli.common.store import open_store
@@ -16,6 +15,7 @@ from gateway.cli.local import target
 from gateway.core.capture.anonymize import Anonymizer
 from gateway.core.capture.file_format import format_line
 from gateway.core.capture.filter import DeliveryFilter
+from gateway.core.formats import pluralize
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.history import History

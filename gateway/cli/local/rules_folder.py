@@ -3,10 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.local.environment import LocalSetup
 from gateway.cli.local.log_view import own_command
 from gateway.config.settings import Settings
+from gateway.core.formats import pluralize
 from gateway.rules.reloader import RulebookSource
 
 USUAL = Settings.model_fields["gateway_rules"].default

@@ -12,11 +12,11 @@ from gateway.accounts.loader import AccountProblem, AccountsError, load_accounts
 from gateway.accounts.reference import schema_json
 from gateway.accounts.rulebooks import AccountRules
 from gateway.cli.common.accounts import load_or_end
-from gateway.cli.common.formats import format_duration, format_time, pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
+from gateway.core.formats import format_duration, format_time, pluralize
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.rules.problems import RulebookError
 from gateway.store.dead_letters.dead_letters import server_time

@@ -11,12 +11,12 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import format_time
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.config.types import Duration
+from gateway.core.formats import format_time
 from tasks.scheduled import entry_changes
 from tasks.scheduled.entry_changes import BeatEntry, EntryChangeError
 

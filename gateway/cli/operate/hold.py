@@ -10,11 +10,11 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountChoice, AccountName
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Number, Yes, selector
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
+from gateway.core.formats import pluralize
 from gateway.core.sending.pauses import NumberPauses
 from gateway.core.text import suggestion_for
 from gateway.rules.loader import load

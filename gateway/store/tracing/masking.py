@@ -16,6 +16,11 @@ MOST_SHOWN = 1_000  # characters of one value
 ON_THE_LINE = frozenset({"text.body", "from_user_id"})
 
 
+def no_account(_: str) -> str:
+    """Return the name of a number's account where accounts have none."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Masking:
     """Formats customers and texts for output: masked, or in full with `reveal`."""

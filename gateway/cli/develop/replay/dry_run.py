@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.contacts.consent import UNCHANGED, is_consent_change
 from gateway.core.events import Delivery, Event
+from gateway.core.formats import pluralize
 from gateway.core.planning.batch import Plan, PlanningResult
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import DryRun

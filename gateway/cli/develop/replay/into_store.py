@@ -7,13 +7,13 @@ from pathlib import Path
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import print_json, progress_bar
 from gateway.cli.develop.replay.dry_run import DryRunPlanner, print_outcomes, summarize
 from gateway.cli.develop.replay.pacing import ReplayPace
 from gateway.cli.develop.replay.rulebooks import load_rulebook
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import target, workspace
+from gateway.core.formats import pluralize
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox

@@ -17,11 +17,11 @@ from rich.markup import escape
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import choose_one_account, load_or_end
 from gateway.cli.common.delivery_source import Item
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.develop.replay.pacing import ReplayPace, ReplayTally
 from gateway.cli.develop.replay.selection import DeliverySelection
 from gateway.cli.local import workspace
+from gateway.core.formats import pluralize
 from gateway.core.webhook.event_keys import conversation_key
 from gateway.core.webhook.signature import HEADER, sign
 

@@ -7,10 +7,10 @@ from itertools import islice
 
 from gateway.cli.common import errors
 from gateway.cli.common.delivery_source import CaptureFiles, Item, StoredDeliveries
-from gateway.cli.common.formats import pluralize
 from gateway.core.capture.filter import DeliveryFilter
 from gateway.core.capture.refresh import refresh_messages
 from gateway.core.events import Delivery
+from gateway.core.formats import pluralize
 from gateway.core.webhook.parser import split
 
 # The time for which every event stays known after its commit; later it may be forgotten.

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountName, zone_of_rules
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.develop.rules.diff import diff
@@ -25,6 +24,7 @@ from gateway.cli.develop.rules.paths import (
 from gateway.cli.develop.rules.template_check import find_unfit_templates
 from gateway.cli.develop.rules.test import run_tests
 from gateway.config.environment import SettingsError, environment, read_settings
+from gateway.core.formats import pluralize
 from gateway.rules.loader import TEST_SUFFIXES, RulesCheck, check_rules
 from gateway.rules.problems import Problem
 from gateway.rules.reference import schema_json

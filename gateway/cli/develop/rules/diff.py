@@ -12,7 +12,6 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import zone_of_rules
-from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
@@ -26,6 +25,7 @@ from gateway.cli.develop.rules.paths import (
 from gateway.cli.develop.rules.stored_event import list_stored_events
 from gateway.cli.local import target
 from gateway.core.events import Message
+from gateway.core.formats import format_time, pluralize
 from gateway.core.text import printable
 from gateway.rules.loader import load
 from gateway.rules.testing.compare import Answer, Change, Comparison, ComparisonTotals

@@ -13,7 +13,6 @@ from rich.text import Text
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import load_or_end, zone_of_rules
 from gateway.cli.common.delivery_source import CaptureFiles, Item
-from gateway.cli.common.formats import format_time
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
@@ -22,6 +21,7 @@ from gateway.cli.develop.rules.paths import console, resolve_rules_path
 from gateway.cli.develop.rules.stored_event import find_stored_event
 from gateway.cli.local import target
 from gateway.core.events import Event
+from gateway.core.formats import format_time
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, explain, format_explanations

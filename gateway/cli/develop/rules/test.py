@@ -12,7 +12,6 @@ from rich.text import Text
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import zone_of_rules
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.develop.rules.diff import diff_lines, format_message
@@ -24,6 +23,7 @@ from gateway.cli.develop.rules.paths import (
     render_problem,
     resolve_rules_path,
 )
+from gateway.core.formats import pluralize
 from gateway.core.text import printable
 from gateway.rules.explain import format_explanations
 from gateway.rules.loader import TEST_SUFFIXES, load

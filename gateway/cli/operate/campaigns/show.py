@@ -10,13 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import open_console
 from gateway.core.campaigns.check import CampaignCheck
 from gateway.core.campaigns.cost import CampaignCost
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.view import view_waiting
+from gateway.core.formats import pluralize
 from gateway.core.sending.error_codes import find_policy
 from gateway.core.text import printable
 from gateway.store.campaigns.campaigns import Campaign

@@ -9,13 +9,13 @@ from rich.table import Table
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountChoice, AccountName
-from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.options import Json, Number, Reveal, Yes, parse_customer, selector
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.cli.operate.contacts.erasing import erase_now, erasure_lines
 from gateway.cli.operate.contacts.view import contact_lines, mask_contact
+from gateway.core.formats import format_time, pluralize
 from gateway.core.text import printable, suggestion_for
 from gateway.store import number_list
 from gateway.store.body_codec import Bodies

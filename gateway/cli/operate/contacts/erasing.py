@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import pluralize
 from gateway.config.settings import Settings
 from gateway.core.contacts.erasure import KINDS, WAITING, Erasure
+from gateway.core.formats import pluralize
 from gateway.store.body_codec import Bodies
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.erasure.open_erasures import TooManyErasuresError, find_erasure

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.common.formats import format_time
+from gateway.core.formats import format_time
 from gateway.core.text import printable
 from gateway.store.tracing.masking import Masking
 

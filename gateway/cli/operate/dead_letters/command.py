@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.accounts import AccountChoice
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Reveal, Yes, spread_options
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
@@ -29,6 +28,7 @@ from gateway.cli.operate.dead_letters.selection import (
 from gateway.core.dead_letters.dead_letter import DeadEvent
 from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.core.dead_letters.filter import Letter
+from gateway.core.formats import pluralize
 from gateway.core.text import printable
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, review_list

@@ -10,12 +10,12 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountChoice, AccountName
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Cause, Code, Number, Since, Until, parse_moment
 from gateway.cli.common.output import progress_bar
 from gateway.cli.local import target
 from gateway.core.dead_letters.dead_letter import CAUSES, DeadEvent, DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter, Letter
+from gateway.core.formats import pluralize
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, review_list

@@ -8,10 +8,10 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.cli.common.formats import format_duration, format_time
 from gateway.core.dead_letters.dead_letter import DeadEvent, DeadSend, HistoryStep
 from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.core.dead_letters.filter import Letter
+from gateway.core.formats import format_duration, format_time
 from gateway.store.dead_letters.unreadable import UnreadableBytes
 from gateway.store.inbox.lookup import DeliveryContent
 

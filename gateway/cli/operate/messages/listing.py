@@ -11,7 +11,6 @@ from rich.table import Table
 from gateway.accounts.account import Accounts
 from gateway.accounts.source import AccountsSource
 from gateway.cli.common import errors
-from gateway.cli.common.formats import format_time, pluralize
 from gateway.cli.common.options import Json, Number, Since, Until, parse_moment, selector
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
@@ -19,6 +18,7 @@ from gateway.cli.local import target
 from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.lists.list_request import ListRequest, read_message_list
+from gateway.core.formats import format_time, pluralize
 from gateway.store import number_list
 from gateway.store.api.lists.message_list import MessageList
 from gateway.store.api.message_status import status_of

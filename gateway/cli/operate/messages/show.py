@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import format_time
 from gateway.cli.common.output import print_json
+from gateway.core.formats import format_time
 from gateway.core.messages.price_list import PriceList
 from gateway.store.api.message_status import ACCEPTED, FAILED, status_of
 from gateway.store.api.sent_messages import SentMessage, find_message

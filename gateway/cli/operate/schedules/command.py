@@ -11,7 +11,6 @@ from rich.table import Table
 
 from gateway.accounts.source import AccountsSource
 from gateway.cli.common import errors
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Number
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
@@ -20,6 +19,7 @@ from gateway.cli.operate.messages.listing import known_numbers
 from gateway.cli.operate.schedules.add import add
 from gateway.cli.operate.schedules.show import format_moment, print_schedule
 from gateway.core.api.schedules.cron import find_cron_problem, find_zone_problem, next_moments
+from gateway.core.formats import pluralize
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.api.schedules.rows import StoredSchedule
 from gateway.store.body_codec import Bodies

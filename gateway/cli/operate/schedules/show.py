@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.output import print_json
+from gateway.core.formats import pluralize
 from gateway.store.api.schedules.rows import StoredSchedule
 from gateway.store.sending.lookup import TracedSend
 from gateway.web.api.messages.schedules.view import view_details

@@ -5,8 +5,8 @@ from dataclasses import astuple, dataclass
 
 from rich.table import Column, Table
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.operate.status.figures import draw_rates, format_rate, format_seconds
+from gateway.core.formats import pluralize
 from gateway.store.inbox.inbox import PartitionState
 from gateway.store.monitoring.number_state import LaneFigures
 

@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.operate.hold import pauses_to_dict
 from gateway.cli.operate.status.figures import (
     describe_sends,
@@ -29,6 +28,7 @@ from gateway.cli.operate.status.queue_table import (
     draw_queues,
 )
 from gateway.core.alerts import Alert
+from gateway.core.formats import pluralize
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot

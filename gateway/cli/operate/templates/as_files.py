@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json, Yes
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.local import target
@@ -26,6 +25,7 @@ from gateway.cli.operate.templates.sources import (
     open_client,
     read_from_meta,
 )
+from gateway.core.formats import pluralize
 from gateway.core.templates.draft import (
     TemplateDraft,
     differs,

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common import errors
-from gateway.cli.common.formats import pluralize
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store
@@ -22,6 +21,7 @@ from gateway.cli.operate.templates.sources import (
     choose_number,
     open_registry,
 )
+from gateway.core.formats import pluralize
 from gateway.core.messages import template as template_body
 from gateway.core.messages.rendering.renderer import ChatMessage, render_page
 from gateway.core.templates.check import find_mismatches

@@ -10,15 +10,16 @@ from rich.tree import Tree
 
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import AccountChoice, AccountName
-from gateway.cli.common.formats import format_time
 from gateway.cli.common.options import Json, parse_customer
-from gateway.cli.common.output import StoryLine, open_console, print_json
+from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.local import target
-from gateway.cli.operate.trace.story import Teller
+from gateway.core.formats import format_time
 from gateway.core.text import printable
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story import Teller
+from gateway.store.tracing.story.story_line import StoryLine
 from gateway.store.tracing.traces import Search, Traces
 from gateway.web.api.events.trace_data import TraceData
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Result, State
+from gateway.core.formats import pluralize
 
 FOLDED_FROM = 4
 MARKS: dict[State, tuple[str, str]] = {

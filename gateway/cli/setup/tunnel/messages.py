@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from gateway.cli.common import callback_probe
 from gateway.cli.common.callback_probe import Probe, ProbeCheck
-from gateway.cli.operate.trace.story import Teller
 from gateway.cli.setup.tunnel.self_test import TunnelWatch
 from gateway.config.settings import Settings
 from gateway.core.events import Message
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.inbox.history import Arrivals
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story import Teller
 from gateway.store.tracing.traces import Trace, Traces
 
 REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"

@@ -17,7 +17,7 @@ from gateway.store.sending.lookup import (
     messages_by_attempt,
     remembered_attempts,
 )
-from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.masking import Masking, no_account
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.traces import Conversation, Search, Trace
 
@@ -25,16 +25,12 @@ from gateway.store.tracing.traces import Conversation, Search, Trace
 _REASONS = ("code", "reason", "title", "details", "fbtrace_id")
 
 
-def _no_account(_: str) -> str:
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class TraceData:
     """Writes what was found as values that JSON has."""
 
     masking: Masking
-    name_of: Callable[[str], str] = _no_account  # the account of a number
+    name_of: Callable[[str], str] = no_account  # the account of a number
 
     def search(self, found: Search) -> dict[str, Any]:
         """Return everything that was found, and whether all was searched."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import (
     Check,
     Finding,
@@ -21,6 +20,7 @@ from gateway.cli.setup.doctor.meta_answers import (
     error_finding,
     of_meta,
 )
+from gateway.core.formats import pluralize
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import NumberInfo
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.rules_and_disk import Rules
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, both, fine
 from gateway.cli.setup.doctor.meta_answers import MetaAnswers, answer_or_unseen, by_token, of_meta
+from gateway.core.formats import pluralize
 from gateway.core.templates.template import USABLE
 from gateway.core.text import printable
 from gateway.graph.admin.models import TemplateInfo

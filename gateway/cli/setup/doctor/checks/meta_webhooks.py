@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, both, broken, fine, warning
 from gateway.cli.setup.doctor.meta_answers import (
     NO_APP,
@@ -16,6 +15,7 @@ from gateway.cli.setup.doctor.meta_answers import (
     of_meta,
     redact_address,
 )
+from gateway.core.formats import pluralize
 from gateway.graph.admin.errors import SetupError
 from gateway.graph.admin.models import WHATSAPP, AppCallback, NumberInfo, SubscribedApp
 

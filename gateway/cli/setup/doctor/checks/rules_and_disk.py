@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import __version__
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import megabytes
 from gateway.cli.setup.doctor.findings import Check, Finding, both, broken, fine, unseen, warning
+from gateway.core.formats import pluralize
 from gateway.rules.matching.action import NamedTemplate
 from gateway.store.monitoring.account_problems import find_account_problems
 from gateway.store.monitoring.rule_problems import RULES_MISSING, find_rule_problems

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
+from gateway.core.formats import pluralize
 
 INCOMPLETE = Unseen("the settings are not complete")
 

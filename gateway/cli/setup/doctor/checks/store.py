@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, unseen, warning
+from gateway.core.formats import pluralize
 from gateway.core.storage.ownership import Installation, format_problem, stranger_problem
 from gateway.store.keys import FORMAT
 from gateway.store.monitoring.problems import find_memory_problems

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.common.formats import pluralize
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.findings import Check, Finding, Unseen, broken, fine, warning
+from gateway.core.formats import pluralize
 from gateway.store.monitoring.problems import SILENT_S, TICK_LATE_S, find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from tasks.celery_setup.config import QUEUES

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from gateway.cli.common.formats import format_duration, format_time, pluralize
-from gateway.cli.common.output import StoryLine, Tone
+from gateway.core.formats import format_duration, format_time, pluralize
 from gateway.core.sending.error_codes import error_policy
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import STATUS_RANK
@@ -17,6 +16,7 @@ from gateway.store.sending.lookup import (
     remembered_attempts,
 )
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story_line import StoryLine, Tone
 
 FORGOTTEN = "forgotten: what is left of a send goes after 30 days, or earlier where memory is short"
 TEXTLESS = "its text is no longer kept"

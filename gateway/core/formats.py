@@ -1,4 +1,4 @@
-"""Formats of what commands print: durations, counts and moments in time."""
+"""Formats of what people read: durations, counts and moments in time."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.cli.common.accounts import no_account
-from gateway.cli.common.formats import format_duration, format_time, pluralize
-from gateway.cli.common.output import StoryLine
-from gateway.cli.operate.trace.notifications import describe_notification
-from gateway.cli.operate.trace.sends import describe_send
 from gateway.core.contacts.contact import Contact
+from gateway.core.formats import format_duration, format_time, pluralize
 from gateway.store.inbox.lookup import KeptEvent
-from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.masking import Masking, no_account
+from gateway.store.tracing.story.notifications import describe_notification
+from gateway.store.tracing.story.sends import describe_send
+from gateway.store.tracing.story.story_line import StoryLine
 from gateway.store.tracing.traces import Conversation, Search, Trace
 
 TOO_OLD = "older than max_age, so the message that rules had for it was left out"

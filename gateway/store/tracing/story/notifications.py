@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from gateway.cli.common.formats import format_time, pluralize
-from gateway.cli.common.output import StoryLine, Tone
+from gateway.core.formats import format_time, pluralize
 from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story_line import StoryLine, Tone
 
 FORGOTTEN = "forgotten: what is left of a notification goes after GATEWAY_RETENTION, or a day"
 WAITS_FOR_ADDRESS = "worker-outgoing posts it once GATEWAY_NOTIFY_URL is set"
