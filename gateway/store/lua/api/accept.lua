@@ -13,15 +13,13 @@
 local number, now = KEYS[1], clock()
 local UNFINISHED = 3600000
 
--- The end of the expiry is the last write: before it the send may have been pushed or not.
-local function push(id, lane, rank, due, place)
-  push_planned(number, now, id, lane, rank, due, place)
-  redis.call('PERSIST', number .. 'send:' .. id)
-end
+local queue, stored = new_queue(), {}
 
 local function finish(id, place)
-  local row = redis.call('HMGET', number .. 'send:' .. id, 'lane', 'rank', 'due')
-  if row[1] then push(id, row[1], row[2], row[3], place) end
+  local row = redis.call('HMGET', number .. 'send:' .. id, 'stage', 'lane', 'rank', 'due')
+  if not row[1] then return end
+  if row[1] == 'new' then place_send(queue, number, now, id, row[2], row[3], row[4], place) end
+  stored[#stored + 1] = id
 end
 
 -- A task that is repeated is answered again: once its send is over, or now.
@@ -54,18 +52,22 @@ local function accept(i, place)
     finish(id, place)
     return before
   end
-  local send = number .. 'send:' .. id
   lane = present_lane(number, lane)
-  write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8],
-    ARGV[i + 13], 'due', due)
-  if task ~= '' then redis.call('HSET', send, 'task', task) end
-  if waiter ~= '' then redis.call('HSET', send, 'waiter', waiter) end
+  -- What asked for it, and waits: only a few sends have some of these.
+  local asked = {}
+  if task ~= '' then asked = {'task', task} end
+  if waiter ~= '' then asked[#asked + 1], asked[#asked + 2] = 'waiter', waiter end
   -- Whoever moves a send prolongs what makes a repeated request known.
-  if ARGV[i + 9] ~= '' and tonumber(due) > now then redis.call('HSET', send, 'idempotent', ARGV[i + 9]) end
+  if ARGV[i + 9] ~= '' and tonumber(due) > now then
+    asked[#asked + 1], asked[#asked + 2] = 'idempotent', ARGV[i + 9]
+  end
+  write_planned(number, now, id, lane, rank, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8],
+    ARGV[i + 13], 'due', due, unpack(asked))
   -- Longer than the idempotency row, which leads to it.
-  redis.call('PEXPIRE', send, lives + UNFINISHED)
+  redis.call('PEXPIRE', number .. 'send:' .. id, lives + UNFINISHED)
   if ARGV[i + 9] ~= '' then redis.call('SET', known, ARGV[i + 10], 'PX', lives) end
-  push(id, lane, rank, due, place)
+  place_send(queue, number, now, id, lane, rank, due, place)
+  stored[#stored + 1] = id
   return false
 end
 
@@ -73,4 +75,7 @@ local place, replies = redis.call('INCR', number .. 'places'), {}
 for i = 1, #ARGV, 15 do
   replies[#replies + 1] = accept(i, place + i / (#ARGV + 1))
 end
+queue_sends(queue, number)
+-- The end of the expiry is the last write: before it a send may wait or not.
+for _, id in ipairs(stored) do redis.call('PERSIST', number .. 'send:' .. id) end
 return replies

@@ -32,9 +32,11 @@ end
 
 -- The state of a contact that there is not: empty, unless one of this name was erased who wanted no
 -- marketing (erase_contact.lua).
+local opt_out_salt
 local function state_before_first(number, name)
-  local salt = redis.call('HGET', number .. 'opted_out', 'salt')
-  local since = salt and redis.call('HGET', number .. 'opted_out', opt_out_digest(salt, name))
+  if opt_out_salt == nil then opt_out_salt = redis.call('HGET', number .. 'opted_out', 'salt') end
+  local since = opt_out_salt
+    and redis.call('HGET', number .. 'opted_out', opt_out_digest(opt_out_salt, name))
   return since and '{"opted_out":' .. since .. ',"asked":' .. since .. '}'
 end
 

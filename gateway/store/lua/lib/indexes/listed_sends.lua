@@ -17,25 +17,39 @@ local function term_bucket(base, generation, choice)
   return string.format('%s:%s:%.0f', base, name, choice % tonumber(buckets))
 end
 
+-- The generation that this script adds to, and how many places; ids that are too old go once.
 local terms_now
+local listed_terms = 0
 local function list_term(base, term, place)
   local choice, tag = digest_of(term)
   local bucket = term_bucket(base, terms_now, choice)
   if redis.call('APPEND', bucket, tag .. place) == ENTRY then redis.call('PEXPIRE', bucket, INDEX_LIVES) end
+  listed_terms = listed_terms + 1
+end
+
+local function list_id(number, now, id)
+  local listed = number .. 'listed'
+  if terms_now then return redis.call('XADD', listed, '*', 'i', id) end
+  local since = string.format('%.0f', math.max(0, now - C.MONTH_MS))
+  return redis.call('XADD', listed, 'MINID', '~', since, '*', 'i', id)
 end
 
 local function list_under_terms(number, now, id, contact, reference)
-  local since = string.format('%.0f', math.max(0, now - C.MONTH_MS))
-  local entry = redis.call('XADD', number .. 'listed', 'MINID', '~', since, '*', 'i', id)
-  local ms, nth = entry:match('^(%d+)-(%d+)$')
+  local ms, nth = list_id(number, now, id):match('^(%d+)-(%d+)$')
   local base, place = number .. 'terms', struct.pack('>I6I2', ms, nth)
   terms_now = terms_now or generation_now(base, now, 1, TERMS)
   list_term(base, 'c' .. contact, place)
   if reference ~= '' then list_term(base, 'r' .. reference, place) end
-  redis.call('HINCRBY', base .. ':count', terms_now:match('^%d+'), reference == '' and 1 or 2)
 end
 
 -- List a send, also by its reference unless that is "". A list whose keys are damaged lacks it.
 local function list_send(...)
   guarded(list_under_terms, ...)
+end
+
+-- Count what was listed, in one write for all: a generation is full by this count.
+local function count_listed(number)
+  if listed_terms == 0 then return end
+  guarded(redis.call, 'HINCRBY', number .. 'terms:count', terms_now:match('^%d+'), listed_terms)
+  listed_terms = 0
 end
