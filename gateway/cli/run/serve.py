@@ -1,7 +1,6 @@
 """`gateway serve`: the web process."""
 
 import atexit
-import gc
 import signal
 import socket
 from functools import partial
@@ -23,6 +22,7 @@ from gateway.web.app import create_app
 from gateway.web.http_protocol import BoundedHttpProtocol
 from gateway.web.request_limits import Bounds
 from tasks.monitoring.alert_watch import StandIn
+from tasks.processes.garbage import exempt_startup_objects
 from tasks.wakeup import NumberWakeups, WakeupThread
 
 log = structlog.get_logger(__name__)
@@ -98,10 +98,9 @@ def web(second: socket.socket) -> Starlette:
     atexit.register(stand_in.close)
     bounds = Bounds(connections=open_files.connections())
     app = create_app(settings, ringer.ring, bounds, second, wakeups.ring)
-    # Imported objects live as long as the process. Scanning all of them for garbage again and again
-    # stopped every request for some 50 ms, twice a second under load.
-    gc.collect()
-    gc.freeze()
+    # Scanning imported objects for garbage again and again stopped every request for some 50 ms,
+    # twice a second under load.
+    exempt_startup_objects()
     return app
 
 

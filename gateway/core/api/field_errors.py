@@ -68,6 +68,8 @@ class FieldReader:
 
     def refuse_unknown(self, known: frozenset[str]) -> None:
         """Note fields that nothing reads."""
+        if self.fields.keys() <= known:
+            return
         for name in sorted(self.fields.keys() - known)[:MOST_UNKNOWN]:
             about = f"known are {', '.join(sorted(known))}" if known else "there are none here"
             self.add(escape(name), f"is unknown; {about}")

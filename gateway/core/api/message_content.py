@@ -56,8 +56,8 @@ def read_content(reader: FieldReader) -> messages.Body | None:
 
 def _given_content(reader: FieldReader) -> list[str]:
     """Return the names of the contents that a request has."""
-    named = CONTENT & reader.fields.keys()
-    return sorted(name for name in named if reader.fields[name] is not None)
+    given = reader.fields.items()
+    return sorted([name for name, value in given if name in CONTENT and value is not None])
 
 
 def _refuse_beside(reader: FieldReader, kind: object) -> None:

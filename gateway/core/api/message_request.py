@@ -33,12 +33,11 @@ NO_REPLY = (
     "window is open; leave it out, or write notice or bulk"
 )
 _CLOSED: Mapping[str, ClosedWindowAction] = {"fail": "", "drop": "drop", "wait": "wait"}
-FIELDS = frozenset(
-    {"to", "from", "type", "reply_to", "context", "send_at", "expires_at"}
+OPTIONS = frozenset(
+    {"from", "reply_to", "context", "send_at", "expires_at"}
     | {"ttl", "priority", "when_closed", "reference", "marketing"}
-    | ENVELOPE.keys()
-    | CONTENT
 )
+FIELDS = OPTIONS | CONTENT | ENVELOPE.keys() | {"to", "type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +67,34 @@ def read_request(fields: Mapping[str, Any], country: str = "") -> MessageRequest
     reader = FieldReader(name_group(fields))
     reader.refuse_unknown(FIELDS)
     recipient, body = read_recipient(reader, "to", country), read_content(reader)
+    options = {} if OPTIONS.isdisjoint(reader.fields) else _read_options(reader)
+    if reader.errors or recipient is None or body is None:
+        return reader.errors
+    if answered := options.pop("answered", ""):
+        body = body | {"context": {"message_id": answered}}
+    return MessageRequest(recipient, body, is_answer=bool(answered), **options)
+
+
+def _read_options(reader: FieldReader) -> dict[str, Any]:
+    """Return what goes with a message: the fields of its request, and the wamid it answers."""
     answered = _read_answered(reader)
     closed, instead = _read_when_closed(reader)
     send_at, expires_at = read_moment(reader, "send_at"), read_moment(reader, "expires_at")
     ttl = reader.integer("ttl", 1, int(MOST_LIFETIME.total_seconds()))
-    if ttl is not None and fields.get("expires_at") is not None:
+    if ttl is not None and reader.fields.get("expires_at") is not None:
         reader.add("ttl", "must be left out beside expires_at")
-    number = reader.text("from", 64)
-    priority = reader.choice("priority", PRIORITIES)
-    reference, marketing = reader.text("reference", MOST_REFERENCE), reader.flag("marketing")
-    if reader.errors or recipient is None or body is None:
-        return reader.errors
-    return MessageRequest(
-        recipient=recipient,
-        body=body | ({"context": {"message_id": answered}} if answered else {}),
-        number=number,
-        is_answer=bool(answered),
-        send_at=send_at,
-        expires_at=expires_at,
-        ttl=timedelta(seconds=ttl) if ttl is not None else None,
-        priority=priority,
-        closed=closed,
-        instead=instead,
-        reference=reference,
-        marketing=marketing,
-    )
+    return {
+        "answered": answered,
+        "closed": closed,
+        "instead": instead,
+        "send_at": send_at,
+        "expires_at": expires_at,
+        "ttl": timedelta(seconds=ttl) if ttl is not None else None,
+        "number": reader.text("from", 64),
+        "priority": reader.choice("priority", PRIORITIES),
+        "reference": reader.text("reference", MOST_REFERENCE),
+        "marketing": reader.flag("marketing"),
+    }
 
 
 def read_from_number(

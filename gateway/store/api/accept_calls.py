@@ -31,12 +31,18 @@ _LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 
 def new_id() -> str:
     """Return a random id in the form of all ids of sends."""
-    return secrets.token_bytes(ID_LENGTH).translate(_LETTERS).decode()
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> Sequence[str]:
+    """Return random ids in the form of all ids of sends."""
+    drawn = secrets.token_bytes(count * ID_LENGTH).translate(_LETTERS).decode()
+    return [drawn[i : i + ID_LENGTH] for i in range(0, len(drawn), ID_LENGTH)]
 
 
 def load_call(number: str, group: Sequence[PendingSend]) -> Call:
     """Return the call that reads the contacts and the server's time."""
-    names = list(dict.fromkeys(one.request.recipient.name for one in group))
+    names = list(dict.fromkeys([one.name for one in group]))
     return Call("load", keys.number(number), [len(names), *names])
 
 
@@ -45,7 +51,7 @@ def parse_loaded(
 ) -> tuple[datetime, Mapping[str, Contact]]:
     """Return the server's time, and the contacts by the names in the requests."""
     now, rows, _ = reply
-    names = list(dict.fromkeys(one.request.recipient.name for one in group))
+    names = list(dict.fromkeys([one.name for one in group]))
     contacts, unreadable = parse_contacts(names, rows)
     # A contact that cannot be read is no reason to refuse: the pump judges it before the post.
     return datetime_from_ms(now), {**{name: Contact(name) for name in unreadable}, **contacts}
@@ -58,11 +64,10 @@ def plan_group(group: Sequence[PendingSend], reply: Any) -> None:
             one.fail(_as_unavailable(reply))
         return
     now, contacts = parse_loaded(reply, group)
-    for one in group:
+    for one, id_ in zip(group, new_ids(len(group)), strict=True):
         if one.errors:
             continue
-        contact = contacts[one.request.recipient.name]
-        planned = plan_request(one.request, new_id(), contact, now)
+        planned = plan_request(one.request, id_, contacts[one.name], now)
         if isinstance(planned, Send):
             one.send = planned
         else:

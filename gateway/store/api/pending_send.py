@@ -101,6 +101,11 @@ class PendingSend:
     waiter: str = ""  # the process that waits for the result
     send: Send | None = field(default=None, repr=False)  # as it was planned, or
     errors: Sequence[FieldError] = ()  # why it was not
+    name: str = field(init=False, repr=False)  # under which the store finds the contact
+
+    def __post_init__(self) -> None:
+        """Note the name once."""
+        self.name = self.request.recipient.name
 
     def answer(self, accepted: AcceptedSend) -> None:
         """Answer unless the client has gone."""

@@ -1,12 +1,16 @@
 """Send writer: stores requested sends that wait at the same moment together, then answers them.
 
-A batch costs two round trips: one reads the contacts and the server's time, one writes. What was
-answered is on disk, in the lane that replies use.
+A batch costs two round trips: one reads the contacts and the server's time, one writes. The next
+batch is read and planned while the server writes the last. What was answered is on disk, in the
+lane that replies use.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+
+from redis.exceptions import RedisError
 
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest, plan_request
@@ -28,12 +32,13 @@ from gateway.store.api.pending_send import (
     RequestRefusedError,
     answer_known,
 )
-from gateway.store.inbox.batching import Batcher
+from gateway.store.inbox.batching import Batcher, fail
 from gateway.store.redis.async_scripts import run_call, run_calls
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
 
 WAITING_BYTES = 32 * 1024 * 1024
+UNREACHABLE = (RedisError, StoreUnavailableError)
 PLANS_AT_ONCE = 16  # each holds a connection
 
 
@@ -45,6 +50,7 @@ class SendWriter:
         self._redis = client
         self._ring = ring
         self._batcher = Batcher[PendingSend](self._store)
+        self._writing: asyncio.Task[None] | None = None  # of the last batch
         self._listed: set[str] = set()
         self._closing = False
         self._may_plan = asyncio.Semaphore(PLANS_AT_ONCE)
@@ -87,7 +93,7 @@ class SendWriter:
         async with self._may_plan:
             reply = await run_call(self._redis, load_call(number, [pending]))
         now, contacts = parse_loaded(reply, [pending])
-        contact = contacts[request.recipient.name]
+        contact = contacts[pending.name]
         planned = plan_request(request, new_id(), contact, now)
         if not isinstance(planned, Send):
             raise RequestRefusedError(planned)
@@ -101,8 +107,11 @@ class SendWriter:
         """Store what still waits, then end."""
         self._closing = True
         await self._batcher.close()
+        with contextlib.suppress(*UNREACHABLE):
+            await self._finish_writing()
 
     async def _store(self, batch: Sequence[PendingSend]) -> None:
+        """Plan a batch, and begin to write it once the last one is written: they stay in order."""
         groups: dict[str, list[PendingSend]] = {}
         for one in batch:
             groups.setdefault(one.number, []).append(one)
@@ -111,7 +120,14 @@ class SendWriter:
         for group, reply in zip(groups.values(), await run_calls(self._redis, calls), strict=True):
             plan_group(group, reply)
         await self._answer_refused([one for one in batch if one.errors])
-        await self._write(groups)
+        await self._finish_writing()
+        self._writing = asyncio.create_task(self._write(groups), name="write")
+        self._writing.add_done_callback(asyncio.Task.exception)  # it was the answer already
+
+    async def _finish_writing(self) -> None:
+        """Wait for the last batch. Raises its error, for which all that wait fail too."""
+        if self._writing and not self._writing.done():
+            await self._writing
 
     async def _answer_refused(self, refused: Sequence[PendingSend]) -> None:
         """Answer requests that do not fit now; one that was accepted before is answered as then."""
@@ -138,6 +154,16 @@ class SendWriter:
                 self._listed.add(number)
 
     async def _write(self, groups: Mapping[str, Sequence[PendingSend]]) -> None:
+        """Store what was planned, and answer it. Raises the error that was the answer to all."""
+        try:
+            await self._write_planned(groups)
+        except Exception as error:
+            for group in groups.values():
+                fail(group, error)
+            if isinstance(error, UNREACHABLE):
+                raise
+
+    async def _write_planned(self, groups: Mapping[str, Sequence[PendingSend]]) -> None:
         planned = {number: [one for one in group if one.send] for number, group in groups.items()}
         planned = {
             number: group if number in self._listed else _refuse_unlisted(group)

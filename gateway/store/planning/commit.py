@@ -127,10 +127,14 @@ def send_args(send: Send) -> list[Any]:
     due = ms_from_datetime(send.due_at) if send.due_at else 0
     row: dict[str, Any] = {"body": send.body, "rule": send.rule, "record": send.record}
     # Most sends have none of these, and a row is stored for a month.
-    row |= {"instead": send.instead} if send.instead else {}
-    row |= {"marketing": True} if send.marketing else {}
-    row |= {"api": True} if send.requested else {}
-    row |= {"reference": send.reference} if send.reference else {}
+    if send.instead:
+        row["instead"] = send.instead
+    if send.marketing:
+        row["marketing"] = True
+    if send.requested:
+        row["api"] = True
+    if send.reference:
+        row["reference"] = send.reference
     expires = ms_from_datetime(send.expires_at)
     wait_ms = int(send.delivery_wait.total_seconds() * 1000) or ""
     details = [int(send.repeatable), send.closed, send.rule, _json(row), wait_ms]

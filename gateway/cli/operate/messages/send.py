@@ -92,7 +92,7 @@ def check_templates(
 ) -> None:
     """End the command if the message does not fit its templates, as far as these are known."""
     own = accounts.number(request.number or accounts.default_number)
-    uses = list(find_uses(fields, request))
+    uses = find_uses(fields, request)
     if own is None or not uses:
         return
     store = Store(settings.redis_url)

@@ -39,8 +39,9 @@ class TemplateCheck:
         self, number: str, fields: Mapping[str, Any], request: MessageRequest
     ) -> list[FieldError]:
         """Return everything in a request that does not fit its templates."""
-        uses = list(find_uses(fields, request))
-        found = await self.find_mismatches(number, uses) if uses else []
+        if not (uses := find_uses(fields, request)):
+            return []
+        found = await self.find_mismatches(number, uses)
         return [FieldError(one.pointer, one.detail) for one in found]
 
     async def describe(self, number: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:

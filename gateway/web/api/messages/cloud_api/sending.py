@@ -95,7 +95,7 @@ class CloudSending:
 
         Where Meta's list cannot be read again soon, Meta judges the message itself.
         """
-        uses = list(find_uses({"type": "text", **fields}, request.message))
+        uses = find_uses({"type": "text", **fields}, request.message)
         try:
             async with asyncio.timeout(TEMPLATES_WITHIN_S if uses else None):
                 found = await self.sending.templates.find_mismatches(number, uses) if uses else []
