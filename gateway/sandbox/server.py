@@ -47,7 +47,7 @@ class SandboxServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Release the clients that wait for events, then end as usual."""
-        self._phones.wake_all()
+        self._phones.close()
         await super().shutdown(sockets)
 
 

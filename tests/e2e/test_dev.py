@@ -86,7 +86,7 @@ def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> Non
     playing.start()
     assert playing.program is not None
     family = tree(playing.program.pid)
-    os.kill(playing.child("gateway.sandbox"), signal.SIGKILL)
+    os.kill(playing.child("gateway.cli sandbox"), signal.SIGKILL)
 
     assert playing.program.wait(25) == 1
     assert "sandbox has ended (exit code -9)" in playing.said()

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.common import errors
-from gateway.sandbox.app import CONTROL
+from gateway.cli.develop.fault_words import read_fault
+from gateway.cli.develop.phone.explanations import DevExplainer
+from gateway.cli.develop.phone.pages import PhonePages
+from gateway.sandbox.app import CONTROL, PAGES
 from gateway.sandbox.config import Config, ConfigError, read_config
 from gateway.sandbox.server import describe_port, listen, serve
 from gateway.sandbox.simulation.faults import FaultError, Faults
@@ -17,17 +20,6 @@ from gateway.sandbox.simulation.faults import FaultError, Faults
 FIRST_NUMBER, DISPLAY = 100000000000001, "15550100100"
 TOKEN_BYTES = 16
 _NUMBER = re.compile(r"(?:(?P<id>[0-9]+)=)?\+?(?P<display>[0-9]{5,15})", re.ASCII)
-_FAULT = re.compile(r"(?P<name>[a-z_]+)(?::(?P<value>[0-9.]+))?(?:=(?P<chance>[0-9.]+))?", re.ASCII)
-# The field of each fault that is named behind its colon.
-_VALUES: Mapping[str, tuple[str, type]] = {
-    "code": ("code", int),
-    "error": ("code", int),
-    "fail_status": ("code", int),
-    "http": ("status", int),
-    "slow": ("seconds", float),
-}
-_ALWAYS_ARMED = 1_000_000
-_HOW_FAULT = "Write a fault as lose, slow:2 or code:131026, with =0.1 behind it for one in ten."
 
 
 def sandbox(
@@ -78,8 +70,10 @@ def sandbox(
         raise errors.fail(str(error)) from None
     except OSError as error:
         raise errors.fail(describe_port(wanted, error)) from None
-    _welcome(wanted, listener.getsockname()[1], invented)
-    serve(wanted, listener, faults=armed)
+    address = f"http://{wanted.host}:{listener.getsockname()[1]}"
+    _welcome(wanted, address, invented)
+    explainer = DevExplainer(address)
+    serve(wanted, listener, pages=lambda one: PhonePages(one, explainer).routes(), faults=armed)
 
 
 def _invent(app_secret: str, access_token: str) -> dict[str, str]:
@@ -104,7 +98,7 @@ def _read_number(written: str, nth: int) -> dict[str, str]:
 
 def _read_faults(written: Sequence[str], seed: int | None) -> dict[str, Any]:
     """Return the request that arms the faults, {} for none. Raises FaultError."""
-    wishes: dict[str, Any] = {name: wish for name, wish in map(_read_fault, written)}
+    wishes: dict[str, Any] = {name: wish for name, wish in map(read_fault, written)}
     if wishes and seed is not None:
         wishes["seed"] = seed
     if wishes:
@@ -112,26 +106,10 @@ def _read_faults(written: Sequence[str], seed: int | None) -> dict[str, Any]:
     return wishes
 
 
-def _read_fault(written: str) -> tuple[str, dict[str, Any]]:
-    found = _FAULT.fullmatch(written)
-    if not found or (found["name"] in _VALUES) != (found["value"] is not None):
-        raise FaultError(_HOW_FAULT)
-    wish: dict[str, Any] = {"times": _ALWAYS_ARMED}
-    try:
-        if found["value"] is not None:
-            field, number = _VALUES[found["name"]]
-            wish[field] = number(found["value"])
-        if found["chance"] is not None:
-            wish["probability"] = float(found["chance"])
-    except ValueError:
-        raise FaultError(_HOW_FAULT) from None
-    return found["name"], wish
-
-
-def _welcome(config: Config, port: int, invented: Mapping[str, str]) -> None:
+def _welcome(config: Config, address: str, invented: Mapping[str, str]) -> None:
     """Print what the bot has to be told; secrets that were given are not repeated."""
-    address = f"http://{config.host}:{port}"
     rows = [
+        ("phone", f"{address}{PAGES}"),
         ("webhook", f"{config.webhook_url}, signed with the app secret"),
         ("graph", f"{address}/v25.0, in the place of https://graph.facebook.com/v25.0"),
         *(("number", f"{one.id}, which people see as +{one.display}") for one in config.numbers),

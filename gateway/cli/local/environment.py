@@ -144,7 +144,7 @@ class LocalSetup:
     def commands(self) -> dict[str, list[str]]:
         """Return the commands of the processes for a first reply, the slowest to start first."""
         python = [sys.executable, "-m"]
-        sandbox = [*python, "gateway.sandbox", "--config", "-"]
+        sandbox = [*python, "gateway.cli", "sandbox", "--config", "-"]
         return {
             "workers": [*python, "gateway.cli", "worker", "--inbound", "1"],
             "web": [*python, "gateway.cli", "serve", "--host", HOST, "--port", str(self.port)],

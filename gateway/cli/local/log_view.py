@@ -18,6 +18,7 @@ from gateway.cli.local.environment import LocalSetup
 from gateway.cli.local.processes import Child
 from gateway.core.sending import canary
 from gateway.core.text import printable
+from gateway.sandbox.app import PAGES
 
 Fields = Mapping[str, Any]
 
@@ -250,13 +251,14 @@ def warn(setup: LocalSetup) -> None:
 def welcome(setup: LocalSetup, rules: str, took_s: float) -> None:
     """Print all addresses, and one line on the rules."""
     rows = {
+        "phone": f"{setup.sandbox}{PAGES}     (open it in a browser)" if setup.sandbox else "",
         "webhook": f"{setup.web}/webhook",
         "api": f"{setup.api}, for /v1/messages, /readyz and /metrics",
         "key": "" if setup.is_real else setup.environment["GATEWAY_API_KEYS"],
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
         "rules": rules,
-        "play": "" if setup.is_real else f"{own_command()} chat     (in another terminal)",
+        "chat": "" if setup.is_real else f"{own_command()} chat     (in another terminal)",
         "stop": "Ctrl-C",
     }
     show(LogLine(f"ready in {took_s:.1f} s", GOOD))

@@ -87,6 +87,7 @@ class CustomerActions:
         if age_s is not None:
             person.wrote_at[number.id] = now - age_s
         person.set_windows.add(number.id)
+        self._sandbox.phones.of(person.key).show("window")
         return as_json(_window_json(person, number.id, now))
 
     async def set_preference(self, request: Request) -> Response:

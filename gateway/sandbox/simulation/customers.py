@@ -62,6 +62,7 @@ class CustomerPhones:
         self._most = most
         self._phones: dict[str, CustomerPhone] = {}
         self._authors: dict[str, str] = {}
+        self.is_closed = False
 
     def of(self, customer: str) -> CustomerPhone:
         """Return a customer's phone, on first use a new one."""
@@ -81,8 +82,9 @@ class CustomerPhones:
         customer = self._authors.get(message_id)
         return self.of(customer) if customer else None
 
-    def wake_all(self) -> None:
-        """Wake all waiting requests."""
+    def close(self) -> None:
+        """Let all waiting requests end."""
+        self.is_closed = True
         for phone in self._phones.values():
             phone.wake()
 

@@ -15,14 +15,21 @@ class WritingError(ValueError):
 
 
 def build_content(params: Json, number: Number, last_message: str | None) -> Json:
-    """Return type and content of a message; an answer to a form or button names `last_message`."""
+    """Return type and content of a message.
+
+    Its `context` is the message that it quotes; an answer to a form or button that names none
+    belongs to `last_message`.
+    """
     acts = [name for name in _ACTS if name in params]
-    if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number"}:
-        raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name and number.")
-    content = _ACTS[acts[0]](params[acts[0]])
+    if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number", "quote"}:
+        raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name, number and quote.")
+    content, quoted = _ACTS[acts[0]](params[acts[0]]), params.get("quote")
+    if quoted is not None and not (isinstance(quoted, str) and quoted):
+        raise WritingError("quote must be the id of a message.")
     is_answer = acts[0] == "tap" or content["type"] == "interactive"
-    if is_answer and last_message is not None and "context" not in content:
-        content["context"] = {"from": number.display.lstrip("+"), "id": last_message}
+    quoted = quoted or (last_message if is_answer else None)
+    if quoted is not None and "context" not in content:
+        content["context"] = {"from": number.display.lstrip("+"), "id": quoted}
     return content
 
 

@@ -67,6 +67,13 @@ class ChatTraces:
         record = records.find(self._store, message.event)
         return record is not None and bool(record.sends)
 
+    def answers(self, message: StoredEvent) -> list[str]:
+        """Return the ids at Meta of the messages that were sent for it."""
+        record = records.find(self._store, message.event)
+        sends = record.sends if record else ()
+        rows = send_rows.read_rows(self._store, Bodies(), self._number, sends)
+        return [wamid for row in rows if (wamid := row.fields.get("wamid"))]
+
     def describe_failures(self, message: StoredEvent) -> list[str]:
         """Return a line for each send planned for it that did not arrive, or not yet, and why."""
         record = records.find(self._store, message.event)
@@ -83,7 +90,7 @@ class ChatTraces:
         book, running = self._rulebook(), rulebooks.read(self._store)
         return book is not None and {one.version for one in running} == {book.version}
 
-    def summarize_reply(self, message: StoredEvent) -> str:
+    def summarize_reply(self, message: StoredEvent, more: str = TELL_MORE) -> str:
         """Return one line: the rule that answered and why, or that none did."""
         record = records.find(self._store, message.event)
         if record and record.fired:
@@ -94,7 +101,7 @@ class ChatTraces:
             return f"✗ {': '.join(record.limited)}"
         book = self._rulebook()
         explanations = replace(message, record=record).explain(book) if book else ()
-        return _summarize_refusal(explanations)
+        return _summarize_refusal(explanations, more)
 
     def explain_reply(self, message: StoredEvent) -> list[str]:
         """Return a line for each rule that was evaluated."""
@@ -118,13 +125,13 @@ class ChatTraces:
             return None
 
 
-def _summarize_refusal(explanations: Iterable[RuleExplanation]) -> str:
+def _summarize_refusal(explanations: Iterable[RuleExplanation], more: str) -> str:
     """Say of a message without an answer which rule came near, or why no rule was asked."""
     asked = list(explanations)
     if asked and not asked[0].rule:
         return str(asked[0])
     near = next((str(one) for one in asked if one.is_near_miss), "")
-    return f"{NO_ANSWER}; {near}" if near else f"{NO_ANSWER}; {TELL_MORE}"
+    return "; ".join(filter(None, (NO_ANSWER, near or more)))
 
 
 def _describe_failure(row: Mapping[str, str]) -> str:
