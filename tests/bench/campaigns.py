@@ -17,8 +17,8 @@ from gateway.core.campaigns.definition import Definition, read_definition
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.audience import store_audience
-from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.redis.client import Store
+from gateway.tables.table import read_table
 from tests.bench.recipe import Recipe
 from tests.support.factories import NUMBER, delivery_body, message_item
 from tests.support.servers import Server, wait_until
@@ -152,7 +152,7 @@ def bytes_each(store: Store, count: int) -> float:
     client: Any = store.redis
     before = client.info("memory")["used_memory"]
     reader = AudienceReader(definition.columns)
-    rows = reader.read(read_audience_file(io.BytesIO(csv_of(count))))
+    rows = reader.read(read_table(io.BytesIO(csv_of(count))))
     assert store_audience(store, Bodies(), campaign, reader, rows) == count
     return float(client.info("memory")["used_memory"] - before) / count
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.core.campaigns.audience import AudienceError, AudienceReader, AudienceRow
+from gateway.core.campaigns.audience import AudienceReader, AudienceRow
+from gateway.core.tables.phone_cells import TableError
 
 COLUMNS = frozenset({"first"})
 
@@ -79,5 +80,5 @@ def test_the_values_are_those_that_the_message_needs() -> None:
     ],
 )
 def test_columns_that_are_missing_or_twice_are_an_error(row: dict[str, str], detail: str) -> None:
-    with pytest.raises(AudienceError, match=detail):
+    with pytest.raises(TableError, match=detail):
         list(AudienceReader(COLUMNS).read([(2, row)]))

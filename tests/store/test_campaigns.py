@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.campaigns.audience import AudienceError
 from gateway.core.campaigns.recipient_state import campaign_send_id, count_cells
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import StatusUpdate
+from gateway.core.tables.phone_cells import TableError
 from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients, read_states
 from gateway.store.campaigns.campaigns import Campaign, campaign_key, list_campaigns
@@ -189,7 +189,7 @@ def test_a_second_start_finds_it_running(store: Store) -> None:
 def test_an_audience_counts_whole_or_not_at_all(store: Store) -> None:
     campaign = a_campaign(store, 3)
 
-    with pytest.raises(AudienceError, match="line 2502"):
+    with pytest.raises(TableError, match="line 2502"):
         give_audience(store, campaign, csv_of(2_500) + b'\n"cut')
 
     kept = read(store, campaign)

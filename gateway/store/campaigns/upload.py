@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from gateway.core.campaigns.audience import AudienceError, AudienceReader
+from gateway.core.campaigns.audience import AudienceReader
+from gateway.core.tables.phone_cells import TableError
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import AudienceRefusedError, store_audience
-from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
 from gateway.store.campaigns.known_customers import PHONE, KnownCustomers, iter_rows
 from gateway.store.campaigns.repetition import Scope, repeat_campaign
 from gateway.store.redis.client import Store
+from gateway.tables.table import read_table
 
 
 class Home(NamedTuple):
@@ -48,7 +49,7 @@ def store_file(
     """Read a file into a draft. Raises StoreUnavailableError or ScriptError."""
     definition = campaign.definition
     reader = AudienceReader(definition.columns, home.country, bool(definition.quiet))
-    rows = read_audience_file(file, encoding)
+    rows = read_table(file, encoding)
     return _store_rows(store, bodies, campaign, reader, rows, home.zone)
 
 
@@ -72,7 +73,7 @@ def _store_rows(
 ) -> UploadResult:
     try:
         count = store_audience(store, bodies, campaign, reader, reader.read(given), zone)
-    except AudienceError as error:
+    except TableError as error:
         return UploadResult(error=str(error))
     except AudienceRefusedError as error:
         return UploadResult(phase=str(error))

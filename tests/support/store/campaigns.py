@@ -9,10 +9,10 @@ from gateway.core.messages.price_list import PriceList
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.audience import store_audience
-from gateway.store.campaigns.audience_file import read_audience_file
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import CheckInputs
 from gateway.store.redis.client import Store
+from gateway.tables.table import read_table
 from tests.support.factories import NUMBER
 
 BODIES = Bodies()
@@ -50,7 +50,7 @@ def a_campaign(store: Store, count: int = 3, **others: Any) -> Campaign:
 def give_audience(store: Store, campaign: Campaign, content: bytes) -> AudienceReader:
     definition = campaign.definition
     reader = AudienceReader(definition.columns, reads_zones=bool(definition.quiet))
-    rows = reader.read(read_audience_file(io.BytesIO(content)))
+    rows = reader.read(read_table(io.BytesIO(content)))
     store_audience(store, BODIES, campaign, reader, rows)
     return reader
 

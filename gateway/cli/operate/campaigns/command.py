@@ -100,7 +100,8 @@ def create(
 def audience(
     campaign_id: Id,
     file: Annotated[
-        Path | None, typer.Argument(help="CSV or JSON Lines, with a column phone.", exists=True)
+        Path | None,
+        typer.Argument(help="CSV, JSON Lines or .xlsx, with a column phone.", exists=True),
     ] = None,
     tag: Annotated[
         str, typer.Option(help="No file: the customers of the number who have this tag.")

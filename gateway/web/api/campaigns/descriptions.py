@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from gateway.tables.workbook import MEDIA_TYPE as XLSX
 from gateway.web.api.descriptions import (
     IDEMPOTENCY_KEY,
     AcceptedOut,
@@ -137,6 +138,7 @@ _WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "confl
 _ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
+_BOOK = {XLSX: {"schema": {"type": "string", "format": "binary"}}}
 _KNOWN = {
     "application/json": {
         "schema": {
@@ -164,7 +166,7 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("PUT", f"{CAMPAIGN}/audience"): {
         "responses": {200: {"model": AudienceOut}, **problems_of(*_WRONG, "timeout")},
         "openapi_extra": {
-            "requestBody": {"required": True, "content": _CSV | _LINES | _KNOWN},
+            "requestBody": {"required": True, "content": _CSV | _LINES | _BOOK | _KNOWN},
             "parameters": [
                 query_of("encoding", {"type": "string"}, "Unless UTF-8: such as cp1252.")
             ],

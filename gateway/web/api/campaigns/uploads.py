@@ -14,7 +14,6 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.core.api.field_errors import FieldReader
-from gateway.store.campaigns.audience_file import MOST_BYTES
 from gateway.store.campaigns.known_customers import KnownCustomers, read_known_customers
 from gateway.store.campaigns.repetition import Scope
 from gateway.store.campaigns.upload import (
@@ -24,6 +23,8 @@ from gateway.store.campaigns.upload import (
     store_known_by_id,
     store_path,
 )
+from gateway.tables.text_table import MOST_BYTES
+from gateway.tables.workbook import MEDIA_TYPE as XLSX
 from gateway.web.api.problems import ApiError
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ T = TypeVar("T")
 WITHIN_S = 600.0
 JSON = "application/json"
 MOST_JSON = 1024**2
-MEDIA_TYPES = ("text/csv", "application/x-ndjson", JSON)
+MEDIA_TYPES = ("text/csv", "application/x-ndjson", XLSX, JSON)
 
 
 class AudienceUploads:

@@ -1,4 +1,4 @@
-"""Audience files: CSV and JSON Lines, in the encodings and delimiters that spreadsheets write.
+"""Tables of text: CSV and JSON Lines, in the encodings and delimiters that spreadsheets write.
 
 The delimiter is the one under which the first lines have a constant number of columns, one of them
 with the name of a phone number; `csv.Sniffer` is wrong on ordinary files and slow on large ones
@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import orjson
 
-from gateway.core.campaigns.audience import PHONE_COLUMNS, AudienceError, plain_name
+from gateway.core.tables.phone_cells import PHONE_COLUMNS, TableError, plain_name
 
 MOST_BYTES = 2 * 1024**3
 MOST_COLUMNS = 64
@@ -28,11 +28,11 @@ _BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 Cells = Iterator[tuple[int, dict[str, str]]]
 
 
-def read_audience_file(file: BinaryIO, encoding: str = "") -> Cells:
+def read_text_table(file: BinaryIO, encoding: str = "") -> Cells:
     """Yield the line and the named cells of each row of a file that can seek.
 
     The encoding is that of the byte order mark, the one that is given, or else UTF-8.
-    Raises AudienceError where the file cannot be read, with the place.
+    Raises TableError where the file cannot be read, with the place.
     """
     start = file.read(4)
     file.seek(0)
@@ -40,7 +40,7 @@ def read_audience_file(file: BinaryIO, encoding: str = "") -> Cells:
     lines = _Lines(file, marked or encoding or "utf-8")
     first = next((line for line in lines if line.strip()), "")
     if not first:
-        raise AudienceError("The file is empty.")
+        raise TableError("The file is empty.")
     if first.lstrip().startswith("{"):
         yield from _read_json_lines(first, lines)
     else:
@@ -51,11 +51,11 @@ class _Lines:
     """Lines of a file, counted; bytes of another encoding are an error that names the line."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
-        """Take the file at its start. Raises AudienceError for an encoding that there is not."""
+        """Take the file at its start. Raises TableError for an encoding that there is not."""
         try:
             codecs.lookup(encoding)
         except LookupError:
-            raise AudienceError(f"There is no encoding {encoding}: try utf-8 or cp1252.") from None
+            raise TableError(f"There is no encoding {encoding}: try utf-8 or cp1252.") from None
         self.encoding, self.number = encoding, 0
         # A line of UTF-16 does not end with the byte of a line's end.
         is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
@@ -68,7 +68,7 @@ class _Lines:
         try:
             line = next(self._read)
         except UnicodeError:
-            raise AudienceError(
+            raise TableError(
                 f"Line {self.number + 1} is not in the encoding {self.encoding}: save the file as "
                 "“CSV UTF-8”, or name its encoding, such as cp1252."
             ) from None
@@ -93,9 +93,9 @@ def _read_json_lines(first: str, lines: _Lines) -> Cells:
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
-            raise AudienceError(f"Line {lines.number} is no JSON object.") from None
+            raise TableError(f"Line {lines.number} is no JSON object.") from None
         if not isinstance(row, dict) or len(row) > MOST_COLUMNS:
-            raise AudienceError(f"Line {lines.number} is no object of up to {MOST_COLUMNS} fields.")
+            raise TableError(f"Line {lines.number} is no object of up to {MOST_COLUMNS} fields.")
         yield lines.number, {name: _cell(value, lines.number) for name, value in row.items()}
 
 
@@ -103,22 +103,22 @@ def _cell(value: object, line: int) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise AudienceError(f"Line {line} holds a value that is neither a text nor a number.")
-    return _check_cell(str(value), line)
+        raise TableError(f"Line {line} holds a value that is neither a text nor a number.")
+    return check_cell(str(value), line)
 
 
 def _read_csv(first: str, lines: _Lines) -> Cells:
     sample = [first, *islice(lines, SAMPLE_LINES)]
     delimiter = find_delimiter(sample)
     if not delimiter:
-        raise AudienceError(
+        raise TableError(
             "The first line must name the columns, one of them phone; between them stand "
             "commas, semicolons, tabs or |."
         )
     reader = csv.reader(chain(sample, lines), delimiter=delimiter, strict=True)
     offset = lines.number - len(sample)  # blank lines before the first
     try:
-        header = _read_header(next(reader))
+        header = read_header(next(reader))
         for cells in reader:
             line = reader.line_num + offset
             if not any(cell.strip() for cell in cells):
@@ -126,31 +126,31 @@ def _read_csv(first: str, lines: _Lines) -> Cells:
             yield line, _named(header, cells, line)
     except csv.Error as error:
         line = reader.line_num + offset
-        raise AudienceError(
+        raise TableError(
             f"The file breaks off or has a stray quote at line {line} ({error})."
         ) from None
 
 
-def _read_header(names: Sequence[str]) -> list[str]:
+def read_header(names: Sequence[str]) -> list[str]:
+    """Return the names of the columns. Raises TableError."""
     header = [name.strip() for name in names]
     if len(header) > MOST_COLUMNS:
-        raise AudienceError(f"There are more than {MOST_COLUMNS} columns.")
+        raise TableError(f"There are more than {MOST_COLUMNS} columns.")
     if twice := sorted({name for name in header if name and header.count(name) > 1}):
-        raise AudienceError(f"Two columns have the name {twice[0][:64]}.")
+        raise TableError(f"Two columns have the name {twice[0][:64]}.")
     return header
 
 
 def _named(header: Sequence[str], cells: Sequence[str], line: int) -> dict[str, str]:
     if len(cells) != len(header):
-        raise AudienceError(
-            f"Line {line} has {len(cells)} columns, and the first line {len(header)}."
-        )
-    return {name: _check_cell(cell, line) for name, cell in zip(header, cells, strict=True) if name}
+        raise TableError(f"Line {line} has {len(cells)} columns, and the first line {len(header)}.")
+    return {name: check_cell(cell, line) for name, cell in zip(header, cells, strict=True) if name}
 
 
-def _check_cell(cell: str, line: int) -> str:
+def check_cell(cell: str, line: int) -> str:
+    """Return a cell. Raises TableError where it is too long."""
     if len(cell) > MOST_CELL:
-        raise AudienceError(f"Line {line} has a cell of more than {MOST_CELL:,} characters.")
+        raise TableError(f"Line {line} has a cell of more than {MOST_CELL:,} characters.")
     return cell
 
 

@@ -4,15 +4,15 @@ import io
 
 import pytest
 
-from gateway.core.campaigns.audience import AudienceError
-from gateway.store.campaigns.audience_file import read_audience_file
+from gateway.core.tables.phone_cells import TableError
+from gateway.tables.table import read_table
 
 ROWS = [{"phone": "+351912345678", "first": "José"}, {"phone": "+351912345679", "first": "Ana"}]
 TEXT = "phone,first\n+351912345678,José\n+351912345679,Ana\n"
 
 
 def read(content: bytes, encoding: str = "") -> list[dict[str, str]]:
-    return [cells for _, cells in read_audience_file(io.BytesIO(content), encoding)]
+    return [cells for _, cells in read_table(io.BytesIO(content), encoding)]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_file_is_read_however_it_was_saved(content: bytes, encoding: str) -> N
 def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
     content = b'phone,first\n+351912345678,"A ""B"", C\nD"\n+351912345679,E\n'
 
-    found = list(read_audience_file(io.BytesIO(content)))
+    found = list(read_table(io.BytesIO(content)))
 
     assert [line for line, _ in found] == [3, 4]
     assert found[0][1]["first"] == 'A "B", C\nD'
@@ -67,5 +67,5 @@ def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
 def test_a_file_that_cannot_be_read_is_refused_with_the_place(
     content: bytes, encoding: str, detail: str
 ) -> None:
-    with pytest.raises(AudienceError, match=detail):
+    with pytest.raises(TableError, match=detail):
         read(content, encoding)

@@ -1,0 +1,1 @@
+"""Rows of tables that people give, as the gateway understands them."""

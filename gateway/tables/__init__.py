@@ -1,0 +1,1 @@
+"""Tables that people give: CSV, JSON Lines and spreadsheets, read row by row."""
