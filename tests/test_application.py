@@ -1,0 +1,107 @@
+"""The example of an application behind the gateway, posted to as the gateway posts."""
+
+import asyncio
+import base64
+import importlib.util
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from gateway.core.events import Delivery
+from gateway.core.forwards.payload import build_payload, build_test_payload
+from gateway.core.sending.notifications.signature import signed_headers
+from gateway.core.webhook.parser import split
+from tests.support.factories import ANA, NOW, NUMBER, delivery_body, message_item
+
+FILE = Path(__file__).parents[1] / "examples/application/app.py"
+OLD, NEW = b"o" * 32, b"n" * 32
+
+
+class Gateway:
+    """Answers as the API does, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.status = 202
+        self.asked: list[tuple[dict[str, Any], str]] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((orjson.loads(request.content), request.headers["Idempotency-Key"]))
+        return httpx.Response(self.status)
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch, gateway: Gateway) -> ModuleType:
+    secrets = " ".join(f"whsec_{base64.b64encode(one).decode()}" for one in (NEW, OLD))
+    monkeypatch.setenv("APP_SECRET", secrets)
+    monkeypatch.setenv("GATEWAY_API_KEY", "a-key")
+    spec = importlib.util.spec_from_file_location("example_application", FILE)
+    assert spec
+    assert spec.loader
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    client = httpx.AsyncClient(
+        base_url="http://gateway", transport=httpx.MockTransport(gateway.answer)
+    )
+    monkeypatch.setattr(made, "GATEWAY", client)
+    return made
+
+
+def an_event() -> bytes:
+    delivery = Delivery("3:1-0", NOW, delivery_body(message_item("wamid.1", "Where is 123456?")))
+    return build_payload(split(delivery)[0], "message", delivery, "app", {})
+
+
+def post(module: ModuleType, body: bytes, secret: bytes = NEW, late_s: int = 0) -> int:
+    """Post as the gateway does, signed; return the status."""
+    headers = signed_headers([secret], "an-event", int(time.time()) - late_s, body)
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(module.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(base_url="http://app", transport=transport) as client:
+            return await client.post("/events", content=body, headers=headers)
+
+    return asyncio.run(asked()).status_code
+
+
+@pytest.mark.parametrize("secret", [NEW, OLD])
+def test_a_message_is_answered_with_the_event_as_key(
+    module: ModuleType, gateway: Gateway, secret: bytes
+) -> None:
+    body = an_event()
+
+    assert post(module, body, secret) == 204
+    message = {
+        "from": NUMBER, "to": ANA, "text": "Order 123456 is on its way.", "reply_to": "wamid.1",
+    }  # fmt: skip
+    assert gateway.asked == [(message, orjson.loads(body)["id"])]
+
+
+def test_what_the_gateway_did_not_sign_just_now_is_refused(
+    module: ModuleType, gateway: Gateway
+) -> None:
+    assert post(module, an_event(), b"x" * 32) == 401
+    assert post(module, an_event(), late_s=600) == 401
+    assert gateway.asked == []
+
+
+def test_a_test_is_received_and_not_answered(module: ModuleType, gateway: Gateway) -> None:
+    assert post(module, build_test_payload("a-test", NOW)) == 204
+    assert gateway.asked == []
+
+
+def test_an_event_that_was_not_answered_was_not_received(
+    module: ModuleType, gateway: Gateway
+) -> None:
+    gateway.status = 503
+
+    assert post(module, an_event()) == 500
