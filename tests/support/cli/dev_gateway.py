@@ -74,7 +74,7 @@ class Playing:
                 stdout=log,
                 stderr=log,
             )
-        wait_until((self.folder / ".gateway" / "dev.json").exists, "gateway dev is ready")
+        wait_until((self.folder / ".gateway" / "dev.json").exists, "gateway dev is ready", 90)
         return self
 
     def end(self, how: int, within_s: float = 25) -> int:
