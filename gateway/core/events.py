@@ -18,6 +18,17 @@ class Delivery:
     origin: str = "meta"  # "internal": the gateway put it back itself; "replay": the operator did
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignMessage:
+    """A campaign's message to a customer, which an event of theirs answers."""
+
+    send: str  # id of the send, which names the campaign and the recipient
+    campaign: str  # its id
+    name: str
+    sent_at: datetime  # when it was queued
+    is_quoted: bool = False  # they tapped a button of it, or quoted it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that happened, with the key under which it has its effect once."""
@@ -34,6 +45,8 @@ class Event:
     user_id: str = field(default="", repr=False)
     at: datetime
     replayed: bool = False  # the operator put it back, so its delay means nothing
+    # Not from the delivery: the store adds it when the event is planned.
+    answers: CampaignMessage | None = field(default=None, repr=False)
     raw: Any = field(repr=False)
 
 

@@ -47,7 +47,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
 | {n}campaign:<id>, {n}campaign:<id>:log | a campaign, its funnel, its phases | 90 days |
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
+| {n}campaign:<id>:replied, …:tapped, …:opted_out | a bit for each recipient who did | 90 days |
 | {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
+| {n}campaign:<id>:by_contact:<k> | which recipients were queued, and when, by contact | 30 days |
+| {n}campaigned | campaigns by when they last queued somebody | 30 days |
 | gw:{campaigns}all, gw:{campaigns}active | campaigns by number; those with work | forever |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
@@ -142,7 +145,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}too_old | a count for each kind of event, and five moments |
 | {n}campaign:<id>, {n}campaign:<id>:log | 1,000 campaigns; 100 phases |
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |
+| {n}campaign:<id>:replied, …:tapped, …:opted_out | 1,000,000 recipients, a bit each |
 | {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
+| {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
+| {n}campaigned | 1,000 campaigns |
 | gw:{campaigns}all, gw:{campaigns}active | 1,000 campaigns |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}results | one for each send of a Celery task that is over |

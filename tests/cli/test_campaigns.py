@@ -87,8 +87,8 @@ def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:
     assert run("export", id_, "--out", "out.csv").exit_code == 0
 
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "phone,status,code,advice"
-    assert lines[1] == f"{phone(0)},waiting,,"
+    assert lines[0] == "phone,status,code,advice,replied,tapped,opted_out"
+    assert lines[1] == f"{phone(0)},waiting,,,,,"
     assert len(lines) == 21
 
 

@@ -222,6 +222,8 @@ def test_a_customer_who_is_erased_leaves_no_row_and_is_not_written_to(store: Sto
     assert [one.body["to"] for one in take(store)] == [f"+{phone(1)}", f"+{phone(2)}"]
     listed = [one.phone for one, _ in iter_recipients(store, BODIES, read(store, campaign))]
     assert listed == ["", phone(1), phone(2), ""]
+    reached = store.redis.hvals(f"{campaign_key(NUMBER, campaign.id)}:by_contact:0")
+    assert sorted(one[2] for one in reached) == [1, 2]
 
 
 def test_a_phone_that_is_erased_gets_no_notice(store: Store) -> None:

@@ -49,6 +49,10 @@ def stored(store: Store) -> dict[bytes, Any]:
 def _timeless(key: bytes, content: Any) -> Any:
     if key.endswith(b":log"):
         return [row.partition(b"|")[2] for row in content]
+    if key.endswith(b"}:campaigned"):
+        return None
+    if b":by_contact:" in key:
+        return {name: value[:3] for name, value in content.items()}
     if key.endswith(b"}:stops"):
         return {name: value.partition(b"|")[2] for name, value in content.items()}
     if b"}:campaign:" in key and isinstance(content, dict):
@@ -87,20 +91,20 @@ def test_a_draft_whose_audience_was_half_adopted_cannot_start(store: Store) -> N
 def test_each_write_of_a_phase_may_fail(store: Store, to: str, rest: str) -> None:
     campaign = running(store)
 
-    assert heals(store, campaign, phase_call(campaign, "running", to, rest)) == 7
+    assert heals(store, campaign, phase_call(campaign, "running", to, rest)) == 10
 
 
 def test_each_write_of_a_resume_may_fail(store: Store) -> None:
     campaign = running(store)
     control.pause(store, campaign, "ana", "a typo")
 
-    assert heals(store, campaign, phase_call(campaign, "paused,running", "running")) == 7
+    assert heals(store, campaign, phase_call(campaign, "paused,running", "running")) == 10
 
 
 def test_each_write_of_an_expansion_may_fail(store: Store) -> None:
     campaign = running(store)
     expires = ms_from_datetime(datetime.now(UTC) + timedelta(hours=1))
-    args: list[Any] = [campaign.id, 0, 1_000, 1_000, "next"]
+    args: list[Any] = [campaign.id, 0, 1_000, 1_000, "next", "spring"]
     for i in range(RECIPIENTS - 1):
         id_ = campaign_send_id(campaign.id, i)
         args += [id_, phone(i), expires, "", campaign.rule, '{"rule":""}']

@@ -15,11 +15,14 @@ from gateway.accounts.account import GraphCredentials, OwnNumber
 from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.schedules.schedule import Schedule
+from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.console.audit import AuditEntry, AuditSubject
 from gateway.core.console.sign_ins import LIFETIME, SignIn
 from gateway.core.console.users import ConsoleUser
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import Unreadable
-from gateway.core.planning.batch import Failure
+from gateway.core.planning.batch import Failure, Plan
+from gateway.core.planning.campaign_answers import CampaignAnswer
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
 from gateway.core.sending.send import BULK, NOTICE, PRIORITIES
 from gateway.core.storage.ownership import Installation
@@ -30,6 +33,7 @@ from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import control
+from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.reach import note_limit, refresh_limit
 from gateway.store.console import audit_log, sign_ins, users
 from gateway.store.coordination import run_ages, wakeups
@@ -62,7 +66,7 @@ from tasks.monitoring.alert_watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
 from tests.support.factories import ANA, NOW, NUMBER, a_message
 from tests.support.servers import Server
-from tests.support.store.campaigns import a_campaign
+from tests.support.store.campaigns import BODIES, a_campaign, read
 from tests.support.store.inbox_state import inbox, keep, late, run_out
 from tests.support.store.plans import planned
 from tests.support.store.raw import now_ms, raw
@@ -132,6 +136,9 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>campaign:[a-z2-7]{12}": (90 * DAY, 90 * DAY),
     "<n>campaign:[a-z2-7]{12}:log": (90 * DAY, 90 * DAY),
     "<n>campaign:[a-z2-7]{12}:recipients": (90 * DAY, 90 * DAY),
+    "<n>campaign:[a-z2-7]{12}:replied": (90 * DAY, 90 * DAY),
+    "<n>campaign:[a-z2-7]{12}:by_contact:[0-9]": (30 * DAY, 30 * DAY),
+    "<n>campaigned": (30 * DAY, 30 * DAY),
     "<n>campaign:[a-z2-7]{12}:chunk:[0-9a-f]{8}:0": (90 * DAY, 90 * DAY),
     r"<n>reached:\d+": (26 * HOUR, 26 * HOUR),
     "<n>reach": (DAY, DAY),
@@ -146,7 +153,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{console}audit": FOREVER,
     "gw:{console}audit_subjects": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
-    r"<n>send:[a-z2-7]{24}": FOREVER,
+    r"<n>send:[a-z0-9]{24}": FOREVER,
     r"<n>members:readx+": (30 * DAY, 30 * DAY),
     r"<n>wamid:wamid\.\w+": (30 * DAY, 30 * DAY),
     "<n>finished": FOREVER,
@@ -348,11 +355,20 @@ def workers_die(store: Store) -> None:
     LeasedPartitions(store, Bodies(), "main/3").next_batch()
 
 
+def answer_campaign(store: Store) -> None:
+    """Write to a recipient of a campaign, who answers."""
+    campaign = a_campaign(store)
+    control.start(store, campaign, "test", datetime.now(UTC))
+    assert expand(store, BODIES, read(store, campaign), 1) == 1
+    answer = CampaignAnswer(campaign_send_id(campaign.id, 0), ("replied",))
+    commit(store, [Plan(NUMBER, Contact(""), False, (), answers=(answer,))], timedelta(days=1))
+
+
 def watch(store: Store) -> None:
     own = OwnNumber(NUMBER, WABA, 80, GraphCredentials("token", "v24.0"))
     refresh_limit(store, "http://127.0.0.1:1", own)
     note_limit(store, NUMBER, "TIER_2K")
-    control.start(store, a_campaign(store), "test", datetime.now(UTC))
+    answer_campaign(store)
     store.mark(keys.WATCH_GUARD, GUARD_MS)
     record_departure(store)
     snapshot.record_memory_use(store, now_ms(store), 1)
@@ -487,6 +503,7 @@ def test_every_kind_has_its_bound(kind: str) -> None:
     assert re.search(rf"(^|, ){re.escape(name)}\b", names)
 
 
+RECIPIENT = ("1abcdefghijkl00000000000", ANA, 0, "", "r", "{}")
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "add_sign_in": (keys.CONSOLE, ["d", "{}", 9_999_999_999_999, 9]),
     "take_try": (keys.CONSOLE, ["name:n", "address:a", 5, 20, 60_000, 900_000]),
@@ -522,10 +539,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY]),
     "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY]),
-    "expand_campaign": (
-        PREFIX,
-        ["abcdefghijkl", 0, 10, 10, "next", "1abcdefghijkl00000000000", ANA, 0, "", "r", "{}"],
-    ),
+    "expand_campaign": (PREFIX, ["abcdefghijkl", 0, 10, 10, "next", "spring", *RECIPIENT]),
+    "find_campaigns": (PREFIX, [DAY, 20, 1, "wamid.1", 1, ANA]),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),
 }

@@ -114,7 +114,15 @@ def expanded(n: int) -> list[Any]:
     """Queue fifty recipients of a campaign that has many."""
     first = (n - 1) * 50
     sends = [[campaign_send_id(CAMPAIGN, first + i), f"c{i}", FAR, "", "r", ROW] for i in range(50)]
-    return [CAMPAIGN, first, 10**6, 10**6, "next", *(part for send in sends for part in send)]
+    return [
+        CAMPAIGN,
+        first,
+        10**6,
+        10**6,
+        "next",
+        "spring",
+        *(part for send in sends for part in send),
+    ]
 
 
 CASES = {
@@ -123,6 +131,7 @@ CASES = {
         lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "mark", "{}"]
     ),
     "expand_campaign": Case(expanded),
+    "find_campaigns": Case(lambda n: [DAY_MS, 20, FAR, f"wamid.{n}", 2, "hot", f"c{n}"]),
     "write_schedules": Case(fired),
     "due_schedules": Case(lambda _: [100]),
     "erase_delivery": Case(lambda n: [f"{n + 20}-0", "redacted||", b"left", DAY_MS], "history"),

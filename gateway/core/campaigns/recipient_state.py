@@ -6,6 +6,7 @@ became of the send knows the recipient, also when the send's own row is gone.
 
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha1
 from typing import NamedTuple
 
 from gateway.core.sending.send import ID_LENGTH
@@ -25,6 +26,7 @@ CAMPAIGN_ID_LENGTH = 12
 CAMPAIGN_MARK = "1"
 _ROW_DIGITS = ID_LENGTH - len(CAMPAIGN_MARK) - CAMPAIGN_ID_LENGTH
 RECIPIENT_BYTES = 4
+RECIPIENTS_PER_BUCKET = 60  # recipients of one hash that says when each was queued
 
 
 class RecipientState(NamedTuple):
@@ -46,6 +48,16 @@ def parse_campaign_send(send: str) -> tuple[str, int] | None:
         return None
     digits = send[start:]
     return (send[len(CAMPAIGN_MARK) : start], int(digits)) if digits.isdecimal() else None
+
+
+def slot_by_contact(campaign_key: str, recipients: int, name: str) -> tuple[str, bytes]:
+    """Return in which hash, and under which field, it is noted that a contact was queued.
+
+    As the scripts find it (`reached.lua`); `recipients` is how many the campaign has.
+    """
+    digest = sha1(name.encode(), usedforsecurity=False).digest()
+    buckets = -(-max(1, recipients) // RECIPIENTS_PER_BUCKET)
+    return f"{campaign_key}:by_contact:{int.from_bytes(digest[:4]) % buckets}", digest[4:10]
 
 
 def iter_states(packed: bytes) -> Iterator[RecipientState]:

@@ -8,6 +8,7 @@ from gateway.core.campaigns.course import Funnel, Standing, decide_step
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
+from gateway.core.planning.campaign_answers import CampaignAnswers
 
 
 def view_definition(definition: Definition) -> dict[str, Any]:
@@ -64,3 +65,13 @@ def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
 def duration_at(recipients: int, pace: float) -> timedelta:
     """Return how long a number of recipients takes at a pace."""
     return timedelta(seconds=round(recipients / pace)) if pace else timedelta(0)
+
+
+def view_answers(answers: CampaignAnswers) -> dict[str, Any]:
+    """Return the figures beside a funnel as clients and operators see them."""
+    return {
+        "replied": answers.replied,
+        "tapped": answers.tapped,
+        "buttons": dict(sorted(answers.buttons.items())),
+        "opted_out": answers.opted_out,
+    }

@@ -8,14 +8,15 @@ from the view.
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import PersonGroup, contact_keys, group_by_person
-from gateway.core.events import Event, InternalEvent, Message, Status
+from gateway.core.events import CampaignMessage, Event, InternalEvent, Message, Status
 from gateway.core.forwards.forward import Forward
+from gateway.core.planning.campaign_answers import CampaignAnswer, count_answer
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.event import Record, plan_event
 from gateway.core.sending import canary
@@ -42,6 +43,13 @@ class PlanningInput:
     # Names of contacts and keys of events whose stored data cannot be read, and why.
     unreadable: Mapping[str, str] = field(default_factory=dict)
     account: str = ""  # the name of the account, which notifications tell
+    # By the keys of events: of a campaign, the message that each answers.
+    campaigns: Mapping[str, CampaignMessage] = field(default_factory=dict)
+
+    def complete_event(self, event: Event) -> Event:
+        """Return an event with what the store knows of it."""
+        answered = self.campaigns.get(event.key)
+        return replace(event, answers=answered) if answered else event
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class Plan:
     notifications: tuple[Notification, ...] = ()
     forwards: tuple[Forward, ...] = ()
     was_handed_over: bool = True  # or may have been, so the list of those is changed
+    answers: tuple[CampaignAnswer, ...] = ()
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -153,7 +162,7 @@ def _plan_group(
         if len(draft.sends) + len(draft.notifications) + len(draft.forwards) >= MOST_SENDS:
             break
         try:
-            draft.add_event(event, rulebook, view.now)
+            draft.add_event(event, view.complete_event(event), rulebook, view.now)
         except Exception as error:  # a bug of ours or of a rule must hurt this event only
             failures.append(Failure(event, type(error).__name__, traceback.format_exc()))
     return draft.finish(view.number, group.others), failures
@@ -175,10 +184,17 @@ class _Draft:
     alerts: list[Alert] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     forwards: list[Forward] = field(default_factory=list)
+    answers: list[CampaignAnswer] = field(default_factory=list)
 
-    def add_event(self, event: Event, rulebook: RuleDecider, now: datetime) -> None:
-        """Add the plan of one event; an event that raises changes nothing."""
-        one = plan_event(event, self.contact, rulebook, now)
+    def add_event(
+        self, event: Event, complete: Event, rulebook: RuleDecider, now: datetime
+    ) -> None:
+        """Add the plan of one event, which is `complete` with what the store knows of it.
+
+        An event that raises changes nothing.
+        """
+        one = plan_event(complete, self.contact, rulebook, now)
+        answer = count_answer(complete, self.contact, one.contact)
         canary_send = canary.send(event, now) if isinstance(event, InternalEvent) else None
         status_update = read_status_update(event) if isinstance(event, Status) else None
         is_message = isinstance(event, Message) and bool(self.contact.key)
@@ -195,6 +211,7 @@ class _Draft:
         self.alerts += one.alerts
         self.notifications += notifications
         self.forwards += one.forwards
+        self.answers += (answer,) if answer else ()
 
     def finish(self, number: str, joins: tuple[Contact, ...]) -> Plan:
         """Return the plan."""
@@ -212,4 +229,5 @@ class _Draft:
             tuple(self.notifications),
             tuple(self.forwards),
             self.was_handed_over,
+            tuple(self.answers),
         )

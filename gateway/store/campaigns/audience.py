@@ -21,6 +21,7 @@ from gateway.core.campaigns.recipient_state import (
     iter_states,
 )
 from gateway.core.campaigns.zone_groups import ZoneSorter
+from gateway.core.planning.campaign_answers import WAYS
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
@@ -113,6 +114,25 @@ def read_states(store: Store, campaign: Campaign, first: int, count: int) -> lis
     packed: Any = store.run(lambda client: client.getrange(key, start, end))
     rest = campaign.rest or CELLS[0]
     return [RecipientState(rest, 0) if one.cell == CELLS[0] else one for one in iter_states(packed)]
+
+
+def read_answered(store: Store, campaign: Campaign, first: int, count: int) -> list[frozenset[str]]:
+    """Return in which ways some recipients answered."""
+    key = campaign_key(campaign.number, campaign.id)
+    start, end = first // 8, (first + count - 1) // 8
+    packed = run_commands(store, *(("GETRANGE", f"{key}:{way}", start, end) for way in WAYS))
+    return [
+        frozenset(
+            way for way, bits in zip(WAYS, packed, strict=True) if _is_set(bits, i - start * 8)
+        )
+        for i in range(first, first + count)
+    ]
+
+
+def _is_set(bits: bytes, place: int) -> bool:
+    """Return a bit of a text of bits, which Redis counts from the highest of each byte on."""
+    at, bit = divmod(place, 8)
+    return at < len(bits) and bool(bits[at] & 128 >> bit)
 
 
 def prolong_audience(store: Store, campaign: Campaign) -> None:

@@ -19,6 +19,7 @@ from gateway.core.campaigns.obstacle import CampaignObstacle
 from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup
+from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
@@ -29,7 +30,12 @@ from gateway.store.campaigns.obstacles import (
     find_campaign_obstacle,
     read_obstacles,
 )
-from gateway.store.campaigns.row_fields import parse_funnel, parse_groups
+from gateway.store.campaigns.row_fields import (
+    parse_answers,
+    parse_funnel,
+    parse_groups,
+    parse_moment,
+)
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
 
@@ -60,6 +66,7 @@ class Campaign:
     changed_at: datetime
     started_at: datetime | None
     funnel: Funnel
+    answers: CampaignAnswers
     audience: str  # its token, "" without one
     recipients: int
     next_recipient: int
@@ -256,7 +263,7 @@ def _parse(
         if name != b"definition"
     }
     definition = unpack_definition(bodies.open(row[b"definition"]))
-    finish_by = _moment(text.get("finish_by")) or definition.finish_by
+    finish_by = parse_moment(text.get("finish_by")) or definition.finish_by
     return Campaign(
         id=id_,
         number=number,
@@ -266,15 +273,16 @@ def _parse(
         why=text.get("why", ""),
         created_at=datetime_from_ms(text["created"]),
         changed_at=datetime_from_ms(text["changed"]),
-        started_at=_moment(text.get("started")),
+        started_at=parse_moment(text.get("started")),
         funnel=parse_funnel(text),
+        answers=parse_answers(text),
         audience=text.get("audience", ""),
         recipients=int(text.get("recipients", 0)),
         next_recipient=int(text.get("next", 0)),
         rest=text.get("rest", ""),
-        checked_at=_moment(text.get("checked")),
+        checked_at=parse_moment(text.get("checked")),
         mark=Window(**orjson.loads(text["mark"])) if "mark" in text else Window(),
-        first_done_at=_moment(text.get("first_done")),
+        first_done_at=parse_moment(text.get("first_done")),
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
         groups=parse_groups(text),
@@ -283,10 +291,6 @@ def _parse(
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
     )
-
-
-def _moment(stamp: str | None) -> datetime | None:
-    return datetime_from_ms(stamp) if stamp else None
 
 
 def pack_mark(mark: Window) -> str:

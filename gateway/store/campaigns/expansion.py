@@ -74,7 +74,7 @@ def _expand_group(
         else:
             sends = _fail_missing(campaign, rows)
         args = [part for send in sends for part in send]
-        head = [campaign.id, group.done, definition.pace, lead, field]
+        head = [campaign.id, group.done, definition.pace, lead, field, definition.name]
         taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
         total, group = total + taken, replace(group, done=group.done + taken)
         if taken < len(sends):

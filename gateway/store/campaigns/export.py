@@ -5,15 +5,16 @@ All of it may raise StoreUnavailableError or ScriptError.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from gateway.core.planning.campaign_answers import WAYS
 from gateway.core.sending.error_codes import find_policy
 from gateway.store.body_codec import Bodies
-from gateway.store.campaigns.audience import iter_recipients
+from gateway.store.campaigns.audience import CHUNK, iter_recipients, read_answered
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.redis.client import Store
 
-COLUMNS = ("phone", "status", "code", "advice")
+COLUMNS = ("phone", "status", "code", "advice", *WAYS)
 ROWS_AT_ONCE = 1_000
 
 
@@ -25,10 +26,14 @@ def iter_export(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[st
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
+    answered: Sequence[frozenset[str]] = ()
     for i, (member, state) in enumerate(iter_recipients(store, bodies, campaign), 1):
+        if member.row % CHUNK == 0:
+            answered = read_answered(store, campaign, member.row, CHUNK)
         policy = find_policy(state.code) if state.code else None
         advice = policy.advice if policy else ""
-        writer.writerow((member.phone, state.cell, state.code or "", advice))
+        ways = ("yes" if way in answered[member.row % CHUNK] else "" for way in WAYS)
+        writer.writerow((member.phone, state.cell, state.code or "", advice, *ways))
         if i % ROWS_AT_ONCE == 0:
             yield buffer.getvalue()
             buffer.seek(0)

@@ -1,14 +1,23 @@
 """Fields of a campaign's row that hold more than one value."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import orjson
 
 from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
+from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
+from gateway.core.storage.timestamps import datetime_from_ms
 
 GROUP_DONE = "next:"
+BUTTON = "button:"
+
+
+def parse_moment(stamp: str | None) -> datetime | None:
+    """Return a moment, None where there is none."""
+    return datetime_from_ms(stamp) if stamp else None
 
 
 def parse_groups(text: Mapping[str, str]) -> Sequence[ZoneGroup]:
@@ -33,3 +42,14 @@ def parse_funnel(text: Mapping[str, str]) -> Funnel:
         if name.startswith("code:") and value != "0"
     }
     return Funnel(cells, skipped, codes)
+
+
+def parse_answers(text: Mapping[str, str]) -> CampaignAnswers:
+    """Return how many recipients answered, and how."""
+    buttons = {
+        name.removeprefix(BUTTON): int(value)
+        for name, value in text.items()
+        if name.startswith(BUTTON)
+    }
+    counts = {way: int(text.get(f"answers:{way}", 0)) for way in WAYS}
+    return CampaignAnswers(**counts, buttons=buttons)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.campaigns.recipient_state import slot_by_contact
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
@@ -17,7 +18,7 @@ from gateway.store.campaigns.campaigns import ALL as CAMPAIGNS_BY_ID
 from gateway.store.campaigns.campaigns import campaign_key
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.key_scan import scan_keys
-from gateway.store.sending.lookup import read_each
+from gateway.store.sending.lookup import read_each, run_commands
 
 _CHUNKS = f"{keys.SPACE}{{n*}}:campaign:*:chunk:*"
 ERASED: tuple[str, Mapping[str, str]] = ("", {})
@@ -57,6 +58,7 @@ def erase_audiences(search: PersonSearch, position: str) -> StagePage:
     erased = 0
     for name, rows in page.chunks:
         kept = [ERASED if search.person.is_named(phone) else (phone, of) for phone, of in rows]
+        _forget_contact(search, name)  # first, since the chunk leads here
         _replace(search, name, kept)
         erased += sum(search.person.is_named(phone) for phone, _ in rows)
     counts = {"recipients": erased}
@@ -108,6 +110,14 @@ def _read_page(search: PersonSearch, position: str) -> _ChunkPage:
         if any(search.person.is_named(phone) for phone, _ in rows):
             found.append((name, rows))
     return _ChunkPage(found, unopened, page.position)
+
+
+def _forget_contact(search: PersonSearch, chunk: bytes) -> None:
+    """Forget that a campaign reached the customer, by any of their names."""
+    campaign = chunk.partition(b":chunk:")[0].decode()
+    recipients: Any = search.store.run(lambda client: client.hget(campaign, "recipients"))
+    slots = (slot_by_contact(campaign, int(recipients or 0), one) for one in search.person.names)
+    run_commands(search.store, *(("HDEL", *slot) for slot in slots))
 
 
 def _prefix_of(name: bytes) -> str:

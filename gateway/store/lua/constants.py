@@ -8,9 +8,11 @@ from gateway.core.campaigns.recipient_state import (
     CAMPAIGN_MARK,
     CELL_OF_STAGE,
     CELLS,
+    RECIPIENTS_PER_BUCKET,
 )
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.messages.price_list import CATEGORIES
+from gateway.core.planning.campaign_answers import WAYS
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
 from gateway.core.sending.outcome import PROBE_AFTER_MS
 from gateway.core.sending.retry import MAX_ATTEMPTS
@@ -37,8 +39,10 @@ CONSTANTS: Mapping[str, Constant] = {
     "CATEGORIES": {category: place for place, category in enumerate(CATEGORIES, 1)},
     "CAMPAIGN_MARK": CAMPAIGN_MARK,
     "CAMPAIGN_ID_LENGTH": CAMPAIGN_ID_LENGTH,
+    "ANSWERS": [f":{way}" for way in WAYS],
     "CELLS": CELLS,
     "CELL_OF_STAGE": CELL_OF_STAGE,
+    "RECIPIENTS_PER_BUCKET": RECIPIENTS_PER_BUCKET,
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,
     "HAS_WAMID": HAS_WAMID,

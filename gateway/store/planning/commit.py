@@ -61,6 +61,8 @@ def _effect_verbs(plan: Plan) -> list[Any]:
         args += _verb("notification", notification.id, _json(notification.payload))
     for update in plan.status_updates:
         args += _verb("stage", *_status_args(update))
+    for answer in plan.answers:
+        args += _verb("answer", answer.send, ",".join(answer.ways), answer.button)
     return args
 
 

@@ -1,6 +1,7 @@
 """Planning input: contacts, known events, and the server's time, read before a batch is planned."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
@@ -11,6 +12,7 @@ from gateway.core.planning.batch import PlanningInput
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.event_keys import digest
 from gateway.store import keys
+from gateway.store.planning.answered_campaigns import asked_events, find_call, parse_found
 from gateway.store.redis.client import Call, ScriptError, Store
 
 
@@ -20,11 +22,17 @@ def load(store: Store, batches: Mapping[str, Sequence[Event]]) -> list[PlanningI
     Raises StoreUnavailableError or ScriptError.
     """
     prepared = [_load_call(number, events) for number, events in batches.items()]
-    replies = store.call_many([call for call, _ in prepared])
+    asked = {n: found for n, events in batches.items() if (found := asked_events(events))}
+    calls = [find_call(number, events) for number, events in asked.items()]
+    replies = store.call_many([*(call for call, _ in prepared), *calls])
+    found_replies = zip(asked, replies[len(prepared) :], strict=True)
+    campaigns = {number: parse_found(asked[number], reply) for number, reply in found_replies}
     return [
-        _planning_input(number, events, contacts, reply)
+        replace(
+            _planning_input(number, events, contacts, reply), campaigns=campaigns.get(number, {})
+        )
         for (number, events), (_, contacts), reply in zip(
-            batches.items(), prepared, replies, strict=True
+            batches.items(), prepared, replies[: len(prepared)], strict=True
         )
     ]
 

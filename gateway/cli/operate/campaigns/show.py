@@ -17,6 +17,7 @@ from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.view import view_waiting
 from gateway.core.formats import pluralize
+from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.sending.error_codes import find_policy
 from gateway.core.text import printable
 from gateway.store.campaigns.campaigns import Campaign
@@ -50,7 +51,7 @@ def render_campaign(campaign: Campaign, now: datetime) -> RenderableType:
     if waiting := view_waiting(campaign.standing, now):
         until = f" until {at:%H:%M:%S} UTC" if (at := waiting["until"]) else ""
         lines.append(Text(f"waits for {_WAITS[waiting['reason']]}{until}"))
-    return Group(*lines, _progress(campaign), _funnel(campaign))
+    return Group(*lines, _progress(campaign), _funnel(campaign), *_answers(campaign.answers))
 
 
 def follow(read: Callable[[], Campaign], clock: Callable[[], datetime]) -> Campaign:
@@ -68,7 +69,7 @@ def follow(read: Callable[[], Campaign], clock: Callable[[], datetime]) -> Campa
 
 def list_table(found: list[Campaign]) -> Table:
     """Return a table of campaigns."""
-    table = Table("id", "name", "phase", "recipients", "written to", "failed", "created")
+    table = Table("id", "name", "phase", "recipients", "written to", "failed", "replied", "created")
     for one in found:
         table.add_row(
             one.id,
@@ -77,6 +78,7 @@ def list_table(found: list[Campaign]) -> Table:
             f"{one.recipients:,}",
             f"{one.funnel.attempted:,}",
             f"{one.funnel.of('failed'):,}",
+            f"{one.answers.replied:,}",
             f"{one.created_at:%Y-%m-%d %H:%M}",
         )
     return table
@@ -164,3 +166,18 @@ def _funnel(campaign: Campaign) -> Table:
             table.add_row(f"{count:,}", f"code {code}: {policy.advice}")
     table.add_row(f"{campaign.funnel.total:,}", Text("in all", "bold"))
     return table
+
+
+def _answers(answers: CampaignAnswers) -> Iterator[RenderableType]:
+    """Yield who answered, beside the funnel; nothing before somebody does."""
+    words = {"replied": "replied", "tapped": "tapped a button", "opted_out": "opted out after it"}
+    counts = {said: getattr(answers, kind) for kind, said in words.items()}
+    if not any(counts.values()):
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right")
+    for said, count in counts.items():
+        table.add_row(f"{count:,}", Text(said, "cyan"))
+    for title, count in sorted(answers.buttons.items()):
+        table.add_row(f"{count:,}", f"tapped {printable(title)} first")
+    yield table

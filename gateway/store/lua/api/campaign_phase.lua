@@ -20,8 +20,8 @@ if phase == to or last:match('^%d+|(%a+)|') ~= to then
   redis.call('RPUSH', campaign .. ':log', string.format('%.0f|%s|%s|%s', now, to, by, why))
   redis.call('LTRIM', campaign .. ':log', -100, -1)
 end
-for _, key in ipairs({campaign, campaign .. ':log', campaign .. ':recipients'}) do
-  redis.call('PEXPIRE', key, ARGV[7])
+for _, part in ipairs({'', ':log', ':recipients', unpack(C.ANSWERS)}) do
+  redis.call('PEXPIRE', campaign .. part, ARGV[7])
 end
 
 -- What is queued already is held as the sends of a rule are; campaigns are few enough to hold all.

@@ -1,6 +1,6 @@
 -- commit: write one contact's events of a batch, whole or not at all.
 -- with: deduplication, planned_sends, pace
--- on demand: apply_status, compact_records, notifications
+-- on demand: apply_status, compact_records, notifications, count_answer
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -22,6 +22,7 @@
 --       record  id, row, lifetime in ms, contact
 --       pace    how many messages came in a moment ago
 --       hand_over  contact, until when a person answers it (0 if no person does any more)
+--       answer  send of a campaign that was answered, how with commas, the title of a tapped button
 -- Returns 1 when committed, 0 when refused: a contact changed, or an event is already known.
 --
 -- A script that fails half-way keeps its first half. So everything is checked first; rows that
@@ -33,7 +34,7 @@ local now = clock()
 local MOST_HANDED_OVER = 10000
 local SIZES = {
   know = 5, contact = 2, alias = 1, action = 10, stage = 12, timer = 3, record = 4, pace = 1,
-  hand_over = 2, notification = 2,
+  hand_over = 2, notification = 2, answer = 3,
 }
 
 local verbs, at = {}, 5
@@ -188,7 +189,7 @@ local function list_hand_over(contact, till)
 end
 
 -- Rows that nothing points at yet.
-local rest = {}
+local rest, answers = {}, nil
 local function wake(name)
   if redis.call('EXISTS', number .. 'parked:' .. name) == 1 then rest[#rest + 1] = {'unpark', name} end
 end
@@ -217,6 +218,10 @@ for i, verb in ipairs(verbs) do
     redis.call('PEXPIRE', list, verb[4])
   elseif verb[1] == 'hand_over' then
     list_hand_over(verb[2], verb[3])
+  elseif verb[1] == 'answer' then
+    -- Counting it twice changes nothing, and an older release knows no such verb in `redo`.
+    answers = answers or load_count_answer()
+    guarded(answers, number, verb[2], verb[3], verb[4])
   elseif verb[1] == 'notification' then
     notifications = notifications or load_notifications()
     notifications.write(number, now, verb[2], verb[3])

@@ -46,6 +46,15 @@ class CampaignIn(BaseModel):
     marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
 
 
+class AnswersOut(BaseModel):
+    """How many recipients answered within seven days, each counted once in each figure."""
+
+    replied: int
+    tapped: int
+    buttons: dict[str, int] = Field(description="By the title that each recipient tapped first.")
+    opted_out: int
+
+
 class CampaignOut(BaseModel):
     """A campaign, its phase and its funnel."""
 
@@ -72,6 +81,7 @@ class CampaignOut(BaseModel):
     recipients: int
     waiting_for: dict[str, Any] | None
     funnel: dict[str, Any] = Field(description="Each recipient is in exactly one cell.")
+    answers: AnswersOut
 
 
 class CampaignsOut(BaseModel):
