@@ -23,18 +23,13 @@ from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.campaigns import row_fields
 from gateway.store.campaigns.obstacles import (
     NOT_RESTING,
     RESTS,
     NumberObstacles,
     find_campaign_obstacle,
     read_obstacles,
-)
-from gateway.store.campaigns.row_fields import (
-    parse_answers,
-    parse_funnel,
-    parse_groups,
-    parse_moment,
 )
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
@@ -263,7 +258,7 @@ def _parse(
         if name != b"definition"
     }
     definition = unpack_definition(bodies.open(row[b"definition"]))
-    finish_by = parse_moment(text.get("finish_by")) or definition.finish_by
+    finish_by = row_fields.parse_moment(text.get("finish_by")) or definition.finish_by
     return Campaign(
         id=id_,
         number=number,
@@ -273,19 +268,19 @@ def _parse(
         why=text.get("why", ""),
         created_at=datetime_from_ms(text["created"]),
         changed_at=datetime_from_ms(text["changed"]),
-        started_at=parse_moment(text.get("started")),
-        funnel=parse_funnel(text),
-        answers=parse_answers(text),
+        started_at=row_fields.parse_moment(text.get("started")),
+        funnel=row_fields.parse_funnel(text),
+        answers=row_fields.parse_answers(text),
         audience=text.get("audience", ""),
         recipients=int(text.get("recipients", 0)),
         next_recipient=int(text.get("next", 0)),
         rest=text.get("rest", ""),
-        checked_at=parse_moment(text.get("checked")),
+        checked_at=row_fields.parse_moment(text.get("checked")),
         mark=Window(**orjson.loads(text["mark"])) if "mark" in text else Window(),
-        first_done_at=parse_moment(text.get("first_done")),
+        first_done_at=row_fields.parse_moment(text.get("first_done")),
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
-        groups=parse_groups(text),
+        groups=row_fields.parse_groups(text),
         rests=text.get(RESTS, NOT_RESTING),
         noticed=text.get("noticed", ""),
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
