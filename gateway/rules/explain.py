@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
-from gateway.rules.matching.condition import Condition, Every, Some
+from gateway.rules.matching.conditions.condition import Condition, Every, Some
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.rulebook import Rulebook, RuleTrial
 

@@ -257,15 +257,20 @@ def assemble_rulebook(books: Sequence[Book], trial_now: str = "") -> Rulebook:
     rules = [rule for book in books for rule in book.rules]
     forwards = [one for book in books for one in book.forwards]
     hours = {name: one for book in books for name, one in book.hours.items()}
+    services = {name: one for book in books for name, one in book.services.items()}
     meaning = _meaning(defaults, hours, rules)
     meaning += [one.model_dump(mode="json") for one in forwards]
+    # Rules without services keep the version that they had before there were any.
+    meaning += [[name, one.model_dump(mode="json")] for name, one in services.items()]
     meaning += [trial_now] if trial_now else []
     meaning_json = json.dumps(meaning, sort_keys=True, default=str)
     version = hashlib.sha256(meaning_json.encode()).hexdigest()[:12]
     hours = try_hours(hours, trial_now)
     compiled_rules = tuple(compile_rule(rule, defaults, hours) for rule in rules)
     receivers = tuple(one.receiver() for one in forwards)
-    return Rulebook(version, compiled_rules, defaults.max_age, hours, defaults.hand_over, receivers)
+    return Rulebook(
+        version, compiled_rules, defaults.max_age, hours, defaults.hand_over, receivers, services
+    )
 
 
 def _meaning(defaults: Defaults, hours: dict[str, Hours], rules: list[RuleModel]) -> list[Any]:

@@ -15,11 +15,12 @@ from pydantic_core import core_schema
 from gateway.core.messages.filters import FILTERS
 from gateway.core.paths.path import OPEN, MetaPath
 from gateway.core.paths.table import PATHS, describe_scopes
-from gateway.rules.language.actions import VERBS
+from gateway.rules.language.call_action import VERBS, CallForm
 from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
 from gateway.rules.language.outgoing.forwarding import ForwardModel
 from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
+from gateway.rules.language.outgoing.services import Service
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 from gateway.rules.language.send_actions import RowText
 from gateway.rules.language.short_forms.content import Card, Place
@@ -85,7 +86,7 @@ MODELS: Mapping[str, type[Model]] = {
     "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
     "data": DataTest, "age": Age, "row": RowText, "place": Place, "card": Card,
     "notification": NotificationForm, "staff_template": StaffTemplate,
-    "forwarded": ForwardModel, **VERBS,
+    "forwarded": ForwardModel, "service": Service, "call_form": CallForm, **VERBS,
 }  # fmt: skip
 
 

@@ -18,12 +18,15 @@ from gateway.core.planning.contact_changes import (
 )
 from gateway.core.planning.decision import Decision, FiredRule, LimitedRule
 from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.core.services.answer import is_answer, read_answer
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language import rulefile
+from gateway.rules.language.outgoing.services import Service
 from gateway.rules.matching.action import NamedTemplate
 from gateway.rules.matching.facts import EventFacts, has_recipient
 from gateway.rules.matching.index import Index
 from gateway.rules.matching.rule import COUNTS_AS_ANSWERED, Rule
+from gateway.rules.matching.service_answer import fire_branch
 from gateway.rules.opening_hours import Hours
 
 ANSWERED_ALREADY = "answered already"
@@ -72,6 +75,7 @@ class Rulebook:
     # For so long a colleague who wrote from the phone answers, and no rule; 0 is not at all.
     hand_over: timedelta = rulefile.HAND_OVER
     receivers: tuple[Receiver, ...] = ()  # of events that are handed on
+    services: Mapping[str, Service] = field(default_factory=dict, repr=False)  # by name
 
     @cached_property
     def index(self) -> Index:
@@ -86,7 +90,12 @@ class Rulebook:
     @cached_property
     def staff(self) -> frozenset[str]:
         """Phone numbers that rules notify, in their one form, and user ids of their owners."""
-        names = (step.notified_names for rule in self.rules for step in rule.steps)
+        names = (
+            one.notified_names
+            for rule in self.rules
+            for step in rule.steps
+            for one in (step, *step.answer_steps)
+        )
         return frozenset().union(*names)
 
     @cached_property
@@ -98,7 +107,13 @@ class Rulebook:
     @cached_property
     def posts_notifications(self) -> bool:
         """Whether some rule that is enabled notifies the operator's address."""
-        steps = (step for rule in self.rules if rule.enabled for step in rule.steps)
+        steps = (
+            one
+            for rule in self.rules
+            if rule.enabled
+            for step in rule.steps
+            for one in (step, *step.answer_steps)
+        )
         return any(step.verb == NOTIFY and not step.notified_phone for step in steps)
 
     @cached_property
@@ -119,7 +134,12 @@ class Rulebook:
         return tuple(one for one in everywhere if one.wants(kind, event.number))
 
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
-        """Decide about an event; the first rule that sends ends the search."""
+        """Decide about an event; the first rule that sends ends the search.
+
+        A service's answer is of the rule that called, and asks no other rule.
+        """
+        if is_answer(event):
+            return self._decide_answer(event, contact, now)
         receivers = self.receivers_of(event) if self.receivers else ()
         is_echo = _is_smb_echo(event)
         if not is_echo and kind_of(event) not in self.kinds:
@@ -149,6 +169,19 @@ class Rulebook:
         actions = (action for one in fired if not one.shadow for action in one.actions)
         names = (str(one.body[FORWARD]) for one in actions if one.verb == FORWARD)
         return tuple(dict.fromkeys((*receivers, *(self.receivers_by_name[name] for name in names))))
+
+    def _decide_answer(self, event: Event, contact: Contact, now: datetime) -> Decision:
+        answer, facts = read_answer(event), self.facts(event, contact, now)
+        rule = next((one for one in self.rules if one.name == answer.rule), None)
+        fired = fire_branch(rule, answer, facts)
+        noted = facts.contact if facts.changes else None
+        return Decision((fired,), "", noted, tuple(facts.changes), answer.said)
+
+    @cached_property
+    def called_services(self) -> frozenset[str]:
+        """Services that rules call which are enabled."""
+        steps = (step for rule in self.rules if rule.enabled for step in rule.steps)
+        return frozenset(step.request.service for step in steps if step.request)
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""

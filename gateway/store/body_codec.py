@@ -3,8 +3,9 @@
 | byte | what follows |
 |---|---|
 | 1 | zlib with dictionary 1; written until 2026-11, and read forever |
-| 2 | id of the key (4 bytes), nonce (12 bytes), AES-GCM of a record of format 1 or 3 |
+| 2 | id of the key (4 bytes), nonce (12 bytes), AES-GCM of a record of another format |
 | 3 | CRC-32 of the body (4 bytes), zlib with dictionary 1 |
+| 4 | as 3, of a delivery that a release before 2026-12 must leave to a newer one |
 
 Zlib's own checksum, Adler-32, is weak for short bodies: it missed one flipped bit in 750,000.
 """
@@ -42,7 +43,7 @@ DICTIONARY_1 = (
 )
 
 
-UNCHECKED, ENCRYPTED, CHECKED = b"\x01", b"\x02", b"\x03"
+UNCHECKED, ENCRYPTED, CHECKED, NEWER = b"\x01", b"\x02", b"\x03", b"\x04"
 
 
 class UnknownRecordError(Exception):
@@ -57,10 +58,10 @@ class Bodies:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0]) if keys else None
 
-    def pack(self, body: bytes) -> bytes:
+    def pack(self, body: bytes, kind: bytes = CHECKED) -> bytes:
         """Return the record of `body`."""
         packer = zlib.compressobj(level=1, zdict=DICTIONARY_1)
-        record = CHECKED + _crc(body) + packer.compress(body) + packer.flush()
+        record = kind + _crc(body) + packer.compress(body) + packer.flush()
         if self._newest is None:
             return record
         nonce = os.urandom(12)
@@ -74,7 +75,7 @@ class Bodies:
         kind, packed = record[:1], record[1:]
         if kind == UNCHECKED:
             return _decompress(packed)
-        if kind != CHECKED:
+        if kind not in (CHECKED, NEWER):
             raise UnknownRecordError(f"format {kind.hex() or 'none'}")
         body = _decompress(packed[4:])
         if _crc(body) != packed[:4]:

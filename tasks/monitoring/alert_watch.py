@@ -10,7 +10,7 @@ from gateway.accounts.account import Accounts
 from gateway.accounts.source import AccountsSource
 from gateway.config.settings import Settings
 from gateway.core.alerts import GIVE_UP_MS, Alert, AlertState, alert_changes, alert_payload
-from gateway.core.planning.event import RULE_ALERT
+from gateway.core.planning.effects import RULE_ALERT
 from gateway.http_out.client import post
 from gateway.store import keys
 from gateway.store.coordination import run_ages

@@ -8,7 +8,7 @@ import pytest
 from gateway.cli.local.alert_lines import AlertLines, render_changes
 from gateway.cli.local.log_view import LogLine
 from gateway.core.alerts import Alert, Cause
-from gateway.core.planning.event import rule_alert
+from gateway.core.planning.effects import rule_alert
 from gateway.store.monitoring.alert_store import clear_cause, record_alert
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER

@@ -12,7 +12,8 @@ from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.api.short_forms import NAMES, OBJECTS
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import with_recipient
-from gateway.rules.language.actions import SENDS, Step
+from gateway.rules.language.actions import SENDS
+from gateway.rules.language.call_action import Step
 from gateway.sandbox.validation.message import check_message
 
 ANA = Contact("351912345678", wa_id="351912345678")

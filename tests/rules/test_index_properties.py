@@ -11,7 +11,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.rules.event_kinds import EVENTS
 from gateway.rules.language.conditions import PATTERN_TESTS, Conditions, When
-from gateway.rules.matching.compiler import compile_condition
+from gateway.rules.matching.conditions.compiler import compile_condition
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.matching.index import Index
 from tests.rules import test_total as total

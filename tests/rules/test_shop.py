@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.language.actions import BARE, VERBS
+from gateway.rules.language.actions import BARE
+from gateway.rules.language.call_action import VERBS
 from gateway.rules.language.conditions import Age, When
 from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import with_recipient
-from gateway.rules.language.actions import Step
+from gateway.rules.language.call_action import Step
 from gateway.rules.testing.step_notation import to_notation
 
 ANA = Contact("351900000001", wa_id="351900000001")

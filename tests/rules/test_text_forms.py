@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
 from gateway.rules.language.conditions import TextTest
+from gateway.rules.matching.conditions.on_text import FORMS, text_conditions
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.matching.on_text import FORMS, text_conditions
 from gateway.rules.text import (
     MAX_COMPARED,
     ComparableText,

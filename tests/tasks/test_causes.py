@@ -9,7 +9,8 @@ import pytest
 
 from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.account_alerts import SEVERITIES
-from gateway.core.planning.event import LOOP_ALERT, rule_alert
+from gateway.core.planning.effects import rule_alert
+from gateway.core.planning.event import LOOP_ALERT
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.core.storage.ownership import StoreOwner
 from gateway.store.monitoring.canary import Canary

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from gateway.config.settings import Settings
 from gateway.core.alerts import Alert, Cause
-from gateway.core.planning.event import rule_alert
+from gateway.core.planning.effects import rule_alert
 from gateway.http_out import client
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -91,7 +91,9 @@ def _format_plainly(moment: datetime, days_ahead: int, locale: Locale) -> str:
 
 
 Value = str | datetime | None
-Kind = Literal["text", "moment"]
+# A service answers with texts, some of which are moments.
+Kind = Literal["text", "moment", "answered"]
+ANSWERED = "answer."  # how the names of a service's answer begin
 # Returns the error of an argument, "" if there is none.
 Argument = Callable[[Any], str]
 
@@ -111,6 +113,8 @@ class PlaceholderFilter:
 
 def kind_of(name: str) -> Kind:
     """Return the kind of value that a name has."""
+    if name.startswith(ANSWERED):
+        return "answered"
     if name == "now" or (name.startswith("hours.") and name.count(".") == 2):
         return "moment"
     path = find_path(name) if "." in name else None
@@ -143,6 +147,15 @@ def _truncate(text: str, length: int = 80) -> str:
 
 def _first_word(text: str) -> str:
     return next(iter(text.split(maxsplit=1)), "")
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Return the moment that a text is in ISO 8601, in UTC where it names no zone."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _format_when(moment: datetime | None, now: datetime, language: str = "en") -> str:

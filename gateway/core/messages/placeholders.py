@@ -17,6 +17,7 @@ from gateway.core.messages.filters import (
     Value,
     escape_url_part,
     kind_of,
+    parse_moment,
 )
 from gateway.core.text import suggestion_for
 
@@ -72,6 +73,8 @@ def _dotted(node: Any) -> str:
 
 def _apply_filter(node: nodes.Filter, inner: CompiledPart, depth: int) -> CompiledPart:
     placeholder_filter = _find_filter(node)
+    if inner.kind == "answered":
+        inner = _read_answered(inner, placeholder_filter)
     if placeholder_filter.input_kind != inner.kind:
         raise PlaceholderError(_kind_error(node.name, placeholder_filter.input_kind, inner))
     given = [
@@ -82,11 +85,24 @@ def _apply_filter(node: nodes.Filter, inner: CompiledPart, depth: int) -> Compil
     names = inner.names.union(*(one.names for one in given))
     if placeholder_filter.input_kind == "moment":
         return CompiledPart(
-            lambda of: run(part(of), of("now"), *[text(of) for text in texts]), names=names
+            lambda of: _show_moment(part(of), run, of("now"), [text(of) for text in texts]),
+            names=names,
         )
     if not texts:
         return CompiledPart(lambda of: run(part(of) or ""), names=names)
     return CompiledPart(lambda of: run(part(of) or "", *[text(of) for text in texts]), names=names)
+
+
+def _read_answered(inner: CompiledPart, placeholder_filter: PlaceholderFilter) -> CompiledPart:
+    """Read a value of an answer as a filter takes it; a text that is no moment stays a text."""
+    if placeholder_filter.input_kind == "text":
+        return inner._replace(kind="text")
+    part = inner.part
+    return inner._replace(kind="moment", part=lambda of: parse_moment(text := part(of)) or text)
+
+
+def _show_moment(value: Value, run: Callable[..., str], now: Value, given: list[str]) -> str:
+    return value if isinstance(value, str) else run(value, now, *given)
 
 
 def _find_filter(node: nodes.Filter) -> PlaceholderFilter:
@@ -121,7 +137,7 @@ def _compile_argument(
             raise PlaceholderError(f"filter '{name}' {problem}")
         return CompiledPart(lambda _: value)
     inner = compile_part(node, depth + 1)
-    if inner.kind != "text" or placeholder_filter.arguments[position]("") != "":
+    if inner.kind == "moment" or placeholder_filter.arguments[position]("") != "":
         raise PlaceholderError(f"filter '{name}' {placeholder_filter.arguments[position](None)}")
     return inner
 

@@ -20,7 +20,7 @@ HEADS = frozenset(path.head for path in PATHS.values())
 _SCOPES = frozenset(scope for path in PATHS.values() for scope in path.scopes)
 TYPES = frozenset(scope[8:] for scope in _SCOPES if scope.startswith("message:"))
 FIELDS = frozenset(scope[7:] for scope in _SCOPES if scope.startswith("notice:"))
-OURS = frozenset({"vars", "hours"})  # words before names that are no paths of Meta's
+OURS = frozenset({"vars", "hours", "answer"})  # words before names that are no paths of Meta's
 UNLISTED = re.compile(r"[A-Za-z0-9]\w*(\.[A-Za-z0-9]\w*){0,7}")
 MOST_NAMED = 2
 # Fields whose items are messages.

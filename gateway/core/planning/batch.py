@@ -23,9 +23,11 @@ from gateway.core.sending import canary
 from gateway.core.sending.notifications.notification import Notification
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.sending.status_update import read_status_update
+from gateway.core.services.answer import is_answer
+from gateway.core.services.service_call import ServiceCall
 
 # A commit script blocks the server for all clients, so it gets no more events than this at once,
-# and none once there are so many sends, notifications and forwards, which take it some 20 ms.
+# and none once there are so many sends, notifications, forwards and calls: it takes some 20 ms.
 MOST_EVENTS = 100
 MOST_SENDS = 500
 # Older messages no longer count for Meta's throughput now: a backlog must not slow replies down.
@@ -70,6 +72,7 @@ class Plan:
     forwards: tuple[Forward, ...] = ()
     was_handed_over: bool = True  # or may have been, so the list of those is changed
     answers: tuple[CampaignAnswer, ...] = ()
+    calls: tuple[ServiceCall, ...] = ()
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ def _plan_group(
     )
     failures = []
     for event in group.events[:MOST_EVENTS]:
-        if len(draft.sends) + len(draft.notifications) + len(draft.forwards) >= MOST_SENDS:
+        if draft.planned_rows >= MOST_SENDS:
             break
         try:
             draft.add_event(event, view.complete_event(event), rulebook, view.now)
@@ -185,6 +188,14 @@ class _Draft:
     notifications: list[Notification] = field(default_factory=list)
     forwards: list[Forward] = field(default_factory=list)
     answers: list[CampaignAnswer] = field(default_factory=list)
+    calls: list[ServiceCall] = field(default_factory=list)
+
+    @property
+    def planned_rows(self) -> int:
+        """Return how many rows the commit writes for others to work off."""
+        return sum(
+            len(rows) for rows in (self.sends, self.notifications, self.forwards, self.calls)
+        )
 
     def add_event(
         self, event: Event, complete: Event, rulebook: RuleDecider, now: datetime
@@ -198,7 +209,9 @@ class _Draft:
         canary_send = canary.send(event, now) if isinstance(event, InternalEvent) else None
         status_update = read_status_update(event) if isinstance(event, Status) else None
         is_message = isinstance(event, Message) and bool(self.contact.key)
-        is_changed = is_message or (bool(self.contact.key) and one.contact != self.contact)
+        # What follows an answer is planned from this very contact, or planned again.
+        is_own = is_message or (is_answer(event) and bool(self.contact.key))
+        is_changed = is_own or (bool(self.contact.key) and one.contact != self.contact)
         notifications = [each.of_account(self.account) for each in one.notifications]
         # From here on nothing raises.
         self.changed = self.changed or is_changed
@@ -212,6 +225,7 @@ class _Draft:
         self.notifications += notifications
         self.forwards += one.forwards
         self.answers += (answer,) if answer else ()
+        self.calls += one.calls
 
     def finish(self, number: str, joins: tuple[Contact, ...]) -> Plan:
         """Return the plan."""
@@ -230,4 +244,5 @@ class _Draft:
             tuple(self.forwards),
             self.was_handed_over,
             tuple(self.answers),
+            tuple(self.calls),
         )

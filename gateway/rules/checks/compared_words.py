@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.rules.checks.references import iter_conditions, iter_scalars
-from gateway.rules.matching.on_text import FORMS
+from gateway.rules.matching.conditions.on_text import FORMS
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.text import normalize, plain_form, spaced_words, tidy
 from gateway.rules.yaml.nodes import Map, Scalar, as_mapping

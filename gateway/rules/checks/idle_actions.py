@@ -8,7 +8,7 @@ from gateway.rules.language.actions import SENDS
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.language.send_actions import OutgoingMessage
 from gateway.rules.matching.action import TO_THE_MESSAGE
-from gateway.rules.matching.rule import REPORTS
+from gateway.rules.matching.steps import REPORTS
 from gateway.rules.problems import Mark
 from gateway.rules.yaml.nodes import Map, as_list
 

@@ -13,6 +13,7 @@ from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts, placed_names
 from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
 from gateway.rules.checks.rulefile_check import CheckedFile
+from gateway.rules.checks.service_calls import silent_failures
 from gateway.rules.checks.taps import (
     AnsweredTaps,
     iter_offers,
@@ -59,7 +60,7 @@ def lint_warnings(files: Sequence[CheckedFile]) -> Iterator[Problem]:
         messages = (
             *_undefined_tags(rule, defined), *_undefined_vars(rule, defined),
             *_unknown_templates(iter_steps(rule), defined), *_misspelled_verbs(rule),
-            *reshaped_words(rule),
+            *reshaped_words(rule), *silent_failures(rule),
         )  # fmt: skip
         yield from (
             Problem(file, mark, name, message, is_warning=True) for mark, message in messages

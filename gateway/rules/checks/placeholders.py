@@ -15,6 +15,7 @@ from gateway.core.messages.placeholders import (
 from gateway.core.paths.table import HEADS, find_path
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.paths import path_problem, rule_scopes
+from gateway.rules.language.call_action import branch_nodes
 from gateway.rules.language.conditions import PATTERN_TESTS
 from gateway.rules.matching.placeholder_values import HOURS_FIELDS, NAMES
 from gateway.rules.problems import Mark, quote_word
@@ -24,6 +25,8 @@ from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list
 OTHER_NAMES = (
     "a variable that a rule set is `{}`, and what Meta tells has a path such as `order.text`"
 )
+ANSWER = "answer"  # among the known names where a service has answered
+NO_ANSWER = "what a service answered is known in the branches of its call, such as `ok`, alone"
 MarkedMessage = tuple[Mark, str]
 
 
@@ -34,7 +37,13 @@ def unknown_placeholders(rule: Map, hours: Collection[str]) -> Iterator[MarkedMe
     for taken in sorted((NAMES.keys() | {"now"}) & (groups or set())):
         yield sources[0].mark, f"the group {quote_word(taken)} has the name of a placeholder"
     known = None if groups is None else known_names(hours) | groups
-    yield from unknown_placeholders_in(rule.get("then"), known, rule_scopes(rule))
+    in_branches = None if known is None else known | {ANSWER}
+    for step in as_list(rule.get("then")):
+        branches = branch_nodes(step) if isinstance(step, Map) else ()
+        inner = step["call"] if isinstance(step, Map) and "call" in step else step
+        yield from unknown_placeholders_in(inner, known, rule_scopes(rule))
+        for _, node in branches:
+            yield from unknown_placeholders_in(node, in_branches, rule_scopes(rule))
 
 
 def known_names(hours: Collection[str]) -> frozenset[str]:
@@ -86,6 +95,8 @@ def _unknown_name(name: str, known: Collection[str], scopes: frozenset[str] | No
     """Say what is wrong with a name, "" if it is one of ours or a path of the rule's events."""
     if name in known or name.startswith("vars."):
         return ""
+    if name.startswith(f"{ANSWER}."):
+        return "" if ANSWER in known else NO_ANSWER
     is_path = find_path(name) or name.partition(".")[0] in HEADS
     of_hours = [one for one in known if "." in one]
     if is_path and not get_close_matches(name, of_hours, n=1):

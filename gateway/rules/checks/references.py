@@ -14,6 +14,7 @@ from gateway.rules.checks.placeholders import (
     unknown_placeholders_in,
 )
 from gateway.rules.checks.rulefile_check import CheckedFile
+from gateway.rules.language.call_action import branch_nodes, split_target
 from gateway.rules.language.times.durations import UNTIL_OPENING
 from gateway.rules.problems import Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
@@ -24,8 +25,10 @@ def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     hours = {name for file in files for name in as_mapping(file.top("hours"))}
     yield from _duplicate_names(files)
     yield from _duplicate_defaults(files)
-    yield from _duplicate_hours(files)
     yield from forward_errors(files)
+    services = {name for file in files for name in as_mapping(file.top("services"))}
+    yield from _duplicate_definitions(files, "hours", "the hours")
+    yield from _duplicate_definitions(files, "services", "the service")
     for file in files:
         for mark, message in unknown_placeholders_in(file.top("defaults"), known_names(hours)):
             yield Problem(file.file, mark, "", message)
@@ -33,6 +36,7 @@ def reference_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
             for mark, message in (
                 *unknown_placeholders(rule, hours),
                 *_unknown_hours(rule, hours),
+                *_unknown_services(rule, services),
                 *wrong_data(rule),
                 *(found for body in iter_bodies(rule) for found in oversized_parts(body)),
             ):
@@ -54,8 +58,12 @@ def iter_scalars(node: Any) -> Iterator[Scalar]:
 
 
 def iter_steps(rule: Map) -> Iterator[Map]:
-    """Yield the actions of a rule that are mappings."""
-    return (step for step in as_list(rule.get("then")) if isinstance(step, Map))
+    """Yield the actions of a rule that are mappings, those behind a call among them."""
+    for step in as_list(rule.get("then")):
+        if isinstance(step, Map):
+            yield step
+            for _, node in branch_nodes(step):
+                yield from (one for one in as_list(node) if isinstance(one, Map))
 
 
 def iter_bodies(rule: Map) -> Iterator[Any]:
@@ -80,12 +88,13 @@ def _duplicate_defaults(files: Sequence[CheckedFile]) -> Iterator[Problem]:
         yield Problem(file.file, file.tree.marks["defaults"], "", message)
 
 
-def _duplicate_hours(files: Sequence[CheckedFile]) -> Iterator[Problem]:
+def _duplicate_definitions(files: Sequence[CheckedFile], key: str, what: str) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for file in files:
-        marks = as_mapping(file.top("hours")).marks
+        marks = as_mapping(file.top(key)).marks
         for name in marks.keys() & first:
-            message = f"the hours {quote_word(name)} are set in {first[name]} already"
+            verb = "are" if what.endswith("s") else "is"
+            message = f"{what} {quote_word(name)} {verb} set in {first[name]} already"
             yield Problem(file.file, marks[name], "", message)
         first = dict.fromkeys(marks, file.file) | first
 
@@ -98,6 +107,20 @@ def _unknown_hours(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str
     for word in iter_scalars(rule.get("cooldown")):
         if (until := UNTIL_OPENING.fullmatch(word)) and until[1] not in hours:
             yield word.mark, _unknown_hours_message(until[1], hours)
+
+
+def _unknown_services(rule: Map, services: Collection[str]) -> Iterator[tuple[Any, str]]:
+    for step in iter_steps(rule):
+        call = step.get("call")
+        word = call.get("to") if isinstance(call, Map) else call
+        target = split_target(str(word)) if isinstance(word, Scalar) else None
+        if target and target.service not in services:
+            hint = (
+                suggestion_for(target.service, services)
+                if services
+                else "there are no `services` at the top"
+            )
+            yield word.mark, f"unknown service {quote_word(target.service)}; {hint}"
 
 
 def _unknown_hours_message(name: str, hours: Collection[str]) -> str:

@@ -11,9 +11,9 @@ from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_
 from gateway.rules.checks.unreachable import ends_search
 from gateway.rules.language.conditions import Conditions
 from gateway.rules.language.rulefile import RuleModel
+from gateway.rules.matching.conditions.on_event import event_conditions
+from gateway.rules.matching.conditions.on_text import text_conditions
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.matching.on_event import event_conditions
-from gateway.rules.matching.on_text import text_conditions
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_mapping
 

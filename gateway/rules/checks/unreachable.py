@@ -6,11 +6,11 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from gateway.rules.event_kinds import ANSWERED_TYPES
-from gateway.rules.language.actions import ENDS
+from gateway.rules.language.call_action import ENDS
 from gateway.rules.language.conditions import ANY, Conditions, TextTest, When
 from gateway.rules.language.rulefile import RuleModel
+from gateway.rules.matching.conditions.on_event import normalize_sender
 from gateway.rules.matching.facts import plain_emoji
-from gateway.rules.matching.on_event import normalize_sender
 from gateway.rules.text import exact_form, normalize, plain_form, spaced_words
 
 # One of several words must fit, so a rule with more words covers a rule with fewer of them.

@@ -22,12 +22,13 @@ FILLED_IN = frozenset(
 )
 
 
-def _restore_types(value: Any, field: str = "") -> Any:
+def restore_types(value: Any, field: str = "") -> Any:
+    """Return values with the types that they have in JSON: those of plain words are inferred."""
     match value:
         case dict():
-            return {str(key): _restore_types(inner, key) for key, inner in value.items()}
+            return {str(key): restore_types(inner, key) for key, inner in value.items()}
         case list():
-            return [_restore_types(inner, field) for inner in value]
+            return [restore_types(inner, field) for inner in value]
         case Scalar(plain=True) if field not in TEXT_FIELDS and not field.endswith("id"):
             return _parse_scalar(str(value))
         case _:
@@ -69,11 +70,11 @@ def _check_graph_body(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-TypedValues = Annotated[dict[str, Any], AfterValidator(_restore_types)]
-Components = Annotated[list[Any], AfterValidator(_check_links), AfterValidator(_restore_types)]
+TypedValues = Annotated[dict[str, Any], AfterValidator(restore_types)]
+Components = Annotated[list[Any], AfterValidator(_check_links), AfterValidator(restore_types)]
 GraphBody = Annotated[
     dict[str, Any],
     AfterValidator(_check_links),
-    AfterValidator(_restore_types),
+    AfterValidator(restore_types),
     AfterValidator(_check_graph_body),
 ]

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from gateway.core.paths.table import find_path
-from gateway.rules.language.actions import VERBS, Step, verbs_with
+from gateway.rules.language.actions import verbs_with
+from gateway.rules.language.call_action import VERBS, CallForm, Step
 from gateway.rules.language.conditions import (
     Age,
     Conditions,
@@ -17,6 +18,7 @@ from gateway.rules.language.conditions import (
 )
 from gateway.rules.language.outgoing.forwarding import ForwardModel
 from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
+from gateway.rules.language.outgoing.services import NamedServices, Service
 from gateway.rules.language.send_actions import FreeForm, RowText, WhenClosed
 from gateway.rules.language.times.durations import AtMost, Cooldown, Duration, DurationOrNo
 from gateway.rules.language.times.opening_hours_syntax import NamedHours
@@ -82,6 +84,9 @@ class Book(Model):
     version: Version = Field(description="Always 1.")
     defaults: Defaults = Field(default=Defaults(), description="What holds for every rule.")
     hours: NamedHours = Field(default={}, description="Opening hours by name.")
+    services: NamedServices = Field(
+        default={}, description="Your applications that rules call, by name."
+    )
     templates: Annotated[tuple[TemplateName, ...], BeforeValidator(wrap_in_list)] | None = Field(
         default=None, description="The templates that Meta approved; others are warned of."
     )
@@ -95,7 +100,7 @@ MODEL_BY_KEY: dict[str, type[Model]] = {
     "": Book, "defaults": Defaults, "rules": RuleModel, "when": When, "text": TextTest,
     "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
     "not": Conditions, "notify": NotificationForm, "template": StaffTemplate,
-    "forwards": ForwardModel,
+    "forwards": ForwardModel, "call": CallForm,
 }  # fmt: skip
 
 
@@ -112,13 +117,13 @@ def known_keys(parent_key: str, neighbours: Any) -> list[str]:
     if not model and "." in parent_key and find_path(parent_key):
         model = DataTest
     if not model:
-        model = next((VERBS[key] for key in neighbours if key in VERBS), RowText)
-    return model.keys()
+        model = next((VERBS[key] for key in neighbours if key in VERBS), None)
+    return (model or (Service if "url" in neighbours else RowText)).keys()
 
 
 def place_of(key: str) -> str:
     """Say where a key belongs that stands where it is unknown, "" if it is known nowhere."""
     places = [place for place, model in PLACES.items() if key in {*model.keys()}]
-    places += [f"beside `{verb}`" for verb in verbs_with(key)]
+    places += [f"beside `{verb}`" for verb in verbs_with(key, VERBS)]
     hint = "is the line indented as those that it belongs to?"
     return f"it belongs {' or '.join(places[:MOST_PLACES])}; {hint}" if places else ""

@@ -13,7 +13,7 @@ import re2
 
 from gateway.core.events import Notice, PhoneCall, Status
 from gateway.rules.language.conditions import PATTERN_TESTS
-from gateway.rules.matching.condition import Key
+from gateway.rules.matching.conditions.condition import Key
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import ComparableText
 

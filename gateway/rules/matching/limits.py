@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.core.contacts.frequency import MILLISECOND, MOST_TIMES, Limit
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.language.times.durations import UntilOpening
-from gateway.rules.matching.on_contact import describe_limit
+from gateway.rules.matching.conditions.on_contact import describe_limit
 from gateway.rules.opening_hours import DAY, HORIZON, Hours
 
 # For so long a firing counts where no opening was found.

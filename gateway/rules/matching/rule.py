@@ -5,33 +5,26 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.core.contacts.frequency import reached_limit
-from gateway.core.forwards.forward import FORWARD
 from gateway.core.messages.placeholders import Lookup
-from gateway.core.planning.contact_changes import CONTACT_VERBS, apply_action
-from gateway.core.planning.decision import TOO_OLD, Action, FiredRule
-from gateway.core.planning.event import ALERT
-from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.core.planning.decision import Action, FiredRule
 from gateway.rules.language import rulefile
-from gateway.rules.language.actions import LEAVE, SENDS
+from gateway.rules.language.actions import LEAVE
+from gateway.rules.language.call_action import REPLIES
 from gateway.rules.language.conditions import TextPattern
 from gateway.rules.matching import placeholder_values
-from gateway.rules.matching.action import TO_THE_MESSAGE, CompiledAction, compile_action
-from gateway.rules.matching.compiler import compile_condition
-from gateway.rules.matching.condition import Condition, Key
+from gateway.rules.matching.action import CompiledAction, compile_action
+from gateway.rules.matching.conditions.compiler import compile_condition
+from gateway.rules.matching.conditions.condition import Condition, Key
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.matching.limits import RuleLimit, compile_limits
+from gateway.rules.matching.steps import StepsRun
 from gateway.rules.opening_hours import Hours
 from gateway.rules.text import compile_pattern
 
 NOTHING_TO_SEND = "nothing is left to send, so the rules below are asked"
 OWED = "this answer is owed, since nothing could be sent when the rule fired before"
 COUNTS_AS_ANSWERED = "which counts as answered"
-EMPTY = "a text came out empty, so its action is not done"
-# What is reported to the operator, or handed on, needs no customer.
-REPORTS = frozenset({ALERT, NOTIFY, FORWARD})
-NO_MESSAGE = "there is no message to mark or to react to"
 SHADOW = "in shadow, so nothing is done of"
-LATE = f"{TOO_OLD}, so nothing is sent"
 
 
 @dataclass(frozen=True)
@@ -97,22 +90,17 @@ class Rule:
 
         An answer that `is_owed` was noted and counted when the rule fired for an event before.
         """
-        groups, notes = self._groups(facts), dict[str, None]()
-        actions, left_out, lacks_message = list[Action](), list[str](), False
-        for step in self.steps:
-            if is_owed and not step.calls_meta:
-                continue
-            if note := _idle_reason(step, facts):
-                notes[note] = None
-            elif not (action := step.always or step.build_action(_values(facts, groups))):
-                notes[EMPTY] = None
-                left_out.append(step.verb)
-            elif step.calls_meta and facts.is_old and not self.of_any_age:
-                notes[LATE] = None
-                lacks_message |= step.is_send and not self.shadow and not is_owed
-            else:
-                actions.append(action)
-                self._note(facts, action)
+        groups = self._groups(facts)
+        run = StepsRun(
+            facts,
+            self.name,
+            is_shadow=self.shadow,
+            is_late=facts.is_old and not self.of_any_age,
+            has_message=facts.kind == "message",
+        )
+        steps = [step for step in self.steps if step.calls_meta] if is_owed else self.steps
+        run.run(steps, lambda: _values(facts, groups))
+        actions, left_out, notes = run.actions, run.left_out, run.notes
         if self.shadow or is_owed or left_out:
             notes |= dict.fromkeys(self._remarks(actions, left_out, is_owed=is_owed))
         # A firing of which everything came out empty uses up no limit.
@@ -123,9 +111,9 @@ class Rule:
             tuple(actions),
             self.shadow,
             tuple(one.at(facts.now) for one in self.limits) if is_counted else (),
-            lacks_message,
+            run.lacks_message and not is_owed,
             tuple(left_out),
-            self.shadow or not self.has_send or any(one.verb in SENDS for one in actions),
+            self.shadow or not self.has_send or run.has_reply,
         )
 
     def _remarks(
@@ -146,14 +134,7 @@ class Rule:
         """Say whether each message came out empty, so that a rule below may answer."""
         if not left_out or self.stop is not None or not self.has_send:
             return False
-        return sum(step.is_send for step in self.steps) == sum(verb in SENDS for verb in left_out)
-
-    def _note(self, facts: EventFacts, action: Action) -> None:
-        if self.shadow or action.verb not in CONTACT_VERBS:
-            return
-        why, at = f"rule {self.name}", facts.event.at
-        if change := apply_action(facts.contact, action, why, at, facts.now):
-            facts.note(change)
+        return sum(step.is_send for step in self.steps) == sum(verb in REPLIES for verb in left_out)
 
     def _groups(self, facts: EventFacts) -> dict[str, str]:
         groups: dict[str, str] = {}
@@ -177,18 +158,6 @@ def _values(facts: EventFacts, groups: Mapping[str, str]) -> Lookup:
     )
 
 
-def _idle_reason(step: CompiledAction, facts: EventFacts) -> str:
-    """Say why a step does nothing, "" if it does something."""
-    if step.calls_meta and (reason := facts.no_send_reason):
-        return f"{reason}, so nothing is sent"
-    if step.verb in TO_THE_MESSAGE and facts.kind != "message":
-        return NO_MESSAGE
-    if step.notified_phone and (reason := facts.no_phone_reason):
-        return f"{reason}, so no phone is notified"
-    is_possible = step.calls_meta or facts.contact.key or step.verb in REPORTS
-    return "" if is_possible else "there is no contact"
-
-
 def compile_rule(
     rule: rulefile.RuleModel, defaults: rulefile.Defaults, hours: Mapping[str, Hours]
 ) -> Rule:
@@ -199,7 +168,12 @@ def compile_rule(
         events=tuple(kind for when in rule.when for kind in when.events),
         condition=compile_condition(rule.when, hours),
         steps=tuple(
-            compile_action(step, defaults.window_closed, position)
+            compile_action(
+                step,
+                defaults.window_closed,
+                position,
+                shows_typing=any(one.verb == "typing" for one in steps[:position]),
+            )
             for position, step in enumerate(steps)
         ),
         patterns=tuple(dict.fromkeys(one for when in rule.when for one in when.patterns())),

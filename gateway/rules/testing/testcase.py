@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.core.text import suggestion_for
-from gateway.rules.language.actions import BARE, VERBS
+from gateway.rules.language.actions import BARE
+from gateway.rules.language.call_action import VERBS
 from gateway.rules.language.conditions import CALL_OUTCOMES, MEDIA, STATUSES
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.times.durations import Duration

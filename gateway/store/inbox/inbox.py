@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core.text import sanitize
 from gateway.store import keys
-from gateway.store.body_codec import Bodies
+from gateway.store.body_codec import CHECKED, NEWER, Bodies
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal
@@ -117,6 +117,13 @@ class Inbox:
         """Append an internal delivery, which comes back as an event."""
         self._append("internal||", [body])
 
+    def append_answer(self, body: bytes) -> None:
+        """Append the answer of a service; a release that knows no answers leaves it to a newer one.
+
+        There it cannot be opened, so it is deferred, and tried again until a worker can.
+        """
+        self._append("internal||", [body], NEWER)
+
     def replay(self, bodies: Sequence[bytes]) -> None:
         """Append deliveries that an operator replays, in order; known events have no effect again.
 
@@ -125,10 +132,10 @@ class Inbox:
         """
         self._append("replay||", bodies)
 
-    def _append(self, header: str, bodies: Sequence[bytes]) -> None:
+    def _append(self, header: str, bodies: Sequence[bytes], kind: bytes = CHECKED) -> None:
         args: dict[int, list[Any]] = {}
         for body in bodies:
-            args.setdefault(partition_of(body), []).extend((header, self._bodies.pack(body)))
+            args.setdefault(partition_of(body), []).extend((header, self._bodies.pack(body, kind)))
         calls = [Call("keep", keys.partition(index), given) for index, given in args.items()]
         for reply in self._store.call_many(calls):
             _unwrap_reply(reply)

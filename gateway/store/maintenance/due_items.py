@@ -29,6 +29,7 @@ class TickResult:
     owed_results: int = 0  # results that can be written for Celery tasks
     due_schedules: int = 0
     templates: tuple[str, ...] = ()  # those for which sends wait, a hundred at most
+    services: tuple[str, ...] = ()  # those that can be called now, a hundred at most
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
@@ -102,7 +103,7 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
     moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, *more = reply
-    owed_results, due_schedules, templates = more
+    owed_results, due_schedules, templates, services = more
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -114,4 +115,5 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         owed_results=owed_results,
         due_schedules=due_schedules,
         templates=tuple(name.decode() for name in templates),
+        services=tuple(name.decode() for name in services),
     )

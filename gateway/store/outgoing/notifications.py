@@ -128,7 +128,7 @@ def read_notifications(
 def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedNotification:
     if not row.keys() >= {b"payload", b"planned"}:
         return TracedNotification(id_)
-    shown = [_parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
+    shown = [parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
     return TracedNotification(
         id_,
         row[b"stage"].decode(),
@@ -140,6 +140,7 @@ def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedNotification:
     )
 
 
-def _parse_attempt(value: bytes) -> PostedAttempt:
+def parse_attempt(value: bytes) -> PostedAttempt:
+    """Return an attempt from its stored form: its number, its moment and how it ended."""
     ordinal, at_ms, outcome = value.decode().split("|", 2)
     return PostedAttempt(int(ordinal), datetime_from_ms(at_ms), outcome)

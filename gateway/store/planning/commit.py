@@ -53,12 +53,14 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
 
 
 def _effect_verbs(plan: Plan) -> list[Any]:
-    """Return the verbs of what others get to see: sends, notifications, stages of sends."""
+    """Return the verbs of what others get to see: sends, notifications, calls, stages of sends."""
     args: list[Any] = []
     for send in plan.sends:
         args += _verb("action", *send_args(send))
     for notification in plan.notifications:
         args += _verb("notification", notification.id, _json(notification.payload))
+    for call in plan.calls:
+        args += _verb("call", call.id, call.service, _json(call.payload))
     for update in plan.status_updates:
         args += _verb("stage", *_status_args(update))
     for answer in plan.answers:
@@ -185,6 +187,7 @@ def _record_json(record: Record) -> bytes:
             "changes": record.changes,
             **({"limited": _limited(record.limited)} if record.limited else {}),
             "notifications": record.notifications,
+            **({"calls": record.calls} if record.calls else {}),
         }
         | rare
     )

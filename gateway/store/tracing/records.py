@@ -34,6 +34,7 @@ class PlanRecord:
     limited: tuple[str, str] | None = None  # the rule whose limit ended the search, and why
     notifications: tuple[str, ...] = ()
     alerts: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # rule, and what it said
+    calls: tuple[str, ...] = ()
     kind: str = ""  # of the event
     at: datetime | None = None  # when it happened
     delivery: str = ""  # that holds it, and the item in it
@@ -120,6 +121,7 @@ def _parse(row: bytes) -> PlanRecord:
         limited=(limited["rule"], limited["why"]) if limited else None,
         notifications=tuple(stored.get("notifications", ())),
         alerts=tuple((one["rule"], one["text"]) for one in stored.get("alerts", ())),
+        calls=tuple(stored.get("calls", ())),
         kind=stored.get("kind", ""),
         at=datetime_from_ms(stored["at"]) if "at" in stored else None,
         delivery=stored.get("delivery", ""),

@@ -1,6 +1,6 @@
 -- commit: write one contact's events of a batch, whole or not at all.
 -- with: deduplication, planned_sends, pace
--- on demand: apply_status, compact_records, notifications, count_answer
+-- on demand: apply_status, compact_records, notifications, count_answer, calls
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -15,6 +15,7 @@
 --               a closed window, rule, row, for how many ms its lane rests until Meta delivered it
 --               ("" for not at all)
 --       notification  id, payload
+--       call    id, service, payload
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
 --               participant, pricing (of a participant the error is Meta's code alone), what follows
 --               a failure ("" for nothing), wait in ms
@@ -34,7 +35,7 @@ local now = clock()
 local MOST_HANDED_OVER = 10000
 local SIZES = {
   know = 5, contact = 2, alias = 1, action = 10, stage = 12, timer = 3, record = 4, pace = 1,
-  hand_over = 2, notification = 2, answer = 3,
+  hand_over = 2, notification = 2, answer = 3, call = 3,
 }
 
 local verbs, at = {}, 5
@@ -111,6 +112,12 @@ local notifications
 function apply.announce(id)
   notifications = notifications or load_notifications()
   notifications.announce(number, now, id)
+end
+
+local calls
+function apply.announce_call(id)
+  calls = calls or load_calls()
+  calls.announce(number, now, id)
 end
 
 local apply_status
@@ -226,6 +233,10 @@ for i, verb in ipairs(verbs) do
     notifications = notifications or load_notifications()
     notifications.write(number, now, verb[2], verb[3])
     rest[#rest + 1] = {'announce', verb[2]}
+  elseif verb[1] == 'call' then
+    calls = calls or load_calls()
+    calls.write(number, now, verb[2], verb[3], verb[4])
+    rest[#rest + 1] = {'announce_call', verb[2]}
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
   elseif verb[1] == 'alias' then

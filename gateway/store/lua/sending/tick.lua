@@ -111,10 +111,14 @@ end
 if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
 local notification = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
 local notification_overdue = notification and math.max(-1, now - tonumber(notification)) or -1
+local services = {}
+for _, service in ipairs(redis.call('SRANDMEMBER', number .. 'services', 100)) do
+  if redis.call('ZCOUNT', number .. 'calls_due:' .. service, '-inf', now) > 0 then services[#services + 1] = service end
+end
 local schedules, why = guarded(redis.call, 'ZCOUNT', number .. 'schedules', '-inf', now)
 if why then note_damage(damaged, 'schedules', '', why) end
 local templates, broken = guarded(redis.call, 'SRANDMEMBER', number .. 'templates', 100)
 if broken then note_damage(damaged, 'templates', '', broken) end
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
   notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0,
-  templates or {}}
+  templates or {}, services}

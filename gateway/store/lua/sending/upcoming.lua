@@ -50,6 +50,11 @@ local notification = head('notifications_due')
 if notification and notification < (tick or math.huge) and redis.call('EXISTS', number .. 'bell:outgoing') == 0 then
   tick = notification
 end
+-- And for calls.
+for _, service in ipairs(redis.call('SRANDMEMBER', number .. 'services', 100)) do
+  local call = head('calls_due:' .. service)
+  if call and call < (tick or math.huge) and redis.call('EXISTS', number .. 'bell:call:' .. service) == 0 then tick = call end
+end
 local moments = {now}
 for _, rank in ipairs(C.PRIORITIES) do moments[#moments + 1] = ready(rank) end
 moments[#moments + 1] = tick or -1

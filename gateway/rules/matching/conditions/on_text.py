@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway.rules.language.conditions import PATTERN_TESTS, TextTest
-from gateway.rules.matching.condition import IS, Key, SingleCondition, Test, describe_comparison
+from gateway.rules.matching.conditions.condition import (
+    IS,
+    Key,
+    SingleCondition,
+    Test,
+    describe_comparison,
+)
 from gateway.rules.matching.facts import EventFacts
 from gateway.rules.text import (
     ComparableText,

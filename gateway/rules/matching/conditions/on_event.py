@@ -7,7 +7,7 @@ from gateway.core.webhook.customers import text_field
 from gateway.core.webhook.phone_numbers import normalize_phone
 from gateway.rules.event_kinds import ANSWERED_TYPES
 from gateway.rules.language.conditions import ANY, Conditions, Referral
-from gateway.rules.matching.condition import (
+from gateway.rules.matching.conditions.condition import (
     IS,
     Condition,
     Every,
@@ -15,8 +15,8 @@ from gateway.rules.matching.condition import (
     Test,
     describe_comparison,
 )
+from gateway.rules.matching.conditions.on_text import headline_conditions
 from gateway.rules.matching.facts import EventFacts, plain_emoji
-from gateway.rules.matching.on_text import headline_conditions
 
 SEPARATORS = str.maketrans("", "", "+-() ")
 

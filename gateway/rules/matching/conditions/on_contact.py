@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gateway.core.contacts.frequency import Limit
 from gateway.rules.language.conditions import Age, Conditions
-from gateway.rules.matching.condition import (
+from gateway.rules.matching.conditions.condition import (
     IS,
     Condition,
     SingleCondition,

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from gateway.rules.language.conditions import Conditions, When
-from gateway.rules.matching.condition import Condition, Every, Neither, Some
-from gateway.rules.matching.on_contact import contact_conditions, moment_conditions
-from gateway.rules.matching.on_data import data_conditions
-from gateway.rules.matching.on_event import (
+from gateway.rules.matching.conditions.condition import Condition, Every, Neither, Some
+from gateway.rules.matching.conditions.on_contact import contact_conditions, moment_conditions
+from gateway.rules.matching.conditions.on_data import data_conditions
+from gateway.rules.matching.conditions.on_event import (
     answered_type_condition,
     event_conditions,
     kind_condition,
 )
-from gateway.rules.matching.on_text import text_conditions
+from gateway.rules.matching.conditions.on_text import text_conditions
 from gateway.rules.opening_hours import Hours
 
 

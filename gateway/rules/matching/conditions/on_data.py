@@ -6,10 +6,15 @@ from gateway.core.paths.path import MetaPath
 from gateway.core.paths.table import find_path
 from gateway.core.paths.values import parse_number
 from gateway.rules.language.conditions import DataTest
-from gateway.rules.matching.condition import IS, Key, SingleCondition, describe_comparison
+from gateway.rules.matching.conditions.condition import (
+    IS,
+    Key,
+    SingleCondition,
+    describe_comparison,
+)
+from gateway.rules.matching.conditions.on_event import normalize_sender
+from gateway.rules.matching.conditions.on_text import conditions_on_any
 from gateway.rules.matching.facts import EventFacts
-from gateway.rules.matching.on_event import normalize_sender
-from gateway.rules.matching.on_text import conditions_on_any
 
 FLAG_WORDS = {"true": "yes", "false": "no"}
 # Index keys of the scopes that have some.

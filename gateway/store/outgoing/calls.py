@@ -1,0 +1,120 @@
+"""Calls of services as they are stored: taken under a lease, settled, and read for a trace.
+
+Every function may raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from gateway.core.services.attempt_outcome import BREAKS_AFTER, REST_S, CallOutcome
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
+from gateway.store.outgoing.notifications import PostedAttempt, parse_attempt
+from gateway.store.redis.client import Store
+from gateway.store.sending.lanes import Damage, parse_damages
+from gateway.store.sending.lookup import run_commands
+
+
+@dataclass(frozen=True, slots=True)
+class CallAttempt:
+    """A call that is to be made now; while its service `rests`, it is not made and fails."""
+
+    id: str
+    attempt: int
+    planned_at: datetime
+    rests: bool
+    payload: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenCalls:
+    """The attempts that begin, how many more are due, and damaged calls that rest."""
+
+    now: datetime
+    attempts: tuple[CallAttempt, ...]
+    more: int
+    damaged: tuple[Damage, ...]
+
+
+def take(store: Store, number: str, service: str, most: int, lease: timedelta) -> TakenCalls:
+    """Begin attempts at calls of a service that are due; no other worker has them now."""
+    lease_ms = int(lease.total_seconds() * 1000)
+    args = [service, most, lease_ms, BREAKS_AFTER]
+    now_ms, more, damaged, taken = store.call("take_calls", keys.number(number), *args)
+    rows = zip(*(taken[place::5] for place in range(5)), strict=True)
+    attempts = tuple(
+        CallAttempt(id_.decode(), n, datetime_from_ms(at), rests == 1, orjson.loads(payload))
+        for id_, n, at, rests, payload in rows
+    )
+    return TakenCalls(datetime_from_ms(now_ms), attempts, more, parse_damages(damaged))
+
+
+def settle(
+    store: Store,
+    number: str,
+    attempt: CallAttempt,
+    outcome: CallOutcome,
+    shown: str,
+    kept: timedelta,
+) -> bool:
+    """Record how an attempt ended; false where a later attempt decides what follows.
+
+    The answer must be in the inbox by then. What is left of the call can be read for `kept`.
+    """
+    step = "later" if not outcome.is_over else "failed" if outcome.reason else "answered"
+    health = "" if attempt.rests else "sick" if outcome.is_sick else "well"
+    kept_ms = max(1, int(kept.total_seconds() * 1000))
+    args = [attempt.id, attempt.attempt, step, outcome.wait_ms, shown, health]
+    args += [BREAKS_AFTER, int(REST_S * 1000), kept_ms]
+    return bool(store.call("settle_call", keys.number(number), *args))
+
+
+def is_stored(store: Store, number: str, call: str) -> bool:
+    """Say whether a call is stored still: its customer may have been erased meanwhile."""
+    name = f"{keys.number(number)}call:{call}"
+    return bool(store.run(lambda client: client.exists(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class TracedCall:
+    """A call and what became of it; no stage where it is no longer stored.
+
+    Of one that is answered `payload` has only the request, the event and the rule.
+    """
+
+    id: str
+    stage: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    planned_at: datetime | None = None
+    next_at: datetime | None = None  # when it is made, or made again, while it waits
+    attempts: tuple[PostedAttempt, ...] = ()  # the latest twenty
+    count: int = 0  # of all attempts
+
+
+def read_calls(store: Store, number: str, ids: Sequence[str]) -> tuple[TracedCall, ...]:
+    """Return calls by their ids, in that order."""
+    prefix = keys.number(number)
+    rows = run_commands(store, *(("HGETALL", f"{prefix}call:{one}") for one in ids)) if ids else []
+    due_keys = (f"{prefix}calls_due:{row.get(b'service', b'').decode()}" for row in rows)
+    queries = [("ZSCORE", key, one) for key, one in zip(due_keys, ids, strict=True)]
+    due = run_commands(store, *queries) if queries else []
+    return tuple(_parse_row(*each) for each in zip(ids, rows, due, strict=True))
+
+
+def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedCall:
+    if not row.keys() >= {b"payload", b"planned"}:
+        return TracedCall(id_)
+    shown = [parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
+    return TracedCall(
+        id_,
+        row[b"stage"].decode(),
+        orjson.loads(row[b"payload"]),
+        datetime_from_ms(row[b"planned"]),
+        None if due_ms is None else datetime_from_ms(due_ms),
+        tuple(sorted(shown, key=lambda one: one.ordinal)),
+        int(row[b"attempts"]),
+    )
