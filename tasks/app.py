@@ -67,6 +67,7 @@ app = GatewayCelery(
         "tasks.inbound",
         "tasks.outbound",
         "tasks.campaigns.process",
+        "tasks.outgoing.calls",
         "tasks.outgoing.notifications",
         "tasks.outgoing.templates",
         "tasks.requests.send_message",

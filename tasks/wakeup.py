@@ -74,6 +74,19 @@ def ring_outgoing(store: Store, number: str) -> bool:
     )
 
 
+def call_bell(number: str, service: str) -> str:
+    """Return the key that is set while a wake-up for calls of a service is on its way."""
+    return keys.number_bell(number, f"call:{service}")
+
+
+def ring_call(store: Store, number: str, service: str) -> bool:
+    """Wake a worker to call a service for a number; false as in `ring_number`."""
+    bell = call_bell(number, service)
+    return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
+        store, bell, _ring("tasks.call", OUTGOING, number, service)
+    )
+
+
 def ring_campaign(store: Store, campaign: str) -> bool:
     """Wake a worker to go on with a campaign; false as in `ring_number`."""
     bell = keys.campaign_bell(campaign)

@@ -21,6 +21,7 @@ class BatchTally:
 
     sends: Counter[str] = field(default_factory=Counter)  # by number
     notifications: Counter[str] = field(default_factory=Counter)  # by number
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # by number and service
     fired_rules: dict[str, str] = field(
         default_factory=dict
     )  # rule -> why, in the rule's own words
@@ -41,6 +42,7 @@ class BatchTally:
             self.sends[committed.number] += len(committed.sends)
         if committed.notifications:
             self.notifications[committed.number] += len(committed.notifications)
+        self.calls.update((committed.number, call.service) for call in committed.calls)
         for one in (one for record in committed.records for one in record.fired):
             if len(self.fired_rules) < MOST_NAMED:
                 self.fired_rules.setdefault(one.rule, one.explanation)

@@ -30,7 +30,15 @@ from tasks.requests.results import write_results
 from tasks.scheduled.schedules import MOST_AT_ONCE, fire_schedules
 from tasks.scheduled.templates import resume_templates
 from tasks.scheduled.unconfirmed import repeat_lost_sends
-from tasks.wakeup import call_inbox, clear_task, ring_anyway, ring_inbox, ring_number, ring_outgoing
+from tasks.wakeup import (
+    call_inbox,
+    clear_task,
+    ring_anyway,
+    ring_call,
+    ring_inbox,
+    ring_number,
+    ring_outgoing,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -92,8 +100,7 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
         if due.due_schedules and may_fire > 0:
             moved += _fire_due(ctx, due.number, may_fire)
             may_fire -= due.due_schedules
-        if due.notification_overdue_ms >= 0:
-            ring_outgoing(ctx.store, due.number)
+        _ring_outgoing(ctx, due)
         resume_templates(ctx, due.number, due.templates)
         _ring_ready(ctx, due)
     return moved
@@ -106,6 +113,13 @@ def _fire_due(ctx: StoreAccess, number: str, most: int) -> int:
         if _may_be_rung(ctx, number):
             ring_number(ctx.store, number, priority)
     return len(made)
+
+
+def _ring_outgoing(ctx: StoreAccess, due: due_items.TickResult) -> None:
+    if due.notification_overdue_ms >= 0:
+        ring_outgoing(ctx.store, due.number)
+    for service in due.services:
+        ring_call(ctx.store, due.number, service)
 
 
 def _ring_ready(ctx: StoreAccess, due: due_items.TickResult) -> None:

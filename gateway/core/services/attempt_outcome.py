@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
 # Pauses before the second and the third attempt, in seconds: a customer waits.
 PAUSES_S = (1.0, 4.0)
@@ -20,19 +21,40 @@ BREAKS_AFTER, REST_S = 5, 30.0
 # What is not begun within this is not called any more: its customer waited long enough.
 LASTS_S = 600.0
 
-UNKNOWN = "unknown: the worker died in mid-call, and this call may not be repeated"
+UNKNOWN = "unknown: its worker died in mid-call, and this call may not be repeated"
 RESTING = "the service did not answer others, and is left alone for a while"
 EXPIRED = "no worker called it in time"
+NO_SERVICE = "the rules name no such service any more"
 
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What follows an attempt; the reason is "" where the service answered."""
+    """What follows an attempt, and what a trace shows of it.
 
-    is_over: bool
-    reason: str = ""
+    `failure` is why no answer can be used, "" where there is one. `health` is how the service
+    showed itself, "" where it was not asked.
+    """
+
+    step: Literal["answered", "failed", "later"]
+    shown: str
+    failure: str = ""
     wait_ms: int = 0
-    is_sick: bool = False  # the service gave no answer of its own
+    health: Literal["", "well", "sick"] = ""
+
+
+def refuse_attempt(state: str, waited_s: float, *, repeatable: bool) -> CallOutcome | None:
+    """Return the outcome of a call that is not made; None if it is.
+
+    `state` is "interrupted" where nobody knows what became of the attempt before, and "rests" where
+    the service answers nobody.
+    """
+    if state == "interrupted" and not repeatable:
+        return CallOutcome("failed", UNKNOWN, UNKNOWN)
+    if waited_s > LASTS_S:
+        return CallOutcome("failed", EXPIRED, EXPIRED)
+    if state == "rests":
+        return CallOutcome("failed", RESTING, RESTING)
+    return None
 
 
 def decide_call(
@@ -42,11 +64,12 @@ def decide_call(
 
     `spread`, from 0 to 1, keeps calls that failed together from coming back together.
     """
+    answered = "" if status is None else f"HTTP {status}"
+    shown = ", ".join(filter(None, (answered, failure)))
     is_sick = status is None or status in PASSING
-    if not is_sick:
-        return CallOutcome(True, failure)
-    reason = failure or f"it answered HTTP {status}"
-    if not repeatable or attempt >= MOST_ATTEMPTS:
-        return CallOutcome(True, reason if status is None else failure, is_sick=True)
-    pause_s = PAUSES_S[min(attempt, len(PAUSES_S)) - 1]
-    return CallOutcome(False, reason, int(pause_s * 1000 * (1 + spread / 4)), is_sick=True)
+    health: Literal["well", "sick"] = "sick" if is_sick else "well"
+    if is_sick and repeatable and attempt < MOST_ATTEMPTS:
+        pause_s = PAUSES_S[attempt - 1]
+        wait_ms = int(pause_s * 1000 * (1 + spread / 4))
+        return CallOutcome("later", shown, failure, wait_ms, health)
+    return CallOutcome("failed" if failure else "answered", shown, failure, health=health)

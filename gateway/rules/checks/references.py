@@ -109,18 +109,18 @@ def _unknown_hours(rule: Map, hours: Collection[str]) -> Iterator[tuple[Any, str
             yield word.mark, _unknown_hours_message(until[1], hours)
 
 
+NO_SERVICES = "there are no `services` at the top"
+
+
 def _unknown_services(rule: Map, services: Collection[str]) -> Iterator[tuple[Any, str]]:
     for step in iter_steps(rule):
         call = step.get("call")
         word = call.get("to") if isinstance(call, Map) else call
-        target = split_target(str(word)) if isinstance(word, Scalar) else None
-        if target and target.service not in services:
-            hint = (
-                suggestion_for(target.service, services)
-                if services
-                else "there are no `services` at the top"
-            )
-            yield word.mark, f"unknown service {quote_word(target.service)}; {hint}"
+        if not isinstance(word, Scalar) or not (target := split_target(word)):
+            continue
+        if (name := target.service) not in services:
+            hint = suggestion_for(name, services) if services else NO_SERVICES
+            yield word.mark, f"unknown service {quote_word(name)}; {hint}"
 
 
 def _unknown_hours_message(name: str, hours: Collection[str]) -> str:

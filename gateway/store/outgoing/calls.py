@@ -21,12 +21,16 @@ from gateway.store.sending.lookup import run_commands
 
 @dataclass(frozen=True, slots=True)
 class CallAttempt:
-    """A call that is to be made now; while its service `rests`, it is not made and fails."""
+    """A call that is to be made now.
+
+    Its service "rests" where it did not answer others; the attempt before was "interrupted" where
+    its worker said nothing of it.
+    """
 
     id: str
     attempt: int
     planned_at: datetime
-    rests: bool
+    state: str
     payload: Mapping[str, Any] = field(repr=False)
 
 
@@ -47,28 +51,22 @@ def take(store: Store, number: str, service: str, most: int, lease: timedelta) -
     now_ms, more, damaged, taken = store.call("take_calls", keys.number(number), *args)
     rows = zip(*(taken[place::5] for place in range(5)), strict=True)
     attempts = tuple(
-        CallAttempt(id_.decode(), n, datetime_from_ms(at), rests == 1, orjson.loads(payload))
-        for id_, n, at, rests, payload in rows
+        CallAttempt(id_.decode(), n, datetime_from_ms(at), state.decode(), orjson.loads(payload))
+        for id_, n, at, state, payload in rows
     )
     return TakenCalls(datetime_from_ms(now_ms), attempts, more, parse_damages(damaged))
 
 
 def settle(
-    store: Store,
-    number: str,
-    attempt: CallAttempt,
-    outcome: CallOutcome,
-    shown: str,
-    kept: timedelta,
+    store: Store, number: str, attempt: CallAttempt, outcome: CallOutcome, kept: timedelta
 ) -> bool:
     """Record how an attempt ended; false where a later attempt decides what follows.
 
     The answer must be in the inbox by then. What is left of the call can be read for `kept`.
     """
-    step = "later" if not outcome.is_over else "failed" if outcome.reason else "answered"
-    health = "" if attempt.rests else "sick" if outcome.is_sick else "well"
     kept_ms = max(1, int(kept.total_seconds() * 1000))
-    args = [attempt.id, attempt.attempt, step, outcome.wait_ms, shown, health]
+    args: list[str | int] = [attempt.id, attempt.attempt, outcome.step, outcome.wait_ms]
+    args += [outcome.shown, outcome.health]
     args += [BREAKS_AFTER, int(REST_S * 1000), kept_ms]
     return bool(store.call("settle_call", keys.number(number), *args))
 

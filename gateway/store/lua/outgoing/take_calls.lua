@@ -3,7 +3,8 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 service, 2 most, 3 lease in ms, 4 after so many failures in a row the service rests
 -- Returns {now, how many more are due, damaged items in threes of kind, id and why, {id, attempt,
--- when it was planned, 1 if the service rests, payload, ...}}. While it rests every call is taken all
+-- when it was planned, "rests", "interrupted" or "", payload, ...}}. A call is interrupted whose
+-- worker said nothing of the attempt before: whether the service had it nobody knows. While it rests every call is taken all
 -- the same, so that its customer learns at once that nobody answers; one that is taken after the
 -- rest tries the service for all. A damaged call rests, and stops no other.
 local number, service = KEYS[1], ARGV[1]
@@ -12,13 +13,18 @@ local due = calls_due(number, service)
 local RESTS = 300000
 local taken, damaged = {}, {}
 
+local function is_interrupted(key, attempt)
+  local before = redis.call('HGET', key, 'attempt:' .. (attempt - 1) % ATTEMPTS_SHOWN)
+  return before and before:sub(-1) == '|'
+end
+
 local function is_resting()
   local breaker = number .. 'breaker:' .. service
   local row = redis.call('HMGET', breaker, 'failures', 'until')
-  if (tonumber(row[1]) or 0) < tonumber(ARGV[4]) then return 0 end
-  if (tonumber(row[2]) or 0) > now then return 1 end
+  if (tonumber(row[1]) or 0) < tonumber(ARGV[4]) then return false end
+  if (tonumber(row[2]) or 0) > now then return true end
   redis.call('HSET', breaker, 'until', now + ARGV[3])
-  return 0
+  return false
 end
 
 local function take(id)
@@ -30,10 +36,11 @@ local function take(id)
     return
   end
   local attempt, planned = tonumber(row[2]) + 1, tonumber(row[3])
+  local state = is_interrupted(key, attempt) and 'interrupted' or is_resting() and 'rests' or ''
   redis.call('ZADD', due, now + ARGV[3], id)
   note_call_attempt(key, attempt, now, '')
   redis.call('HSET', key, 'attempts', attempt)
-  for _, value in ipairs({id, attempt, planned, is_resting(), row[4]}) do taken[#taken + 1] = value end
+  for _, value in ipairs({id, attempt, planned, state, row[4]}) do taken[#taken + 1] = value end
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[2])) do

@@ -112,9 +112,14 @@ if is_tried(stops, now) then overdue[1] = math.max(0, overdue[1]) end
 local notification = redis.call('ZRANGE', number .. 'notifications_due', 0, 0, 'WITHSCORES')[2]
 local notification_overdue = notification and math.max(-1, now - tonumber(notification)) or -1
 local services = {}
-for _, service in ipairs(redis.call('SRANDMEMBER', number .. 'services', 100)) do
-  if redis.call('ZCOUNT', number .. 'calls_due:' .. service, '-inf', now) > 0 then services[#services + 1] = service end
+local function note_due_services()
+  for _, service in ipairs(redis.call('SRANDMEMBER', number .. 'services', 100)) do
+    local due_calls = redis.call('ZCOUNT', number .. 'calls_due:' .. service, '-inf', now)
+    if due_calls > 0 then services[#services + 1] = service end
+  end
 end
+local _, torn = guarded(note_due_services)
+if torn then note_damage(damaged, 'services', '', torn) end
 local schedules, why = guarded(redis.call, 'ZCOUNT', number .. 'schedules', '-inf', now)
 if why then note_damage(damaged, 'schedules', '', why) end
 local templates, broken = guarded(redis.call, 'SRANDMEMBER', number .. 'templates', 100)

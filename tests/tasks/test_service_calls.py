@@ -1,0 +1,275 @@
+"""Calls of services by a worker: from a message through a real service back into the inbox."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.core.services.attempt_outcome import BREAKS_AFTER
+from gateway.rules.rulebook import Rulebook
+from gateway.store.outgoing import calls as stored_calls
+from gateway.store.outgoing.calls import read_calls
+from gateway.store.redis.client import Store, StoreUnavailableError
+from tasks.context import WorkerContext, build_context
+from tasks.outgoing import calls as outgoing
+from tasks.scheduled.jobs import move_due
+from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.rules.rulebooks import book
+from tests.support.servers import wait_until
+from tests.support.tasks.service import TOKEN, RunningService, a_service
+from tests.support.tasks.worker_state import PREFIX, counted, keep, planned, raw, rung, take_effect
+
+pytestmark = pytest.mark.store
+RULES = r"""
+version: 1
+services: {orders: {url: %s, auth: ORDERS_TOKEN, timeout: 1s}}
+rules:
+  - name: track
+    when: {text: {matches: 'order (?P<no>\S+)'}}
+    then:
+      call: "orders:/orders/{{ no }}"
+      ok: "Order {{ no }} is {{ answer.status }}, due {{ answer.eta | date('%%d/%%m') }}."
+      404: I do not know {{ no }}.
+      failed: A person will answer.
+  - name: ask
+    when: {text: {starts_with: "ask "}}
+    then:
+      call: {to: "orders:/ask", json: {text: "{{ text }}", name: "{{ name }}"}}
+      failed: A person will answer.
+"""
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningService]:
+    monkeypatch.setenv("ORDERS_TOKEN", TOKEN)
+    with a_service() as running:
+        running.answer({"status": "on its way", "eta": "2026-12-05T10:00:00Z"})
+        yield running
+
+
+@pytest.fixture
+def rules(
+    at_work: WorkerContext, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> Rulebook:
+    text = RULES % service.url
+    Path(at_work.settings.gateway_rules).write_text(text)
+    monkeypatch.setattr(at_work, "rules", build_context(at_work.settings).rules)
+    return book(text)
+
+
+def write(at_work: WorkerContext, rules: Rulebook, *texts: str) -> None:
+    """Let Ana write, and all of it have its effect."""
+    for text in texts:
+        keep(at_work.store, delivery_body(message_item(f"wamid.{text}", text)))
+    take_effect(at_work, rules)
+
+
+def make_calls(at_work: WorkerContext, rules: Rulebook) -> None:
+    """Make the calls that are due, and let what came back have its effect."""
+    outgoing.make_due(at_work, NUMBER, "orders")
+    wait_until(lambda: not outgoing._threads()._running.total(), "the calls are made")
+    take_effect(at_work, rules)
+
+
+def call_ids(store: Store) -> list[str]:
+    return sorted(key.decode().rpartition(":")[2] for key in raw(store).keys(f"{PREFIX}call:*"))
+
+
+def outcomes(store: Store) -> list[list[str]]:
+    return [
+        [one.outcome for one in call.attempts]
+        for call in read_calls(store, NUMBER, call_ids(store))
+    ]
+
+
+def let_leases_end(store: Store) -> None:
+    for name in raw(store).zrange(f"{PREFIX}calls_due:orders", 0, -1):
+        raw(store).zadd(f"{PREFIX}calls_due:orders", {name: 1})
+
+
+def test_an_answer_comes_back_and_its_branch_follows_once(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    store = at_work.store
+    write(at_work, rules, "order 123456")
+    before = planned(store)
+    make_calls(at_work, rules)
+    make_calls(at_work, rules)
+
+    (call,) = call_ids(store)
+    assert before == []
+    assert planned(store) == ["Order 123456 is on its way, due 05/12."]
+    assert service.asked == [("GET", "/api/orders/123456")]
+    assert service.heard[0]["authorization"] == f"Bearer {TOKEN}"
+    assert service.heard[0]["idempotency-key"] == call
+    assert (counted(store, "calls.planned"), counted(store, "calls.answered")) == (1, 1)
+
+
+def test_content_is_posted_and_the_service_says_what_is_sent(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    service.answer({"messages": ["One.", {"text": "Two."}]})
+    write(at_work, rules, "ask me")
+    make_calls(at_work, rules)
+
+    assert orjson.loads(service.told[0]) == {"text": "ask me", "name": "Ana"}
+    assert service.heard[0]["content-type"] == "application/json"
+    assert planned(at_work.store) == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "said", "shown"),
+    [
+        (404, b"<html>", "I do not know 7.", "HTTP 404"),
+        (500, b"", "A person will answer.", "HTTP 500"),
+        (200, b"<html>", "A person will answer.", "HTTP 200"),
+        (200, b"[" * 70_000, "A person will answer.", "HTTP 200, the answer is longer than 64 kB"),
+        (302, b"", "A person will answer.", "HTTP 302"),
+    ],
+)
+def test_what_is_no_good_answer_has_a_branch(
+    at_work: WorkerContext,
+    rules: Rulebook,
+    service: RunningService,
+    status: int,
+    content: bytes,
+    said: str,
+    shown: str,
+) -> None:
+    service.status, service.content = status, content
+    service.headers = {"Location": "http://169.254.169.254/latest"}
+    write(at_work, rules, "order 7")
+    make_calls(at_work, rules)
+
+    assert planned(at_work.store) == [said]
+    assert outcomes(at_work.store) == [[shown]]
+
+
+def test_a_get_without_an_answer_is_repeated_and_then_fails(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    service.status = None
+    write(at_work, rules, "order 7")
+    for _ in range(4):
+        make_calls(at_work, rules)
+        let_leases_end(at_work.store)
+
+    assert outcomes(at_work.store) == [["ReadTimeout"] * 3]
+    assert len({one["idempotency-key"] for one in service.heard}) == 1
+    assert planned(at_work.store) == ["A person will answer."]
+
+
+def test_a_post_without_an_answer_is_not_repeated(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    service.status = None
+    write(at_work, rules, "ask me")
+    make_calls(at_work, rules)
+
+    assert (len(service.asked), planned(at_work.store)) == (1, ["A person will answer."])
+    assert counted(at_work.store, "calls.failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "asked"),
+    [
+        ("order 7", "Order 7 is on its way, due 05/12.", 2),
+        ("ask me", "A person will answer.", 1),
+    ],
+)
+@pytest.mark.parametrize("step", ["append_answer", "settle"])
+def test_a_worker_that_dies_after_the_call_leaves_one_effect(
+    at_work: WorkerContext,
+    rules: Rulebook,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    said: str,
+    asked: int,
+    step: str,
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    service.answer({"messages": ["Hi."], "status": "on its way", "eta": "2026-12-05"})
+    write(at_work, rules, text)
+    with monkeypatch.context() as dying:
+        holder = at_work.inbox if step == "append_answer" else stored_calls
+        dying.setattr(type(holder) if step == "append_answer" else holder, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            outgoing.make_due(at_work, NUMBER, "orders")
+    take_effect(at_work, rules)
+    let_leases_end(at_work.store)
+    make_calls(at_work, rules)
+
+    # A POST whose answer was in the inbox before the death keeps that answer.
+    said = "Hi." if (text, step) == ("ask me", "settle") else said
+    assert (planned(at_work.store), len(service.asked)) == ([said], asked)
+
+
+def test_an_answer_outlives_a_store_that_is_away_for_a_moment(
+    at_work: WorkerContext,
+    rules: Rulebook,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    append, refusals = type(at_work.inbox).append_answer, [StoreUnavailableError("gone")]
+
+    def refuse_once(*args: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        append(*args)
+
+    monkeypatch.setattr(type(at_work.inbox), "append_answer", refuse_once)
+    monkeypatch.setattr(outgoing, "RETRY_S", 0.01)
+    service.answer({"messages": ["Hi."]})
+    write(at_work, rules, "ask me")
+    make_calls(at_work, rules)
+
+    assert (planned(at_work.store), len(service.asked)) == (["Hi."], 1)
+
+
+def test_a_service_that_is_dead_is_left_alone_and_its_customers_hear_at_once(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    service.status = 503
+    write(at_work, rules, *(f"ask {n}" for n in range(BREAKS_AFTER + 20)))
+    make_calls(at_work, rules)
+    while raw(at_work.store).exists(f"{PREFIX}calls"):
+        make_calls(at_work, rules)
+
+    assert BREAKS_AFTER <= len(service.asked) < BREAKS_AFTER + 20
+    assert counted(at_work.store, "calls.failed") + counted(at_work.store, "calls.answered") == 25
+    service.answer({"messages": ["Back."]})
+    raw(at_work.store).hset(f"{PREFIX}breaker:orders", "until", 1)
+    write(at_work, rules, "ask again")
+    make_calls(at_work, rules)
+    assert not raw(at_work.store).exists(f"{PREFIX}breaker:orders")
+
+
+def test_a_missing_secret_is_told_and_nothing_is_called(
+    at_work: WorkerContext,
+    rules: Rulebook,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ORDERS_TOKEN")
+    write(at_work, rules, "order 7")
+    make_calls(at_work, rules)
+
+    assert service.asked == []
+    assert outcomes(at_work.store) == [["the secret ORDERS_TOKEN is not set for worker-outgoing"]]
+    assert planned(at_work.store) == ["A person will answer."]
+
+
+def test_a_call_rings_when_it_is_planned_and_a_tick_rings_again(
+    at_work: WorkerContext, rules: Rulebook
+) -> None:
+    write(at_work, rules, "order 7")
+    wait_until(lambda: rung(at_work.store, "outgoing") == 1, "a thread of its own rings")
+    raw(at_work.store).delete(f"{PREFIX}bell:call:orders")
+    move_due(at_work, [NUMBER])
+
+    assert rung(at_work.store, "outgoing") == 2
