@@ -5,7 +5,7 @@
 | 1 | zlib with dictionary 1; written until 2026-11, and read forever |
 | 2 | id of the key (4 bytes), nonce (12 bytes), AES-GCM of a record of another format |
 | 3 | CRC-32 of the body (4 bytes), zlib with dictionary 1 |
-| 4 | as 3, of a delivery that a release before 2026-12 must leave to a newer one |
+| 4 | as 3, of an answer of a service: a release that knows none leaves it to a newer one |
 
 Zlib's own checksum, Adler-32, is weak for short bodies: it missed one flipped bit in 750,000.
 """

@@ -63,6 +63,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}timer, {n}timers | events to come back through the inbox | until they fire |
 | {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
+| {n}call:<id> | one call of a service, its attempts | while it waits, then GATEWAY_RETENTION |
+| {n}calls, {n}calls_due:<service>, {n}services | those that wait | while they wait |
+| {n}breaker:<service> | failures of a service in a row, until when it rests | a day |
 | gw:celery:celery-task-meta-<id> | the result of a Celery task | GATEWAY_RESULTS |
 | {n}schedule:<id>, {n}schedules | recurring sends, by their next moment | 30 days after their end |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | a wake-up is on its way, a tick ran | a minute |
@@ -161,6 +164,9 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}timer, {n}timers | internal events that were planned |
 | {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
+| {n}call:<id> | 10,000 that wait; of those that ended the request only; 20 attempts |
+| {n}calls, {n}calls_due:<service>, {n}services | 10,000 |
+| {n}breaker:<service> | one for each service |
 | gw:celery:celery-task-meta-<id> | one for each task from another application |
 | {n}schedule:<id>, {n}schedules | 10,000 of all numbers; a message of 16 KB, 10 firings |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |

@@ -49,7 +49,8 @@ def used(value: Any) -> Iterator[tuple[str, str]]:
         case Signal() | Choice():
             yield "alone", value.verb
         case Model():
-            for key in value.model_fields_set:
+            yield from used(value.model_extra or {})
+            for key in value.model_fields_set & type(value).model_fields.keys():
                 yield names_of(value), type(value).model_fields[key].alias or key
                 yield from used(getattr(value, key))
         case dict():

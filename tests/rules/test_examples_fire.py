@@ -30,7 +30,16 @@ RULES = [
     for rule in book.rules
 ]
 # For patterns, which do not tell a text that fits them.
-TEXTS = ["order 77", "find red shoes", "M", "size M", "urgent order", "hello", "She said “yes”."]
+TEXTS = [
+    "order 77",
+    "cancel 77",
+    "find red shoes",
+    "M",
+    "size M",
+    "urgent order",
+    "hello",
+    "She said “yes”.",
+]
 
 LONG_AGO = NOW - timedelta(days=40)
 NOTED = {"language": "pt", "size": "M"}

@@ -13,7 +13,7 @@ from gateway.rules.language.rulefile import Book, Defaults, RuleModel
 ROOT = Path(__file__).parents[2]
 SHOP = (ROOT / "examples/shop/rules.yaml").read_text()
 # A shop that people play with has no application behind it.
-BEHIND_US = {"forwards", "forward"}
+BEHIND_US = {"forwards", "forward", "services", "call"}
 KEYS = sorted(
     {*Book.keys(), *Defaults.keys(), *RuleModel.keys(), *When.keys(), *Age.keys(), *VERBS}
     - BEHIND_US

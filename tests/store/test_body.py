@@ -113,14 +113,14 @@ PLAIN, SEALED = Bodies().pack(BODY), Bodies([NEW]).pack(BODY)
 @pytest.mark.parametrize(
     "record",
     [
-        b"", b"\x00", b"\x04" + PLAIN[1:], b"{}", b"\x01", PLAIN[:-1], PLAIN[:20], PLAIN + b"\x00",
+        b"", b"\x00", b"\x05" + PLAIN[1:], b"{}", b"\x01", PLAIN[:-1], PLAIN[:20], PLAIN + b"\x00",
         b"\x01\xff\xff", b"\x03", b"\x03abcd", b"\x02", SEALED[:5], SEALED[:12],
         SEALED[:17], SEALED[:-1],
         SEALED + b"\x00",
         SEALED[:-1] + bytes([SEALED[-1] ^ 1]), SEALED[:1] + b"zzzz" + SEALED[5:],
     ],
     ids=[
-        "nothing", "format 0", "format 4", "no record", "no content", "cut by a byte",
+        "nothing", "format 0", "format 5", "no record", "no content", "cut by a byte",
         "cut in half",
         "too long", "no deflate", "no checksum", "a checksum only", "no key",
         "no nonce", "half a nonce", "no seal", "seal cut",

@@ -25,6 +25,7 @@ from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.campaign_answers import CampaignAnswer
 from gateway.core.sending.notifications.post_outcome import PostOutcome, PostStep
 from gateway.core.sending.send import BULK, NOTICE, PRIORITIES
+from gateway.core.services.attempt_outcome import CallOutcome
 from gateway.core.storage.ownership import Installation
 from gateway.core.templates.news import TemplateNews
 from gateway.store import keys, number_list
@@ -49,7 +50,7 @@ from gateway.store.maintenance.migration import LOCK_MS as TURN_OF_MIGRATION_MS
 from gateway.store.monitoring import alert_store, secret_uses, snapshot
 from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
-from gateway.store.outgoing import notifications
+from gateway.store.outgoing import calls, notifications
 from gateway.store.planning import planning_stop, rulebooks
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store, connect_async
@@ -198,6 +199,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>notification:waitingx*": FOREVER,
     r"<n>notification:receivedx*": (7 * DAY, 7 * DAY),
     r"<n>notification:deadx*": (7 * DAY, 7 * DAY),
+    r"<n>call:queuedx*": FOREVER,
+    r"<n>call:calledx*": (7 * DAY, 7 * DAY),
+    "<n>calls": FOREVER,
+    "<n>calls_due:orders": FOREVER,
+    "<n>services": FOREVER,
+    "<n>breaker:orders": (DAY, DAY),
     "<n>notifications": FOREVER,
     "<n>notifications_due": FOREVER,
     "<n>schedules": FOREVER,
@@ -318,7 +325,7 @@ def erase_one(store: Store, entry: str) -> None:
 
 
 def wait_for_later(store: Store) -> None:
-    """Let a timer and a notification wait, one notification be received, and one be given up."""
+    """Let a timer, a notification and a call wait, and others be received, made or given up."""
     make_schedule(store)
     store.call("commit", PREFIX, "", "", "", "", "timer", 3, "t", 9_999_999_999_999, "{}", *TOO_OLD)
     for name, step in (("received", "delivered"), ("dead", "dead"), ("waiting", "")):
@@ -327,6 +334,10 @@ def wait_for_later(store: Store) -> None:
             (attempt,) = notifications.take(store, NUMBER, 1, WEEK).attempts
             outcome = PostOutcome(cast(PostStep, step), "HTTP 410")
             notifications.settle(store, NUMBER, attempt, outcome, WEEK)
+    for name in ("called", "queued"):
+        store.call("commit", PREFIX, "", "", "", "", "call", 3, name, "orders", "{}")
+        for call in calls.take(store, NUMBER, "orders", 1, WEEK).attempts[: name == "called"]:
+            calls.settle(store, NUMBER, call, CallOutcome("failed", "", health="sick"), WEEK)
     store.mark(keys.number_bell(NUMBER, "outgoing"), keys.BELL_MS)
     until = now_ms(store) + 3_600_000
     store.call("commit", PREFIX, "1", "", "v", "{}", "hand_over", 2, "1", until)
@@ -529,6 +540,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "upcoming": (PREFIX, [80, 200, 1_500]),
     "take_notifications": (PREFIX, [9, 60_000, 99, 99]),
     "settle_notification": (PREFIX, ["id", 1, "later", 1, "why", 99, 99]),
+    "take_calls": (PREFIX, ["orders", 9, 60_000, 5]),
+    "settle_call": (PREFIX, ["id", 1, "later", 1, "why", "sick", 5, 9, 99]),
     "leader": ("gw:{turn}", ["name", 1_000]),
     "note": (keys.NOTED, ["cause", "{}", 1_000, 9]),
     "read_owner": (keys.OWNER, []),

@@ -54,7 +54,7 @@ def action(n: int) -> list[Any]:
 def committed(n: int) -> list[Any]:
     """Commit all verbs for a contact, of whom more is parked than may come back at once."""
     verbs: list[Any] = ["record", 4, f"new{n}", ROW, DAY_MS, "hot", *action(n)]
-    verbs += ["notification", 2, f"new{n}", ROW]
+    verbs += ["notification", 2, f"new{n}", ROW, "call", 3, f"new{n}", "orders", ROW]
     verbs += [*stage(f"unconfirmed{n}", f"new{n}", "sent", 4), "timer", 3, f"new{n}", FAR, ROW]
     verbs += stage(f"overtaking{n}", f"over{n}", "sent", 4)
     know = ["know", 5, digest(n), "p", "message", FAR, FAR]
@@ -154,6 +154,8 @@ CASES = {
     "list_number": Case(lambda n: [f"{n}", 1_000_000]),
     "take_notifications": Case(lambda _: [1, 60_000, FAR, DAY_MS]),
     "settle_notification": Case(lambda n: [f"notified{n}", 1, "delivered", 0, "", FAR, DAY_MS]),
+    "take_calls": Case(lambda _: ["orders", 1, 60_000, 5]),
+    "settle_call": Case(lambda n: [f"called{n}", 1, "answered", 0, "HTTP 200", "well", 5, 9, 9]),
     "take": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
     "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),
     "order_aside": Case(lambda n: [f"{n}-0"], "partition"),

@@ -100,6 +100,7 @@ def _answer(planned: PlannedEvent) -> Answer:
             alert_titles,
             planned.notifications,
             planned.forwards,
+            tuple(call.request for call in planned.calls),
             planned.error,
         ),
     )

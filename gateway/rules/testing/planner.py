@@ -15,6 +15,7 @@ from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import DryRun
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.sending.send import Send
+from gateway.core.services.service_call import ServiceCall
 from gateway.rules.testing.step_notation import Notation, to_notation
 
 Body = Mapping[str, Any]
@@ -76,6 +77,11 @@ class PlannedEvent:
         others = (send for send in self.sends if send.lane != self.after.key)
         texts = (str(send.body.get("text", {}).get("body", "")) for send in others)
         return (*(one.text for one in (self.plan.notifications if self.plan else ())), *texts)
+
+    @property
+    def calls(self) -> tuple[ServiceCall, ...]:
+        """Return the calls of services that are planned."""
+        return self.plan.calls if self.plan else ()
 
     @property
     def forwards(self) -> tuple[str, ...]:

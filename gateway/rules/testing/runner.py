@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.events import Event
+from gateway.core.services.answer import is_answer
 from gateway.core.webhook.phone_numbers import contact_key
 from gateway.rules.explain import RuleExplanation, explain
 from gateway.rules.problems import Mark
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.planner import EventPlanner, PlannedEvent
+from gateway.rules.testing.service_answers import AnsweringServices, UnknownAnswerError
 from gateway.rules.testing.simulated_customer import SimulatedCustomer, simulate_act
 from gateway.rules.testing.step_notation import SIGNALS, Notation, strip_address
 from gateway.rules.testing.testcase import Case, CaseStep
@@ -30,13 +33,14 @@ def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterato
     after = planned[-1].after
     got: dict[str, Sequence[Notation]] = {
         "we": _sent_messages(step, planned),
-        "rules": [rule for one in planned for rule in one.fired],
+        "rules": [rule for one in planned if not is_answer(one.event) for rule in one.fired],
         "tags": sorted(after.tags),
         "vars": [{name: after.vars[name]} for name in sorted(after.vars)],
         "muted": [_yes_or_no(bool(after.silent_until and after.silent_until > planned[-1].now))],
         "opted_out": [_yes_or_no(after.opted_out_at is not None)],
         "notifications": [text for one in planned for text in one.notifications],
         "forwards": [name for one in planned for name in one.forwards],
+        "calls": [call.request for one in planned for call in one.calls],
         "alerts": [alert.title for one in planned for alert in one.alerts_of_rules],
     }
     for what, actual in got.items():
@@ -152,6 +156,7 @@ class _Conversation:
     now: datetime = field(init=False)
     phone: SimulatedCustomer = field(init=False)
     planner: EventPlanner = field(init=False)
+    services: AnsweringServices = field(init=False)
 
     def __post_init__(self) -> None:
         case = self.case
@@ -159,10 +164,12 @@ class _Conversation:
         self.now = case.at.astimezone(UTC)
         self.phone = SimulatedCustomer(case.number, case.customer, case.name)
         self.planner = EventPlanner(self.rulebook)
+        self.services = AnsweringServices(dict(case.services))
         self.planner.remember(case.number, _initial_contact(case))
 
     def play_step(self, step: CaseStep, mark: Mark) -> StepResult:
         """Play one line."""
+        self.services.answers |= step.services
         if step.wait is not None:
             self.now += step.wait
         if step.they is None:
@@ -170,15 +177,26 @@ class _Conversation:
         if step.they.event == "echo":
             self.now += TYPING_TIME
         events = simulate_act(step.they, self.phone, self.now - (step.they.age or timedelta(0)))
-        planned = [self.planner.plan_next(event, self.now) for event in events]
+        planned, error = self._plan(events)
         for one in planned:
             for send, body in one.posts:
                 self.phone.receive(body, f"{send.id}.1")
-        fired = tuple(rule for one in planned for rule in one.fired)
-        error = next((one.error for one in planned if one.error), "")
+        fired = tuple(rule for one in planned if not is_answer(one.event) for rule in one.fired)
         differences = tuple(find_differences(step, planned))
         explanations = tuple(self._explain(planned)) if differences else ()
         return StepResult(step, mark, self.now, fired, differences, explanations, error)
+
+    def _plan(self, events: Sequence[Event]) -> tuple[list[PlannedEvent], str]:
+        """Plan events and the answers of the services that they call; return any error too."""
+        planned, waiting = list[PlannedEvent](), list(events)
+        try:
+            while waiting:
+                one = self.planner.plan_next(waiting.pop(0), self.now)
+                planned.append(one)
+                waiting += [event for call in one.calls for event in self.services.events(call)]
+        except UnknownAnswerError as error:
+            return planned, str(error)
+        return planned, next((one.error for one in planned if one.error), "")
 
     def _explain(self, planned: Sequence[PlannedEvent]) -> Iterator[RuleExplanation]:
         for one in planned:

@@ -24,6 +24,7 @@ from gateway.rules.language.types import (
     wrap_in_list,
 )
 from gateway.rules.problems import quote_word
+from gateway.rules.testing.service_answers import ServiceAnswers
 from gateway.rules.testing.step_notation import SIGNALS
 
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: (\S+))?")
@@ -178,6 +179,12 @@ class CaseStep(Model):
     forwards: AnyIds | None = Field(
         default=None, description="The receivers that the event is handed on to, in order."
     )
+    calls: AnyIds | None = Field(
+        default=None, description="The calls of services, such as `GET orders:/orders/7`."
+    )
+    services: ServiceAnswers = Field(
+        default={}, description="What services answer from this line on."
+    )
     alerts: AnyIds | None = Field(default=None, description="All that the operator is told.")
 
     @property
@@ -189,7 +196,7 @@ class CaseStep(Model):
     def _is_one(self) -> "CaseStep":
         if (self.they is None) is (self.wait is None):
             refuse("needs either `they` or `wait`")
-        expected = self.model_fields_set - {"they", "wait"}
+        expected = self.model_fields_set - {"they", "wait", "services"}
         if self.wait is not None and expected:
             refuse(
                 f"nothing is answered to a `wait`, so {sorted(expected)[0]} stands beside `they`"
@@ -211,6 +218,9 @@ class Case(Model):
     tags: Ids = Field(default=(), description="Tags that the customer has already.")
     vars: Vars = Field(default={}, description="Variables that the customer has already.")
     opted_out: bool = Field(default=False, description="`yes`: they want no marketing already.")
+    services: ServiceAnswers = Field(
+        default={}, description="What services answer: `orders: {200: {status: sent}}`."
+    )
     talk: Annotated[tuple[CaseStep, ...], BeforeValidator(wrap_in_list)] = Field(
         description="What happens, line by line."
     )

@@ -43,11 +43,16 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   redis.call('ZADD', number .. 'parked:hot', i, 'p' .. i)
   redis.call('ZADD', number .. 'held:held', i, 'h' .. i)
   redis.call('ZADD', number .. 'dead', now, 'send:d' .. i)
+  redis.call('HSET', number .. 'call:called' .. i, 'stage', 'waiting', 'attempts', 1,
+    'planned', now, 'service', 'orders', 'payload', '{}', 'attempt:1', '1|1|')
+  redis.call('SADD', number .. 'services', 'service' .. i % 200)
   redis.call('HSET', number .. 'notification:notified' .. i, 'stage', 'waiting', 'attempts', 1,
     'planned', now, 'payload', '{}')
   if i <= MOST_NOTIFICATIONS - 20 then
     redis.call('ZADD', number .. 'notifications', now, 'notified' .. i)
     redis.call('ZADD', number .. 'notifications_due', i, 'notified' .. i)
+    redis.call('ZADD', number .. 'calls', now, 'called' .. i)
+    redis.call('ZADD', number .. 'calls_due:orders', i, 'called' .. i)
   end
   redis.call('SETRANGE', number .. 'campaign:' .. CAMPAIGN .. ':recipients', i * 4, '\\0\\0\\0\\0')
   redis.call('HSET', number .. 'campaign:' .. CAMPAIGN, 'phase', 'running', 'next', 0,
