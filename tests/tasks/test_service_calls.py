@@ -15,7 +15,7 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.context import WorkerContext, build_context
 from tasks.outgoing import calls as outgoing
 from tasks.scheduled.jobs import move_due
-from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
 from tests.support.tasks.service import TOKEN, RunningService, a_service
@@ -59,10 +59,10 @@ def rules(
     return book(text)
 
 
-def write(at_work: WorkerContext, rules: Rulebook, *texts: str) -> None:
-    """Let Ana write, and all of it have its effect."""
+def write(at_work: WorkerContext, rules: Rulebook, *texts: str, sender: str = ANA) -> None:
+    """Let a customer write, and all of it have its effect."""
     for text in texts:
-        keep(at_work.store, delivery_body(message_item(f"wamid.{text}", text)))
+        keep(at_work.store, delivery_body(message_item(f"wamid.{text}", text, sender)))
     take_effect(at_work, rules)
 
 
@@ -244,7 +244,7 @@ def test_a_service_that_is_dead_is_left_alone_and_its_customers_hear_at_once(
     assert counted(at_work.store, "calls.failed") + counted(at_work.store, "calls.answered") == 25
     service.answer({"messages": ["Back."]})
     raw(at_work.store).hset(f"{PREFIX}breaker:orders", "until", 1)
-    write(at_work, rules, "ask again")
+    write(at_work, rules, "ask again", sender="351900000002")
     make_calls(at_work, rules)
     assert not raw(at_work.store).exists(f"{PREFIX}breaker:orders")
 
