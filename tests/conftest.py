@@ -1,5 +1,6 @@
 """Fixtures that all tests share: one embedded server for the session, emptied for each test."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -57,6 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return RANKS.get("/".join(item.path.parts[-2:]), len(RANKS) + (not slow))
 
     items.sort(key=rank)
+
+
+# What is made while tests are collected stays until the end: looking for garbage among it takes
+# a fifth of that time, and later some of each test's.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 _RUNNING: list[Server] = []
