@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core.api.keys import find_key
+from gateway.core.api.keys import find_key, hash_key
 from gateway.store.api.api_keys import read_keys
 from gateway.store.redis.client import Store
 from tests.support.accounts import CLINIC, SHOP, write_accounts
@@ -32,7 +32,7 @@ def test_a_new_key_is_printed_once_and_stored_as_its_hash(store: Store) -> None:
     made = json.loads(run("new", "shop", "--json").output)
 
     (key,) = read_keys(store)
-    assert find_key([key], made["key"]) == key
+    assert find_key([key], hash_key(made["key"])) == key
     assert (key.name, key.scopes, key.numbers) == ("shop", frozenset({"read", "send"}), ())
     assert made["key"] not in run("list", "--json").output
 

@@ -69,9 +69,9 @@ def environment_key(text: str) -> ApiKey:
     return ApiKey(f"env-{digest[:8]}", digest, name="from the environment")
 
 
-def find_key(keys: Iterable[ApiKey], text: str) -> ApiKey | None:
-    """Return the key of this text; every key is compared, so the time tells nothing of any."""
-    digest, found = hash_key(text), None
+def find_key(keys: Iterable[ApiKey], digest: str) -> ApiKey | None:
+    """Return the key of a digest; every key is compared, so the time tells nothing of any."""
+    found = None
     for key in keys:
         if hmac.compare_digest(key.digest, digest):
             found = key

@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from gateway.core.api.keys import ApiKey, bind_accounts, find_key
+from gateway.core.api.keys import ApiKey, bind_accounts, find_key, hash_key
 from gateway.store.api.api_keys import ROWS, parse_keys
 from gateway.store.redis.client import StoreUnavailableError, translate_error
 from gateway.store.redis.driver import AsyncClient
@@ -45,13 +45,14 @@ class KeyTable:
         While the store is unavailable the keys that were read last go on to count. Raises
         StoreUnavailableError where none were read yet, unless a key of the environment fits.
         """
-        if key := find_key(self._given, text):
+        digest = hash_key(text)
+        if key := find_key(self._given, digest):
             return key
         if self._is_stale():
             async with self._lock:
                 if self._is_stale():
                     await self._read()
-        key = find_key(self._stored, text)
+        key = find_key(self._stored, digest)
         if key is None or key.is_expired(datetime.now(UTC)):
             return None
         return bind_accounts(key, self._numbers_of)

@@ -17,6 +17,7 @@ from gateway.store.api.request_rate import RateDecision, burst
 from gateway.store.redis.client import ScriptError, StoreFullError, StoreUnavailableError
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.graph_errors import error_response, is_cloud_path
+from gateway.web.api.server.http_protocol import WHOLE
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ TakeRequest = Callable[[ApiKey], Awaitable[RateDecision]]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """ASGI middleware before every address of the API; `scope["state"]` gets the key."""
+    """ASGI middleware before every address of the API; `scope["state"]` gets key and body."""
 
     app: ASGIApp
     find_key: FindKey
@@ -57,7 +58,9 @@ class Gate:
         try:
             key, rate = await self._admit(scope)
             if not is_streamed(scope["method"], scope["path"]):
-                receive = _replay(await _read_body(scope, receive), receive)
+                body = await _read_body(scope, receive)
+                scope.setdefault("state", {})["body"] = body
+                receive = _replay(body, receive)
         except ApiError as error:
             refusal = error_response(error, scope["method"], scope["path"])
             await refusal(scope, receive, send)
@@ -155,20 +158,26 @@ def _too_large(most: int) -> ApiError:
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """Return the body. Raises ApiError if it is too large, too slow, or breaks off."""
-    parts, size, has_more = [], 0, True
     most = most_bytes(scope["method"], scope["path"])
+    if WHOLE in scope.get("extensions", ()):
+        return await _collect_body(receive, most)
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
-            while has_more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ApiError("malformed", "The request broke off.")
-                parts.append(part := message.get("body", b""))
-                has_more, size = message.get("more_body", False), size + len(part)
-                if size > most:
-                    raise _too_large(most)
+            return await _collect_body(receive, most)
     except TimeoutError:
         raise ApiError("timeout", headers={"connection": "close"}) from None
+
+
+async def _collect_body(receive: Receive, most: int) -> bytes:
+    parts, size, has_more = [], 0, True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError("malformed", "The request broke off.")
+        parts.append(part := message.get("body", b""))
+        has_more, size = message.get("more_body", False), size + len(part)
+        if size > most:
+            raise _too_large(most)
     return b"".join(parts)
 
 

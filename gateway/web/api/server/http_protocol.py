@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.web.api.problems import ApiError
 
+WHOLE = "gateway.whole"  # among the extensions of a request whose body has arrived
 MOST_HEAD_BYTES = 32 * 1024  # request line and headers
 MOST_HEADERS = 100
 HEAD_WITHIN_S = 10.0
@@ -59,6 +60,11 @@ class ApiHttpProtocol(HttpToolsProtocol):
         """Take a part of the body."""
         self._head_bytes = 0
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Let whoever reads the body know that there is nothing to wait for."""
+        super().on_message_complete()
+        self.scope["extensions"] = {WHOLE: {}}
 
     def send_400_response(self, msg: str) -> None:
         """Answer a head that cannot be read as any other error of the API, and close."""
