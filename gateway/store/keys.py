@@ -97,6 +97,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{console}sign_ins, gw:{console}sign_in_ends | who has signed in, and until when | 12 hours |
 | gw:{console}tries:<what> | tries to sign in, by name and by address | 15 minutes |
 | gw:{console}revealed:<what> | what a sign-in may see unmasked | 15 minutes |
+| gw:{console}job:<id> | how far an act on many things is | a day |
 | gw:{console}audit | who did what in the console | forever |
 | gw:{console}audit_subjects | what its entries say of customers | as long as the entry |
 | gw:{erasures}open | customers who are to be erased, and how far that is | until it is done |
@@ -198,6 +199,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{console}sign_ins, gw:{console}sign_in_ends | 1,000 |
 | gw:{console}tries:<what> | names and addresses of 15 minutes |
 | gw:{console}revealed:<what> | what users revealed within 15 minutes |
+| gw:{console}job:<id> | jobs of a day |
 | gw:{console}audit | 10,000 |
 | gw:{console}audit_subjects | one for each entry |
 | gw:{erasures}open | 1,000 |

@@ -37,6 +37,7 @@ from gateway.store.campaigns import control
 from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.reach import note_limit, refresh_limit
 from gateway.store.console import audit_log, sign_ins, users
+from gateway.store.console.jobs import JobProgress, write_progress
 from gateway.store.coordination import run_ages, wakeups
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters import unreadable
@@ -151,6 +152,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{console}sign_in_ends": (DAY // 2, DAY // 2),
     "gw:{console}tries:(name|address):[0-9a-f]{32}": (900_000, 900_000),
     "gw:{console}revealed:[0-9a-f]{32}": (900_000, 900_000),
+    "gw:{console}job:j+": (DAY, DAY),
     "gw:{console}audit": FOREVER,
     "gw:{console}audit_subjects": FOREVER,
     r"<n>send:typingx+": (DAY, DAY),
@@ -406,6 +408,7 @@ def use_console(store: Store) -> None:
     sign_ins.take_try(store, "ana", "10.0.0.1")
     sign_ins.add_sign_in(store, SignIn("d" * 64, "ana", "id", now, now + LIFETIME))
     sign_ins.reveal(store, "d" * 64, "a message")
+    write_progress(store, JobProgress("j" * 16, "redrive", "ana", 1, now, now))
     audit_log.note_action(store, AuditEntry("ana", "reveal", "", AuditSubject(NUMBER, ANA, "why")))
 
 

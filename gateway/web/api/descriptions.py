@@ -255,6 +255,7 @@ LETTERS: dict[str, Any] = {
     "responses": {200: {"model": LettersOut}, **problems_of("invalid")},
     "openapi_extra": {
         "parameters": [
+            query_of("number", {"type": "string"}, "Only of this phone number id of ours."),
             query_of("cause", {"type": "string"}, "Only of this cause."),
             query_of("code", {"type": "integer"}, "Only with this code of Meta's."),
             query_of("since", _MOMENT, "That died since then."),

@@ -23,6 +23,7 @@ from gateway.web.api.problems import ApiError
 from gateway.web.console import assets, rendering
 from gateway.web.console.desk.api_calls import ApiCalls, ApiRefusalError
 from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.desk.jobs import JobRunner
 from gateway.web.console.desk.state_history import StateHistory
 from gateway.web.console.forms import read_form
 from gateway.web.console.live import LiveStreams
@@ -61,7 +62,7 @@ class Console:
         store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
         most = settings.gateway_store_bytes
         history = StateHistory(lambda: snapshot.read(store, most, accounts()))
-        desk = ConsoleDesk(settings, store, bodies, ApiCalls(), accounts, history)
+        desk = ConsoleDesk(settings, store, bodies, ApiCalls(), accounts, history, JobRunner(store))
         return cls(desk, LiveStreams(desk, TOPICS))
 
     def mount(self, api: ASGIApp) -> Mount:

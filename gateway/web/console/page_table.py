@@ -7,8 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from gateway.web.console.live import LiveTopic
 from gateway.web.console.page import ConsoleAction, ConsolePage
-from gateway.web.console.pages import audit, overview
+from gateway.web.console.pages import audit, dead_letters, jobs, messages, overview
 
-PAGES: Sequence[ConsolePage] = (*overview.PAGES, *audit.PAGES)
-ACTIONS: Sequence[ConsoleAction] = ()
+PAGES: Sequence[ConsolePage] = (
+    *overview.PAGES,
+    *messages.PAGES,
+    *dead_letters.PAGES,
+    *jobs.PAGES,
+    *audit.PAGES,
+)
+ACTIONS: Sequence[ConsoleAction] = (
+    *messages.ACTIONS,
+    *dead_letters.ACTIONS,
+    *jobs.ACTIONS,
+)
 TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS}

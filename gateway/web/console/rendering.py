@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -92,8 +93,13 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.globals |= {"root": ROOT, "asset": assets.address}
-    found.filters |= {"moment": _moment, "count": _count, "ago": _ago}
+    found.filters |= {"moment": _moment, "count": _count, "ago": _ago, "merge_query": _merge_query}
     return found
+
+
+def _merge_query(query: Mapping[str, str], **more: str) -> str:
+    """Return the query of a link with more in it; what is empty is left out."""
+    return urlencode({name: text for name, text in {**query, **more}.items() if text})
 
 
 def _moment(at: datetime | str | None) -> str | Markup:

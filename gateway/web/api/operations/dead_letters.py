@@ -22,11 +22,12 @@ from gateway.store.dead_letters.dead_letters import DeadLetter
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import LETTER, LETTERS, REDRIVE
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.lists.pages import Cursors, next_link
+from gateway.web.api.lists.pages import Cursors, choose_numbers, next_link
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query, read_query
 
 PATH = "/v1/dead-letters"
+_FIELDS = frozenset({"number", "cause", "code", "since", "until", "limit", "cursor"})
 # Why a letter was not redriven, in words for a client.
 _OBSTACLES = {
     "accepted": "Meta had it after all; drop it.",
@@ -64,8 +65,8 @@ class DeadLetterRoutes:
         query = read_query(request)
         wanted, limit = _read_filter(query)
         key: ApiKey = request.state.key
-        allowed = frozenset(one for one in await self.read_numbers() if key.may_use(one))
-        wanted = replace(wanted, numbers=allowed)
+        allowed = choose_numbers(await self.read_numbers(), key, "number", query.get("number", ""))
+        wanted = replace(wanted, number=query.get("number"), numbers=frozenset(allowed))
         args = (key, wanted, query.get("cursor", ""), limit)
         page, cursor = await asyncio.to_thread(self._read_page, *args)
         link = {"link": next_link(PATH, query, cursor)} if cursor else {}
@@ -110,6 +111,8 @@ class DeadLetterRoutes:
         self, key: ApiKey, wanted: DeadLetterFilter, cursor: str, limit: int
     ) -> tuple[Sequence[DeadLetter], str | None]:
         filters = f"{sorted(wanted.causes)}|{sorted(wanted.codes)}|{wanted.since}|{wanted.until}"
+        if wanted.number:
+            filters += f"|{wanted.number}"
         cursors = Cursors(self.store, "dead-letters", key, filters)
         died, _, last = cursors.read_name(cursor).partition("|")
         if died:
@@ -159,7 +162,7 @@ def view_letter(letter: DeadLetter) -> Mapping[str, Any]:
 def _read_filter(query: Mapping[str, str]) -> tuple[DeadLetterFilter, int]:
     """Return what is asked for in the query, and how many at most. Raises ApiError."""
     reader = FieldReader(query)
-    reader.refuse_unknown(frozenset({"cause", "code", "since", "until", "limit", "cursor"}))
+    reader.refuse_unknown(_FIELDS)
     cause = reader.text("cause", 64)
     code = read_number(reader, "code", 0, 10**7)
     limit = read_number(reader, "limit", 1, MOST_LISTED)

@@ -15,6 +15,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.console import audit_log
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.web.console.desk.api_calls import ApiCalls, ApiRefusalError
+from gateway.web.console.desk.jobs import JobRunner
 from gateway.web.console.desk.state_history import StateHistory
 
 P = ParamSpec("P")
@@ -42,6 +43,7 @@ class ConsoleDesk:
     api: ApiCalls
     accounts: Callable[[], Accounts]
     history: StateHistory
+    jobs: JobRunner
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(READS_AT_ONCE, "console")
     )
@@ -72,6 +74,7 @@ class ConsoleDesk:
 
     def close(self) -> None:
         """End the threads once their reads end, and close the connections."""
+        self.jobs.end()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 

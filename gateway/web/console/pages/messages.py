@@ -1,0 +1,154 @@
+"""Message pages: the search, the newest messages, and everything that became of one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from gateway.core.api.lists.list_request import STATUSES
+from gateway.core.api.recipient import read_contact_name
+from gateway.core.console.users import LOOK
+from gateway.store import number_list
+from gateway.store.api.lists.list_secret import read_secret
+from gateway.store.planning.changed_contact import find_known
+from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.records import DamagedRecordError
+from gateway.store.tracing.story.story import Teller
+from gateway.store.tracing.traces import Search, Trace, Traces
+from gateway.web.api.events.trace_data import TraceData
+from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.handles import conversation_address
+from gateway.web.console.page import (
+    ROOT,
+    ConsoleAction,
+    ConsolePage,
+    PageError,
+    PageView,
+    PageVisit,
+    Redirection,
+    not_found,
+)
+from gateway.web.console.reveal import REVEALS, masking_of, reveal
+
+MESSAGES = f"{ROOT}/messages"
+_WAMID, _SEND = re.compile(r"wamid\.[!-~]{1,250}"), re.compile(r"[a-z0-9]{24}")
+_RECORD = re.compile(r"[0-9a-f]{32}")
+_FILTERS = ("from", "reference", "status", "since", "until", "cursor")
+MOST_REFERENCE = 128
+
+
+async def build_list(visit: PageVisit) -> PageView:
+    """Return the newest messages, or those with a reference or a status."""
+    asked = {name: text for name in _FILTERS if (text := visit.query.get(name))}
+    panels = await visit.desk.panels(
+        messages=visit.desk.api.call(visit.user, "GET", "/v1/messages", {"limit": "50"} | asked)
+    )
+    shown = {name: asked.get(name, "") for name in _FILTERS[:-1]}
+    return PageView("Messages", "messages.html", {**panels, "asked": shown, "statuses": STATUSES})
+
+
+async def search(visit: PageVisit) -> Redirection:
+    """Lead to what was asked for: the form posts it, so that no phone number is in an address."""
+    asked = visit.form.get("q", "").strip()
+    if _WAMID.fullmatch(asked) or _SEND.fullmatch(asked) or _RECORD.fullmatch(asked):
+        return Redirection(f"{MESSAGES}/{asked}")
+    if contact := read_contact_name(asked):
+        return Redirection(await visit.desk.read(_find_conversation, visit.desk, contact))
+    if not asked or len(asked) > MOST_REFERENCE or not asked.isprintable():
+        raise PageError(
+            422,
+            "Nothing can be searched by this.",
+            "Give a wamid, the id of a message or an event, a phone number with its country code, "
+            "a user id, or the reference of a message.",
+        )
+    return Redirection(f"{MESSAGES}?reference={quote(asked, safe='')}")
+
+
+async def build_one(visit: PageVisit) -> PageView:
+    """Return the story of a message by its wamid, its id, or the id of an event."""
+    id_ = visit.path["id"]
+    masking = await masking_of(visit, f"message {id_}")
+    data = await visit.desk.read(read_message, visit.desk, id_, masking)
+    shown = {"id": id_, "revealed": masking.reveal, "may_reveal": visit.user.may(REVEALS)}
+    return PageView("Message", "message.html", {**shown, **data})
+
+
+async def reveal_one(visit: PageVisit) -> Redirection:
+    """Let the user see a message unmasked."""
+    id_ = visit.path["id"]
+    found = await visit.desk.read(find_message, visit.desk, id_)
+    number, contact = _subject_of(found.traces)
+    await reveal(visit, f"message {id_}", "message", number, contact)
+    return Redirection(f"{MESSAGES}/{quote(id_, safe='')}")
+
+
+def read_message(desk: ConsoleDesk, id_: str, masking: Masking) -> Mapping[str, Any]:
+    """Return the stories and the data of a message. Raises PageError where nothing is known."""
+    found = find_message(desk, id_)
+    if not found.has_results:
+        raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
+    name_of, secret = desk.accounts().name_of, read_secret(desk.store)
+    teller = Teller(masking, datetime.now(UTC), desk.settings.gateway_retention, name_of)
+    return {
+        "stories": [line.to_dict() for line in teller.tell(found)],
+        "events": [TraceData(masking, name_of).event(one) for one in found.traces],
+        "received": [_received(one) for one in found.traces] if masking.reveal else None,
+        "conversations": [
+            conversation_address(secret, *subject)
+            for one in found.traces
+            if (subject := _subject_of([one]))[1]
+        ],
+    }
+
+
+def find_message(desk: ConsoleDesk, id_: str) -> Search:
+    """Find a message by its wamid or id, or an event by its id. Raises PageError."""
+    traces = Traces(desk.store, desk.bodies)
+    if _WAMID.fullmatch(id_):
+        return traces.find_by_wamid(id_)
+    if _SEND.fullmatch(id_):
+        return traces.find_by_send(id_)
+    if not _RECORD.fullmatch(id_):
+        raise not_found("This is the id of no message.")
+    try:
+        found = (traces.find_by_record(one, id_) for one in number_list.numbers(desk.store))
+        return Search(tuple(filter(None, found)))
+    except DamagedRecordError:
+        raise not_found("The record of this event is damaged.") from None
+
+
+def _received(trace: Trace) -> Any:
+    """Return the item of Meta's webhook, as it came."""
+    event = trace.kept_event.event if trace.kept_event else None
+    return event.raw if event else None
+
+
+def _subject_of(traces: Sequence[Trace]) -> tuple[str, str]:
+    """Return the number and the contact that a message is of, "" for what is not known."""
+    for one in traces:
+        event = one.kept_event.event if one.kept_event else None
+        lanes = (send.lane for send in one.sends if send.lane)
+        if contact := (event.contact if event else "") or next(lanes, ""):
+            return one.number, contact
+    return "", ""
+
+
+def _find_conversation(desk: ConsoleDesk, contact: str) -> str:
+    """Return the address of a customer's conversation, with the number that heard them last."""
+    numbers = [one for one in number_list.numbers(desk.store) if one]
+    if not (known := find_known(desk.store, numbers, contact)):
+        raise not_found("None of our numbers knows this customer.")
+    oldest = datetime.min.replace(tzinfo=UTC)
+    number = max(known, key=lambda one: known[one].last_inbound_at or oldest)
+    return conversation_address(read_secret(desk.store), number, known[number].key)
+
+
+PAGES = (
+    ConsolePage("/messages", build_list, label="Messages", key="m"),
+    ConsolePage("/messages/{id}", build_one),
+)
+ACTIONS = (
+    ConsoleAction("/search", search, LOOK),
+    ConsoleAction("/messages/{id}/reveal", reveal_one, REVEALS),
+)
