@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.core.api.schedules.schedule import Schedule
+from gateway.core.console.audit import AuditEntry, AuditSubject
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.erasure import KINDS, Erasure
 from gateway.core.events import Message
@@ -24,6 +25,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import iter_recipients
 from gateway.store.campaigns.expansion import expand
+from gateway.store.console import audit_log
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.erasure.open_erasures import LOCK, find_erasure, read_open, replace_erasure
@@ -218,7 +220,15 @@ def live(at_work: WorkerContext, meta: Meta) -> None:
     result = orjson.dumps({"result": {"message_id": wamid("6")}})
     raw(store).set("gw:celery:celery-task-meta-hers", result)
     raw(store).set("gw:celery:celery-task-meta-bobs", result.replace(wamid("6").encode(), b"-"))
+    reveal(store)
     set_one_aside(at_work)
+
+
+def reveal(store: Store) -> None:
+    """Let somebody look at her in the console, and at Bob."""
+    for contact in (ZOE, ZOE_ID, BOB):
+        subject = AuditSubject(NUMBER, contact, "Bob asked" if contact == BOB else "a marked text")
+        audit_log.note_action(store, AuditEntry("ana", "reveal", "message", subject))
 
 
 def invite(store: Store) -> None:

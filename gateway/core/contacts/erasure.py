@@ -17,7 +17,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 # its own by then.
 STAGES = (
     "names", "audiences", "deliveries", "commits", "records", "rows", "remains", "texts",
-    "requests", "results", "contacts",
+    "requests", "results", "audit", "contacts",
 )  # fmt: skip
 WAITING = "waiting"  # for the next pass
 LONGEST_WAIT = timedelta(minutes=5)
@@ -25,7 +25,7 @@ LONGEST_WAIT = timedelta(minutes=5)
 KINDS = (
     "contacts", "messages", "schedules", "records", "dead_letters", "deliveries",
     "redacted_deliveries", "notifications", "timers", "idempotency_keys", "task_results",
-    "recipients",
+    "recipients", "audit_entries",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from gateway.core.contacts.erasure import WAITING, Erasure, StagePage
 from gateway.core.contacts.person import Person
 from gateway.store import number_list
 from gateway.store.body_codec import Bodies
+from gateway.store.console import audit_log
 from gateway.store.coordination.leader import LeaderLock
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure import audiences, contacts, deliveries, records, remains, requests, rows
@@ -115,7 +116,14 @@ class Eraser:
             "texts": lambda: remains.erase_group_texts(search, at),
             "requests": lambda: requests.erase_requests(search, at, id_),
             "results": lambda: requests.erase_results(search, at),
+            "audit": lambda: _erase_audit(search),
             "audiences": lambda: audiences.erase_audiences(search, at),
             "contacts": lambda: contacts.erase_contacts(search, at),
         }
         return stages[erasure.stage]()
+
+
+def _erase_audit(search: PersonSearch) -> StagePage:
+    """Erase what the audit log of the console says of the customer; it is short."""
+    count = audit_log.erase_subjects(search.store, search.person, search.scope)
+    return StagePage(erased={"audit_entries": count})
