@@ -68,6 +68,7 @@ app = GatewayCelery(
         "tasks.outbound",
         "tasks.campaigns.process",
         "tasks.outgoing.calls",
+        "tasks.outgoing.forwards",
         "tasks.outgoing.notifications",
         "tasks.outgoing.templates",
         "tasks.requests.send_message",

@@ -38,7 +38,7 @@ from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up
 from tasks.receiving.template_news import apply_template_news
 from tasks.receiving.unreadable import dead_letter_unreadable
 from tasks.sending.account_effects import apply_failed_statuses
-from tasks.wakeup import call_inbox, ring_call, ring_number, ring_outgoing
+from tasks.wakeup import call_inbox, ring_call, ring_forwards, ring_number, ring_outgoing
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +124,8 @@ def process_batch(
         ctx.ring_pool.submit(ring_outgoing, ctx.store, number)
     for called_number, service in tally.calls:
         ctx.ring_pool.submit(ring_call, ctx.store, called_number, service)
+    for number in tally.forwards:
+        ctx.ring_pool.submit(ring_forwards, ctx.store, number)
     if tally.gap:
         note_gap(ctx.store, tally.gap)
     if tally.deferred:
@@ -136,6 +138,7 @@ def process_batch(
         sends=tally.sends.total(),
         notifications=tally.notifications.total(),
         calls=tally.calls.total(),
+        forwards=tally.forwards.total(),
         fired=tally.fired_rules,
         known={kind: count for kind, count in tally.known.items() if count},
         send_ids=tally.named_sends,

@@ -24,6 +24,7 @@ from tasks.app import app
 
 log = structlog.get_logger(__name__)
 OUTGOING = "outgoing"  # the queue, and the wake-up, of what is posted to strangers
+FORWARDS = "forwards"  # the wake-up of what is posted to receivers
 MOST_WAITING = 1_000
 # A wake-up that the broker did not take, or a worker lost, may be sent again after so long.
 UNHEARD_MS = 5_000
@@ -84,6 +85,14 @@ def ring_call(store: Store, number: str, service: str) -> bool:
     bell = call_bell(number, service)
     return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
         store, bell, _ring("tasks.call", OUTGOING, number, service)
+    )
+
+
+def ring_forwards(store: Store, number: str) -> bool:
+    """Wake a worker to post a number's forwards; false as in `ring_number`."""
+    bell = keys.number_bell(number, FORWARDS)
+    return store.mark(bell, keys.BELL_MS) and _expire_unless_rung(
+        store, bell, _ring("tasks.forward", OUTGOING, number)
     )
 
 

@@ -58,6 +58,7 @@ def _delivery() -> dict[str, Any]:
             "tasks.process_broadcast_campaign": {"queue": "bulk"},
             "tasks.mark_campaign_complete": {"queue": "bulk"},
             "tasks.notify": {"queue": "outgoing"},
+            "tasks.forward": {"queue": "outgoing"},
             "tasks.templates": {"queue": "outgoing"},
             "tasks.send_whatsapp_message": {"queue": "critical"},
             "tasks.*": {"queue": "scheduled"},

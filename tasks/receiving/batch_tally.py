@@ -22,6 +22,7 @@ class BatchTally:
     sends: Counter[str] = field(default_factory=Counter)  # by number
     notifications: Counter[str] = field(default_factory=Counter)  # by number
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # by number and service
+    forwards: Counter[str] = field(default_factory=Counter)  # by number
     fired_rules: dict[str, str] = field(
         default_factory=dict
     )  # rule -> why, in the rule's own words
@@ -43,6 +44,8 @@ class BatchTally:
         if committed.notifications:
             self.notifications[committed.number] += len(committed.notifications)
         self.calls.update((committed.number, call.service) for call in committed.calls)
+        if committed.forwards:
+            self.forwards[committed.number] += len(committed.forwards)
         for one in (one for record in committed.records for one in record.fired):
             if len(self.fired_rules) < MOST_NAMED:
                 self.fired_rules.setdefault(one.rule, one.explanation)

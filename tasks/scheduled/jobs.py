@@ -18,7 +18,7 @@ from gateway.store.coordination import run_ages, wakeups
 from gateway.store.dead_letters import dead_letters
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.inbox.inbox import PartitionState
-from gateway.store.maintenance import due_items, retention
+from gateway.store.maintenance import due_items, references, retention
 from gateway.store.redis.client import ScriptError
 from gateway.store.sending import late_failures
 from gateway.store.sending.compaction import Compaction
@@ -35,6 +35,7 @@ from tasks.wakeup import (
     clear_task,
     ring_anyway,
     ring_call,
+    ring_forwards,
     ring_inbox,
     ring_number,
     ring_outgoing,
@@ -68,24 +69,35 @@ def run_tick(ctx: StoreAccess) -> int:
     _make_room(ctx)
     if not run_ages.may_tick(ctx.store):
         return 0
+    bounds = references.read_bounds(ctx.store)  # before what refers to deliveries is read
+    oldest_referred = references.OldestReferred()
     try:
-        return move_due(ctx, number_list.numbers(ctx.store))
+        return move_due(ctx, number_list.numbers(ctx.store), oldest_referred)
     finally:  # a number with damaged keys delays no other work
+        references.note_unreferred(ctx.store, bounds, oldest_referred.at_ms)
         wake_for_campaigns(ctx)
         _apply_late_failures(ctx)
         _erase_customers(ctx)
         _compact(ctx)
 
 
-def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
-    """Move what is due of some numbers, and wake workers for it; return how many items moved."""
-    moved = 0
+def move_due(
+    ctx: StoreAccess,
+    numbers: Sequence[str],
+    oldest_referred: references.OldestReferred | None = None,
+) -> int:
+    """Move what is due of some numbers, and wake workers for it; return how many items moved.
+
+    `oldest_referred` notes the oldest delivery to which a forward of theirs refers.
+    """
+    moved, noted = 0, oldest_referred or references.OldestReferred()
     read_partitions = cache(
         ctx.inbox.partition_states
     )  # once, before the first unconfirmed sends are read, if there are any
     may_fire = MOST_AT_ONCE
     for due in due_items.tick(ctx.store, numbers):
         moved += due.moved_items
+        noted.note(due.oldest_referred_ms)
         note_damage(ctx.store, due.number, due.damaged)
         if due.unconfirmed and repeat_lost_sends(ctx, due.number, read_partitions()):
             ring_number(ctx.store, due.number, REPLY)
@@ -106,6 +118,16 @@ def move_due(ctx: StoreAccess, numbers: Sequence[str]) -> int:
     return moved
 
 
+def _ring_outgoing(ctx: StoreAccess, due: due_items.TickResult) -> None:
+    """Wake workers for what is due to be posted to strangers."""
+    if due.notification_overdue_ms >= 0:
+        ring_outgoing(ctx.store, due.number)
+    if due.forward_overdue_ms >= 0:
+        ring_forwards(ctx.store, due.number)
+    for service in due.services:
+        ring_call(ctx.store, due.number, service)
+
+
 def _fire_due(ctx: StoreAccess, number: str, most: int) -> int:
     """Let schedules make their sends; return how many they made."""
     made = fire_schedules(ctx, number, most)
@@ -113,13 +135,6 @@ def _fire_due(ctx: StoreAccess, number: str, most: int) -> int:
         if _may_be_rung(ctx, number):
             ring_number(ctx.store, number, priority)
     return len(made)
-
-
-def _ring_outgoing(ctx: StoreAccess, due: due_items.TickResult) -> None:
-    if due.notification_overdue_ms >= 0:
-        ring_outgoing(ctx.store, due.number)
-    for service in due.services:
-        ring_call(ctx.store, due.number, service)
 
 
 def _ring_ready(ctx: StoreAccess, due: due_items.TickResult) -> None:

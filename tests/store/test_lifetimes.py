@@ -51,7 +51,8 @@ from gateway.store.maintenance.migration import LOCK_MS as TURN_OF_MIGRATION_MS
 from gateway.store.monitoring import alert_store, secret_uses, snapshot
 from gateway.store.monitoring.canary import record_departure
 from gateway.store.monitoring.counters import Counters
-from gateway.store.outgoing import calls, notifications
+from gateway.store.outgoing import calls, forwards, notifications
+from gateway.store.outgoing.forwards import ForwardStep, ReceiverOutcome, SettledForward
 from gateway.store.planning import planning_stop, rulebooks
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store, connect_async
@@ -209,6 +210,12 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>breaker:orders": (DAY, DAY),
     "<n>notifications": FOREVER,
     "<n>notifications_due": FOREVER,
+    "<n>forward:a1-crm": (DAY, DAY),
+    "<n>forward:a2-crm": (30 * DAY, 30 * DAY),
+    "<n>forward:a[34]-crm": FOREVER,
+    "<n>forwards": FOREVER,
+    "<n>forwards:crm": FOREVER,
+    "<n>forwards:crm:(ready|waiting|kept|dead|lane:l)": FOREVER,
     "<n>schedules": FOREVER,
     "<n>schedule:daily": FOREVER,
     "<n>timer": FOREVER,
@@ -340,9 +347,21 @@ def wait_for_later(store: Store) -> None:
         store.call("commit", PREFIX, "", "", "", "", "call", 3, name, "orders", "{}")
         for call in calls.take(store, NUMBER, "orders", 1, WEEK).attempts[: name == "called"]:
             calls.settle(store, NUMBER, call, CallOutcome("failed", "", health="sick"), WEEK)
+    wait_for_receivers(store)
     store.mark(keys.number_bell(NUMBER, "outgoing"), keys.BELL_MS)
     until = now_ms(store) + 3_600_000
     store.call("commit", PREFIX, "1", "", "v", "{}", "hand_over", 2, "1", until)
+
+
+def wait_for_receivers(store: Store) -> None:
+    """Let a forward be received, one be given up, and two wait."""
+    for name, step in (("a1", "delivered"), ("a2", "dead"), ("a3", ""), ("a4", "")):
+        row = (f"{name}-crm", "crm", "0:1-0/0", "c", "l", 900)
+        store.call("commit", PREFIX, "", "", "", "", "forward", 6, *row)
+        if step:
+            settled = SettledForward(f"{name}-crm", 0, cast(ForwardStep, step), "HTTP 410")
+            outcome = ReceiverOutcome(NUMBER, "crm", (settled,))
+            forwards.settle_forwards(store, [outcome], timedelta(days=1))
 
 
 def migrate_a_little(store: Store) -> None:
@@ -542,6 +561,10 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "register": (PREFIX, ["id"]),
     "upcoming": (PREFIX, [80, 200, 1_500]),
     "take_notifications": (PREFIX, [9, 60_000, 99, 99]),
+    "take_forwards": (PREFIX, ["crm", 9, 60_000, 1, 5]),
+    "settle_forwards": (PREFIX, ["crm", 99, "down", 99, 1, "a1-crm", 1, "dead", 0, "why", "copy"]),
+    "oldest_forwards": (PREFIX, ["crm", 1, 1, 9]),
+    "control_forwards": (PREFIX, ["queue", "crm", "a1-crm", "0:1-0/0", "c", "l", 900]),
     "settle_notification": (PREFIX, ["id", 1, "later", 1, "why", 99, 99]),
     "take_calls": (PREFIX, ["orders", 9, 60_000, 5]),
     "settle_call": (PREFIX, ["id", 1, "later", 1, "why", "sick", 5, 9, 99]),

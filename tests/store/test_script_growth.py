@@ -156,6 +156,12 @@ CASES = {
     "settle_notification": Case(lambda n: [f"notified{n}", 1, "delivered", 0, "", FAR, DAY_MS]),
     "take_calls": Case(lambda _: ["orders", 1, 60_000, 5]),
     "settle_call": Case(lambda n: [f"called{n}", 1, "answered", 0, "HTTP 200", "well", 5, 9, 9]),
+    "take_forwards": Case(lambda _: ["crm", 4, 60_000, 1, 5]),
+    "settle_forwards": Case(
+        lambda n: ["crm", DAY_MS, "up", 0, 5, f"{n + 20:032}-crm", 1, "delivered", 0, "", ""]
+    ),
+    "oldest_forwards": Case(lambda _: ["crm", FAR, 0, 100]),
+    "control_forwards": Case(lambda n: ["queue", "crm", f"{n:031}a-crm", "0:1-0/0", "", "", 900]),
     "take": Case(lambda _: ["holder", 5_000, 64, 512 << 10, 0, 0, 1, *NOT_PASSED], "partition"),
     "note": Case(lambda n: [f"cause{n}", ROW, 1_000, 100]),
     "order_aside": Case(lambda n: [f"{n}-0"], "partition"),

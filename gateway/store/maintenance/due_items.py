@@ -28,6 +28,8 @@ class TickResult:
     notification_overdue_ms: int = -1  # how long the oldest due one has waited, -1 for none
     owed_results: int = 0  # results that can be written for Celery tasks
     due_schedules: int = 0
+    forward_overdue_ms: int = -1  # how long a receiver of forwards has had something to do
+    oldest_referred_ms: int | None = None  # when the oldest delivery was kept that one refers to
     templates: tuple[str, ...] = ()  # those for which sends wait, a hundred at most
     services: tuple[str, ...] = ()  # those that can be called now, a hundred at most
 
@@ -103,7 +105,7 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
     moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, *more = reply
-    owed_results, due_schedules, templates, services = more
+    owed_results, due_schedules, templates, services, forward_overdue_ms, oldest_referred = more
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -114,6 +116,8 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         notification_overdue_ms=notification_overdue_ms,
         owed_results=owed_results,
         due_schedules=due_schedules,
+        forward_overdue_ms=forward_overdue_ms,
+        oldest_referred_ms=int(float(oldest_referred)) if oldest_referred else None,
         templates=tuple(name.decode() for name in templates),
         services=tuple(name.decode() for name in services),
     )

@@ -9,6 +9,7 @@ import orjson
 
 from gateway.core.contacts.serialization import pack
 from gateway.core.events import Event
+from gateway.core.forwards.forward import Forward
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.decision import LimitedRule
 from gateway.core.planning.event import Record
@@ -53,7 +54,7 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
 
 
 def _effect_verbs(plan: Plan) -> list[Any]:
-    """Return the verbs of what others get to see: sends, notifications, calls, stages of sends."""
+    """Return the verbs of what others get to see: sends, reports, calls, forwards, stages."""
     args: list[Any] = []
     for send in plan.sends:
         args += _verb("action", *send_args(send))
@@ -61,6 +62,8 @@ def _effect_verbs(plan: Plan) -> list[Any]:
         args += _verb("notification", notification.id, _json(notification.payload))
     for call in plan.calls:
         args += _verb("call", call.id, call.service, _json(call.payload))
+    for forward in plan.forwards:
+        args += _verb("forward", *_forward_args(forward))
     for update in plan.status_updates:
         args += _verb("stage", *_status_args(update))
     for answer in plan.answers:
@@ -145,6 +148,11 @@ def send_args(send: Send) -> list[Any]:
     return [send.id, send.lane, send.priority, due, expires, *details]
 
 
+def _forward_args(forward: Forward) -> list[Any]:
+    row = [forward.id, forward.receiver, forward.place, forward.contact, forward.lane]
+    return [*row, forward.size]
+
+
 def _status_args(update: StatusUpdate) -> list[Any]:
     error: Any = _json(update.error) if update.error else ""
     if update.participant:
@@ -188,6 +196,7 @@ def _record_json(record: Record) -> bytes:
             **({"limited": _limited(record.limited)} if record.limited else {}),
             "notifications": record.notifications,
             **({"calls": record.calls} if record.calls else {}),
+            **({"forwards": record.forwards} if record.forwards else {}),
         }
         | rare
     )

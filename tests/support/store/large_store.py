@@ -53,6 +53,15 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
     redis.call('ZADD', number .. 'notifications_due', i, 'notified' .. i)
     redis.call('ZADD', number .. 'calls', now, 'called' .. i)
     redis.call('ZADD', number .. 'calls_due:orders', i, 'called' .. i)
+    local forward = string.format('%032d-crm', i)
+    redis.call('HSET', number .. 'forward:' .. forward, 'stage', 'waiting', 'receiver', 'crm',
+      'place', '0:' .. i .. '-0/0', 'contact', '', 'lane', 'hot', 'size', 900, 'planned', now,
+      'attempts', 1)
+    redis.call('ZADD', number .. 'forwards', now, 'crm')
+    redis.call('ZADD', number .. 'forwards:crm:lane:hot', i, forward)
+    redis.call('ZADD', number .. 'forwards:crm:ready', 1, 'hot')
+    redis.call('ZADD', number .. 'forwards:crm:waiting', now, forward)
+    redis.call('ZADD', number .. 'forwards:crm:kept', i, forward)
   end
   redis.call('SETRANGE', number .. 'campaign:' .. CAMPAIGN .. ':recipients', i * 4, '\\0\\0\\0\\0')
   redis.call('HSET', number .. 'campaign:' .. CAMPAIGN, 'phase', 'running', 'next', 0,

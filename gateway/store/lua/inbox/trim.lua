@@ -1,4 +1,4 @@
--- trim: drop old deliveries that were worked off; never one that waits or is deferred.
+-- trim: drop old deliveries that were worked off; never one that waits, is deferred or referred to.
 -- with: entry_order
 -- KEYS  1 the partition's prefix
 -- ARGV  1 retention in ms, 2 which part of those worked off may go at once: 8 is an eighth
@@ -10,6 +10,9 @@ if not cursor then return 0 end
 
 local limit = string.format('%.0f-0', math.max(0, clock() - tonumber(ARGV[1])))
 if is_earlier(cursor, limit) then limit = cursor end
+-- No later than the last tick found to be done and referred to by nothing.
+local unreferred = redis.call('HGET', KEYS[1] .. 'cursor', 'unreferred')
+if unreferred and is_earlier(unreferred, limit) then limit = unreferred end
 local aside, oldest = KEYS[1] .. 'aside', KEYS[1] .. 'aside:oldest'
 -- Deliveries that an older release deferred are in order only after they were tried again.
 if redis.call('ZCARD', oldest) < redis.call('ZCARD', aside) then return 0 end

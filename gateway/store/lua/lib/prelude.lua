@@ -94,6 +94,8 @@ local function list_dead(number, now, letter)
     redis.call('ZREM', dead, oldest)
     local send = oldest:match('^send:(.*)$')
     if send then redis.call('ZADD', number .. 'finished', 'XX', now, send) end
+    local forward = oldest:match('^forward:(.*)$')
+    if forward then redis.call('DEL', number .. 'forward:' .. forward) end
     count(number, 'dead.crowded_out')
   end
 end

@@ -1,6 +1,6 @@
 -- commit: write one contact's events of a batch, whole or not at all.
 -- with: deduplication, planned_sends, pace
--- on demand: apply_status, compact_records, notifications, count_answer, calls
+-- on demand: apply_status, compact_records, notifications, count_answer, calls, forwards
 -- KEYS  1 the number's prefix
 -- ARGV  1 contact, 2 version it was planned from, 3 version to write,
 --       4 state to write ("" to leave the contact alone), then verbs as {name, how many, arguments...}
@@ -16,6 +16,7 @@
 --               ("" for not at all)
 --       notification  id, payload
 --       call    id, service, payload
+--       forward id, receiver, place, contact, lane ("" for one of its own), size in bytes
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
 --               participant, pricing (of a participant the error is Meta's code alone), what follows
 --               a failure ("" for nothing), wait in ms
@@ -35,7 +36,7 @@ local now = clock()
 local MOST_HANDED_OVER = 10000
 local SIZES = {
   know = 5, contact = 2, alias = 1, action = 10, stage = 12, timer = 3, record = 4, pace = 1,
-  hand_over = 2, notification = 2, answer = 3, call = 3,
+  hand_over = 2, notification = 2, answer = 3, call = 3, forward = 6,
 }
 
 local verbs, at = {}, 5
@@ -118,6 +119,12 @@ local calls
 function apply.announce_call(id)
   calls = calls or load_calls()
   calls.announce(number, now, id)
+end
+
+local forwards
+function apply.hand_on(id, place)
+  forwards = forwards or load_forwards()
+  forwards.announce(number, now, id, place)
 end
 
 local apply_status
@@ -237,6 +244,10 @@ for i, verb in ipairs(verbs) do
     calls = calls or load_calls()
     calls.write(number, now, verb[2], verb[3], verb[4])
     rest[#rest + 1] = {'announce_call', verb[2]}
+  elseif verb[1] == 'forward' then
+    forwards = forwards or load_forwards()
+    forwards.write(number, now, unpack(verb, 2, 7))
+    rest[#rest + 1] = {'hand_on', verb[2], here}
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}
   elseif verb[1] == 'alias' then

@@ -9,5 +9,10 @@ redis.call('DEL', KEYS[1] .. 'dead:' .. ARGV[1], KEYS[1] .. 'deaths:' .. ARGV[1]
 redis.call('ZREM', KEYS[1] .. 'unreadable', ARGV[1])
 local send = ARGV[1]:match('^send:(.*)$')
 if send then redis.call('ZADD', KEYS[1] .. 'finished', 'XX', clock(), send) end
+local forward = ARGV[1]:match('^forward:(.*)$')
+if forward then
+  redis.call('DEL', KEYS[1] .. 'forward:' .. forward)
+  redis.call('ZREM', KEYS[1] .. 'forwards:' .. forward:match('^%x+%-(.*)$') .. ':dead', forward)
+end
 redis.call('ZREM', KEYS[1] .. 'dead', ARGV[1])
 return 1

@@ -5,7 +5,8 @@
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
 -- sends are unconfirmed, damaged items in threes of kind, id and why, overdue ms of the oldest
 -- notification that is due, -1 for none, how many results are owed, how many schedules are due,
--- templates for which sends wait}; a number that may not send has no ready lane, one whose pause is
+-- templates for which sends wait, overdue ms of the receiver of forwards that has something to do, -1
+-- for none, and when the oldest delivery was kept to which a forward refers, "" for none}; a number that may not send has no ready lane, one whose pause is
 -- over has something to do.
 local number = KEYS[1]
 local now = clock()
@@ -124,6 +125,19 @@ local schedules, why = guarded(redis.call, 'ZCOUNT', number .. 'schedules', '-in
 if why then note_damage(damaged, 'schedules', '', why) end
 local templates, broken = guarded(redis.call, 'SRANDMEMBER', number .. 'templates', 100)
 if broken then note_damage(damaged, 'templates', '', broken) end
+
+-- Forwards refer to deliveries, which are trimmed only after that.
+local function oldest_referred()
+  local oldest
+  for _, receiver in ipairs(redis.call('ZRANGE', number .. 'forwards', 0, -1)) do
+    local kept = redis.call('ZRANGE', number .. 'forwards:' .. receiver .. ':kept', 0, 0, 'WITHSCORES')[2]
+    if kept and (not oldest or tonumber(kept) < tonumber(oldest)) then oldest = kept end
+  end
+  return oldest or ''
+end
+
+local receiver = redis.call('ZRANGE', number .. 'forwards', 0, 0, 'WITHSCORES')[2]
+local forward_overdue = receiver and receiver ~= 'inf' and math.max(-1, now - tonumber(receiver)) or -1
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
   notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0,
-  templates or {}, services}
+  templates or {}, services, forward_overdue, oldest_referred()}

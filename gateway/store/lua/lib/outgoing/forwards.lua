@@ -1,0 +1,141 @@
+-- Forwards: events that wait to be handed on to a receiver, each a row that refers to its delivery.
+-- `forwards` has the receivers, by the moment at which one has something to do; `forwards:<receiver>`
+-- its state. Its forwards that wait are in `:waiting`, by the moment of their plan, and in `:kept`,
+-- by the moment at which their deliveries were kept: the earliest holds back trimming. `:ready` has
+-- lanes by the moment of the next attempt. A lane is a contact's; `=<id>` is that of one forward
+-- alone. An attempt moves its lane to the end of its lease, so that what a dead worker had in hand is
+-- due again by itself.
+local MOST_DEAD_FORWARDS = 10000
+local FORWARD_ATTEMPTS_SHOWN = 20
+
+local function forward_key(number, id)
+  return number .. 'forward:' .. id
+end
+
+local function forwards_of(number, receiver)
+  return number .. 'forwards:' .. receiver
+end
+
+-- Which receivers there are is known before anything of theirs is stored.
+local function note_receiver(number, receiver)
+  redis.call('ZADD', number .. 'forwards', 'NX', '+inf', receiver)
+end
+
+-- Write a forward to which nothing points yet; one that waits or is being posted stays as it is.
+local function write_forward(number, now, id, receiver, place, contact, lane, size)
+  local key = forward_key(number, id)
+  local stage = redis.call('HGET', key, 'stage')
+  if stage == 'new' or stage == 'waiting' then return end
+  note_receiver(number, receiver)
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'stage', 'new', 'receiver', receiver, 'place', place, 'contact', contact,
+    'lane', lane == '' and '=' .. id or lane, 'size', size, 'planned', now, 'attempts', 0)
+end
+
+local function wake_receiver(number, receiver, at)
+  redis.call('ZADD', number .. 'forwards', 'LT', at, receiver)
+end
+
+local function is_alone(lane)
+  return lane:sub(1, 1) == '='
+end
+
+-- Put a forward into its lane, at its place. Repeatable: the stage is written last.
+local function enqueue_forward(number, now, id, row, place)
+  local queue = forwards_of(number, row.receiver)
+  if not is_alone(row.lane) then redis.call('ZADD', queue .. ':lane:' .. row.lane, 'NX', place, id) end
+  redis.call('ZADD', queue .. ':ready', 'NX', now, row.lane)
+  if not row.copy then redis.call('ZADD', queue .. ':kept', 'NX', row.place:match('^%d+:(%d+)'), id) end
+  if redis.call('ZADD', queue .. ':waiting', 'NX', now, id) == 1 then
+    redis.call('HINCRBY', queue, 'size', row.size)
+  end
+  wake_receiver(number, row.receiver, now)
+end
+
+local function read_forward(number, id)
+  local fields = redis.call('HMGET', forward_key(number, id), 'stage', 'receiver', 'place', 'contact',
+    'lane', 'size', 'planned', 'attempts', 'copy')
+  if not fields[1] then return nil end
+  return {stage = fields[1], receiver = fields[2], place = fields[3], contact = fields[4],
+    lane = fields[5], size = tonumber(fields[6]), planned = tonumber(fields[7]),
+    attempts = tonumber(fields[8]), copy = fields[9]}
+end
+
+-- Let a forward that is written be posted. Repeatable until its stage says that it was done.
+local function announce_forward(number, now, id, place)
+  local row = read_forward(number, id)
+  if not row or row.stage ~= 'new' then return end
+  enqueue_forward(number, now, id, row, place)
+  redis.call('HSET', forward_key(number, id), 'stage', 'waiting', 'order', place)
+  count(number, 'forwards.planned')
+end
+
+-- A forward waits no more. Its lane is free for the next one, and its delivery may be trimmed.
+local function leave_forwards(number, now, id, row)
+  local queue = forwards_of(number, row.receiver)
+  if is_alone(row.lane) then
+    redis.call('ZREM', queue .. ':ready', row.lane)
+  else
+    local lane = queue .. ':lane:' .. row.lane
+    local was_head = redis.call('ZRANGE', lane, 0, 0)[1] == id
+    redis.call('ZREM', lane, id)
+    if redis.call('EXISTS', lane) == 0 then
+      redis.call('ZREM', queue .. ':ready', row.lane)
+    elseif was_head then
+      redis.call('ZADD', queue .. ':ready', now, row.lane)
+    end
+  end
+  redis.call('ZREM', queue .. ':kept', id)
+  -- What they take is an estimate, which a script that dies half-way may leave a little wrong until
+  -- nothing waits.
+  if redis.call('ZREM', queue .. ':waiting', id) == 1 then
+    local size = redis.call('HINCRBY', queue, 'size', -row.size)
+    if size < 0 or redis.call('EXISTS', queue .. ':waiting') == 0 then redis.call('HSET', queue, 'size', 0) end
+  end
+end
+
+local function note_forward_attempt(key, attempt, at, outcome)
+  redis.call('HSET', key, 'attempt:' .. attempt % FORWARD_ATTEMPTS_SHOWN,
+    string.format('%d|%.0f|%s', attempt, at, outcome))
+end
+
+-- A forward is no dead letter any more.
+local function leave_dead_forwards(number, id, receiver)
+  redis.call('ZREM', forwards_of(number, receiver) .. ':dead', id)
+  redis.call('ZREM', number .. 'dead', 'forward:' .. id)
+end
+
+-- It was received. What happened to it can be read for a while; its copy goes.
+local function deliver_forward(number, now, id, row, kept_ms)
+  local key = forward_key(number, id)
+  if row.stage == 'dead' then leave_dead_forwards(number, id, row.receiver) end
+  leave_forwards(number, now, id, row)
+  redis.call('HDEL', key, 'copy', 'error')
+  redis.call('HSET', key, 'stage', 'delivered')
+  redis.call('PEXPIRE', key, kept_ms)
+  redis.call('HINCRBY', forwards_of(number, row.receiver), 'delivered', 1)
+  count(number, 'forwards.delivered')
+end
+
+-- Nobody received it: it becomes a dead letter with a copy of what would be posted, '' if there is
+-- none. A receiver has room for so many: beyond it the oldest goes, so that none crowds out others.
+local function bury_forward(number, now, id, row, why, copy)
+  local key, dead = forward_key(number, id), forwards_of(number, row.receiver) .. ':dead'
+  redis.call('HSET', key, 'copy', copy, 'error', why, 'died', now)
+  redis.call('PEXPIRE', key, C.MONTH_MS)
+  redis.call('ZADD', dead, now, id)
+  list_dead(number, now, 'forward:' .. id)
+  leave_forwards(number, now, id, row)
+  redis.call('HSET', key, 'stage', 'dead')
+  redis.call('HINCRBY', forwards_of(number, row.receiver), 'died', 1)
+  count(number, 'forwards.dead')
+  for _ = 1, 10 do
+    if redis.call('ZCARD', dead) <= MOST_DEAD_FORWARDS then return end
+    local oldest = redis.call('ZRANGE', dead, 0, 0)[1]
+    redis.call('DEL', forward_key(number, oldest))
+    leave_dead_forwards(number, oldest, row.receiver)
+    count(number, 'forwards.crowded_out')
+  end
+end
+
+local forwards = {write = write_forward, announce = announce_forward}

@@ -1,0 +1,60 @@
+-- control_forwards: pause or resume a receiver, queue forwards for it, or let dead ones begin again.
+-- with: forwards
+-- KEYS  1 the number's prefix
+-- ARGV  1 "pause", "resume", "queue" or "redrive", 2 receiver, then
+--       queue    fives: id, place, contact, lane, size
+--       redrive  id, moment of its death
+-- Returns how many were changed.
+local number, what, receiver = KEYS[1], ARGV[1], ARGV[2]
+local now = clock()
+local queue = forwards_of(number, receiver)
+local control = {}
+
+function control.pause()
+  note_receiver(number, receiver)
+  return redis.call('HSETNX', queue, 'paused', now)
+end
+
+function control.resume()
+  wake_receiver(number, receiver, now)
+  redis.call('HDEL', queue, 'failures', 'open_until', 'down_since')
+  return redis.call('HDEL', queue, 'paused')
+end
+
+function control.queue()
+  local queued = 0
+  local place = redis.call('INCR', number .. 'places')
+  for i = 3, #ARGV, 5 do
+    local id = ARGV[i]
+    write_forward(number, now, id, receiver, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+    local is_new = redis.call('HGET', forward_key(number, id), 'stage') == 'new'
+    announce_forward(number, now, id, place + i / (#ARGV + 1))
+    if is_new then
+      leave_dead_forwards(number, id, receiver)
+      queued = queued + 1
+    end
+  end
+  return queued
+end
+
+-- It goes to the place that it had, before what its contact has had since.
+function control.redrive()
+  local id = ARGV[3]
+  local row, key = read_forward(number, id), forward_key(number, id)
+  if not row then return 0 end
+  if row.stage == 'waiting' then
+    leave_dead_forwards(number, id, receiver)
+    return 0
+  end
+  local died = redis.call('ZSCORE', number .. 'dead', 'forward:' .. id)
+  if row.stage ~= 'dead' or not row.copy or row.copy == '' or tonumber(died) ~= tonumber(ARGV[4]) then return 0 end
+  redis.call('PERSIST', key)
+  redis.call('HSET', key, 'planned', now)
+  enqueue_forward(number, now, id, row, redis.call('HGET', key, 'order') or 0)
+  redis.call('HSET', key, 'stage', 'waiting')
+  leave_dead_forwards(number, id, receiver)
+  count(number, 'forwards.redriven')
+  return 1
+end
+
+return control[what]()

@@ -1,0 +1,204 @@
+"""Forwarder of a process: a thread that takes what is due, while a pool of threads posts it.
+
+No Celery task waits for a receiver. A receiver that fails has few posts under way, and then none
+but one at a time, so it holds no threads that others need. What was taken by a process that dies is
+due again after its lease, under the same id.
+"""
+
+import os
+import queue
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.config.receiver_secrets import ReceiverSecretError, ReceiverSecrets
+from gateway.core.forwards.receiver import Receiver
+from gateway.core.forwards.receiver_health import FIRST_WINDOW, next_window
+from gateway.http_out.exchange import Exchange
+from gateway.http_out.outgoing import OutgoingClient, OutgoingRequest
+from gateway.store.outgoing.forwards import list_receivers
+from gateway.store.redis.client import ScriptError, StoreUnavailableError
+from tasks.context import WorkerContext
+from tasks.outgoing.forwarding.preparation import PreparedPost, check_secret, headers_of
+from tasks.outgoing.forwarding.receivers import receivers_of
+from tasks.outgoing.forwarding.rounds import EndedPost, ForwardRounds, Taken, Wish
+from tasks.processes.ending import is_stopping
+
+log = structlog.get_logger(__name__)
+
+# An answer that takes longer counts as none; the lease must outlast it.
+ANSWER_WITHIN_S = 15.0
+MOST_POSTS = 256  # of a process at once
+# Outcomes that the store did not take are offered again after so long.
+PAUSE_S = 1.0
+Line = tuple[str, str]  # a number and a receiver
+
+
+@dataclass(slots=True)
+class _LineState:
+    """What this process has under way to one receiver."""
+
+    window: int = FIRST_WINDOW
+    under_way: int = 0
+    is_woken: bool = False  # something may be due
+
+    @property
+    def room(self) -> int:
+        """Return how many more posts may begin."""
+        return max(0, self.window - self.under_way)
+
+
+class Forwarder:
+    """Posts forwards of this process; `wake` may be called from any thread."""
+
+    def __init__(self, ctx: WorkerContext) -> None:
+        """Start no thread yet."""
+        self._ctx = ctx
+        self._rounds = ForwardRounds(ctx)
+        self._client, self._secrets = OutgoingClient(), ReceiverSecrets()
+        self._inbox: queue.SimpleQueue[str | EndedPost] = queue.SimpleQueue()
+        self._pool = ThreadPoolExecutor(MOST_POSTS, thread_name_prefix="forward")
+        self._lines: dict[Line, _LineState] = {}
+        self._unsettled: list[EndedPost] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def wake(self, number: str) -> None:
+        """Look for what a number's receivers are due to get."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
+                self._thread.start()
+        self._inbox.put(number)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._run_round(self._receive())
+            except StoreUnavailableError:
+                log.warning("store_away")
+                time.sleep(PAUSE_S)
+            except Exception:  # a bug of ours must not end what every receiver waits for
+                log.exception("forwarding_failed")
+                time.sleep(PAUSE_S)
+
+    def _receive(self) -> set[str]:
+        """Wait for posts that ended or numbers that woke; return these numbers."""
+        numbers = set[str]()
+        item: str | EndedPost | None = None if self._has_work() else self._inbox.get()
+        while True:
+            if isinstance(item, str):
+                numbers.add(item)
+            elif item is not None:
+                self._note_end(item)
+            try:
+                item = self._inbox.get_nowait()
+            except queue.Empty:
+                return numbers
+
+    def _has_work(self) -> bool:
+        lines = self._lines.values()
+        return bool(self._unsettled) or any(line.is_woken and line.room for line in lines)
+
+    def _note_end(self, ended: EndedPost) -> None:
+        post = ended.post
+        line = self._lines[post.number, post.receiver.name]
+        line.under_way -= 1
+        line.is_woken = True
+        if not ended.exchange.is_local:
+            line.window = next_window(line.window, down=ended.is_down)
+        self._unsettled.append(ended)
+
+    def _run_round(self, numbers: set[str]) -> None:
+        for number in numbers:
+            self._wake_lines(number)
+        if self._unsettled:
+            self._rounds.settle(self._unsettled)
+            self._unsettled = []
+        wishes = self._wishes()
+        for wish, taken in zip(wishes, self._rounds.take(wishes), strict=True):
+            self._begin(wish, taken)
+
+    def _wake_lines(self, number: str) -> None:
+        try:
+            listed = list_receivers(self._ctx.store, number)
+        except ScriptError as error:
+            log.error("forwards_not_taken", number=number, error=str(error))
+            return
+        for name, at in listed.items():
+            if at is not None:
+                self._lines.setdefault((number, name), _LineState()).is_woken = True
+
+    def _wishes(self) -> list[Wish]:
+        """Return the receivers that may get something, each with how much."""
+        left = MOST_POSTS - sum(line.under_way for line in self._lines.values())
+        wishes = []
+        if is_stopping():
+            return []
+        for (number, name), line in self._lines.items():
+            room = min(line.room, left)
+            if line.is_woken and room:
+                line.is_woken = False
+                receiver = self._usable_receiver(number, name)
+                left -= room if receiver else 0
+                wishes.append(Wish(number, name, receiver, room if receiver else 0))
+        return wishes
+
+    def _usable_receiver(self, number: str, name: str) -> Receiver | None:
+        """Return a receiver, None if the rules have it no more or its secret is missing."""
+        receiver = receivers_of(self._ctx.rules.current(), number).get(name)
+        try:
+            if receiver:
+                check_secret(receiver, self._secrets)
+        except ReceiverSecretError as error:
+            log.warning("forward_unset", receiver=name, error=str(error))
+            return None
+        return receiver
+
+    def _begin(self, wish: Wish, taken: Taken | None) -> None:
+        line = self._lines[wish.number, wish.name]
+        if taken and wish.most:
+            # As much as was wanted, or some have no post and are over: more may be due.
+            line.is_woken = taken.count >= wish.most or taken.has_unposted
+            line.under_way += len(taken.posts)
+            for post in taken.posts:
+                self._pool.submit(self._post, post, taken)
+        if not line.under_way and not line.is_woken:
+            del self._lines[wish.number, wish.name]
+
+    def _post(self, post: PreparedPost, taken: Taken) -> None:
+        began = time.monotonic()
+        try:
+            headers = headers_of(post, self._secrets, taken.now)
+            request = OutgoingRequest(
+                "POST",
+                post.receiver.url,
+                {"Content-Type": "application/json", **headers},
+                post.body,
+                ANSWER_WITHIN_S,
+            )
+            exchange = self._client.send(request)
+        except ReceiverSecretError as error:
+            exchange = Exchange(None, error=str(error), is_sent=False, is_local=True)
+        except Exception as error:  # a bug must cost this attempt only
+            log.exception("forward_not_posted", receiver=post.receiver.name)
+            exchange = Exchange(None, error=type(error).__name__, is_sent=False, is_local=True)
+        took_ms = int((time.monotonic() - began) * 1000)
+        self._inbox.put(EndedPost(post, exchange, taken.now, took_ms, taken.failures))
+
+
+_forwarders: dict[int, tuple[WorkerContext, Forwarder]] = {}
+_making = threading.Lock()
+
+
+def forwarder_of(ctx: WorkerContext) -> Forwarder:
+    """Return the forwarder of this process; one from before a fork has no thread here."""
+    with _making:
+        made_for, forwarder = _forwarders.get(os.getpid(), (None, None))
+        if forwarder is None or made_for is not ctx:
+            forwarder = Forwarder(ctx)
+            _forwarders[os.getpid()] = ctx, forwarder
+        return forwarder

@@ -1,0 +1,145 @@
+"""Posts made of forwards that were taken: their bodies, or why a forward has none."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from gateway.config.receiver_secrets import ReceiverSecrets
+from gateway.core.events import Event
+from gateway.core.forwards.envelope import build_envelope
+from gateway.core.forwards.forward import forward_id
+from gateway.core.forwards.payload import build_payload, own_send
+from gateway.core.forwards.receiver import Receiver
+from gateway.core.sending.notifications.signature import signed_headers
+from gateway.core.webhook.signature import sign
+from gateway.rules.event_kinds import kind_of
+from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.outgoing.forward_events import (
+    ReferredDelivery,
+    read_references,
+    read_referred,
+)
+from gateway.store.outgoing.forwards import SettledForward, WaitingForward
+from gateway.store.redis.client import Store
+
+UNOPENED_WAITS_MS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPost:
+    """One post; it is of one forward, or in Meta's form of those that one delivery holds."""
+
+    number: str
+    receiver: Receiver
+    forwards: tuple[WaitingForward, ...]
+    body: bytes = field(repr=False)
+
+
+def headers_of(post: PreparedPost, secrets: ReceiverSecrets, at: datetime) -> Mapping[str, str]:
+    """Return the headers that sign a post at this moment. Raises ReceiverSecretError."""
+    if post.receiver.form == "meta":
+        (newest, *_) = secrets.shared(post.receiver.secret)
+        return {"X-Hub-Signature-256": sign(post.body, newest)}
+    signing = secrets.signing(post.receiver.secret)
+    return signed_headers(signing, post.forwards[0].id, int(at.timestamp()), post.body)
+
+
+def check_secret(receiver: Receiver, secrets: ReceiverSecrets) -> None:
+    """Raise ReceiverSecretError if posts to a receiver cannot be signed."""
+    (secrets.shared if receiver.form == "meta" else secrets.signing)(receiver.secret)
+
+
+class PostPreparation:
+    """Prepares posts of many receivers, with each delivery read once."""
+
+    def __init__(self, store: Store, bodies: Bodies) -> None:
+        """Take the store, and how stored bodies are opened."""
+        self._store, self._bodies = store, bodies
+
+    def prepare(
+        self, number: str, receiver: Receiver, forwards: Sequence[WaitingForward]
+    ) -> tuple[list[PreparedPost], list[SettledForward]]:
+        """Return the posts of forwards, and what became of those that have none.
+
+        Raises StoreUnavailableError.
+        """
+        referring = [one for one in forwards if not one.copy]
+        deliveries = read_referred(self._store, self._bodies, (one.delivery for one in referring))
+        problems = [
+            settled for one in referring if (settled := _problem(one, receiver, deliveries))
+        ]
+        unfit = {one.id for one in problems}
+        fit = [one for one in referring if one.id not in unfit]
+        references = self._references(number, fit, deliveries)
+        posts = [
+            PreparedPost(number, receiver, group, body)
+            for group, body in _bodies_of(receiver, fit, deliveries, references)
+        ]
+        for one in forwards:
+            if one.copy:
+                try:
+                    body = self._bodies.open(one.copy)
+                except UnknownRecordError as error:
+                    problems.append(_unopened(one, str(error)))
+                else:
+                    posts.append(PreparedPost(number, receiver, (one,), body))
+        return posts, problems
+
+    def _references(
+        self,
+        number: str,
+        forwards: Sequence[WaitingForward],
+        deliveries: Mapping[str, ReferredDelivery],
+    ) -> Mapping[str, str]:
+        events = (_event_of(one, deliveries) for one in forwards)
+        return read_references(
+            self._store, self._bodies, number, (own_send(event) for event in events if event)
+        )
+
+
+def _event_of(forward: WaitingForward, deliveries: Mapping[str, ReferredDelivery]) -> Event | None:
+    events = deliveries[forward.delivery].events
+    return next((one for one in events if one.item == forward.item), None)
+
+
+def _problem(
+    forward: WaitingForward, receiver: Receiver, deliveries: Mapping[str, ReferredDelivery]
+) -> SettledForward | None:
+    """Say what becomes of a forward whose event cannot be read; None if it can."""
+    referred = deliveries[forward.delivery]
+    if referred.is_unopened:
+        return _unopened(forward, referred.problem)
+    event = _event_of(forward, deliveries)
+    if event and forward_id(event.key, receiver.name) == forward.id:
+        return None
+    if referred.is_redacted:
+        return SettledForward(forward.id, forward.attempt, "gone", "its customer was erased")
+    reason = referred.problem or "its event is not where it was"
+    return SettledForward(forward.id, forward.attempt, "dead", reason)
+
+
+def _unopened(forward: WaitingForward, why: str) -> SettledForward:
+    """Let a forward wait for a process that can open it."""
+    return SettledForward(forward.id, forward.attempt, "later", why, UNOPENED_WAITS_MS)
+
+
+def _bodies_of(
+    receiver: Receiver,
+    forwards: Sequence[WaitingForward],
+    deliveries: Mapping[str, ReferredDelivery],
+    references: Mapping[str, str],
+) -> Iterator[tuple[tuple[WaitingForward, ...], bytes]]:
+    if receiver.form == "meta":
+        by_delivery = sorted(forwards, key=lambda one: one.delivery)
+        for name, group in groupby(by_delivery, key=lambda one: one.delivery):
+            together = tuple(group)
+            delivery = deliveries[name].delivery
+            if delivery:
+                items = {one.item for one in together}
+                yield together, build_envelope(delivery, items, references)
+        return
+    for one in forwards:
+        delivery, event = deliveries[one.delivery].delivery, _event_of(one, deliveries)
+        if delivery and event:
+            yield (one,), build_payload(event, kind_of(event), delivery, receiver.name, references)

@@ -1,0 +1,105 @@
+"""Forwards: a task finds which waited for too long, and wakes the forwarder of its process."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.core.forwards.forward import MOST_OF_STORE
+from gateway.store import keys
+from gateway.store.coordination.wakeups import clear_wakeup
+from gateway.store.maintenance.retention import memory_health
+from gateway.store.outgoing.forwards import (
+    ReceiverOutcome,
+    SettledForward,
+    WaitingForward,
+    list_receivers,
+    oldest_forwards,
+    settle_forwards,
+)
+from tasks.app import app
+from tasks.context import WorkerContext, worker_context
+from tasks.outgoing.forwarding.forwarder import forwarder_of
+from tasks.outgoing.forwarding.preparation import PostPreparation, PreparedPost
+from tasks.outgoing.forwarding.receivers import receivers_of
+from tasks.wakeup import FORWARDS
+
+log = structlog.get_logger(__name__)
+
+TOO_LATE = "nobody received it in time"
+# Dead letters of one receiver that a task makes, in steps.
+MOST_BURIED, AT_ONCE = 2_000, 100
+LOOKS_EACH_S = 1.0
+
+
+@app.task(name="tasks.forward")
+def forward(number: str) -> None:
+    """Let this process post a number's forwards, and give up those that waited for too long."""
+    ctx = worker_context()
+    clear_wakeup(ctx.store, keys.number_bell(number, FORWARDS))
+    if _is_look_due(number):
+        bury_overdue(ctx, number)
+    forwarder_of(ctx).wake(number)
+
+
+_looked_at: dict[str, float] = {}
+
+
+def _is_look_due(number: str) -> bool:
+    """Say whether this process has not looked for a second at how long a number's have waited."""
+    now = time.monotonic()
+    if now - _looked_at.get(number, -LOOKS_EACH_S) < LOOKS_EACH_S:
+        return False
+    _looked_at[number] = now
+    return True
+
+
+def bury_overdue(ctx: WorkerContext, number: str) -> int:
+    """Make dead letters of forwards beyond a receiver's bounds; return how many.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    limit_bytes = memory_health(ctx.store, ctx.settings.gateway_store_bytes).limit_bytes
+    most_bytes = int(MOST_OF_STORE * limit_bytes)
+    buried = sum(
+        _bury_of_receiver(ctx, number, name, most_bytes)
+        for name in list_receivers(ctx.store, number)
+    )
+    if buried:
+        log.warning("forwards_given_up", number=number, count=buried)
+    return buried
+
+
+def _bury_of_receiver(ctx: WorkerContext, number: str, name: str, most_bytes: int) -> int:
+    buried, began = 0, time.monotonic()
+    while buried < MOST_BURIED and time.monotonic() - began < 1.0:
+        overdue = oldest_forwards(ctx.store, number, name, most_bytes, AT_ONCE)
+        if not overdue:
+            break
+        _bury(ctx, number, name, overdue)
+        buried += len(overdue)
+    return buried
+
+
+def _bury(ctx: WorkerContext, number: str, name: str, overdue: Sequence[WaitingForward]) -> None:
+    receiver = receivers_of(ctx.rules.current(), number).get(name)
+    preparation = PostPreparation(ctx.store, ctx.bodies)
+    settled = []
+    for one in overdue:
+        posts, problems = preparation.prepare(number, receiver, [one]) if receiver else ([], [])
+        settled.append(_end(ctx, one, posts, problems))
+    kept = ctx.settings.gateway_results
+    settle_forwards(ctx.store, [ReceiverOutcome(number, name, tuple(settled))], kept)
+
+
+def _end(
+    ctx: WorkerContext,
+    overdue: WaitingForward,
+    posts: Sequence[PreparedPost],
+    problems: Sequence[SettledForward],
+) -> SettledForward:
+    """Keep a copy of what would be posted, since the delivery may be trimmed from then on."""
+    copy = overdue.copy or b"".join(ctx.bodies.pack(post.body) for post in posts)
+    why = f"{TOO_LATE}; {problems[0].reason}" if problems else TOO_LATE
+    is_gone = any(one.step == "gone" for one in problems)
+    return SettledForward(overdue.id, 0, "gone" if is_gone else "dead", why, copy=copy)

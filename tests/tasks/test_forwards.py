@@ -1,0 +1,306 @@
+"""Forwards reach their receivers in order and signed, and one that is down costs no other."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.accounts.rulebooks import RulesInForce
+from gateway.store import keys
+from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW, LEASE_MS
+from gateway.store.redis.client import Store
+from tasks.context import WorkerContext
+from tasks.outgoing import forwards as outgoing
+from tests.support.factories import NUMBER, delivery_body, message_item, status_item
+from tests.support.rules.rulebooks import book
+from tests.support.servers import free_port, wait_until
+from tests.support.tasks.worker_state import (
+    PREFIX,
+    counted,
+    for_all,
+    keep,
+    raw,
+    rung,
+    take_effect,
+)
+
+pytestmark = pytest.mark.store
+SIGNING = b"s" * 32
+SECRET = f"whsec_{base64.b64encode(SIGNING).decode()}"
+ANA, BEN = "351900000001", "351900000002"
+
+
+class Application:
+    """Notes what it is posted, and answers as a test says."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.posts: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+        self.hangs = threading.Event()
+        self.hangs.set()
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for headers, _ in self.posts]
+
+    @property
+    def texts(self) -> list[str]:
+        return [orjson.loads(body)["data"]["text"] for _, body in self.posts]
+
+
+@pytest.fixture
+def applications() -> Iterator[list[Application]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(_served(Application())) for _ in range(2)]
+
+
+class _served:  # noqa: N801
+    def __init__(self, application: Application) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                application.posts.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                application.hangs.wait(20)
+                self.send_response(application.status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.application = application
+        self.server = ThreadingHTTPServer(("127.0.0.1", application.port), Handler)
+        self.server.daemon_threads = True
+
+    def __enter__(self) -> Application:
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return self.application
+
+    def __exit__(self, *_: object) -> None:
+        self.application.hangs.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def rules(applications: list[Application]) -> str:
+    crm, bot = applications
+    return f"""\
+version: 1
+forwards:
+  - to: crm
+    url: "http://127.0.0.1:{crm.port}/in?token=hush"
+    secret: CRM_SECRET
+    events: message
+  - to: bot
+    url: "http://127.0.0.1:{bot.port}/"
+    secret: BOT_SECRET
+    as: meta
+    events: [message, status]
+rules: []
+"""
+
+
+@pytest.fixture
+def forwarding(
+    at_work: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> WorkerContext:
+    monkeypatch.setenv("CRM_SECRET", SECRET)
+    monkeypatch.setenv("BOT_SECRET", "the-app-secret-of-the-bot")
+    rulebook = book(rules(applications))
+    monkeypatch.setattr(at_work.rules, "_in_force", for_all(at_work, rulebook))
+    return at_work
+
+
+def effect(ctx: WorkerContext, *bodies: bytes) -> None:
+    keep(ctx.store, *bodies)
+    rulebook = next(iter(ctx.rules.current().by_path.values()))
+    assert not take_effect(ctx, rulebook)
+
+
+def waits(store: Store, receiver: str) -> int:
+    return int(raw(store).zcard(f"{PREFIX}forwards:{receiver}:waiting"))
+
+
+def all_received(store: Store) -> None:
+    wait_until(lambda: not (waits(store, "crm") or waits(store, "bot")), "all is received", 30)
+
+
+def let_pauses_end(store: Store) -> None:
+    for receiver in ("crm", "bot"):
+        ready = f"{PREFIX}forwards:{receiver}:ready"
+        for lane in raw(store).zrange(ready, 0, -1):
+            raw(store).zincrby(ready, -LEASE_MS * 100, lane)
+        raw(store).hdel(f"{PREFIX}forwards:{receiver}", "open_until")
+
+
+def test_each_receiver_gets_its_form_signed_with_its_secret(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, bot = applications
+    body = delivery_body(message_item("wamid.1", "Hello"), message_item("wamid.2", "Hi", BEN))
+    effect(forwarding, body)
+    wait_until(lambda: rung(forwarding.store, "outgoing") == 1, "a worker is woken")
+
+    outgoing.forward(NUMBER)
+    all_received(forwarding.store)
+
+    assert sorted(crm.texts) == ["Hello", "Hi"]
+    headers, posted = crm.posts[0]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + posted
+    made = base64.b64encode(hmac.new(SIGNING, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{made}"
+    assert json.loads(posted)["id"] == headers["webhook-id"]
+    ((meta_headers, envelope),) = bot.posts
+    assert envelope == body
+    digest = hmac.new(b"the-app-secret-of-the-bot", body, hashlib.sha256).hexdigest()
+    assert meta_headers["x-hub-signature-256"] == f"sha256={digest}"
+    assert counted(forwarding.store, "forwards.delivered") == 4
+
+
+def test_a_thousand_statuses_of_a_delivery_are_few_posts_and_all_arrive(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    _, bot = applications
+    statuses = [status_item(f"wamid.{n}", "read") for n in range(1_000)]
+    effect(forwarding, delivery_body(statuses=statuses))
+
+    outgoing.forward(NUMBER)
+    all_received(forwarding.store)
+
+    arrived = [
+        one["id"]
+        for _, body in bot.posts
+        for one in json.loads(body)["entry"][0]["changes"][0]["value"]["statuses"]
+    ]
+    assert arrived == [one["id"] for one in statuses]
+    assert len(bot.posts) <= 20
+
+
+def test_what_failed_comes_again_with_the_same_id_and_in_order(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    crm.status = 500
+    effect(forwarding, *(delivery_body(message_item(f"wamid.{n}", str(n))) for n in range(3)))
+    outgoing.forward(NUMBER)
+    wait_until(lambda: len(crm.posts) == 1, "the first is posted")
+    wait_until(lambda: raw(forwarding.store).hget(f"{PREFIX}forwards:crm", "failures"), "it failed")
+
+    crm.status = 204
+    let_pauses_end(forwarding.store)
+    outgoing.forward(NUMBER)
+    all_received(forwarding.store)
+
+    assert crm.texts == ["0", "0", "1", "2"]
+    assert crm.ids[0] == crm.ids[1]
+
+
+def test_a_receiver_that_hangs_holds_up_no_other_and_no_task(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    crm.hangs.clear()
+    people = [f"3519000{n:05}" for n in range(60)]
+    effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
+
+    began = time.monotonic()
+    outgoing.forward(NUMBER)
+    assert time.monotonic() - began < 2
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all", 20)
+
+    assert waits(forwarding.store, "crm") == len(people)
+    assert len(crm.posts) <= 16
+    crm.hangs.set()
+    wait_until(lambda: not waits(forwarding.store, "crm"), "this one too", 30)
+
+
+def test_a_receiver_that_is_down_is_tried_less_and_less(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    crm.status = 503
+    people = [f"3519000{n:05}" for n in range(40)]
+    effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
+
+    outgoing.forward(NUMBER)
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all", 20)
+    state = f"{PREFIX}forwards:crm"
+    wait_until(lambda: raw(forwarding.store).hget(state, "open_until"), "it rests")
+
+    assert len(crm.posts) <= FAILURES_IN_A_ROW + 16
+    crm.status = 204
+    let_pauses_end(forwarding.store)
+    outgoing.forward(NUMBER)
+    wait_until(lambda: not raw(forwarding.store).hget(state, "failures"), "it is well again")
+
+
+def test_without_a_secret_nothing_is_posted_and_nothing_is_lost(
+    forwarding: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm, _ = applications
+    monkeypatch.delenv("CRM_SECRET")
+    effect(forwarding, delivery_body(message_item("wamid.1")))
+
+    outgoing.forward(NUMBER)
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has it")
+
+    assert (crm.posts, waits(forwarding.store, "crm")) == ([], 1)
+
+
+def test_what_waited_too_long_is_a_dead_letter_with_its_copy(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    crm.status = 503
+    effect(forwarding, delivery_body(message_item("wamid.1", "kept")))
+    (id_,) = raw(forwarding.store).zrange(f"{PREFIX}forwards:crm:waiting", 0, -1)
+    raw(forwarding.store).zadd(f"{PREFIX}forwards:crm:waiting", {id_: 1})
+
+    assert outgoing.bury_overdue(forwarding, NUMBER) == 1
+
+    copy = raw(forwarding.store).hget(f"{PREFIX}forward:{id_.decode()}", "copy")
+    assert orjson.loads(forwarding.bodies.open(copy))["data"]["text"] == "kept"
+    assert raw(forwarding.store).zscore(f"{PREFIX}dead", b"forward:" + id_)
+
+
+def test_a_forward_whose_delivery_is_gone_is_a_dead_letter_and_holds_nobody_up(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    effect(forwarding, delivery_body(message_item("wamid.1", "gone")))
+    for index in range(keys.PARTITIONS):
+        raw(forwarding.store).delete(f"{keys.partition(index)}inbox")
+    effect(forwarding, delivery_body(message_item("wamid.2", "there")))
+
+    outgoing.forward(NUMBER)
+    wait_until(lambda: crm.texts == ["there"], "the next is posted")
+
+    assert counted(forwarding.store, "forwards.dead") == 2
+
+
+def test_rules_without_the_receiver_let_its_forwards_wait(
+    forwarding: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm, _ = applications
+    effect(forwarding, delivery_body(message_item("wamid.1")))
+    changed: Any = for_all(forwarding, book("version: 1\nrules: []\n"))
+    assert isinstance(changed, RulesInForce)
+    monkeypatch.setattr(forwarding.rules, "_in_force", changed)
+
+    outgoing.forward(NUMBER)
+    look = f"{PREFIX}forwards"
+    wait_until(lambda: raw(forwarding.store).zscore(look, "crm") > 2e12 / 2, "it was looked at")
+
+    assert (crm.posts, waits(forwarding.store, "crm")) == ([], 1)
