@@ -153,3 +153,37 @@ def test_a_customer_is_exported_as_it_is_stored(store: Store) -> None:
 
     assert [one["id"] for one in exported["contacts"]] == [ANA]
     assert exported["complete"] is True
+
+
+def test_a_table_is_imported_tagged_and_exported(tmp_path: Path, store: Store) -> None:
+    at = ("--number", NUMBER)
+    Path("people.csv").write_text(f"phone,name,size\n+{ANA},Ana,38\n12,Bad,1\n")
+
+    told = run("import", "people.csv", "--tag", "spring", *at)
+    again = json.loads(run("import", "people.csv", "--tag", "spring", "--json", *at).stdout)
+    tagged = run("tag", "vip", "people.csv", *at)
+    run("tag", "spring", "people.csv", "--remove", *at)
+
+    assert "1 contact made, 0 changed, 0 unchanged, of 2 rows." in told.output
+    assert "line 3: is no possible phone number" in told.output
+    assert (again["made"], again["unchanged"], again["left_out"]) == (0, 1, 1)
+    assert tagged.exit_code == 0, tagged.output
+    assert find_contact(store, NUMBER, ANA).tags == ("vip",)
+    table = run("export", "--tag", "vip", *at).stdout
+    assert table.splitlines()[1] == f"{ANA},,Ana,vip,,38"
+    assert run("export", "--format", "jsonl", "--out", "out.jsonl", *at).exit_code == 0
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert json.loads(line)["phone"] == f"+{ANA}"
+
+
+def test_a_table_that_cannot_be_imported_is_one_sentence(store: Store) -> None:
+    Path("people.csv").write_bytes(b"phone\n\xe9\n")
+
+    for words, sentence in (
+        (("import", "people.csv"), "Line 2 is not in the encoding"),
+        (("import", "nowhere.csv"), "There is no file nowhere.csv"),
+        (("import", "people.csv", "--number", "9x"), "--number"),
+    ):
+        result = run(*words)
+        assert result.exit_code == 2, words
+        assert sentence in " ".join(result.output.split())

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.store.campaigns.upload import Home
-from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.problems import ApiError
+from gateway.web.api.server.file_uploads import FileUploads
 from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ def has_ended(pid: int) -> bool:
 
 async def reading() -> asyncio.Task[Any]:
     """Begin to read a file without an end, and return once a process does."""
-    work = AudienceUploads("redis://nowhere", []).run(read_for_ever, *GIVEN)
+    work = FileUploads("redis://nowhere", []).run(read_for_ever, *GIVEN)
     task = asyncio.create_task(work)
     await asyncio.to_thread(wait_until, has_reader, "a process reads")
     return task

@@ -4,7 +4,7 @@ What the message needs of each is taken from the contact: its variables, and its
 May raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +12,12 @@ from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.recipient import read_contact_name
 from gateway.core.campaigns.audience import ZONE_COLUMN, AudienceReader
 from gateway.core.contacts.contact import Contact
-from gateway.store import keys
-from gateway.store.planning.contacts import parse_contacts
+from gateway.store.planning.contact_scan import AT_ONCE, iter_contacts, load_by_name
 from gateway.store.redis.client import Store
-from gateway.store.redis.key_scan import scan_keys
 
 MOST_LISTED = 10_000
 MOST_PHONE = 64
 MOST_TAG = 200
-AT_ONCE = 200  # contacts that one script loads
 PHONE, NAME = "phone", "name"
 
 Row = tuple[int, dict[str, str]]
@@ -62,19 +59,12 @@ def iter_rows(
 
 
 def _iter_tagged(store: Store, number: str, tag: str, reader: AudienceReader) -> Iterator[Row]:
-    """Yield the customers of a number who have a tag; a scan may find one twice."""
-    start = f"{keys.number(number)}contact:"
-    position, is_first, line = "", True, 0
-    while position or is_first:
-        page = scan_keys(store, f"{start}*", position)
-        names = [name.decode().removeprefix(start) for name in page.names]
-        for name, contact in _load(store, number, names).items():
-            # Other names of a customer lead to the same contact, and so does a second find.
-            is_other = contact.key != name or reader.has_seen(contact.wa_id)
-            if tag in contact.tags and not is_other:
-                line += 1
-                yield line, _cells(contact, contact.wa_id and f"+{contact.wa_id}", reader.columns)
-        position, is_first = page.position, False
+    """Yield the customers of a number who have a tag, each once."""
+    line = 0
+    for contact in iter_contacts(store, number, tag):
+        if not reader.has_seen(contact.wa_id):
+            line += 1
+            yield line, _cells(contact, contact.wa_id and f"+{contact.wa_id}", reader.columns)
 
 
 def _iter_listed(
@@ -83,19 +73,9 @@ def _iter_listed(
     for start in range(0, len(phones), AT_ONCE):
         page = phones[start : start + AT_ONCE]
         named = [read_contact_name(phone) for phone in page]
-        known = _load(store, number, [name for name in named if name])
+        known = load_by_name(store, number, [name for name in named if name])
         for line, (phone, name) in enumerate(zip(page, named, strict=True), start + 1):
             yield line, _cells(known.get(name, Contact(name)), phone, columns)
-
-
-def _load(store: Store, number: str, names: Sequence[str]) -> Mapping[str, Contact]:
-    """Return contacts by name; one that cannot be read is left out."""
-    found: dict[str, Contact] = {}
-    for start in range(0, len(names), AT_ONCE):
-        part = list(names[start : start + AT_ONCE])
-        _, rows, _ = store.call("load", keys.number(number), len(part), *part)
-        found |= parse_contacts(part, rows)[0]
-    return found
 
 
 def _cells(contact: Contact, phone: str, columns: frozenset[str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from gateway.web.api.campaigns.routes import CampaignRoutes
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.contacts.erasing import ErasureRoutes
 from gateway.web.api.contacts.routes import ContactRoutes
+from gateway.web.api.contacts.tables import ContactTableRoutes
 from gateway.web.api.events.routes import EventRoutes
 from gateway.web.api.messages.cloud_api.lookups import CloudLookups
 from gateway.web.api.messages.cloud_api.routes import CloudRoutes
@@ -44,6 +45,7 @@ from gateway.web.api.operations.dead_letters import DeadLetterRoutes
 from gateway.web.api.operations.numbers import NumberRoutes
 from gateway.web.api.operations.templates import TemplateRoutes
 from gateway.web.api.server.busy_routes import Endpoint
+from gateway.web.api.server.file_uploads import FileUploads
 
 # The webhook has its connections from the same pool of a hundred.
 READS_AT_ONCE = 16
@@ -92,7 +94,11 @@ class MessageApi:
         self._template_routes = TemplateRoutes(
             self._store, accounts, self._numbers, settings.meta_graph_url
         )
+        self._uploads = FileUploads(settings.redis_url, settings.encryption_keys)
         self._contact_routes = ContactRoutes(self._store, self._all_numbers)
+        self._contact_table_routes = ContactTableRoutes(
+            self._store, self._uploads, self._default_number, self._country_of, self._numbers
+        )
         self._campaign_routes = self._build_campaign_routes(
             settings, bodies, judge, prices, sending
         )
@@ -114,7 +120,7 @@ class MessageApi:
         return CampaignRoutes(
             self._store,
             bodies,
-            AudienceUploads(settings.redis_url, settings.encryption_keys),
+            AudienceUploads(self._uploads),
             self._default_number,
             self._home_of,
             self._pace_of,
@@ -138,7 +144,12 @@ class MessageApi:
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
         about_messages = (self._routes, self._list_routes, self._tasks, self._schedule_routes)
-        about_customers = (self._contact_routes, self._erasure_routes, self._event_routes)
+        about_customers = (
+            self._contact_table_routes,
+            self._contact_routes,
+            self._erasure_routes,
+            self._event_routes,
+        )
         others = (self._number_routes, self._letter_routes, self._template_routes)
         routes = (*about_messages, *about_customers, *others, self._campaign_routes)
         return [part.router() for part in routes]

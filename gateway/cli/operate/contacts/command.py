@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.cli.operate.contacts.erasing import erase_now, erasure_lines
+from gateway.cli.operate.contacts.tables import Form, export_table, import_table, tag_table
 from gateway.cli.operate.contacts.view import contact_lines, mask_contact
 from gateway.core.formats import format_time, pluralize
 from gateway.core.text import printable, suggestion_for
@@ -39,7 +41,7 @@ Customer = Annotated[
 
 commands = typer.Typer(
     name="contacts",
-    help="Show customers, list those that a person answers, and let rules answer them again.",
+    help="Show, import, tag, export and erase customers, and let rules answer them again.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -105,8 +107,23 @@ def show(
 
 
 @commands.command()
-def export(contact: Customer, number: Number = "") -> None:
-    """Print all that is stored of a customer as JSON, texts and phone numbers as they are."""
+def export(
+    contact: Annotated[
+        str,
+        typer.Argument(metavar="[+NUMBER|USERID]", help="One customer; else all."),
+    ] = "",
+    number: Number = "",
+    tag: Annotated[str, typer.Option(help="Of all: those with this tag.")] = "",
+    form: Annotated[Form, typer.Option("--format", help="Of all: csv or jsonl.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="Of all: the file; unset: the output.")] = None,
+) -> None:
+    """Print all that is stored of a customer as JSON, or all customers as a table.
+
+    Texts, names and phone numbers are as they are. `contacts import` reads the table again.
+    """
+    if not contact:
+        export_table(number, tag, form, out)
+        return
     name, given = read_customer(contact), target.settings()
     bodies = Bodies(given.encryption_keys)
     with open_store(given.redis_url, "so the export is not complete") as store:
@@ -196,3 +213,7 @@ def _print_rows(rows: list[dict[str, Any]], *, with_account: bool) -> None:
 
 def _count_unreadable(found: Mapping[str, HandedOver]) -> int:
     return sum(one.unreadable for one in found.values())
+
+
+commands.command("import")(import_table)
+commands.command("tag")(tag_table)

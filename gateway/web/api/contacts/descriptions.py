@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS, MOST_VALUE, MOST_WHY
 from gateway.web.api.descriptions import body_of, problems_of, query_of
+from gateway.web.api.server.file_uploads import TABLES
 
 
 class WindowOut(BaseModel):
@@ -93,6 +94,59 @@ CHANGE: dict[str, Any] = {
         **problems_of("malformed", "too-large", "media-type", "invalid", "not-found"),
     },
     "openapi_extra": {**body_of(ContactIn), "parameters": [NUMBER]},
+}
+
+
+class ImportProblemOut(BaseModel):
+    """A row that was left out."""
+
+    line: int
+    detail: str
+
+
+class ImportOut(BaseModel):
+    """What an import did."""
+
+    rows: int
+    made: int = Field(description="Contacts that the number did not know.")
+    changed: int
+    unchanged: int
+    left_out: int
+    problems: list[ImportProblemOut] = Field(description="The first hundred, with their lines.")
+
+
+_TAG = {"type": "string", "maxLength": 20_000}
+IMPORT_TABLE: dict[str, Any] = {
+    "summary": "Import contacts from a file",
+    "responses": {
+        200: {"model": ImportOut},
+        **problems_of("too-large", "media-type", "malformed", "invalid", "timeout", "unavailable"),
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {one: {"schema": {"type": "string"}} for one in TABLES},
+        },
+        "parameters": [
+            NUMBER,
+            query_of("tag", _TAG, "Tags that all of them get, with ; between."),
+            query_of("untag", _TAG, "Tags that all of them lose, with ; between."),
+            query_of("encoding", {"type": "string"}, "Unless UTF-8: such as cp1252."),
+        ],
+    },
+}
+EXPORT_TABLE: dict[str, Any] = {
+    "summary": "Export contacts as CSV",
+    "responses": {
+        200: {
+            "content": {"text/csv": {"schema": {"type": "string"}}},
+            "description": "A line for each contact.",
+        },
+        **problems_of("invalid"),
+    },
+    "openapi_extra": {
+        "parameters": [NUMBER, query_of("tag", {"type": "string"}, "Only those with this tag.")]
+    },
 }
 
 

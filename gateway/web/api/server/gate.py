@@ -36,6 +36,8 @@ BODY_WITHIN_S = 20.0
 ADMIN_ONLY = ("/v1/numbers/",)
 # All that is stored of a customer, texts as well, is for the same few as its end.
 CONTACTS = "/v1/contacts/"
+EXPORTS = ("/export", "/export.csv")
+IMPORT = "/v1/contacts/import"
 CAMPAIGNS = "/v1/campaigns/"
 
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
@@ -106,7 +108,7 @@ def is_open(path: str) -> bool:
 def needed_scope(method: str, path: str) -> str:
     """Return the scope that a request needs."""
     if method in ("GET", "HEAD", "OPTIONS"):
-        return ADMIN if path.startswith(CONTACTS) and path.endswith("/export") else READ
+        return ADMIN if path.startswith(CONTACTS) and path.endswith(EXPORTS) else READ
     is_erasure = method == "DELETE" and path.startswith(CONTACTS)
     # Whoever prepares a campaign need not be the one who lets it go to a million people.
     is_start = path.startswith(CAMPAIGNS) and path.endswith(("/start", "/resume"))
@@ -115,7 +117,8 @@ def needed_scope(method: str, path: str) -> str:
 
 def is_streamed(method: str, path: str) -> bool:
     """Say whether an address reads its body itself, which may be larger than memory."""
-    return method == "PUT" and path.startswith(CAMPAIGNS) and path.endswith("/audience")
+    is_audience = method == "PUT" and path.startswith(CAMPAIGNS) and path.endswith("/audience")
+    return is_audience or (method, path) == ("POST", IMPORT)
 
 
 def most_bytes(method: str, path: str) -> int:

@@ -1,0 +1,80 @@
+"""Table of contacts as it is written: CSV or JSON Lines, which an import reads again."""
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import orjson
+
+from gateway.core.contacts.contact import Contact
+from gateway.core.tables.contact_rows import (
+    NAME,
+    OPTED_OUT,
+    TAG_SIGN,
+    TAGS,
+    USER_ID,
+    VARIABLE,
+)
+from gateway.core.tables.phone_cells import PHONE_COLUMNS, plain_name
+
+PHONE = "phone"
+COLUMNS = (PHONE, USER_ID, NAME, TAGS, OPTED_OUT)
+# A spreadsheet takes a cell that begins with one of these for a formula.
+_FORMULAS = ("=", "+", "-", "@")
+AT_ONCE = 1_000
+
+
+def column_of(variable: str) -> str:
+    """Return the column of a variable, which is no column of ours."""
+    is_taken = variable in COLUMNS or plain_name(variable) in PHONE_COLUMNS
+    return f"{VARIABLE}{variable}" if is_taken else variable
+
+
+def cells_of(contact: Contact) -> dict[str, str]:
+    """Return the cells of a contact by their columns; only that of the phone may be empty."""
+    cells = {
+        PHONE: contact.wa_id and f"+{contact.wa_id}",
+        USER_ID: contact.user_id,
+        NAME: contact.name,
+        TAGS: TAG_SIGN.join(contact.tags),
+        OPTED_OUT: "yes" if contact.opted_out_at else "",
+        **{column_of(name): value for name, value in contact.vars.items()},
+    }
+    return {column: cell for column, cell in cells.items() if cell or column == PHONE}
+
+
+def iter_json_lines(contacts: Iterator[Contact]) -> Iterator[str]:
+    """Yield a line for each contact."""
+    for one in contacts:
+        yield orjson.dumps(cells_of(one), option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def iter_csv(contacts: Iterator[Contact], variables: Collection[str]) -> Iterator[str]:
+    """Yield the lines of CSV, some at a time; `variables` are the columns beside ours."""
+    columns = [*COLUMNS, *map(column_of, sorted(variables))]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for i, one in enumerate(contacts, 1):
+        writer.writerow(_row(cells_of(one), columns))
+        if i % AT_ONCE == 0:
+            yield _drain(buffer)
+    yield _drain(buffer)
+
+
+def _row(cells: Mapping[str, str], columns: Sequence[str]) -> list[str]:
+    return [_guard(column, cells.get(column, "")) for column in columns]
+
+
+def _guard(column: str, cell: str) -> str:
+    """Return a cell that no spreadsheet runs; an import takes the tab away again."""
+    if column == PHONE:
+        return cell.removeprefix("+")
+    return f"\t{cell}" if cell.startswith(_FORMULAS) else cell
+
+
+def _drain(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

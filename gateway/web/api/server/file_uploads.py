@@ -1,0 +1,89 @@
+"""Uploads of files: a body of any size goes to a file, and a process of its own reads it."""
+
+import asyncio
+import multiprocessing
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.tables.workbook import MEDIA_TYPE as XLSX
+from gateway.web.api.problems import ApiError
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+WITHIN_S = 600.0
+TABLES = ("text/csv", "application/x-ndjson", XLSX)
+
+
+class FileUploads:
+    """Takes one upload after the other: each may fill a disk and use a core for a minute."""
+
+    def __init__(self, redis_url: str, keys: Sequence[bytes]) -> None:
+        """Take what a process needs to open the store; none starts before it is needed."""
+        self._store_args = (redis_url, tuple(keys))
+        self._turn = asyncio.Semaphore(1)
+
+    @asynccontextmanager
+    async def received(self, request: Request, most: int) -> AsyncIterator[Path]:
+        """Hold a request's body in a file, once it is its turn. Raises ApiError."""
+        async with self._turn:
+            with tempfile.TemporaryDirectory(prefix="upload-") as folder:
+                path = Path(folder) / "body"
+                await _receive(request, path, most)
+                yield path
+
+    async def run_in_turn(self, work: Callable[..., T], name: str, *args: Any) -> T:
+        """Work in a process of its own, once it is its turn."""
+        async with self._turn:
+            return await self.run(work, name, *args)
+
+    async def run(self, work: Callable[..., T], name: str, *args: Any) -> T:
+        """Work in a process of its own, which ends when nobody waits for it any more."""
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        run = asyncio.get_running_loop().run_in_executor
+        try:
+            return await run(pool, work, *self._store_args, name, *args)
+        except asyncio.CancelledError:
+            # The web process ends, and would wait for its children.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        except BrokenProcessPool:
+            log.error("upload_reader_ended", about=name)
+            detail = "The process that read the file was ended; nothing counts. Repeat it."
+            raise ApiError("unavailable", detail, headers={"retry-after": "60"}) from None
+        finally:
+            # To wait here would hold up the event loop, and the webhook with it.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def read_media_type(request: Request, known: Sequence[str], what: str) -> str:
+    """Return of which type a body is. Raises ApiError for one that is not known."""
+    found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if found not in known:
+        raise ApiError("media-type", f"{what} is {' or '.join(known)}.")
+    return found
+
+
+async def _receive(request: Request, path: Path, most: int) -> None:
+    size = 0
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            with path.open("wb") as file:
+                async for part in request.stream():
+                    size += len(part)
+                    if size > most:
+                        raise ApiError("too-large", f"This body may have {most:,} bytes.")
+                    await asyncio.to_thread(file.write, part)
+    except TimeoutError:
+        raise ApiError("timeout", headers={"connection": "close"}) from None
+    except ClientDisconnect:
+        raise ApiError("malformed", "The request broke off.") from None
