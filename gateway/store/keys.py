@@ -52,6 +52,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:by_contact:<k> | which recipients were queued, and when, by contact | 30 days |
 | {n}campaigned | campaigns by when they last queued somebody | 30 days |
 | gw:{campaigns}all, gw:{campaigns}active | campaigns by number; those with work | forever |
+| gw:{campaigns}looks | until when nothing is due for a campaign | until it ends |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
@@ -156,7 +157,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
 | {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
 | {n}campaigned | 1,000 campaigns |
-| gw:{campaigns}all, gw:{campaigns}active | 1,000 campaigns |
+| gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | 1,000 campaigns |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}results | one for each send of a Celery task that is over |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |

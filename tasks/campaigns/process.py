@@ -1,11 +1,11 @@
-"""Campaigns at work: each second the tick wakes a worker of the queue `bulk` for each of them."""
+"""Campaigns at work: the tick wakes a worker of the queue `bulk` for each that has to go on."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.campaigns.course import ENDED, Step, decide_step, next_mark
+from gateway.core.campaigns.course import ENDED, Step, decide_step, next_look, next_mark
 from gateway.core.campaigns.reach import Reach
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -14,6 +14,7 @@ from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, pack_mark, stamp
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
 from gateway.store.campaigns.reach import read_reach, refresh_limit
 from gateway.store.coordination.wakeups import clear_wakeup
@@ -34,9 +35,11 @@ BY_ITSELF = frozenset({"stop_rule", "missed_start"})
 
 
 def wake_for_campaigns(ctx: StoreAccess) -> None:
-    """Wake a worker for each campaign that has something to do."""
-    for id_ in campaigns.list_active(ctx.store):
-        ring_campaign(ctx.store, id_)
+    """Wake a worker for each campaign for which something may be due."""
+    if active := campaigns.list_active(ctx.store):
+        now = datetime_from_ms(campaigns.server_ms(ctx.store))
+        for id_ in choose_due(ctx.store, active, now):
+            ring_campaign(ctx.store, id_)
 
 
 @app.task(name="tasks.process_broadcast_campaign", time_limit=60)
@@ -95,11 +98,22 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
         give_notice(ctx, campaign)
     _note_progress(ctx, campaign, step, stamp(now))
     if not step.queues:
+        _leave_alone(ctx, campaign, next_look(standing, step, now))
         return 0
     queued = expand(ctx.store, ctx.bodies, campaign, step.up_to)
     if queued:
         ring_number(ctx.store, campaign.number, BULK)
     return queued
+
+
+def _leave_alone(ctx: StoreAccess, campaign: Campaign, until: datetime | None) -> None:
+    """Let the tick leave a campaign alone until then, unless it was changed meanwhile."""
+    if until is None:
+        return
+    leave_alone(ctx.store, campaign.id, until)
+    present = campaigns.read_campaign(ctx.store, ctx.bodies, campaign.id)
+    if present is None or present.changed_at != campaign.changed_at:
+        look_again(ctx.store, campaign.id)
 
 
 def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:

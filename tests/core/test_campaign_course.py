@@ -14,6 +14,7 @@ from gateway.core.campaigns.course import (
     decide_step,
     find_stop_reason,
     mark_at,
+    next_look,
     next_mark,
 )
 from gateway.core.campaigns.definition import (
@@ -176,3 +177,29 @@ def test_a_definition_comes_back_as_it_was_stored() -> None:
 
     assert unpack_definition(pack_definition(definition)) == definition
     assert definition.columns == {"first"}
+
+
+IN_A_MINUTE = NOW + timedelta(minutes=1)
+SOON = NOW + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("phase", "step", "cells", "finish_by", "expected"),
+    [
+        ("scheduled", Step(until=SOON), {"waiting": 9}, None, SOON),
+        ("scheduled", Step(until=NOW + HOUR), {"waiting": 9}, None, IN_A_MINUTE),
+        ("paused", Step(), {"waiting": 9, "queued": 1}, None, IN_A_MINUTE),
+        ("paused", Step(), {"waiting": 9}, SOON, SOON),
+        ("running", Step(until=SOON), {"waiting": 9}, None, SOON),
+        ("running", Step(until=SOON), {"waiting": 9, "attempting": 1}, None, None),
+        ("running", Step(), {"waiting": 9}, None, None),
+        ("scheduled", Step("running"), {"waiting": 9}, None, None),
+        ("completed", Step(), {"read": 9}, None, None),
+    ],
+)
+def test_nothing_is_due_before_the_next_moment_of_its_course(
+    phase: Any, step: Step, cells: dict[str, int], finish_by: datetime | None, expected: Any
+) -> None:
+    stands = standing(phase, cells=cells, definition=a_definition(finish_by=finish_by))
+
+    assert next_look(stands, step, NOW) == expected

@@ -35,6 +35,7 @@ from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import control
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.next_look import leave_alone
 from gateway.store.campaigns.reach import note_limit, refresh_limit
 from gateway.store.console import audit_log, sign_ins, users
 from gateway.store.console.jobs import JobProgress, write_progress
@@ -148,6 +149,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>reach:asked": (600_000, 600_000),
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
+    "gw:{campaigns}looks": FOREVER,
     "gw:{console}users": FOREVER,
     "gw:{console}sign_ins": (DAY // 2, DAY // 2),
     "gw:{console}sign_in_ends": (DAY // 2, DAY // 2),
@@ -391,6 +393,7 @@ def answer_campaign(store: Store) -> None:
     """Write to a recipient of a campaign, who answers."""
     campaign = a_campaign(store)
     control.start(store, campaign, "test", datetime.now(UTC))
+    leave_alone(store, campaign.id, datetime.now(UTC))
     assert expand(store, BODIES, read(store, campaign), 1) == 1
     answer = CampaignAnswer(campaign_send_id(campaign.id, 0), ("replied",))
     commit(store, [Plan(NUMBER, Contact(""), False, (), answers=(answer,))], timedelta(days=1))

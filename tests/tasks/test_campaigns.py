@@ -14,6 +14,7 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.campaigns.next_look import choose_due, leave_alone
 from gateway.store.maintenance import due_items
 from gateway.store.monitoring.alert_store import active_alerts
 from gateway.store.redis.client import Store
@@ -308,3 +309,44 @@ def test_a_row_that_is_damaged_is_a_record_that_cannot_be_read(store: Store) -> 
     assert process.process_broadcast_campaign(campaign.id) == {"queued": 0}
 
     assert alerts(store) == ["campaign_unreadable"]
+
+
+def test_a_tick_wakes_only_for_campaigns_for_which_something_may_be_due(
+    store: Store, at_work: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(process, "ring_campaign", lambda _, id_: woken.append(id_))
+    running, scheduled = (
+        started(store),
+        started(store, start_at=(NOW + timedelta(hours=1)).isoformat()),
+    )
+    paused = started(store)
+    assert control.pause(store, paused, "ana", "a typo") == ""
+    process.wake_for_campaigns(at_work)
+    assert sorted(woken) == sorted(one.id for one in (running, scheduled, paused))
+    for one in (running, scheduled, paused):
+        work(one)
+    woken.clear()
+
+    process.wake_for_campaigns(at_work)
+    assert woken == [running.id]
+    assert control.resume(store, read(store, paused), "ana", NOW) == ""
+    process.wake_for_campaigns(at_work)
+
+    assert sorted(woken[1:]) == sorted([running.id, paused.id])
+
+
+def test_a_campaign_that_is_changed_while_it_is_looked_at_is_looked_at_again(
+    store: Store, at_work: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = started(store)
+    assert control.pause(store, campaign, "ana", "a typo") == ""
+
+    def resume_first(*args: Any) -> None:
+        assert control.resume(store, read(store, campaign), "ana", NOW) == ""
+        leave_alone(*args)
+
+    monkeypatch.setattr(process, "leave_alone", resume_first)
+    work(campaign)
+
+    assert choose_due(store, [campaign.id], datetime.now(UTC)) == [campaign.id]

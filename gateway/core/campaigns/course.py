@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from gateway.core.campaigns.definition import START_GRACE, Definition, StopRules
@@ -30,6 +30,9 @@ FATAL_CODES: Mapping[int, str] = {
     132015: "Meta has paused the template",
     132016: "Meta has disabled the template",
 }
+
+# However long nothing is due for a campaign.
+LOOKED_AT_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,20 @@ def decide_step(standing: Standing, now: datetime) -> Step:
     if standing.phase in ("running", "paused") and is_late:
         return Step("expired", "finish_by", "the time until which it was to go on is over")
     return _decide_running(standing, now) if standing.phase == "running" else Step()
+
+
+def next_look(standing: Standing, step: Step, now: datetime) -> datetime | None:
+    """Return until when nothing is due after a step, None where something may be at any moment.
+
+    Whatever changes a campaign lets it be looked at again at once.
+    """
+    if step.phase or standing.phase not in ACTIVE:
+        return None
+    is_at_work = step.until is None or standing.funnel.of("queued", "attempting") > 0
+    if standing.phase == "running" and is_at_work:
+        return None
+    moments = (now + LOOKED_AT_EVERY, step.until, standing.definition.finish_by)
+    return min(one for one in moments if one is not None)
 
 
 def _decide_running(standing: Standing, now: datetime) -> Step:

@@ -23,7 +23,7 @@ from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
-from gateway.store.campaigns import row_fields
+from gateway.store.campaigns import next_look, row_fields
 from gateway.store.campaigns.obstacles import (
     NOT_RESTING,
     RESTS,
@@ -206,12 +206,14 @@ def change_phase(
     pairs = [part for pair in fields.items() for part in pair]
     args = [campaign.id, ",".join(within), to, by, why[:500], _REST.get(to, ""), LIVES_MS, *pairs]
     done, before = store.call("campaign_phase", keys.number(campaign.number), *args)
+    next_look.look_again(store, campaign.id)
     return done == b"1", before.decode()
 
 
 def forget_active(store: Store, id_: str) -> None:
     """Look at a campaign no more: it has ended, and nothing of it waits."""
     store.run(lambda client: client.hdel(ACTIVE, id_))
+    next_look.look_again(store, id_)
 
 
 def campaign_key(number: str, id_: str) -> str:
