@@ -51,8 +51,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
 | {n}campaign:<id>:by_contact:<k> | which recipients were queued, and when, by contact | 30 days |
 | {n}campaigned | campaigns by when they last queued somebody | 30 days |
-| gw:{campaigns}all, gw:{campaigns}active | campaigns by number; those with work | forever |
-| gw:{campaigns}looks | until when nothing is due for a campaign | until it ends |
+| gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; at work; by moment | forever |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
