@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.contacts.hand_over import HandOver
 from gateway.core.contacts.loop_guard import Volley
 from gateway.core.events import Event, Message, Notice, Unreadable
 from gateway.core.messages import mark_read, text
@@ -142,6 +143,16 @@ def test_an_event_that_no_rule_answers_is_committed_without_a_record() -> None:
     (one,) = planned(a_message(text="silence")).plans
 
     assert (one.changed, len(one.events), one.sends, one.records) == (True, 1, (), ())
+
+
+@pytest.mark.parametrize("hours", [1, 0])
+def test_what_is_written_while_a_person_answers_has_a_record_to_be_found_by(hours: int) -> None:
+    handed = HandOver(NOW - timedelta(hours=1), NOW + timedelta(hours=hours), "ana")
+    contact = Contact(ANA, hand_over=handed)
+
+    (one,) = planned(a_message(text="silence"), contacts={ANA: contact}).plans
+
+    assert [record.fired for record in one.records] == [()] * hours
 
 
 def test_planning_twice_gives_equal_plans() -> None:

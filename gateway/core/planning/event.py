@@ -56,7 +56,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """The contact after one event, and what to do; no record if nothing was planned."""
+    """The contact after one event, and what to do.
+
+    There is a record if anything was planned, or if a person answers meanwhile.
+    """
 
     contact: Contact
     sends: tuple[Send, ...] = ()
@@ -88,7 +91,8 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)
     contact = contact.with_event(event)
     forwards = plan_forwards(event, contact.key, decision.receivers)
-    if not decision.fired and not changes and not decision.limited:
+    is_planned = decision.fired or changes or decision.limited
+    if not is_planned and not _is_for_a_person(event, own.contact, now):
         after = contact if isinstance(event, Message | PhoneCall) else before
         return EventPlan(after, alerts=news, forwards=forwards)
     id_ = record_id(event)
@@ -113,6 +117,12 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     alerts = (*news, *own.alerts, *effects.alerts)
     notifications, calls = effects.notifications, effects.calls
     return EventPlan(effects.contact, effects.sends, alerts, record, notifications, forwards, calls)
+
+
+def _is_for_a_person(event: Event, contact: Contact, now: datetime) -> bool:
+    """Say whether a person answers meanwhile, who looks for what was written in the records."""
+    handed = contact.hand_over
+    return isinstance(event, Message) and handed is not None and handed.until > now
 
 
 def _ask_rules(

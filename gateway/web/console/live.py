@@ -28,21 +28,34 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MOST_STREAMS = 100
+MOST_TOPICS = 8  # of one stream
 EVERY_S = 0.25  # between two messages of a stream
 SIGN_IN_CHECKED_S = 10.0
 PING_S = 15
 RETRY_MS = 2_000
 
+
+@dataclass(frozen=True, slots=True)
+class LiveReader:
+    """Who reads a topic, and what of it: `name/rest` names a part of a topic."""
+
+    desk: ConsoleDesk
+    user: ConsoleUser
+    sign_in: str
+    rest: str = ""
+
+
 # Returns a fragment of HTML whose elements have the ids of those that they replace.
-ReadTopic = Callable[[ConsoleDesk], Awaitable[str]]
+ReadTopic = Callable[[LiveReader], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveTopic:
-    """Something that pages may show live: how it is read, and how often."""
+    """Something that pages may show live: how it is read, how often, and whether for each alone."""
 
     read: ReadTopic
     every_s: float = 1.0
+    is_personal: bool = False  # what it shows depends on the sign-in
 
 
 @dataclass(slots=True)
@@ -61,22 +74,25 @@ class LiveStreams:
 
     desk: ConsoleDesk
     topics: Mapping[str, LiveTopic]
-    _feeds: dict[str, _Feed] = field(default_factory=dict)
+    _feeds: dict[tuple[str, str], _Feed] = field(default_factory=dict)
     _open: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def stream(self, request: Request, _: ConsoleUser, sign_in: str) -> Response:
+    async def stream(self, request: Request, user: ConsoleUser, sign_in: str) -> Response:
         """Answer with a stream of the topics that the query names."""
         # The process that serves webhooks only starts without it.
         from sse_starlette import EventSourceResponse  # noqa: PLC0415
 
         names = dict.fromkeys(request.query_params.get("topics", "").split(","))
-        if not names or not names.keys() <= self.topics.keys():
+        if len(names) > MOST_TOPICS or not {_topic(one) for one in names} <= self.topics.keys():
             raise PageError(404, "There is no such topic.", f"Known: {', '.join(self.topics)}.")
         if self._open >= MOST_STREAMS or self._ended.is_set():
             raise PageError(503, "Too many pages are open.", "Close some tabs.")
         seen = request.headers.get("last-event-id", "")
-        events = self._events(list(names), sign_in, seen)
+        readers = {
+            name: LiveReader(self.desk, user, sign_in, name.partition("/")[2]) for name in names
+        }
+        events = self._events(readers, sign_in, seen)
         # Without buffering, also in a proxy that has to be told so.
         headers = {"x-accel-buffering": "no", "x-content-type-options": "nosniff"}
         return EventSourceResponse(events, ping=PING_S, headers=headers)
@@ -86,12 +102,12 @@ class LiveStreams:
         self._ended.set()
 
     async def _events(
-        self, names: list[str], sign_in: str, seen: str
+        self, readers: Mapping[str, LiveReader], sign_in: str, seen: str
     ) -> AsyncIterator["ServerSentEvent"]:
         from sse_starlette import ServerSentEvent  # noqa: PLC0415
 
         self._open += 1
-        feeds = [self._join(name) for name in names]
+        feeds = [self._join(name, reader) for name, reader in readers.items()]
         try:
             checked_at = time.monotonic()
             while not self._ended.is_set():
@@ -107,8 +123,8 @@ class LiveStreams:
                 await self._rest(EVERY_S)
         finally:
             self._open -= 1
-            for name in names:
-                self._leave(name)
+            for name in readers:
+                self._leave(name, sign_in)
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -126,28 +142,37 @@ class LiveStreams:
             return True  # it is asked again, and meanwhile there is nothing new to show
         return found is not None
 
-    def _join(self, name: str) -> _Feed:
-        feed = self._feeds.setdefault(name, _Feed())
+    def _join(self, name: str, reader: LiveReader) -> _Feed:
+        feed = self._feeds.setdefault(self._key(name, reader.sign_in), _Feed())
         feed.readers += 1
         if feed.task is None:
-            feed.task = asyncio.create_task(self._follow(name, feed))
+            feed.task = asyncio.create_task(self._follow(name, reader, feed))
         return feed
 
-    def _leave(self, name: str) -> None:
-        feed = self._feeds[name]
+    def _leave(self, name: str, sign_in: str) -> None:
+        key = self._key(name, sign_in)
+        feed = self._feeds[key]
         feed.readers -= 1
         if not feed.readers and feed.task:
             feed.task.cancel()
-            del self._feeds[name]
+            del self._feeds[key]
 
-    async def _follow(self, name: str, feed: _Feed) -> None:
-        topic = self.topics[name]
+    def _key(self, name: str, sign_in: str) -> tuple[str, str]:
+        return name, sign_in if self.topics[_topic(name)].is_personal else ""
+
+    async def _follow(self, name: str, reader: LiveReader, feed: _Feed) -> None:
+        topic = self.topics[_topic(name)]
         while not self._ended.is_set():
             try:
-                feed.newest = await topic.read(self.desk)
+                feed.newest = await topic.read(reader)
                 feed.version = sha256(feed.newest.encode()).hexdigest()[:12]
-            except (StoreUnavailableError, ScriptError):
+            except (StoreUnavailableError, ScriptError, PageError):
                 pass  # the page keeps what it shows, with its moment
             except Exception as error:  # one topic must not end the streams of others
-                log.error("live_topic_failed", topic=name, error=type(error).__name__)
+                log.error("live_topic_failed", topic=_topic(name), error=type(error).__name__)
             await self._rest(topic.every_s)
+
+
+def _topic(name: str) -> str:
+    """Return the topic of which a name may name a part."""
+    return name.partition("/")[0]

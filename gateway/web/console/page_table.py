@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 
 from gateway.web.console.live import LiveTopic
 from gateway.web.console.page import ConsoleAction, ConsolePage
-from gateway.web.console.pages import audit, dead_letters, jobs, messages, overview
+from gateway.web.console.pages import audit, conversations, dead_letters, jobs, messages, overview
 
 PAGES: Sequence[ConsolePage] = (
     *overview.PAGES,
     *messages.PAGES,
+    *conversations.PAGES,
     *dead_letters.PAGES,
     *jobs.PAGES,
     *audit.PAGES,
 )
 ACTIONS: Sequence[ConsoleAction] = (
     *messages.ACTIONS,
+    *conversations.ACTIONS,
     *dead_letters.ACTIONS,
     *jobs.ACTIONS,
 )
-TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS}
+TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS, **conversations.TOPICS}

@@ -11,6 +11,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.formats import format_duration, format_time, pluralize
 from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.tracing.masking import Masking, no_account
+from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.story.notifications import describe_notification
 from gateway.store.tracing.story.sends import describe_send
 from gateway.store.tracing.story.story_line import StoryLine
@@ -172,7 +173,9 @@ class Teller:
             for rule, text in trace.record.alerts:
                 fired.append(StoryLine("alert", f"{self.masking.quote(text)}, by rule {rule}"))
             changes = [StoryLine("changed", change, tone="odd") for change in trace.record.changes]
-            details = f"rulebook {trace.record.rulebook}, {first}" if fired else "no rule was asked"
+            details = (
+                f"rulebook {trace.record.rulebook}, {first}" if fired else _no_rule(trace.record)
+            )
             yield StoryLine("planned", details, trace.record.planned_at).with_below(
                 *fired, *changes
             )
@@ -189,6 +192,12 @@ class Teller:
     def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:
         yield from (describe_send(one, self.masking) for one in trace.sends)
         yield from (describe_notification(one, self.masking) for one in trace.notifications)
+
+
+def _no_rule(record: PlanRecord) -> str:
+    if until := record.muted_until:
+        return f"no rule fired, and none sends before {format_time(until)}: a person answers"
+    return "no rule was asked"
 
 
 def _describe_origin(kept: KeptEvent) -> str:

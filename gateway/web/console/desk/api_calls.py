@@ -59,6 +59,7 @@ class ApiCalls:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Any = None,
+        idempotency_key: str = "",
     ) -> Any:
         """Return the JSON of the answer. Raises ApiRefusalError or StoreUnavailableError."""
         key = user.api_key()
@@ -71,7 +72,10 @@ class ApiCalls:
         async def receive() -> Message:
             return {"type": "http.request", "body": content, "more_body": False}
 
-        await self.app(_scope(method, path, query or {}, key), receive, answer.take)
+        scope = _scope(method, path, query or {}, key)
+        if idempotency_key:
+            scope["headers"].append((b"idempotency-key", idempotency_key.encode()))
+        await self.app(scope, receive, answer.take)
         return _read(answer)
 
 

@@ -13,7 +13,7 @@ from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
 from gateway.web.console.desk.desk import ConsoleDesk, PagePanel
 from gateway.web.console.desk.state_history import StateHistory
-from gateway.web.console.live import LiveTopic
+from gateway.web.console.live import LiveReader, LiveTopic
 from gateway.web.console.page import ConsolePage, PageView, PageVisit
 from gateway.web.console.rendering import render_fragment
 
@@ -27,9 +27,9 @@ async def build(visit: PageVisit) -> PageView:
     return PageView("Overview", "overview.html", await _read(visit.desk), topics=("overview",))
 
 
-async def read_live(desk: ConsoleDesk) -> str:
+async def read_live(reader: LiveReader) -> str:
     """Return the panels for the live stream."""
-    return render_fragment("overview_panels.html", await _read(desk))
+    return render_fragment("overview_panels.html", await _read(reader.desk))
 
 
 async def _read(desk: ConsoleDesk) -> Mapping[str, PagePanel | str | None]:
