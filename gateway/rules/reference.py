@@ -16,6 +16,7 @@ from gateway.core.messages.filters import FILTERS
 from gateway.core.paths.path import OPEN, MetaPath
 from gateway.core.paths.table import PATHS, describe_scopes
 from gateway.rules.language.call_action import VERBS, CallForm
+from gateway.rules.language.condition_parts.answered_campaign import AnsweredCampaign
 from gateway.rules.language.conditions import Age, DataTest, Referral, TextTest, When
 from gateway.rules.language.contact_actions import ALONE
 from gateway.rules.language.outgoing.forwarding import ForwardModel
@@ -84,7 +85,8 @@ MARKED = re.compile(r"(<!-- keys of (\S+) -->\n)[^<]*(<!-- end -->)")
 
 MODELS: Mapping[str, type[Model]] = {
     "file": Book, "defaults": Defaults, "rule": RuleModel, "text": TextTest, "referral": Referral,
-    "data": DataTest, "age": Age, "row": RowText, "place": Place, "card": Card,
+    "campaign": AnsweredCampaign, "data": DataTest, "age": Age, "row": RowText, "place": Place,
+    "card": Card,
     "notification": NotificationForm, "staff_template": StaffTemplate,
     "forwarded": ForwardModel, "service": Service, "call_form": CallForm, **VERBS,
 }  # fmt: skip

@@ -9,12 +9,18 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Server, wait_until
-from tests.support.stack import Stack
+from tests.support.stack import RULES, Stack
 from tests.support.store.campaigns import csv_of, phone
 
 pytestmark = pytest.mark.e2e
 KEY = "a-key-of-the-environment"
+ANSWERED = """
+  - name: yes
+    when: {campaign: Spring, text: "yes"}
+    then: "See you at {{ campaign }}!"
+"""
 CSV = {"content-type": "text/csv"}
 SPRING = {
     "name": "spring",
@@ -28,7 +34,7 @@ SPRING = {
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("campaigns")
     server = Server(folder / "valkey").start()
-    made = Stack(folder, server, GATEWAY_API_KEYS=KEY).start()
+    made = Stack(folder, server, RULES + ANSWERED, GATEWAY_API_KEYS=KEY).start()
     yield made
     made.stop()
     server.kill()
@@ -84,6 +90,29 @@ def test_everyone_in_a_file_gets_the_message_once_and_the_funnel_says_so(
     rows = list(csv.DictReader(io.StringIO(api.get(f"/campaigns/{id_}/export.csv").text)))
     assert {row["phone"] for row in rows} == {phone(i) for i in range(400)}
     assert {row["status"] for row in rows} <= set(delivered)
+    answers_reach_campaign_and_rule(stack, api, id_)
+
+
+def answers_reach_campaign_and_rule(stack: Stack, api: httpx.Client, id_: str) -> None:
+    """Let one recipient tap a button, and another one and a stranger write."""
+    (sent,) = [one for one in stack.posted() if one["to"].removeprefix("+") == phone(5)]
+    button = {"type": "button", "button": {"payload": "yes", "text": "Yes"}}
+    tap = message_item("wamid.tap", sender=phone(5)) | button | {"context": {"id": sent["wamid"]}}
+    stranger = message_item("wamid.stranger", "yes", sender="351999999999")
+    body = delivery_body(tap, message_item("wamid.written", "yes", sender=phone(6)), stranger)
+    assert stack.post(body).status_code == 200
+
+    def answers() -> Any:
+        return shown(api, id_)["answers"]
+
+    wait_until(lambda: answers()["replied"] == 2, "both answered", 30)
+    assert answers() == {"replied": 2, "tapped": 1, "buttons": {"Yes": 1}, "opted_out": 0}
+
+    def replied() -> set[str]:
+        told = [one for one in stack.posted() if one["body"].get("type") == "text"]
+        return {one["to"].removeprefix("+") for one in told if "spring!" in str(one["body"])}
+
+    wait_until(lambda: replied() == {phone(5), phone(6)}, "both got the rule's answer", 30)
 
 
 def test_a_campaign_that_is_paused_stands_still_and_goes_on_where_it_was(

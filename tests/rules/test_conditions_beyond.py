@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.events import CampaignMessage
 from tests.support.factories import ANA, NOW, a_message
 from tests.support.rules.rulebooks import book, decided
 
@@ -157,3 +158,39 @@ def test_what_is_noted_of_a_contact_is_told_in_the_words_of_the_rule() -> None:
         'nothing was written for 1d before and tags have one of "a", "vip" and '
         'language is "pt_pt" and variable size is "l"'
     )
+
+
+def from_campaign(name: str, **before: Any) -> CampaignMessage:
+    """Make the message that a campaign sent some time before the customer's."""
+    return CampaignMessage("", "abcdefghijkl", name, NOW - timedelta(**before))
+
+
+@pytest.mark.parametrize(
+    ("when", "message", "holds"),
+    [
+        pytest.param("{campaign: spring}", from_campaign("Spring ", days=6), True, id="name"),
+        pytest.param("{campaign: [a, spring]}", from_campaign("spring (again)"), True, id="again"),
+        pytest.param("{campaign: abcdefghijkl}", from_campaign("spring"), True, id="id"),
+        pytest.param("{campaign: any}", from_campaign("spring"), True, id="any"),
+        pytest.param("{campaign: summer}", from_campaign("spring"), False, id="another"),
+        pytest.param("{campaign: any}", None, False, id="none"),
+        pytest.param("{not: {campaign: any}}", None, True, id="not any"),
+        pytest.param("{campaign: spring}", from_campaign("spring", days=8), False, id="too late"),
+        pytest.param(
+            "{campaign: {name: spring, within: 9d}}", from_campaign("spring", days=8), True, id="9d"
+        ),
+    ],
+)
+def test_a_message_answers_a_campaign(
+    when: str, message: CampaignMessage | None, holds: bool
+) -> None:
+    assert fires(when, answers=message) is holds
+
+
+def test_the_name_of_the_campaign_is_a_placeholder() -> None:
+    rule = "- {name: it, when: {campaign: any}, then: 'To {{ campaign }}.'}"
+
+    (fired,) = decided(rule, answers=from_campaign("Spring sale")).fired
+
+    assert fired.actions[0].body["text"]["body"] == "To Spring sale."
+    assert fired.explanation == 'campaign is "any", answered within 7d'

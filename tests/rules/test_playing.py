@@ -116,6 +116,9 @@ BEGINNINGS = {
     "a variable": ("vars: {size: '42'}\n", "{vars: {size: '42'}}", True),
     "a number of theirs": ("from: +351 900 000 002\n", "{from: '351900000002'}", True),
     "a number of ours": ("number: '5'\n", "{number: '5'}", True),
+    "a campaign": ("campaign: Spring\n", "{campaign: [summer, spring]}", True),
+    "another campaign": ("campaign: spring\n", "{campaign: summer}", False),
+    "no campaign": ("", "{campaign: any}", False),
     "a moment": ("at: 2026-11-22 12:00 Europe/Lisbon\n", "{inside: sunday}", True),
     "another moment": ("at: 2026-11-23 12:00 Europe/Lisbon\n", "{inside: sunday}", False),
 }

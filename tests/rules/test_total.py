@@ -32,7 +32,7 @@ WHENS = [
     "{any: [{text: a}, {tags: b}]}", "{not: {text: a}}", "[{tapped: a}, {type: image}]",
     "{data: {order.count: {at_least: 1}}}", "{data: {text.body: {contains: a}}}",
     "{data: {order.items: {present: no}, errors.code: {present: no}}}",
-    "{call: [missed, ringing]}",
+    "{call: [missed, ringing]}", "{campaign: any}", "{campaign: {name: spring, within: 1d}}",
 ]  # fmt: skip
 THENS = [
     "'Hi {{ name }} {{ vars.a }}'", "typing", "mark_read", "{tag: ['{{ text }}', b]}", "{untag: b}",

@@ -16,6 +16,7 @@ from gateway.core.messages.message_template import fill, names_in_body, prepare
 from gateway.core.messages.placeholders import PlaceholderError
 
 MOST_NAME = 100
+AGAIN = " (again)"  # at the end of the name of a repetition
 MOST_PACE = 1_000
 MOST_AHEAD = timedelta(days=60)
 DEFAULT_PACE = 50

@@ -8,8 +8,8 @@ from typing import Any
 from gateway.core.paths.path import OPEN, MetaPath
 from gateway.core.paths.table import FIELDS, PATHS, belongs, describe_scopes, find_path
 from gateway.rules.event_kinds import kind_of_field
+from gateway.rules.language.condition_parts.data_paths import EQUALITY, TESTS_OF_KIND
 from gateway.rules.language.conditions import DataTest
-from gateway.rules.language.data_paths import EQUALITY, TESTS_OF_KIND
 from gateway.rules.language.types import NUMBER
 from gateway.rules.problems import Mark, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, as_list, as_mapping

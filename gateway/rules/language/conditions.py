@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.core.events import CallOutcome
 from gateway.rules.event_kinds import EVENTS, kind_of_field, types_with_path
-from gateway.rules.language.data_paths import NamesPaths
+from gateway.rules.language.condition_parts.answered_campaign import Campaign
+from gateway.rules.language.condition_parts.data_paths import NamesPaths
 from gateway.rules.language.refusals import collect_refusals, refuse, refuse_all
 from gateway.rules.language.times.durations import Duration
 from gateway.rules.language.types import (
@@ -158,6 +159,9 @@ class Conditions(Model):
     order: bool | None = Field(
         default=None, description="The message is an order from the catalog."
     )
+    campaign: Campaign | None = Field(
+        default=None, description="The message answers this campaign, within 7 days of it."
+    )
     data: Annotated[dict[str, DataTests], AfterValidator(_not_empty), NamesPaths()] | None = Field(
         default=None, description="What Meta tells of the event: paths, and tests of each."
     )
@@ -277,6 +281,8 @@ class When(Conditions):
                     yield f"`{name}` needs `event: status` beside it"
         if self.events != ("call",) and any(part.call for part in self.parts()):
             yield "`call` needs `event: call` beside it"
+        if self.events != ("message",) and any(part.campaign for part in self.parts()):
+            yield "`campaign` is for messages, so no other event stands beside it"
         fields = [one for part in self.parts() for one in part.field or ()]
         others = [field for field in fields if kind_of_field(field) not in self.events]
         for field in others:

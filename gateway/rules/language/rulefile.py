@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from gateway.core.paths.table import find_path
 from gateway.rules.language.actions import verbs_with
 from gateway.rules.language.call_action import VERBS, CallForm, Step
+from gateway.rules.language.condition_parts.answered_campaign import AnsweredCampaign
 from gateway.rules.language.conditions import (
     Age,
     Conditions,
@@ -100,7 +101,7 @@ MODEL_BY_KEY: dict[str, type[Model]] = {
     "": Book, "defaults": Defaults, "rules": RuleModel, "when": When, "text": TextTest,
     "headline": TextTest, "referral": Referral, "age": Age, "any": Conditions, "all": Conditions,
     "not": Conditions, "notify": NotificationForm, "template": StaffTemplate,
-    "forwards": ForwardModel, "call": CallForm,
+    "forwards": ForwardModel, "call": CallForm, "campaign": AnsweredCampaign,
 }  # fmt: skip
 
 

@@ -115,6 +115,10 @@ NAMES: Mapping[str, Placeholder] = {
         "the customer's tags, with commas",
         lambda known: ", ".join(known.contact.tags),
     ),
+    "campaign": Placeholder(
+        "the name of the campaign that the message answers",
+        lambda known: known.event.answers.name if known.event.answers else "",
+    ),
     "status": Placeholder("of a status, what Meta tells", _event_getter("status")),
     "code": Placeholder("of a status, Meta's error code", _event_getter("code")),
     "call": Placeholder("of a call, what became of it, such as missed", _event_getter("outcome")),

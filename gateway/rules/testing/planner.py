@@ -1,16 +1,17 @@
 """Planner of single events, one after the other, each with its plan."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from gateway.core.alerts import Alert
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
-from gateway.core.events import Event
+from gateway.core.events import CampaignMessage, Event
 from gateway.core.planning.account_alerts import SEVERITIES
 from gateway.core.planning.batch import Plan, PlanningInput
+from gateway.core.planning.campaign_answers import may_answer
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.dry_run import DryRun
 from gateway.core.sending.preflight import is_window_open
@@ -95,13 +96,20 @@ class EventPlanner:
     def __init__(self, rulebook: RuleDecider) -> None:
         """Take the rulebook that decides."""
         self._shadow = DryRun(rulebook)
+        self._campaign: CampaignMessage | None = None
 
     def remember(self, number: str, contact: Contact) -> None:
         """Take a contact as known."""
         self._shadow.remember(number, contact)
 
+    def remember_campaign(self, message: CampaignMessage) -> None:
+        """Take a campaign's message as one that the customer got."""
+        self._campaign = message
+
     def plan_next(self, event: Event, now: datetime) -> PlannedEvent:
         """Plan one event, and remember its plan."""
+        if self._campaign and may_answer(event):
+            event = replace(event, answers=self._campaign)
         nobody = {name: Contact(name) for name in contact_keys(event)}
         view = self._shadow.overlay(PlanningInput(event.number, now, nobody, frozenset()), [event])
         before = _pick_contact(view.contacts.values())

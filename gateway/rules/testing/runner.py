@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.events import Event
+from gateway.core.events import CampaignMessage, Event
 from gateway.core.services.answer import is_answer
 from gateway.core.webhook.phone_numbers import contact_key
 from gateway.rules.explain import RuleExplanation, explain
@@ -102,7 +102,7 @@ def _yes_or_no(flag: bool) -> str:
     return "yes" if flag else "no"
 
 
-LONG_AGO = timedelta(days=30)
+LONG_AGO, AN_HOUR = timedelta(days=30), timedelta(hours=1)
 # A colleague takes so long to type; what the phone sends at once is its greeting.
 TYPING_TIME = timedelta(seconds=10)
 
@@ -138,6 +138,11 @@ class CaseResult:
         return frozenset(rule for turn in self.results for rule in turn.fired)
 
 
+def campaign_message(name: str, before: datetime) -> CampaignMessage:
+    """Make the message of a made-up campaign, which the customer got an hour before a moment."""
+    return CampaignMessage(send="", campaign="", name=name, sent_at=before - AN_HOUR)
+
+
 def play_case(placed: PlacedCase, rulebook: Rulebook) -> CaseResult:
     """Play one case from its beginning."""
     case, talk = placed.case, _Conversation(placed.case, rulebook)
@@ -166,6 +171,8 @@ class _Conversation:
         self.planner = EventPlanner(self.rulebook)
         self.services = AnsweringServices(dict(case.services))
         self.planner.remember(case.number, _initial_contact(case))
+        if case.campaign:
+            self.planner.remember_campaign(campaign_message(case.campaign, case.at))
 
     def play_step(self, step: CaseStep, mark: Mark) -> StepResult:
         """Play one line."""

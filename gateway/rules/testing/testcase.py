@@ -217,6 +217,9 @@ class Case(Model):
     number: str = Field(default="100000000000001", description="Our phone number id.")
     tags: Ids = Field(default=(), description="Tags that the customer has already.")
     vars: Vars = Field(default={}, description="Variables that the customer has already.")
+    campaign: str = Field(
+        default="", description="They got the message of this campaign an hour before."
+    )
     opted_out: bool = Field(default=False, description="`yes`: they want no marketing already.")
     services: ServiceAnswers = Field(
         default={}, description="What services answer: `orders: {200: {status: sent}}`."

@@ -12,7 +12,7 @@ from typing import Literal
 
 from gateway.core.campaigns.audience import AudienceReader, AudienceRow
 from gateway.core.campaigns.course import ENDED
-from gateway.core.campaigns.definition import MOST_NAME, Definition
+from gateway.core.campaigns.definition import AGAIN, MOST_NAME, Definition
 from gateway.core.campaigns.recipient_state import RecipientState
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import (
@@ -25,7 +25,6 @@ from gateway.store.redis.client import Store
 
 Scope = Literal["failed", "expired"]
 SCOPES: tuple[Scope, ...] = ("failed", "expired")
-AGAIN = " (again)"
 # Drafts that were cancelled before they started make room for another, so often.
 MOST_DRAFTS = 20
 

@@ -28,6 +28,7 @@ from gateway.rules.explain import RuleExplanation, explain, format_explanations
 from gateway.rules.loader import SUFFIXES, load
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.planner import EventPlanner
+from gateway.rules.testing.runner import campaign_message
 from gateway.rules.testing.simulated_customer import SimulatedCustomer
 from gateway.rules.testing.step_notation import Notation
 from gateway.rules.testing.testcase import parse_moment
@@ -91,6 +92,15 @@ def explain_event(
             show_default=False,
         ),
     ] = None,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            "--campaign",
+            metavar="NAME",
+            help="With --text: the campaign whose message they got an hour before.",
+            show_default=False,
+        ),
+    ] = None,
     rules: Annotated[
         Path | None,
         typer.Option("--rules", help="Other rules than those in use.", show_default=False),
@@ -108,11 +118,14 @@ def explain_event(
     needs neither: `gateway rules explain rules/ --text "hi"`.
     """
     if text is None:
-        if at is not None:
-            raise errors.fail("--at says when the text of --text is written; name both.")
+        if at is not None or campaign is not None:
+            raise errors.fail(
+                "--at says when the text of --text is written, and --campaign what it answers; "
+                "name --text as well."
+            )
         explanations = _explain_given(what, rules)
     else:
-        explanations = [_explain_text(text, at, _rules_beside_text(what, rules))]
+        explanations = [_explain_text(text, at, campaign, _rules_beside_text(what, rules))]
     masking = Masking(reveal or text is not None)
     if json:
         report = [one.to_dict(masking) for one in explanations]
@@ -142,13 +155,18 @@ def _rules_beside_text(what: str | None, rules: Path | None) -> Path | None:
     return Path(what)
 
 
-def _explain_text(text: str, at: str | None, rules: Path | None) -> Explanation:
+def _explain_text(
+    text: str, at: str | None, campaign: str | None, rules: Path | None
+) -> Explanation:
     with errors.exit_on_config_error():
         path_of_rules = resolve_rules_path(rules)
         rulebook = load(path_of_rules, zone=zone_of_rules(path_of_rules))
     now = _parse_at(at, rulebook) if at else datetime.now(UTC)
     (event,) = SimulatedCustomer(MADE_UP_NUMBER, MADE_UP_CUSTOMER).text(now, text)
-    return _explain_event(event, now, EventPlanner(rulebook), rulebook)
+    planner = EventPlanner(rulebook)
+    if campaign:
+        planner.remember_campaign(campaign_message(campaign, now))
+    return _explain_event(event, now, planner, rulebook)
 
 
 def _parse_at(at: str, rulebook: Rulebook) -> datetime:
@@ -187,7 +205,7 @@ def _explain_event(
     event: Event, now: datetime, planner: EventPlanner, rulebook: Rulebook
 ) -> Explanation:
     result = planner.plan_next(event, now)
-    why = explain(rulebook, event, result.before, now)
+    why = explain(rulebook, result.event, result.before, now)
     notes = ("known already",) if result.plan is None and not result.error else ()
     return Explanation(event, why, result.messages, notes)
 

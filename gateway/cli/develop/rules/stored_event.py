@@ -107,7 +107,7 @@ def list_stored_events(store: Store, delivery: Delivery) -> Iterator[StoredEvent
             planned, records.find_all(store, view.number, planned), strict=True
         ):
             contact = view.contacts.get(event.contact, Contact(event.contact))
-            yield StoredEvent(event, contact, record, delivery.received_at)
+            yield StoredEvent(view.complete_event(event), contact, record, delivery.received_at)
 
 
 def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent | None:
@@ -119,5 +119,6 @@ def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent |
         if trace.kept_event and (event := trace.kept_event.event):
             (view,) = contacts.load(store, {event.number: [event]})
             contact = view.contacts.get(event.contact, Contact(event.contact))
-            return StoredEvent(event, contact, trace.record, trace.kept_event.at)
+            kept_at = trace.kept_event.at
+            return StoredEvent(view.complete_event(event), contact, trace.record, kept_at)
     return None

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from gateway.core.campaigns.definition import AGAIN
 from gateway.core.contacts.frequency import Limit
-from gateway.rules.language.conditions import Age, Conditions
+from gateway.rules.language.condition_parts.answered_campaign import AnsweredCampaign
+from gateway.rules.language.conditions import ANY, Age, Conditions
 from gateway.rules.matching.conditions.condition import (
     IS,
     Condition,
@@ -29,10 +31,31 @@ def contact_conditions(when: Conditions) -> Iterator[Condition]:
         tags = frozenset(when.tags)
         texts = describe_comparison("tags", ("have {}", "do not have {}"), when.tags)
         yield SingleCondition(lambda facts: not tags.isdisjoint(facts.contact.tags), *texts)
+    if when.campaign:
+        yield campaign_condition(when.campaign)
     if when.language:
         yield _var(LANGUAGE, "language", when.language)
     for name, words in (when.vars or {}).items():
         yield _var(name, f"variable {name}", words)
+
+
+def campaign_condition(wanted: AnsweredCampaign) -> Condition:
+    """Compile the condition that a message answers a campaign."""
+    names, within = frozenset(map(normalize, wanted.name)), wanted.within
+    ids, is_any = frozenset(wanted.name), ANY in names
+
+    def test(facts: EventFacts) -> bool:
+        message = facts.event.answers
+        if message is None or facts.event.at - message.sent_at > within:
+            return False
+        # Whoever is written to once more answers the same campaign.
+        own = {normalize(message.name), normalize(message.name.removesuffix(AGAIN))}
+        return is_any or message.campaign in ids or not names.isdisjoint(own)
+
+    soon = format_duration(within)
+    verbs = (f"is {{}}, answered within {soon}", f"is not {{}}, or not answered within {soon}")
+    texts = describe_comparison("campaign", verbs, wanted.name)
+    return SingleCondition(test, *texts)
 
 
 def moment_conditions(when: Conditions, hours: Mapping[str, Hours]) -> Iterator[Condition]:

@@ -1,0 +1,1 @@
+"""Parts of conditions that have a form of their own."""
