@@ -49,9 +49,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
 | {n}campaign:<id>:replied, …:tapped, …:opted_out | a bit for each recipient who did | 90 days |
 | {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
-| {n}campaign:<id>:by_contact:<k> | which recipients were queued, and when, by contact | 30 days |
-| {n}campaigned | campaigns by when they last queued somebody | 30 days |
-| gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; at work; by moment | forever |
+| {n}campaigned, {n}campaign:<id>:by_contact:<k> | which campaigns queued whom, and when | 30 days |
+| gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; work; moment | forever |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
@@ -154,8 +153,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |
 | {n}campaign:<id>:replied, …:tapped, …:opted_out | 1,000,000 recipients, a bit each |
 | {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
-| {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
-| {n}campaigned | 1,000 campaigns |
+| {n}campaigned, {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | 1,000 campaigns |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}results | one for each send of a Celery task that is over |
