@@ -1,9 +1,14 @@
-"""The example of an application behind the gateway, posted to as the gateway posts."""
+"""What docs/application.md tells applications to do, and its example, posted to by the gateway."""
 
 import asyncio
 import base64
+import hmac
 import importlib.util
+import re
+import shutil
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +23,7 @@ from gateway.core.sending.notifications.signature import signed_headers
 from gateway.core.webhook.parser import split
 from tests.support.factories import ANA, NOW, NUMBER, delivery_body, message_item
 
+PAGE = (Path(__file__).parents[1] / "docs/application.md").read_text()
 FILE = Path(__file__).parents[1] / "examples/application/app.py"
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -105,3 +111,47 @@ def test_an_event_that_was_not_answered_was_not_received(
     gateway.status = 503
 
     assert post(module, an_event()) == 500
+
+
+def code(language: str) -> str:
+    """Return the code of the page in one language."""
+    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.S)
+    return str(found)
+
+
+BODY = '{"text": "olá"}'.encode()
+HEADERS = dict(signed_headers([NEW], "an-event", 1_700_000_000, BODY))
+
+
+def by_python(headers: dict[str, str], body: bytes, secrets: list[str], now_s: int) -> bool:
+    clock = type("Clock", (), {"time": staticmethod(lambda: now_s)})
+    names = {"base64": base64, "hmac": hmac, "time": clock}
+    exec(code("python"), names)
+    return bool(names["is_signed"](headers, body, secrets))  # type: ignore[operator]
+
+
+def by_node(headers: dict[str, str], body: bytes, secrets: list[str], now_s: int) -> bool:
+    program = f"""const crypto = require('crypto'); Date.now = () => {now_s}000; {code("js")}
+        const [headers, body, secrets] = JSON.parse(require('fs').readFileSync(0));
+        process.exit(isSigned(headers, Buffer.from(body, 'base64'), secrets) ? 0 : 3);"""
+    given = orjson.dumps([headers, base64.b64encode(body).decode(), secrets])
+    done = subprocess.run(["node", "-e", program], input=given, timeout=60)
+    assert done.returncode in (0, 3)
+    return done.returncode == 0
+
+
+NODE = pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+
+
+@pytest.mark.parametrize("is_signed", [by_python, pytest.param(by_node, marks=NODE)])
+def test_the_checks_of_the_page_take_what_the_gateway_signed_and_nothing_else(
+    is_signed: Callable[[dict[str, str], bytes, list[str], int], bool],
+) -> None:
+    new, old = (f"whsec_{base64.b64encode(one).decode()}" for one in (NEW, OLD))
+    now_s = 1_700_000_010
+
+    assert is_signed(HEADERS, BODY, [old, new], now_s)
+    assert not is_signed(HEADERS, BODY, [old], now_s)
+    assert not is_signed(HEADERS, BODY + b" ", [new], now_s)
+    assert not is_signed(HEADERS, BODY, [new], now_s + 600)
+    assert not is_signed({}, BODY, [new], now_s)
