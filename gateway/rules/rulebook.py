@@ -178,10 +178,12 @@ class Rulebook:
         return Decision((fired,), "", noted, tuple(facts.changes), answer.said)
 
     @cached_property
-    def called_services(self) -> frozenset[str]:
-        """Services that rules call which are enabled."""
+    def secret_names(self) -> tuple[str, ...]:
+        """Variables with the secrets of services that rules call which are enabled."""
         steps = (step for rule in self.rules if rule.enabled for step in rule.steps)
-        return frozenset(step.request.service for step in steps if step.request)
+        called = {step.request.service for step in steps if step.request}
+        named = (one.auth for name, one in self.services.items() if name in called)
+        return tuple(dict.fromkeys(one for one in named if one))
 
     def facts(self, event: Event, contact: Contact, now: datetime) -> EventFacts:
         """Return the facts of an event for the rules."""

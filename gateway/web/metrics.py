@@ -88,6 +88,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
             "Notifications by what became of them.",
             "stage",
         ),
+        ("calls", "gateway_service_calls", "Calls of services by what became of them.", "stage"),
         ("dead", "gateway_dead_letters_lost", "Dead letters nobody can see any more.", "why"),
         ("workers", "gateway_workers_restarted", "Workers that died.", "worker"),
     ):
@@ -118,6 +119,16 @@ def _sending(figures: Figures) -> Iterable[Metric]:
         "Age of the oldest of them.",
         value=max((one.oldest_notification_s for one in figures.numbers), default=0.0),
     )
+    calls = GaugeMetricFamily(
+        "gateway_service_calls_waiting",
+        "Calls of services that wait for their answer.",
+        value=sum(one.calls for one in figures.numbers),
+    )
+    oldest_call = GaugeMetricFamily(
+        "gateway_oldest_service_call_seconds",
+        "Age of the oldest of them.",
+        value=max((one.oldest_call_s for one in figures.numbers), default=0.0),
+    )
     dead = GaugeMetricFamily(
         "gateway_dead_letters", "Dead letters.", value=sum(one.dead for one in figures.numbers)
     )
@@ -126,7 +137,8 @@ def _sending(figures: Figures) -> Iterable[Metric]:
         "Sends that wait for evidence.",
         value=sum(one.unconfirmed for one in figures.numbers),
     )
-    return ready, oldest, notifications, oldest_notification, dead, unconfirmed
+    waiting = notifications, oldest_notification, calls, oldest_call
+    return ready, oldest, *waiting, dead, unconfirmed
 
 
 def _canary(figures: Figures) -> Iterable[Metric]:

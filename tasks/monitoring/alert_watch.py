@@ -20,7 +20,7 @@ from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from tasks.app import app
 from tasks.context import release_id, worker_context
-from tasks.monitoring.noted_alerts import NOTIFICATIONS_LOST, SENDS_DOUBLED, find_alerts
+from tasks.monitoring.noted_alerts import CALLS_LOST, NOTIFICATIONS_LOST, SENDS_DOUBLED, find_alerts
 from tasks.processes.store_check import note_owner
 from tasks.wakeup import clear_task
 
@@ -36,6 +36,7 @@ COUNTED = (
         "notifications_lost",
         ("notifications.dead", "notifications.crowded_out"),
     ),
+    (CALLS_LOST, "calls_lost", ("calls.crowded_out",)),
 )
 COUNTED_FOR = timedelta(hours=1)
 

@@ -64,6 +64,13 @@ NOTIFICATIONS_LOST = Alert(
     "See in the logs (notification_posted) why the receiver did not take them; gateway trace of "
     "a customer shows theirs.",
 )
+CALLS_LOST = Alert(
+    Cause("calls_lost"),
+    "critical",
+    "Calls of services were dropped, and their customers got no answer.",
+    "More than 10,000 waited: is worker-outgoing running? gateway status says how many wait, and "
+    "service_called in the logs how the services answer.",
+)
 HEARTBEAT_UNHEARD = Alert(
     Cause("heartbeat_unheard"),
     "warning",

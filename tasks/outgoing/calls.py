@@ -7,6 +7,7 @@ between makes the call again or reports it as unknown, and of both answers the f
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
 
@@ -108,6 +109,8 @@ def _run_attempt(ctx: WorkerContext, number: str, attempt: CallAttempt, taken: T
     service = str(attempt.payload["service"])
     reply, outcome = _attempt(ctx, number, attempt, taken)
     took_ms = int((time.monotonic() - began) * 1000)
+    if outcome.health:  # it was asked
+        outcome = replace(outcome, shown=f"{outcome.shown} after {took_ms} ms")
     if outcome.step != "later":
         _deliver(ctx, number, attempt, reply, outcome)
     calls.settle(ctx.store, number, attempt, outcome, ctx.settings.gateway_retention)

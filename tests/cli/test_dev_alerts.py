@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.cli.local.alert_lines import AlertLines, render_changes
-from gateway.cli.local.log_view import LogLine
+from gateway.cli.local.log_line import LogLine
 from gateway.core.alerts import Alert, Cause
 from gateway.core.planning.effects import rule_alert
 from gateway.store.monitoring.alert_store import clear_cause, record_alert

@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.cli.local.log_view import LogLine, render_line
+from gateway.cli.local.log_line import LogLine
+from gateway.cli.local.log_view import render_line
 from gateway.core.sending.outcome import Step
 from tasks.sending.attempts import WAITS
 
@@ -129,6 +130,32 @@ SHOWN = {
     "a notification that was given up": (
         logged("notification_posted", step="dead", reason="HTTP 410", wait_ms=None, ms=7),
         LogLine("out     notification not received, given up · HTTP 410", "yellow"),
+    ),
+    "a service that answered": (
+        logged(
+            "service_called",
+            call="7k2xabcd",
+            service="orders",
+            attempt=1,
+            step="answered",
+            outcome="HTTP 404 after 7 ms",
+            wait_ms=None,
+            ms=7,
+        ),
+        LogLine("out     7k2x asked orders: HTTP 404 after 7 ms"),
+    ),
+    "a service that did not answer": (
+        logged(
+            "service_called",
+            call="7k2xabcd",
+            service="orders",
+            attempt=1,
+            step="later",
+            outcome="ReadTimeout after 5001 ms",
+            wait_ms=1_000,
+            ms=5_001,
+        ),
+        LogLine("out     7k2x asked orders: ReadTimeout after 5001 ms, again in 1.0 s", "yellow"),
     ),
     "a bug in planning": (
         logged("event_dead", "error", event_key="k", error="KeyError"),

@@ -12,7 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.store.sending.lookup import DeliveryWait, StatusEntry
 from gateway.store.sending.send_states import SendState
 from gateway.store.tracing.masking import Masking
-from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
+from gateway.store.tracing.trace import Conversation, FailedEvent, Search, Trace
 from gateway.web.api.events.trace_data import TraceData
 from tests.cli.test_trace_story import ASIDE, KEPT, KEY, RECORD, SENT, STORIES
 from tests.support.factories import ANA, NOW, NUMBER

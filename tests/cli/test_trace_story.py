@@ -24,7 +24,7 @@ from gateway.store.tracing.story.notifications import FORGOTTEN, describe_notifi
 from gateway.store.tracing.story.sends import describe_send
 from gateway.store.tracing.story.story import Teller
 from gateway.store.tracing.story.story_line import StoryLine
-from gateway.store.tracing.traces import Conversation, FailedEvent, Search, Trace
+from gateway.store.tracing.trace import Conversation, FailedEvent, Search, Trace
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 
 KEY = f"message|{NUMBER}|wamid.1"

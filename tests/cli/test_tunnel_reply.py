@@ -7,7 +7,7 @@ import pytest
 from gateway.cli.setup.tunnel.messages import check_delivered, check_reply
 from gateway.store.sending.lookup import TracedSend
 from gateway.store.tracing.records import PlanRecord
-from gateway.store.tracing.traces import FailedEvent, Trace
+from gateway.store.tracing.trace import FailedEvent, Trace
 from tests.support.factories import NOW, NUMBER
 
 

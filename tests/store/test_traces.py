@@ -15,7 +15,8 @@ from gateway.store.inbox.lease import Batch
 from gateway.store.inbox.lookup import GONE
 from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store
-from gateway.store.tracing.traces import Search, Trace, Traces
+from gateway.store.tracing.trace import Search, Trace
+from gateway.store.tracing.traces import Traces
 from tests.support.factories import ANA, NUMBER, a_message, a_status, delivery_body, message_item
 from tests.support.store.inbox_state import inbox, keep, late
 from tests.support.store.plans import planned

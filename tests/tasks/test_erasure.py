@@ -19,6 +19,8 @@ from gateway.core.events import Message
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.outcome import Outcome
 from gateway.core.sending.send import PRIORITIES
+from gateway.core.services.answer import answer_delivery
+from gateway.core.services.attempt_outcome import CallOutcome
 from gateway.store import keys, number_list
 from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
@@ -29,12 +31,14 @@ from gateway.store.console import audit_log
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.erasure.open_erasures import LOCK, find_erasure, read_open, replace_erasure
+from gateway.store.outgoing import calls
 from gateway.store.planning.changed_contact import change_contact
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.sending.compaction import Compaction
-from gateway.store.tracing.traces import Conversation, Traces
+from gateway.store.tracing.trace import Conversation
+from gateway.store.tracing.traces import Traces
 from gateway.web.api.contacts.export import write_export
 from tasks import outbound
 from tasks.context import WorkerContext
@@ -56,11 +60,16 @@ ZOE_ID = "PT.9876500011"
 WORDS = {"Zebedea", "a marked text"}
 KEY = "a-key-of-the-environment"
 RULES = """\
+version: 1
+services: {crm: {url: "http://127.0.0.1:9"}}
+rules:
 - name: colour
   when: {text: {contains: marked}}
   then:
     - "{{ name }} said {{ text }}"
     - notify: "{{ name }} wrote {{ text }}"
+    - call: {to: "crm:/said", json: {who: "{{ name }}", said: "{{ text }}"}}
+      failed: ["{{ text }}, {{ name }}?"]
     - alert: "{{ name }} wrote"
     - tag: vip
     - set: {said: "{{ text }}"}
@@ -221,6 +230,7 @@ def live(at_work: WorkerContext, meta: Meta) -> None:
     raw(store).set("gw:celery:celery-task-meta-hers", result)
     raw(store).set("gw:celery:celery-task-meta-bobs", result.replace(wamid("6").encode(), b"-"))
     reveal(store)
+    answer_one(at_work)
     set_one_aside(at_work)
 
 
@@ -229,6 +239,16 @@ def reveal(store: Store) -> None:
     for contact in (ZOE, ZOE_ID, BOB):
         subject = AuditSubject(NUMBER, contact, "Bob asked" if contact == BOB else "a marked text")
         audit_log.note_action(store, AuditEntry("ana", "reveal", "message", subject))
+
+
+def answer_one(at_work: WorkerContext) -> None:
+    """Let the service answer one of the calls about her; the others still wait."""
+    taken = calls.take(at_work.store, NUMBER, "crm", 1, WEEK)
+    (attempt,) = taken.attempts
+    said = '{"note": "Zebedea said a marked text"}'
+    at_work.inbox.append_answer(answer_delivery(attempt.id, attempt.payload, 404, said, ""))
+    calls.settle(at_work.store, NUMBER, attempt, CallOutcome("answered", "HTTP 404"), WEEK)
+    take_effect(at_work, Rules())
 
 
 def invite(store: Store) -> None:
@@ -290,7 +310,7 @@ def set_one_aside(at_work: WorkerContext) -> None:
 
 # Where she is before she is erased: a test of nothing would find nothing left.
 EVERYWHERE = {
-    "alerts}noted", "contact:", "dead:event:", "done:reply", "handed_over", "lane:reply:",
+    "alerts}noted", "call:", "contact:", "dead:event:", "done:reply", "handed_over", "lane:reply:",
     "notification:", "pair:", "ready:reply", "record:", "recorded", "records:", "send:", "texts",
     "unreadable:event:", "inbox", "celery-task-meta", "schedule:", "members:", "wamid:",
     "lane:notice:", "lane:bulk:", "chunk:",
@@ -495,12 +515,13 @@ def test_an_export_has_all_that_is_stored_of_a_customer_and_of_nobody_else(
     (contact,) = found["contacts"]
     assert (contact["name"], contact["variables"]) == ("Zebedea", {"said": "a marked text"})
     items = [item for one in found["deliveries"] for item in one["items"]]
-    assert sum("a marked text" in str(one) for one in items) == 5
+    # Five deliveries of Meta, and the answer of a service.
+    assert sum("a marked text" in str(one) for one in items) == 6
     assert {rule["rule"] for one in found["records"] for rule in one["fired"]} >= {"colour"}
     texts = [str(one["body"]) for one in found["messages"]]
     assert sum("Zebedea said a marked text" in one for one in texts) == 3
     kinds = {one["kind"] for one in found["others"]}
-    assert kinds == {"campaigns", "dead_letters", "notifications", "schedules"}
+    assert kinds == {"calls", "campaigns", "dead_letters", "notifications", "schedules"}
     assert not any(word in text for word in (BOB, DAN, "Hello Bob"))
     assert found["complete"] is True
 

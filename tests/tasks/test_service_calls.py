@@ -1,6 +1,7 @@
 """Calls of services by a worker: from a message through a real service back into the inbox."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,22 @@ import pytest
 
 from gateway.core.services.attempt_outcome import BREAKS_AFTER
 from gateway.rules.rulebook import Rulebook
+from gateway.store import number_list
+from gateway.store.body_codec import Bodies
 from gateway.store.outgoing import calls as stored_calls
 from gateway.store.outgoing.calls import read_calls
 from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story import Teller
+from gateway.store.tracing.trace import Search
+from gateway.store.tracing.traces import Traces
 from tasks.context import WorkerContext, build_context
 from tasks.outgoing import calls as outgoing
 from tasks.scheduled.jobs import move_due
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
+from tests.support.store.sends import WEEK
 from tests.support.tasks.service import TOKEN, RunningService, a_service
 from tests.support.tasks.worker_state import PREFIX, counted, keep, planned, raw, rung, take_effect
 
@@ -79,7 +87,7 @@ def call_ids(store: Store) -> list[str]:
 
 def outcomes(store: Store) -> list[list[str]]:
     return [
-        [one.outcome for one in call.attempts]
+        [one.outcome.partition(" after ")[0] for one in call.attempts]
         for call in read_calls(store, NUMBER, call_ids(store))
     ]
 
@@ -105,6 +113,31 @@ def test_an_answer_comes_back_and_its_branch_follows_once(
     assert service.heard[0]["authorization"] == f"Bearer {TOKEN}"
     assert service.heard[0]["idempotency-key"] == call
     assert (counted(store, "calls.planned"), counted(store, "calls.answered")) == (1, 1)
+
+
+def test_a_trace_shows_the_call_and_what_followed_its_answer(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    number_list.add_number(at_work.store, NUMBER)
+    write(at_work, rules, "order 123456")
+    make_calls(at_work, rules)
+    (call,) = call_ids(at_work.store)
+    traces = Traces(at_work.store, Bodies())
+
+    (found,) = traces.find_by_wamid("wamid.order 123456").traces
+    (one,) = found.calls
+    (send,) = found.answers[call].sends
+    assert (one.payload["path"], one.stage, one.count) == ("/orders/123456", "answered", 1)
+    assert one.attempts[0].outcome.startswith("HTTP 200 after ")
+    assert "text" not in str(one.payload)
+    # The call, and the send that followed, lead to the message.
+    for name in (call, send.id):
+        assert traces.find_by_send(name).traces[0].key == found.key
+    (conversation,) = traces.find_by_contact(ANA, 10).conversations
+    assert [trace.key for trace in conversation.traces] == [found.key]
+    told = str(Teller(Masking(), datetime.now(UTC), WEEK).tell(Search((found,))))
+    assert "the service orders answered 200, so `ok` follows" in told
+    assert "123456" not in told.replace("wamid.order 123456", "")
 
 
 def test_content_is_posted_and_the_service_says_what_is_sent(

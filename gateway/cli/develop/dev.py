@@ -13,7 +13,8 @@ from gateway.cli.common import errors
 from gateway.cli.local import log_view, startup, trial_hours, workspace
 from gateway.cli.local.alert_lines import AlertLines
 from gateway.cli.local.environment import LocalSetup, choose_sandbox_port, prepare
-from gateway.cli.local.log_view import QUIET, LogLine, render_line, show
+from gateway.cli.local.log_line import QUIET, LogLine
+from gateway.cli.local.log_view import render_line, show
 from gateway.cli.local.processes import Family
 from gateway.cli.local.rules_folder import describe_rules, open_rules
 from gateway.config.environment import environment

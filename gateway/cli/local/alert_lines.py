@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from gateway.cli.local.log_view import BAD, GOOD, ODD, LogLine
+from gateway.cli.local.log_line import BAD, GOOD, ODD, LogLine
 from gateway.core.alerts import Alert
 from gateway.store.monitoring import alert_store
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError

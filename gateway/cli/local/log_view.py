@@ -6,38 +6,35 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.local.environment import LocalSetup
+from gateway.cli.local.log_line import (
+    BAD,
+    GOOD,
+    ODD,
+    QUIET,
+    Fields,
+    LogLine,
+    render_call,
+    render_notification,
+    short_id,
+)
 from gateway.cli.local.processes import Child
 from gateway.core.sending import canary
 from gateway.core.text import printable
 from gateway.sandbox.app import PAGES
 
-Fields = Mapping[str, Any]
-
-BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
 # `gateway dev` prints these itself, or they are of no interest during development.
 HIDDEN = frozenset({"rules_loaded", "rules_rejected", "no_rules", "alert_begun", "alert_over"})
 # Celery's warning about root, from each worker: nothing to worry about on a machine of one's own.
 AS_ROOT = "SecurityWarning: You're running the worker with superuser privileges"
-SHORT_ID = 4
 STYLES = {"warning": ODD, "error": BAD, "critical": "bold red"}
 OF_EVERY_LINE = frozenset({"event", "level", "logger", "timestamp", "exception"})
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A readable line with its Rich style."""
-
-    text: str
-    style: str = ""
 
 
 def render_line(child: str, raw: str, *, verbose: bool = False) -> LogLine | None:
@@ -117,6 +114,8 @@ def _planned(fields: Fields) -> Iterator[str]:
         yield f"planned {pluralize(sends, 'send')}" + (f" → {ids}" if ids else "")
     if notifications := fields.get("notifications"):
         yield f"planned {pluralize(notifications, 'notification')}"
+    if calls := fields.get("calls"):
+        yield f"planned {pluralize(calls, 'call')}"
 
 
 def _batch_style(kinds: Fields, statuses: Sequence[Fields]) -> str:
@@ -124,11 +123,6 @@ def _batch_style(kinds: Fields, statuses: Sequence[Fields]) -> str:
         return BAD
     # Statuses of our messages are four times as frequent as messages of customers.
     return QUIET if set(kinds) == {"status"} else ""
-
-
-def short_id(send: str) -> str:
-    """Return as much of a send's id as tells it from others on the screen."""
-    return send[:SHORT_ID]
 
 
 def pluralize(count: int, noun: str) -> str:
@@ -174,14 +168,6 @@ _STEPS = {
 }
 
 
-def _render_notification(fields: Fields) -> LogLine:
-    if fields["step"] == "delivered":
-        return LogLine(f"out     notification received · {fields['ms']} ms")
-    wait_ms = fields["wait_ms"]
-    again = f", again in {wait_ms / 1000:.1f} s" if wait_ms is not None else ", given up"
-    return LogLine(f"out     notification not received{again} · {fields['reason']}", ODD)
-
-
 def _render_dead_event(fields: Fields) -> LogLine:
     return LogLine(f"in      an event could not be planned ({fields['error']}): a dead letter", BAD)
 
@@ -214,7 +200,8 @@ def _render_lost_wakeup(fields: Fields) -> LogLine:
 _KNOWN: Mapping[str, Callable[[Fields], LogLine | None]] = {
     "batch_drained": _render_batch,
     "attempt_made": _render_attempt,
-    "notification_posted": _render_notification,
+    "notification_posted": render_notification,
+    "service_called": render_call,
     "event_dead": _render_dead_event,
     "deliveries_aside": _render_deferred,
     "sweep_rang": _render_sweep,

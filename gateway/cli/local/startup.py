@@ -13,7 +13,8 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.local import environment, log_view, workspace
 from gateway.cli.local.environment import LocalSetup
-from gateway.cli.local.log_view import ODD, LogLine, show
+from gateway.cli.local.log_line import ODD, LogLine
+from gateway.cli.local.log_view import show
 from gateway.cli.local.ports import HOST, bind_error
 from gateway.cli.local.processes import Family
 from gateway.cli.run.migrate import migrate_store

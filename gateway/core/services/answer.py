@@ -100,6 +100,12 @@ def answer_key(call: str) -> str:
     return f"returned|{ANSWER}|{call}"
 
 
+def called_by(key: str) -> str:
+    """Return the call whose answer has this key, "" if it is no answer."""
+    start = answer_key("")
+    return key.removeprefix(start) if key.startswith(start) else ""
+
+
 def read_answer(event: Event) -> ServiceAnswer:
     """Return the answer that an event brings; total."""
     raw = event.raw if isinstance(event.raw, dict) else NOTHING

@@ -123,6 +123,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[Bodies, FoundRow], dict[str, Any]]]] =
     "dead:event:": ("dead_letters", _read_json),
     "unreadable:event:": ("dead_letters", _read_bytes),
     "notification:": ("notifications", _read_json),
+    "call:": ("calls", _read_json),
     "schedule:": ("schedules", _read_packed),
     "timer": ("timers", _read_json),
 }

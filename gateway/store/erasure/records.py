@@ -11,7 +11,7 @@ import orjson
 
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
-from gateway.store.erasure.reports import erase_notifications, forget_alerts
+from gateway.store.erasure.reports import erase_calls, erase_notifications, forget_alerts
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.erasure.stream_pages import read_page
@@ -59,7 +59,7 @@ def find_records(search: PersonSearch, position: str) -> RecordPage:
 
 
 def erase_records(search: PersonSearch, position: str, erasure: str) -> StagePage:
-    """Erase the records of one page with the sends and notifications that they planned.
+    """Erase the records of one page with the sends, notifications and calls that they planned.
 
     A record whose sends are being posted stays, so that the next pass finds them by it.
     """
@@ -69,9 +69,11 @@ def erase_records(search: PersonSearch, position: str, erasure: str) -> StagePag
     result = erase_sends(search.store, prefix, ids, erasure)
     over = [one for one in page.found if result.under_way.isdisjoint(one.sends)]
     notified = [str(one) for record in over for one in record.plan.get("notifications", ())]
+    called = [str(one) for record in over for one in record.plan.get("calls", ())]
     counts = {
         "messages": result.erased,
         "notifications": erase_notifications(search.store, prefix, notified),
+        "calls": erase_calls(search.store, prefix, called),
         "records": len([one for one in over if one.plan]),
     }
     texts = {str(one.get("text", "")) for record in over for one in record.plan.get("alerts", ())}

@@ -1,4 +1,4 @@
-"""Reports to the operator that hold what a customer wrote: notifications and alerts of rules.
+"""What others get of what a customer wrote: notifications, calls of services, alerts of rules.
 
 May raise StoreUnavailableError or ScriptError.
 """
@@ -23,6 +23,24 @@ def erase_notifications(store: Store, prefix: str, ids: Sequence[str]) -> int:
         pipe.zrem(f"{prefix}notifications", *ids)
         pipe.zrem(f"{prefix}notifications_due", *ids)
         pipe.delete(*(f"{prefix}notification:{one}" for one in ids))
+        return int(pipe.execute()[-1])
+
+    return store.run(remove) if ids else 0
+
+
+def erase_calls(store: Store, prefix: str, ids: Sequence[str]) -> int:
+    """Erase calls of services of a number by their ids; return how many there were.
+
+    The answer to one that is being made finds no call, so it is not put into the inbox.
+    """
+
+    def remove(client: Any) -> int:
+        services = client.smembers(f"{prefix}services")
+        pipe = client.pipeline(transaction=True)
+        for service in services:
+            pipe.zrem(f"{prefix}calls_due:{service.decode()}", *ids)
+        pipe.zrem(f"{prefix}calls", *ids)
+        pipe.delete(*(f"{prefix}call:{one}" for one in ids))
         return int(pipe.execute()[-1])
 
     return store.run(remove) if ids else 0

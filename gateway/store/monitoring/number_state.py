@@ -14,7 +14,7 @@ from gateway.store import keys
 from gateway.store.monitoring.too_old import TooOldEvents, parse_too_old
 from gateway.store.redis.client import ScriptError, translate_error
 
-_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable", "notifications")
+_COUNTED_SETS = ("dead", "unconfirmed", "due", "parked", "unreadable", "notifications", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class NumberState:
     too_old: TooOldEvents | None = None  # the present episode
     notifications: int = 0  # that wait to be received
     oldest_notification_s: float = 0.0  # since when the first of them was planned
+    calls: int = 0  # of services, that wait for their answer
+    oldest_call_s: float = 0.0
 
     @property
     def stages(self) -> dict[str, int]:
@@ -63,6 +65,11 @@ class NumberState:
         """Return how many notifications were planned, and how many ended in each way."""
         return self._counts_with_prefix("notifications.")
 
+    @property
+    def call_counts(self) -> dict[str, int]:
+        """Return how many calls of services were planned, and how many ended in each way."""
+        return self._counts_with_prefix("calls.")
+
     def _counts_with_prefix(self, group: str) -> dict[str, int]:
         matching = sorted(one for one in self.counts.items() if one[0].startswith(group))
         return {name.removeprefix(group): count for name, count in matching}
@@ -78,6 +85,7 @@ def _number_commands(name: str) -> list[tuple[Any, ...]]:
         ("HGETALL", f"{prefix}too_old"),
         *(("ZCARD", f"{prefix}{what}") for what in _COUNTED_SETS),
         ("ZRANGE", f"{prefix}notifications", 0, 0, "WITHSCORES"),
+        ("ZRANGE", f"{prefix}calls", 0, 0, "WITHSCORES"),
     ]
     for priority in PRIORITIES:
         ready = f"{prefix}ready:{priority}"
@@ -112,8 +120,8 @@ def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
         if isinstance(one, RedisError):
             return _damaged_number(name, command, translate_error(one))
     (seconds, _), counts, stops, too_old, *sizes = replies[: 4 + len(_COUNTED_SETS)]
-    dead, unconfirmed, due, parked, unreadable, notifications = sizes
-    oldest, *lanes = replies[4 + len(_COUNTED_SETS) :]
+    dead, unconfirmed, due, parked, unreadable, notifications, calls = sizes
+    oldest, oldest_call, *lanes = replies[4 + len(_COUNTED_SETS) :]
     return NumberState(
         number=name,
         counts=parse_counts(counts),
@@ -130,6 +138,8 @@ def _parse_number(name: str, replies: Sequence[Any]) -> NumberState:
         too_old=parse_too_old(too_old),
         notifications=notifications,
         oldest_notification_s=_seconds_since_first(seconds, oldest),
+        calls=calls,
+        oldest_call_s=_seconds_since_first(seconds, oldest_call),
     )
 
 

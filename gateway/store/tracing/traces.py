@@ -1,17 +1,14 @@
 """Traces: everything the store knows of a message, a send or a customer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 
 import orjson
 
-from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import contact_keys
-from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.core.events import Message
 from gateway.core.sending.send import STATUS_RANK
+from gateway.core.services.answer import answer_key, called_by
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.damaged import Mentions, customer_matcher, message_matcher
 from gateway.core.webhook.event_keys import digest, join
@@ -20,91 +17,23 @@ from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters.unreadable import search_dead_letters
 from gateway.store.inbox import deferred
 from gateway.store.inbox.lookup import (
-    KeptEvent,
     TracedInbox,
     WaitingDeliveries,
-    WaitingState,
     find_event_refs,
 )
-from gateway.store.outgoing.notifications import TracedNotification, read_notifications
+from gateway.store.outgoing.calls import read_calls
+from gateway.store.outgoing.notifications import read_notifications
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
-from gateway.store.sending.lookup import TracedSend, read_sends, run_commands
+from gateway.store.sending.lookup import read_sends, run_commands
 from gateway.store.tracing import records
 from gateway.store.tracing.contact_lookup import ContactLookup, look_up_contact
 from gateway.store.tracing.records import DamagedRecord, DamagedRecordError, PlanRecord
+from gateway.store.tracing.trace import Conversation, FailedEvent, Search, Trace
 
 # How many unreadable events that mention a customer are shown.
 MOST_UNREAD = 20
 STATUSES = tuple(stage for stage, rung in STATUS_RANK.items() if rung > STATUS_RANK["accepted"])
-
-
-@dataclass(frozen=True, slots=True)
-class FailedEvent:
-    """An event that became a dead letter because it could not be planned."""
-
-    at: datetime
-    error: str
-    dead_letter_id: str = ""  # its dead letter, where it could not even be read
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One event and what followed from it, as far as each of these is known."""
-
-    number: str
-    key: str = ""  # "" where no event is known
-    kept_event: KeptEvent | None = None
-    is_known: bool = False
-    waiting_state: WaitingState | None = None  # where it was not planned
-    deferred: DeferredDelivery | None = None  # why it was not, where it was deferred
-    failure: FailedEvent | None = None
-    record: PlanRecord | None = None
-    sends: tuple[TracedSend, ...] = ()
-    notifications: tuple[TracedNotification, ...] = ()
-    foreign_statuses: tuple[str, ...] = ()  # statuses of a message that is of no send of ours
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One customer of one number: the latest of what was planned, and the sends that wait."""
-
-    number: str
-    contact: Contact
-    traces: tuple[Trace, ...]
-    lanes: dict[str, int]  # priority -> how many wait
-    sends: tuple[TracedSend, ...]  # the first of those that wait and are in no trace above
-    unreadable: str = ""  # why the stored contact cannot be read
-    has_more: bool = False  # older records
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Search result, and how many waiting deliveries could not be searched."""
-
-    traces: tuple[Trace, ...] = ()
-    conversations: tuple[Conversation, ...] = ()
-    unopened: int = 0
-    is_truncated: bool = False
-
-    def of_account(self, name: str, has_number: Callable[[str], bool]) -> "Search":
-        """Return what concerns one account: its numbers, and deliveries without a number to it."""
-
-        def concerns(trace: Trace) -> bool:
-            if trace.number:
-                return has_number(trace.number)
-            return trace.kept_event is not None and trace.kept_event.account == name
-
-        return replace(
-            self,
-            traces=tuple(filter(concerns, self.traces)),
-            conversations=tuple(one for one in self.conversations if has_number(one.number)),
-        )
-
-    @property
-    def has_results(self) -> bool:
-        """Return whether anything is known."""
-        return bool(self.traces or self.conversations)
 
 
 class Traces:
@@ -134,10 +63,14 @@ class Traces:
         return Search(traces, unopened=waiting.unopened, is_truncated=waiting.is_truncated)
 
     def find_by_send(self, send: str) -> Search:
-        """Find a send by its id, or the event of a notification."""
+        """Find a send by its id, or the event of a notification or a call."""
 
         def find_in_number(number: str) -> Trace | None:
-            return self._by_send(number, send) or self._by_notification(number, send)
+            return (
+                self._by_send(number, send)
+                or self._by_notification(number, send)
+                or self._by_call(number, send)
+            )
 
         return Search(self._in_all_numbers(find_in_number))
 
@@ -215,8 +148,21 @@ class Traces:
         if not sent.stage and not sent.damage:
             return None
         record = records.load(self._store, number, sent.record) if sent.record else None
-        trace = self._by_event(number, record.key) if record else None
+        trace = self._by_event(number, self._asking_event(number, record.key)) if record else None
         return trace or Trace(number, sends=(sent,))
+
+    def _asking_event(self, number: str, key: str) -> str:
+        """Return the event that asked a service, if this is the answer; else the event itself."""
+        call = called_by(key)
+        (found,) = read_calls(self._store, number, [call]) if call else (None,)
+        return str(found.payload["event"]) if found and found.stage else key
+
+    def _by_call(self, number: str, call: str) -> Trace | None:
+        (found,) = read_calls(self._store, number, [call])
+        if not found.stage:
+            return None
+        trace = self._by_event(number, str(found.payload["event"]))
+        return trace or Trace(number, calls=(found,))
 
     def _by_notification(self, number: str, notification: str) -> Trace | None:
         (found,) = read_notifications(self._store, number, [notification])
@@ -245,7 +191,13 @@ class Traces:
             notifications=read_notifications(self._store, number, record.notifications)
             if record
             else (),
+            calls=read_calls(self._store, number, record.calls) if record else (),
+            answers=self._answers(number, record) if record else {},
         )
+
+    def _answers(self, number: str, record: PlanRecord) -> dict[str, Trace]:
+        found = ((call, self._by_event(number, answer_key(call))) for call in record.calls)
+        return {call: trace for call, trace in found if trace}
 
     def _find_failure(self, number: str, key: str) -> tuple[FailedEvent | None, str]:
         name = b"event:" + digest(key)
@@ -269,8 +221,9 @@ class Traces:
     def _to_conversation(self, lookup: ContactLookup) -> Conversation:
         records_of = [records.load(self._store, lookup.number, one) for one in lookup.records]
         maybe_traces = [self._by_event(lookup.number, one.key) for one in records_of if one]
-        found_traces = tuple(one for one in maybe_traces if one)
-        traced_sends = {sent.id for trace in found_traces for sent in trace.sends}
+        answered = {answer_key(call) for one in records_of if one for call in one.calls}
+        found_traces = tuple(one for one in maybe_traces if one and one.key not in answered)
+        traced_sends = {sent.id for trace in maybe_traces if trace for sent in trace.sends}
         rest = [one for one in lookup.waiting if one not in traced_sends]
         sends = tuple(read_sends(self._store, self._bodies, lookup.number, rest))
         return Conversation(

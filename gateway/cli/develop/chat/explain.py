@@ -12,6 +12,8 @@ from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.cli.local import trial_hours
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event
+from gateway.core.services.answer import answer_key
+from gateway.core.webhook.event_keys import digest
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, format_explanations
 from gateway.rules.loader import load_if_any
@@ -22,12 +24,17 @@ from gateway.store.planning import contacts, rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.tracing import records
+from gateway.store.tracing.records import PlanRecord
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 NOT_ARRIVED = frozenset({"failed", "dead", "expired", "dropped", "unconfirmed"})
 CHANGED = "(the rules have changed since)"
 NO_ANSWER = "no rule answered"
 TELL_MORE = "/why says more"
+
+
+def _sends_of(found: Iterable[PlanRecord]) -> list[str]:
+    return [send for one in found for send in one.sends]
 
 
 class ChatTraces:
@@ -58,26 +65,34 @@ class ChatTraces:
         """Return whether every send planned for it has been attempted at least once."""
         if not self.is_planned(message):
             return False
-        record = records.find(self._store, message.event)
-        stages = records.stages(self._store, self._number, record.sends if record else ())
+        found = self._records(message)
+        if sum(len(one.calls) for one in found) > len(found[1:]):  # an answer is still to come
+            return False
+        stages = records.stages(self._store, self._number, _sends_of(found))
         return UNDER_WAY.isdisjoint(stages)
 
-    def has_sends(self, message: StoredEvent) -> bool:
-        """Return whether any send was planned for it."""
+    def _records(self, message: StoredEvent) -> list[PlanRecord]:
+        """Return the message's record, and those of the answers of services that it asked."""
         record = records.find(self._store, message.event)
-        return record is not None and bool(record.sends)
+        if record is None:
+            return []
+        ids = [digest(answer_key(call)).hex() for call in record.calls]
+        answers = (records.load(self._store, self._number, one) for one in ids)
+        return [record, *(one for one in answers if one)]
+
+    def has_sends(self, message: StoredEvent) -> bool:
+        """Return whether any send was planned for it, or may be once a service answered."""
+        return any(one.sends or one.calls for one in self._records(message))
 
     def answers(self, message: StoredEvent) -> list[str]:
         """Return the ids at Meta of the messages that were sent for it."""
-        record = records.find(self._store, message.event)
-        sends = record.sends if record else ()
+        sends = _sends_of(self._records(message))
         rows = send_rows.read_rows(self._store, Bodies(), self._number, sends)
         return [wamid for row in rows if (wamid := row.fields.get("wamid"))]
 
     def describe_failures(self, message: StoredEvent) -> list[str]:
         """Return a line for each send planned for it that did not arrive, or not yet, and why."""
-        record = records.find(self._store, message.event)
-        sends = record.sends if record else ()
+        sends = _sends_of(self._records(message))
         rows = send_rows.read_rows(self._store, Bodies(), self._number, sends)
         return [
             _describe_failure(row.fields)
@@ -96,7 +111,8 @@ class ChatTraces:
         if record and record.fired:
             rule, why = record.fired[-1]
             more = f" (and {len(record.fired) - 1} more)" if len(record.fired) > 1 else ""
-            return f"✓ {rule}: {why}{more}"
+            answers = [one.fired[-1][1] for one in self._records(message)[1:] if one.fired]
+            return "; ".join([f"✓ {rule}: {why}{more}", *answers])
         if record and record.limited:
             return f"✗ {': '.join(record.limited)}"
         book = self._rulebook()

@@ -72,6 +72,7 @@ class DryRunCounts:
     failures: int = 0
     sends: Counter[str] = field(default_factory=Counter)  # by rule
     notifications: int = 0
+    calls: int = 0  # of services, which are not made
     consents: int = 0  # changed wishes about marketing
     changes: int = 0  # of contacts otherwise: tags, variables, mutes and hand-overs
     silent: Mapping[str, int] = field(default_factory=dict)  # messages without an answer, by reason
@@ -127,6 +128,7 @@ class DryRunPlanner:
             yield Planning(where[event.delivery], event.number, error=failure.error)
         for plan in result.plans:
             self._count_changes(plan)
+            self.counts.calls += len(plan.calls)
             yield from self._iter_sends(plan, where)
 
     def _count_changes(self, plan: Plan) -> None:
@@ -186,6 +188,7 @@ def counts_to_dict(counts: DryRunCounts) -> Mapping[str, Any]:
         "rulebook": counts.rulebook,
         "sends": dict(counts.sends),
         "notifications": counts.notifications,
+        "calls": counts.calls,
         "changed_wishes": counts.consents,
         "changed_contacts": counts.changes,
         "without_answer": dict(counts.silent),
@@ -216,6 +219,7 @@ def _render_counts(counts: DryRunCounts) -> Table:
     rare = [
         ("no answer", sum(counts.silent.values()), _format_counts(counts.silent)),
         ("notifications", counts.notifications, "to the operator"),
+        ("calls", counts.calls, "of services, whose answers are not known here"),
         ("changed wishes", counts.consents, "about marketing: opted out or in"),
         ("other changes", counts.changes, "of contacts: tags, variables, mutes and hand-overs"),
         ("failures", counts.failures, "of planning: a bug of the rules or of the gateway"),

@@ -73,6 +73,13 @@ def format_canary(canary: Canary) -> str:
     return f"{canary.age_s:,.1f} s ago, after {canary.took_s:,.2f} s"
 
 
+def format_calls(number: NumberState) -> str:
+    """Describe how many calls of services wait, and what became of the others."""
+    waiting = f"{number.calls:,} wait, the oldest for {number.oldest_call_s:,.1f} s"
+    parts = [waiting] if number.calls else ["none waits"]
+    return ", ".join([*parts, format_counts(number.call_counts)])
+
+
 def format_notifications(number: NumberState) -> str:
     """Describe how many notifications wait, and what became of the others."""
     waiting = f"{number.notifications:,} wait, the oldest for {number.oldest_notification_s:,.1f} s"

@@ -13,6 +13,7 @@ from gateway.cli.operate.hold import pauses_to_dict
 from gateway.cli.operate.status.figures import (
     describe_sends,
     draw_rates,
+    format_calls,
     format_canary,
     format_counts,
     format_megabytes,
@@ -175,6 +176,11 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
             "oldest_s": number.oldest_notification_s,
             **number.notification_counts,
         },
+        "calls": {
+            "waiting": number.calls,
+            "oldest_s": number.oldest_call_s,
+            **number.call_counts,
+        },
         **pauses_to_dict(number.pauses),
         "lanes": {
             priority: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
@@ -229,6 +235,8 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
             yield "odd statuses", format_counts(number.statuses)
         if number.notification_counts:
             yield "notifications", format_notifications(number)
+        if number.call_counts:
+            yield "service calls", format_calls(number)
     yield "dead letters", format_counts(now.causes) or "none"
     if now.given_up:
         yield "given up", pluralize(now.given_up, "delivery", "deliveries")

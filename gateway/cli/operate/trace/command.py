@@ -20,7 +20,8 @@ from gateway.store.body_codec import Bodies
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.story.story import Teller
 from gateway.store.tracing.story.story_line import StoryLine
-from gateway.store.tracing.traces import Search, Traces
+from gateway.store.tracing.trace import Search
+from gateway.store.tracing.traces import Traces
 from gateway.web.api.events.trace_data import TraceData
 
 NOT_FOUND = 1

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from gateway.cli.setup.doctor.checks.settings_file import Given
 from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.findings import Unseen
+from gateway.config.environment import environment, read_settings
 from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
 from gateway.rules.loader import load_if_any, read_trial_now
@@ -155,13 +156,23 @@ def rules(settings: Settings) -> Rules:
             problems += map(str, error.problems)
     if problems:
         return Rules(problems=tuple(problems))
+    secrets = tuple(dict.fromkeys(name for one in books.values() for name in one.secret_names))
     return Rules(
         RulesInForce(accounts, books).version,
         sum(len(one.rules) for one in books.values()),
         notifies=any(one.posts_notifications for one in books.values()),
+        service_secrets=secrets,
+        missing_secrets=_missing(secrets),
         templates=tuple(dict.fromkeys(each for one in books.values() for each in one.templates)),
         trial_now=trial_now,
     )
+
+
+def _missing(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the variables that are not set here, nor as a file."""
+    fields = [name.lower() for name in names]
+    found = read_settings(fields, environment())
+    return tuple(name for name in names if name.lower() not in found)
 
 
 def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:

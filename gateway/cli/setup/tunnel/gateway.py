@@ -9,7 +9,8 @@ from gateway.cli.common import callback_probe, errors
 from gateway.cli.common.callback_probe import Probe, ProbeCheck
 from gateway.cli.local import startup, workspace
 from gateway.cli.local.environment import LocalSetup, prepare, rehearse
-from gateway.cli.local.log_view import BAD, ODD, render_line
+from gateway.cli.local.log_line import BAD, ODD
+from gateway.cli.local.log_view import render_line
 from gateway.cli.local.ports import HOST
 from gateway.cli.local.processes import Family
 from gateway.cli.local.rules_folder import describe_rules, open_rules

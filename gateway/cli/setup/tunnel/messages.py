@@ -13,7 +13,8 @@ from gateway.core.sending.send import STATUS_RANK
 from gateway.store.inbox.history import Arrivals
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.story.story import Teller
-from gateway.store.tracing.traces import Trace, Traces
+from gateway.store.tracing.trace import Trace
+from gateway.store.tracing.traces import Traces
 
 REHEARSED = "the sandbox took it, and no phone shows it: say --real to send it"
 

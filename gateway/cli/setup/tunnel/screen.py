@@ -10,7 +10,7 @@ from rich.text import Text
 from gateway.cli.common.callback_probe import ProbeCheck
 from gateway.cli.common.errors import BAD_INPUT
 from gateway.cli.common.output import WIDE, print_json
-from gateway.cli.local.log_view import BAD, GOOD, ODD, QUIET, LogLine
+from gateway.cli.local.log_line import BAD, GOOD, ODD, QUIET, LogLine
 from gateway.cli.operate.trace.command import render_tree
 from gateway.store.tracing.story.story_line import StoryLine as Story
 

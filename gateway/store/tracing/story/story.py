@@ -12,10 +12,11 @@ from gateway.core.formats import format_duration, format_time, pluralize
 from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.tracing.masking import Masking, no_account
 from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.story.calls import describe_call
 from gateway.store.tracing.story.notifications import describe_notification
 from gateway.store.tracing.story.sends import describe_send
 from gateway.store.tracing.story.story_line import StoryLine
-from gateway.store.tracing.traces import Conversation, Search, Trace
+from gateway.store.tracing.trace import Conversation, Search, Trace
 
 TOO_OLD = "older than max_age, so the message that rules had for it was left out"
 NOTHING = "not known here: never kept, or more than 8 days ago"
@@ -192,6 +193,10 @@ class Teller:
     def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:
         yield from (describe_send(one, self.masking) for one in trace.sends)
         yield from (describe_notification(one, self.masking) for one in trace.notifications)
+        for call in trace.calls:
+            yield describe_call(call, self.masking)
+            if answer := trace.answers.get(call.id):
+                yield from (*self._planned_lines(answer), *self._send_lines(answer))
 
 
 def _no_rule(record: PlanRecord) -> str:

@@ -18,7 +18,8 @@ from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Store
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.records import DamagedRecordError
-from gateway.store.tracing.traces import Trace, Traces
+from gateway.store.tracing.trace import Trace
+from gateway.store.tracing.traces import Traces
 from gateway.web.api.events.trace_data import TraceData
 from gateway.web.api.events.view import view_event
 from gateway.web.api.json_body import json_response

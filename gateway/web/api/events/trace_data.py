@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
+from gateway.store.outgoing.calls import TracedCall
 from gateway.store.outgoing.notifications import TracedNotification
 from gateway.store.sending.lookup import (
     Note,
@@ -19,7 +20,7 @@ from gateway.store.sending.lookup import (
 )
 from gateway.store.tracing.masking import Masking, no_account
 from gateway.store.tracing.records import PlanRecord
-from gateway.store.tracing.traces import Conversation, Search, Trace
+from gateway.store.tracing.trace import Conversation, Search, Trace
 
 # Of what Meta or the gateway said of an attempt or a failure.
 _REASONS = ("code", "reason", "title", "details", "fbtrace_id")
@@ -105,6 +106,7 @@ class TraceData:
             "plan": self.plan(trace.record) if trace.record else None,
             "sends": [self._send(one) for one in trace.sends],
             "notifications": [self._notification(one) for one in trace.notifications],
+            "calls": [self._call(one, trace) for one in trace.calls],
             "statuses_of_others": list(trace.foreign_statuses),
         }  # fmt: skip
 
@@ -166,6 +168,24 @@ class TraceData:
                 for each in one.attempts
             ],
             "next_at": _iso(one.next_at),
+        }
+
+    def _call(self, one: TracedCall, trace: Trace) -> dict[str, Any]:
+        answer = trace.answers.get(one.id)
+        return {
+            "id": one.id,
+            "stage": one.stage or None,
+            "rule": one.payload.get("rule"),
+            "service": one.payload.get("service"),
+            "method": one.payload.get("method"),
+            "path": self._text(str(one.payload.get("path", ""))),
+            "planned_at": _iso(one.planned_at),
+            "attempts": [
+                {"attempt": each.ordinal, "at": _iso(each.at), "outcome": each.outcome or None}
+                for each in one.attempts
+            ],
+            "next_at": _iso(one.next_at),
+            "answer": self.event(answer) if answer else None,
         }
 
     def _text(self, text: str) -> str | None:

@@ -27,6 +27,8 @@ class Rules:
     count: int = 0
     problems: tuple[str, ...] = ()
     notifies: bool = False  # some rule notifies the operator's address
+    service_secrets: tuple[str, ...] = ()  # variables of the services that rules call
+    missing_secrets: tuple[str, ...] = ()  # those of them that are not set
     templates: tuple[NamedTemplate, ...] = ()  # that rules send
     trial_now: str = ""  # what opening hours take for now, "" for the time that it is
 
@@ -84,6 +86,17 @@ def notify_address(inputs: tuple[Rules, Given]) -> Iterator[Finding]:
         yield fine("Rules notify, and GATEWAY_NOTIFY_URL is set.")
 
 
+def service_secrets(loaded_rules: Rules) -> Iterator[Finding]:
+    """Check that the secrets of services that rules call are set."""
+    if not loaded_rules.service_secrets:
+        yield fine("No rule calls a service that has a secret.")
+    elif loaded_rules.missing_secrets:
+        names = ", ".join(loaded_rules.missing_secrets)
+        yield warning(f"Rules call services whose secret is not set here: {names}.")
+    else:
+        yield fine("The secrets of the services that rules call are set.")
+
+
 def disk(local_disk: Disk) -> Iterator[Finding]:
     """Check that there is enough room to write, and to rewrite the append-only file."""
     free = megabytes(local_disk.free_bytes)
@@ -111,6 +124,11 @@ CHECKS: tuple[Check[Any], ...] = (
         "rules", "notify", lambda facts: both(facts.rules, facts.given), notify_address,
         "Set GATEWAY_NOTIFY_URL and GATEWAY_NOTIFY_SECRET (docs/notify.md); what waits for longer "
         "than three days is given up.",
+    ),
+    Check(
+        "rules", "services", lambda facts: facts.rules, service_secrets,
+        "Set each for worker-outgoing, as a variable or a file (NAME_FILE); until then its calls "
+        "fail (docs/services.md).",
     ),
     Check(
         "disk", "disk", lambda facts: facts.disk, disk,
