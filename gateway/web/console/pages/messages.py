@@ -15,7 +15,8 @@ from gateway.store.planning.changed_contact import find_known
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.records import DamagedRecordError
 from gateway.store.tracing.story.story import Teller
-from gateway.store.tracing.traces import Search, Trace, Traces
+from gateway.store.tracing.trace import Search, Trace
+from gateway.store.tracing.traces import Traces
 from gateway.web.api.events.trace_data import TraceData
 from gateway.web.console.desk.desk import ConsoleDesk
 from gateway.web.console.handles import conversation_address
