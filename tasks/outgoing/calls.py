@@ -32,13 +32,15 @@ from gateway.store.redis.client import StoreUnavailableError
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
 from tasks.monitoring.noted_alerts import note_damage
-from tasks.outgoing.call_threads import CallThreads
+from tasks.outgoing.bounded_threads import BoundedThreads
 from tasks.outgoing.typing import keep_typing
 from tasks.processes.ending import is_stopping
 from tasks.wakeup import call_bell, call_inbox, ring_call
 
 log = structlog.get_logger(__name__)
 
+# Calls under way at once in a process.
+MOST_CALLS, MOST_OF_SERVICE = 64, 32
 # After so long a thread makes room for calls of other numbers.
 SLICE_S = 5.0
 # A lease must outlast the call, and a store that is away while its answer is put into the inbox.
@@ -47,8 +49,8 @@ PATIENCE_S, RETRY_S = 12.0, 0.5
 
 
 @cache
-def _threads() -> CallThreads:
-    return CallThreads()
+def _threads() -> BoundedThreads:
+    return BoundedThreads("call", MOST_CALLS, MOST_OF_SERVICE)
 
 
 @cache

@@ -1,13 +1,12 @@
 """Notifications of rules: posted to the operator's address until it received them.
 
-Each task posts one at a time, and rings for another task while more is due: the worker's threads
-bound how many posts there are at once. A worker that dies leaves attempts whose lease runs out;
-then they are posted again, with the same id.
+Each task starts a thread that posts one at a time, and rings for another task while more is due. A
+worker that dies leaves attempts whose lease runs out; then they are posted again, with the same id.
 """
 
 import random
 import time
-from functools import cache
+from functools import cache, partial
 
 import structlog
 
@@ -27,6 +26,7 @@ from gateway.store.outgoing.notifications import (
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
 from tasks.monitoring.noted_alerts import NOTIFY_REFUSED, REFUSED_FOR, note_damage
+from tasks.outgoing.bounded_threads import BoundedThreads
 from tasks.processes.ending import is_stopping
 from tasks.wakeup import OUTGOING, ring_outgoing
 
@@ -34,19 +34,26 @@ log = structlog.get_logger(__name__)
 
 # An answer that takes longer counts as none; the lease must outlast it.
 ANSWER_WITHIN_S = 15.0
-# After so long a task makes room for those of other numbers.
+# Posts under way at once in a process.
+MOST_POSTS = 8
+# After so long a thread makes room for those of other numbers.
 SLICE_S = 5.0
+
+
+@cache
+def _threads() -> BoundedThreads:
+    return BoundedThreads("notify", MOST_POSTS, MOST_POSTS)
 
 
 @app.task(name="tasks.notify")
 def notify(number: str) -> None:
-    """Post notifications of a number that are due, for one slice of time."""
+    """Begin to post notifications of a number that are due; it goes on in a thread."""
     ctx = worker_context()
     if not ctx.settings.gateway_notify_url.get_secret_value():
         _let_wait(ctx, number)
         return
     clear_wakeup(ctx.store, keys.number_bell(number, OUTGOING))
-    post_due(ctx, number, time.monotonic() + SLICE_S)
+    _threads().start(number, partial(post_due, ctx, number))
 
 
 def _let_wait(ctx: WorkerContext, number: str) -> None:
@@ -64,16 +71,20 @@ def _log_missing_address() -> None:
     log.warning("notify_unset")
 
 
-def post_due(ctx: WorkerContext, number: str, deadline: float) -> None:
-    """Post what is due until nothing is, or until the `deadline`.
+def post_due(ctx: WorkerContext, number: str) -> None:
+    """Post what is due until nothing is, or until the slice is over.
 
     Raises StoreUnavailableError or ScriptError; what was taken is due again after its lease.
     """
-    while True:
+    deadline = time.monotonic() + SLICE_S
+    while not is_stopping():
         taken = _take_one(ctx, number)
         for attempt in taken.attempts:
             _run_attempt(ctx, number, attempt, taken)
-        if not taken.attempts or time.monotonic() > deadline or is_stopping():
+        if not taken.attempts:
+            return
+        if time.monotonic() > deadline:
+            ring_outgoing(ctx.store, number)
             return
 
 

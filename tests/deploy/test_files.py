@@ -1,9 +1,11 @@
 """The compose file and the image: few rights, one listener to each queue, nothing unlocked."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from gateway.rules.language.outgoing.services import MOST_TIMEOUT
 from tasks.celery_setup.config import QUEUES
 from tests.deploy.compose import OURS, ROOT, SERVICES, options, services
 
@@ -15,9 +17,13 @@ def test_a_service_has_few_rights_and_time_to_end(name: str) -> None:
     assert service["user"] in ("valkey", "10001:10001")
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
-    assert service["stop_grace_period"] == "45s"
+    assert service["stop_grace_period"] == ("75s" if name == "worker-outgoing" else "45s")
     assert service["restart"] == "unless-stopped"
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_a_call_ends_before_its_worker_is_killed() -> None:
+    assert timedelta(seconds=75) > MOST_TIMEOUT
 
 
 def test_nobody_but_the_expected_services_is_there() -> None:

@@ -32,7 +32,7 @@ def test_a_unit_has_few_rights_and_the_time_of_compose_to_end(path: Path) -> Non
     lines = path.read_text().splitlines()
 
     assert set(RIGHTS) <= set(lines)
-    assert "TimeoutStopSec=45" in lines
+    assert f"TimeoutStopSec={75 if path.stem.endswith('outgoing') else 45}" in lines
     assert "EnvironmentFile=-/etc/whatsapp-gateway.env" in lines
 
 

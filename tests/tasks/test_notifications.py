@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from tasks.context import WorkerContext
 from tasks.monitoring.alert_watch import update_alerts
 from tasks.monitoring.noted_alerts import NOTIFICATIONS_LOST, NOTIFY_REFUSED
 from tasks.outgoing import notifications as outgoing
+from tasks.outgoing.bounded_threads import BoundedThreads
 from tasks.scheduled.jobs import move_due
 from tests.support.factories import NUMBER, a_message, delivery_body, message_item
 from tests.support.rules.rulebooks import book
@@ -37,6 +38,28 @@ from tests.support.tasks.worker_state import PREFIX, counted, keep, raw, rung, t
 pytestmark = pytest.mark.store
 SECRETS = [b"n" * 24, b"o" * 32]
 RULES = '- {name: person, when: {text: agent}, then: {notify: "{{ name }} waits."}}'
+
+
+class Here:
+    """In the place of threads: what is started ends before the task does."""
+
+    def start(self, _: str, work: Callable[[], None]) -> bool:
+        work()
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _without_threads(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "in_threads" not in request.fixturenames:
+        monkeypatch.setattr(outgoing, "_threads", Here)
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    threads = BoundedThreads("notify", 2, 2)
+    monkeypatch.setattr(outgoing, "_threads", lambda: threads)
+    yield
+    threads.close()
 
 
 @pytest.fixture
@@ -142,7 +165,19 @@ def test_a_receiver_that_is_down_is_tried_again(store: Store, at_work: WorkerCon
     assert (stage(store, "one"), reason.partition(":")[0]) == ("waiting", "ConnectError")
 
 
-def test_a_receiver_that_is_too_slow_holds_a_task_no_longer_than_its_deadline(
+@pytest.mark.usefixtures("in_threads")
+def test_a_receiver_that_hangs_holds_no_task(store: Store, receiver: Receiver) -> None:
+    receiver.status = None
+    queue(store, "one", "two", "three")
+
+    for _ in range(4):  # more than there are threads
+        outgoing.notify(NUMBER)
+
+    wait_until(lambda: len(receiver.told) == 2, "two are under way")
+    receiver.over.set()
+
+
+def test_a_receiver_that_is_too_slow_holds_a_thread_no_longer_than_its_deadline(
     store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outgoing, "ANSWER_WITHIN_S", 0.3)
