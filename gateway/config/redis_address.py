@@ -42,6 +42,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
     nodes: tuple[tuple[str, int], ...] = ()  # servers of a cluster, any of which knows the others
     socket: str = ""  # path of a Unix socket
+    has_movable_clock: bool = False  # as the server of `gateway dev` has
     tls: Mapping[str, Any] = field(
         default_factory=dict
     )  # options of redis-py's TLS connection; kombu passes them on
@@ -64,7 +65,8 @@ def parse(text: str) -> Address:
     """Read redis://…, unix://…, redis-sentinel://host,…/name/db or redis-cluster://host,….
 
     `rediss` in the place of `redis` means TLS, but not behind sentinels. Options after `?` are
-    `replicas`, `db` where the path does not name it, and with TLS those that begin with `ssl_`.
+    `replicas`, `db` where the path does not name it, and with TLS those that begin with `ssl_`;
+    `clock=movable` is for the server of `gateway dev`.
     Raises AddressError for everything that one of the libraries would not take.
     """
     try:
@@ -100,7 +102,8 @@ def _parse_options(parts: SplitResult) -> dict[str, str]:
     options = dict(pairs)
     known = ("replicas", "db", *(_TLS if parts.scheme.startswith("rediss") else ()))
     for name in options:
-        if name not in known:
+        is_ours = name == "clock" and options[name] == "movable" and parts.scheme in _SERVERS
+        if name not in known and not is_ours:
             raise AddressError(f"has an option {name[:40]!r}; known are {', '.join(known)}")
     if len(options) < len(pairs):
         raise AddressError("has an option twice")
@@ -122,7 +125,14 @@ def _parse_server(parts: SplitResult, options: Mapping[str, str]) -> Address:
         url = parts._replace(path=f"/{db}", query=_query(tls)).geturl()
     replicas = _parse_replicas(options)
     return Address(
-        url, replicas, db=db, username=username, password=password, tls=tls, socket=socket
+        url,
+        replicas,
+        db=db,
+        username=username,
+        password=password,
+        tls=tls,
+        socket=socket,
+        has_movable_clock="clock" in options,
     )
 
 

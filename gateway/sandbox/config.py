@@ -108,6 +108,7 @@ class Config(AppConfig):
     # With it nothing is delivered before the first app's webhook has passed the handshake.
     verify_token: str = Field("", repr=False, description="a string, or empty for no handshake")
     user_ids: Flag = False  # Whether each customer's phone number has a user id too.
+    clock_ahead_s: Seconds = 0.0
     any_number: Flag = False  # Whether every other phone number id is the first app's as well.
     host: Text = "127.0.0.1"
     port: int = Field(8081, strict=True, ge=0, le=65535, description="a port, 0 to 65535")

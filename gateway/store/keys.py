@@ -110,6 +110,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |
 | gw:migrated, gw:migration | a migration is under way, and who runs it | until it is done |
+| gw:clock | how far the clock is ahead; only stores of `gateway dev` have it | forever |
 
 | key | bounded by |
 |---|---|
@@ -214,6 +215,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:owner | one |
 | {p}lease, {n}pace | a word each |
 | gw:migrated, gw:migration | one of each |
+| gw:clock | one |
 """
 
 import hashlib
@@ -230,6 +232,7 @@ SPACE = "gw:"
 
 NUMBERS = f"{SPACE}numbers"
 LAYOUT_KEY = f"{SPACE}layout"
+CLOCK = f"{SPACE}clock"
 OWNER = f"{SPACE}owner"
 STOPPED_RELEASE = f"{SPACE}stopped"
 STOPPED_RULES = f"{SPACE}stopped_rules"

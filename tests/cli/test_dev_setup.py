@@ -64,7 +64,7 @@ def test_secrets_differ_from_run_to_run() -> None:
 def test_a_server_of_our_own_is_also_the_broker() -> None:
     setup = played(CELERY_BROKER_URL="redis://elsewhere:6379/0")
 
-    assert setup.settings.redis_url == f"redis://127.0.0.1:{setup.redis_port}/0"
+    assert setup.settings.redis_url == f"redis://127.0.0.1:{setup.redis_port}/0?clock=movable"
     assert setup.settings.broker_url == setup.settings.redis_url
 
 

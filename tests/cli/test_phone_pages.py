@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from gateway.cli.develop.phone.dev_clock import ClockError
 from gateway.cli.develop.phone.explanations import ReplyExplanation
 from gateway.cli.develop.phone.live import LivePhones, parse_places
 from gateway.cli.develop.phone.pages import PhonePages
@@ -37,12 +38,26 @@ class Because:
         return ReplyExplanation(f"because of {before}", ("one", "two"), ())
 
 
+class Shared:
+    """A clock that moves by whole hours only."""
+
+    def __init__(self, moved: list[float]) -> None:
+        self._moved = moved
+
+    async def move(self, ahead_s: float) -> None:
+        if ahead_s % 3600:
+            raise ClockError("By whole hours only.")
+        self._moved.append(ahead_s)
+
+
 @asynccontextmanager
-async def phones() -> AsyncIterator[tuple[httpx.AsyncClient, Starlette, Endpoint]]:
-    endpoint = Endpoint([])
+async def phones(
+    clock: list[float] | None = None,
+) -> AsyncIterator[tuple[httpx.AsyncClient, Starlette, Endpoint]]:
+    endpoint, moved = Endpoint([]), clock if clock is not None else []
     app = create_app(
         a_config(),
-        pages=lambda sandbox: PhonePages(sandbox, Because()).routes(),
+        pages=lambda sandbox: PhonePages(sandbox, Because(), Shared(moved)).routes(),
         transport=httpx.MockTransport(endpoint),
     )
     async with (
@@ -224,6 +239,21 @@ async def test_a_fault_is_armed_with_a_probability_and_a_seed() -> None:
     error = {"code": 130429, "status": 400, "times": 3, "probability": 0.25}
     assert armed.json() == shown == {"error": error}
     assert wrong.status_code == 400
+
+
+async def test_the_clocks_of_the_sandbox_and_of_the_bot_move_together() -> None:
+    moved: list[float] = []
+    async with phones(moved) as (client, app, endpoint):
+        await act(client, act="text", text="One")
+        await endpoint.wait_for(1)
+        day = await client.post("/phone/clock", json={"ahead_s": 90_000})
+        wrong = [await client.post("/phone/clock", json={"ahead_s": one}) for one in (1, "x", None)]
+        update = await first_update(app)
+
+    assert day.status_code == 200
+    assert moved == [90_000]
+    assert [one.status_code for one in wrong] == [400] * 3
+    assert (update["ahead_s"], update["phones"][0]["window_s"]) == (90_000, 0)
 
 
 async def test_what_is_copied_of_a_message_can_be_used_again() -> None:

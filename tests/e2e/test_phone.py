@@ -151,3 +151,21 @@ def test_the_phone_comes_back_after_it_was_hidden_and_knows_what_happened(
 
     expect(last_line(ana)).to_contain_text("Welcome!")
     assert ana.locator(".line").count() == 2
+
+
+def test_a_day_goes_by_for_meta_and_for_the_gateway(tab: Tab) -> None:
+    tab.open("/phone?as=351900000051")
+    ana = phone(tab, "351900000051")
+    write(ana, "hello")
+    expect(last_line(ana)).to_contain_text("Welcome!")
+    expect(ana.locator("[data-window]")).to_have_text(re.compile("window open"))
+
+    tab.page.get_by_text("Clock").click()
+    tab.page.get_by_role("button", name="Move ahead").click()
+    expect(tab.page.locator("#clock")).to_have_text("25 h ahead")
+    expect(ana.locator("[data-window]")).to_have_text(re.compile("window closed"))
+
+    write(ana, "any color?")  # which would be too old if only one of the two clocks had moved
+    expect(last_line(ana)).to_contain_text("Yes: red, green and blue.")
+    expect(ana.locator("[data-window]")).to_have_text(re.compile("window open"))
+    assert tab.findings() == []

@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli.common import errors
 from gateway.cli.develop.fault_words import read_fault
+from gateway.cli.develop.phone.dev_clock import DevClock
 from gateway.cli.develop.phone.explanations import DevExplainer
 from gateway.cli.develop.phone.pages import PhonePages
 from gateway.sandbox.app import CONTROL, PAGES
@@ -72,8 +73,13 @@ def sandbox(
         raise errors.fail(describe_port(wanted, error)) from None
     address = f"http://{wanted.host}:{listener.getsockname()[1]}"
     _welcome(wanted, address, invented)
-    explainer = DevExplainer(address)
-    serve(wanted, listener, pages=lambda one: PhonePages(one, explainer).routes(), faults=armed)
+    explainer, clock = DevExplainer(address), DevClock(address)
+    serve(
+        wanted,
+        listener,
+        pages=lambda one: PhonePages(one, explainer, clock).routes(),
+        faults=armed,
+    )
 
 
 def _invent(app_secret: str, access_token: str) -> dict[str, str]:

@@ -39,6 +39,11 @@ def server_url(port: int) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
+def playing_server_url(port: int) -> str:
+    """Return the address of a server for invented customers: its clock can be moved."""
+    return f"{server_url(port)}?clock=movable"
+
+
 def is_answering(redis_url: str) -> bool:
     """Return whether a server answers and has loaded all its data."""
     try:
@@ -159,8 +164,13 @@ class LocalSetup:
         """Return the URLs that answer with success once all is ready."""
         return [f"{self.api}/readyz", *([] if self.is_real else [f"{self.sandbox}/sandbox/health"])]
 
-    def sandbox_config(self) -> bytes:
-        """Return the configuration of the sandbox."""
+    @property
+    def has_movable_clock(self) -> bool:
+        """Return whether the clock can be moved: nobody but the sandbox's customers waits."""
+        return self.mode == "play" and bool(self.redis_port)
+
+    def sandbox_config(self, clock_ahead_s: float = 0) -> bytes:
+        """Return the configuration of the sandbox, whose clock is as far ahead as the store's."""
         config = {
             "host": HOST,
             "port": self.sandbox_port,
@@ -170,6 +180,7 @@ class LocalSetup:
             "numbers": [{"id": self.settings.meta_phone_number_id, "display": DISPLAY}],
             # Replayed deliveries came to other numbers, and replies to them should arrive.
             "any_number": True,
+            "clock_ahead_s": clock_ahead_s,
             "waba_id": WABA,
             "app_id": APP,
         }
@@ -186,7 +197,8 @@ def prepare(
     api_port = next(ports) if sandbox_port == port + 1 or bind_error(port + 1) else port + 1
     environment = _with_info_logs(given) | _api_settings(given, api_port) | _blank_settings(_DEMO)
     if redis_port:
-        environment |= _own_server_settings(redis_port)
+        url = server_url(redis_port) if real else playing_server_url(redis_port)
+        environment |= _own_server_settings(url)
     if not real:
         names = {*given, *(field.upper() for field in Settings.model_fields)}
         environment |= _blank_settings(
@@ -220,7 +232,7 @@ def rehearse(given: Mapping[str, str], port: int) -> LocalSetup:
     environment = (
         _with_info_logs(given)
         | _api_settings(given, next(ports) if bind_error(port + 1) else port + 1)
-        | _own_server_settings(redis_port)
+        | _own_server_settings(server_url(redis_port))
         | _blank_settings(*_MONITORS, *_SENDING, _OWNER, _DEMO)
     )
     environment |= {name: _sandbox_settings(sandbox_port)[name] for name in _SENDING}
@@ -240,8 +252,8 @@ def _api_settings(given: Mapping[str, str], port: int) -> dict[str, str]:
     return {"GATEWAY_API_BIND": f"{HOST}:{port}"}
 
 
-def _own_server_settings(port: int) -> dict[str, str]:
-    return _blank_settings("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": server_url(port)}
+def _own_server_settings(url: str) -> dict[str, str]:
+    return _blank_settings("REDIS_URL", "CELERY_BROKER_URL") | {"REDIS_URL": url}
 
 
 def _blank_settings(*names: str) -> dict[str, str]:

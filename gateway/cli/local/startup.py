@@ -20,6 +20,7 @@ from gateway.cli.local.processes import Family
 from gateway.cli.run.migrate import migrate_store
 from gateway.store.maintenance.migration import MigrationError
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.server import clock
 from gateway.store.server.ownership import adopt_store
 
 LOOK_EVERY_S = 0.05
@@ -84,12 +85,13 @@ def start(family: Family, setup: LocalSetup, stopping: list[int]) -> None:
             hint = "run scripts/install dev, or set REDIS_URL"
             raise errors.fail(f"No server of our own can be started ({error}): {hint}.") from None
         _wait_until(lambda: environment.is_answering(setup.settings.redis_url), family, stopping)
+    ahead_s = _let_clock_move(setup) if setup.has_movable_clock else 0.0
     _migrate(setup)
     if setup.redis_port:
         adopt_own_store(setup)
     errors.check_store(setup.settings)
     for name, command in setup.commands().items():
-        stdin_data = setup.sandbox_config() if name == "sandbox" else b""
+        stdin_data = setup.sandbox_config(ahead_s) if name == "sandbox" else b""
         family.start(name, command, setup.environment, stdin_data)
     with httpx.Client(trust_env=False, timeout=5) as client:
         for page in setup.pages():
@@ -106,6 +108,15 @@ def _migrate(setup: LocalSetup) -> None:
     unfit = suppress(MigrationError, StoreUnavailableError, ScriptError)
     with unfit, closing(Store(setup.settings.redis_url)) as store:
         migrate_store(store, 0.0)
+
+
+def _let_clock_move(setup: LocalSetup) -> float:
+    """Let the clock of the data in this folder be moved; return how many seconds it is ahead."""
+    # The check that follows reports what is wrong.
+    with suppress(StoreUnavailableError), closing(Store(setup.settings.redis_url)) as store:
+        clock.let_clock_move(store)
+        return clock.read_ahead_ms(store) / 1000
+    return 0.0
 
 
 def adopt_own_store(setup: LocalSetup) -> None:

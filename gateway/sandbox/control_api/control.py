@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.sandbox.errors import CODES
-from gateway.sandbox.fields import Count, Flag, Text, Texts
+from gateway.sandbox.fields import Count, Flag, Seconds, Text, Texts
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.apps import SimulatedApp
 from gateway.sandbox.simulation.customer_messages import (
@@ -59,6 +59,12 @@ class ReviewForm(BaseModel):
     quality: Text = ""
     category: Text = Field("", description=f"one of {', '.join(CATEGORIES)}")
     app: Text = ""
+
+
+class ClockForm(BaseModel):
+    """How many seconds the sandbox's clock is ahead."""
+
+    ahead_s: Seconds = 0.0
 
 
 class NumberForm(BaseModel):
@@ -188,6 +194,18 @@ class Control:
         """Start a new log."""
         self._sandbox.log.clear()
         return as_json({})
+
+    async def show_clock(self, _: Request) -> Response:
+        """Show how far the clock is ahead."""
+        return as_json({"ahead_s": self._sandbox.ahead_s})
+
+    async def set_clock(self, request: Request) -> Response:
+        """Move the clock, and show it."""
+        params = await read_form(request, ClockForm)
+        if "ahead_s" not in params:
+            raise ControlError("Give ahead_s.")
+        self._sandbox.move_clock(params["ahead_s"])
+        return as_json({"ahead_s": self._sandbox.ahead_s})
 
     async def health(self, _: Request) -> Response:
         """Answer that the sandbox is up."""

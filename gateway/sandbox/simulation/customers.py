@@ -82,6 +82,12 @@ class CustomerPhones:
         customer = self._authors.get(message_id)
         return self.of(customer) if customer else None
 
+    def show_everywhere(self, kind: str) -> None:
+        """Put an event on the screen of each phone that a page shows."""
+        for phone in self._phones.values():
+            if phone.shows_statuses:
+                phone.show(kind)
+
     def close(self) -> None:
         """Let all waiting requests end."""
         self.is_closed = True

@@ -35,7 +35,7 @@ class Sandbox:
     ) -> None:
         """Start with no messages, no customers and no faults."""
         self.config = config
-        self.clock = clock
+        self._clock, self.ahead_s = clock, config.clock_ahead_s
         self.foreign_tokens: set[str] = set()  # Of apps that are not here.
         self.faults = Faults()
         self.limits = ThroughputLimits(config.messages_per_second)
@@ -58,6 +58,15 @@ class Sandbox:
         """Begin the first handshake, if there is to be one."""
         if self.first_handshake:
             self._shaking = asyncio.create_task(self.first_handshake.run(self.handshakes))
+
+    def clock(self) -> float:
+        """Return the time by the sandbox's clock, which may be ahead."""
+        return self._clock() + self.ahead_s
+
+    def move_clock(self, ahead_s: float) -> None:
+        """Move the clock, and say so on every phone that is looked at."""
+        self.ahead_s = ahead_s
+        self.phones.show_everywhere("clock")
 
     def number(self, number_id: str) -> Number | None:
         """Return a number by its id; with `any_number` every other id is the first app's."""

@@ -9,6 +9,11 @@ from pathlib import Path
 from gateway.store.lua.constants import write_constants
 
 SCRIPTS = Path(__file__).parent
+# How the prelude reads the time; a store of `gateway dev` adds to it (redis/movable_clock.py).
+CLOCK_TEXT = """\
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+"""
 
 
 @cache
@@ -47,6 +52,11 @@ def _named(how: str, script: str) -> Sequence[str]:
 @cache
 def _files() -> Mapping[str, Path]:
     return {path.stem: path for path in SCRIPTS.rglob("*.lua")}
+
+
+def script_names() -> Sequence[str]:
+    """Return the names of all scripts, and of the parts that scripts are made of."""
+    return tuple(_files())
 
 
 @cache

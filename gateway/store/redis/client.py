@@ -27,6 +27,7 @@ from gateway.store.redis.cluster.async_client import AsyncCluster
 from gateway.store.redis.cluster.client import Cluster
 from gateway.store.redis.driver import AsyncClient, Client, NotReplicatedError
 from gateway.store.redis.fresh_pools import AsyncFreshSentinelPool, FreshSentinelPool
+from gateway.store.redis.movable_clock import AsyncMovableClient, MovableClient
 
 T = TypeVar("T")
 
@@ -93,7 +94,8 @@ def connect(url: str, **more: Any) -> Client:
     if address.nodes:
         return Cluster(address, options)
     if not address.sentinels:
-        return cast(Client, Client.from_url(address.url, **options))
+        kind = MovableClient if address.has_movable_clock else Client
+        return cast(Client, kind.from_url(address.url, **options))
     sentinel_class: Any = Sentinel
     sentinels = sentinel_class(
         address.sentinels, sentinel_kwargs=options, **options, **address.login
@@ -119,7 +121,8 @@ def connect_async(url: str) -> AsyncClient:
             address.primary, redis_class=AsyncClient, connection_pool_class=AsyncFreshSentinelPool
         )
     else:
-        client = cast(AsyncClient, AsyncClient.from_url(address.url, **options))
+        kind = AsyncMovableClient if address.has_movable_clock else AsyncClient
+        client = cast(AsyncClient, kind.from_url(address.url, **options))
     client.replicas = address.replicas
     return client
 

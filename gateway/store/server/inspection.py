@@ -14,6 +14,7 @@ from gateway.core.storage.ownership import Installation, format_problem
 from gateway.store import keys
 from gateway.store.redis.client import Store, require_any_answer
 from gateway.store.redis.driver import Client
+from gateway.store.server.clock import clock_problem
 from gateway.store.server.health import ServerHealth, judge_servers, layout_name
 from gateway.store.server.ownership import OwnerRow, claim_store, judge_owner, read_owner
 from gateway.store.server.rights import find_missing_rights, rights_problem
@@ -103,6 +104,8 @@ def check_server(
     infos = store.infos()
     answering = [one for one in infos if not isinstance(one, RedisError)]
     if problem := store.redis.find_address_problem(answering):
+        return ServerHealth(fatal=(problem,))
+    if problem := clock_problem(store):
         return ServerHealth(fatal=(problem,))
     layout: Any = store.run(lambda client: client.get(keys.LAYOUT_KEY))
     health = judge_servers(infos, layout.decode() if layout else "", limit_bytes)

@@ -61,12 +61,13 @@ class LivePhones:
             if changed or faults != shown:
                 shown = faults
                 places = {one["customer"]: one["seq"] for one in updates}
-                yield _event(
-                    format_places(places), {"phones": changed or updates, "faults": faults}
-                )
+                yield _event(format_places(places), self._content(changed or updates, faults))
                 await asyncio.sleep(PAUSE_S)
             elif not await self._wait(places):
                 yield b": nothing new\n\n"
+
+    def _content(self, phones: list[dict[str, Any]], faults: Any) -> dict[str, Any]:
+        return {"phones": phones, "faults": faults, "ahead_s": self._sandbox.ahead_s}
 
     def _key(self, customer: str) -> str:
         return self._sandbox.customers.of(customer).key

@@ -15,6 +15,7 @@ from gateway.cli.develop.fault_words import PRESETS, read_fault
 from gateway.cli.develop.phone.bubbles import PAGES
 from gateway.cli.develop.phone.chat_log import ChatLine
 from gateway.cli.develop.phone.customer_acts import build_request
+from gateway.cli.develop.phone.dev_clock import ClockError, MovableClock
 from gateway.cli.develop.phone.explanations import Explainer
 from gateway.cli.develop.phone.exports import to_capture, to_curl, to_rule_test
 from gateway.cli.develop.phone.live import LivePhones, parse_places
@@ -48,9 +49,9 @@ HEADERS = {
 class PhonePages:
     """Everything under `/phone`."""
 
-    def __init__(self, sandbox: Sandbox, explainer: Explainer) -> None:
-        """Show the customers of a sandbox, and why they were answered."""
-        self._sandbox, self._explainer = sandbox, explainer
+    def __init__(self, sandbox: Sandbox, explainer: Explainer, clock: MovableClock) -> None:
+        """Show the customers of a sandbox, why they were answered, and the clock."""
+        self._sandbox, self._explainer, self._clock = sandbox, explainer, clock
         self._live = LivePhones(sandbox)
         self._explaining: set[asyncio.Task[None]] = set()
 
@@ -62,6 +63,7 @@ class PhonePages:
             Route("/phone/live", self.stream, methods=["GET"]),
             Route("/phone/files/{name}", self.file, methods=["GET"]),
             Route("/phone/faults", self.arm, methods=["POST"]),
+            Route("/phone/clock", self.move_clock, methods=["POST"]),
             Route("/phone/customers/{customer}/acts", self.act, methods=["POST"]),
             Route(f"{line}/curl", self.curl, methods=["GET"]),
             Route(f"{line}/test", self.rule_test, methods=["GET"]),
@@ -101,6 +103,18 @@ class PhonePages:
         params = await read_params(request, "fault", "probability", "times", "seed")
         self._sandbox.faults.arm(_fault(params))
         return as_json(self._sandbox.faults.show())
+
+    async def move_clock(self, request: Request) -> Response:
+        """Move the clocks of the sandbox and of the gateway so many seconds ahead."""
+        ahead_s = (await read_params(request, "ahead_s"))["ahead_s"]
+        if type(ahead_s) not in (int, float):
+            raise ControlError("ahead_s must be a number of seconds.")
+        try:
+            await self._clock.move(ahead_s)
+        except ClockError as error:
+            raise ControlError(str(error)) from None
+        self._sandbox.move_clock(ahead_s)
+        return as_json({"ahead_s": ahead_s})
 
     async def act(self, request: Request) -> Response:
         """Let a customer write, and look for the reason of what follows."""

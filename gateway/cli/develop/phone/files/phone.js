@@ -9,6 +9,7 @@ const connection = document.getElementById("connection");
 const HIDES_TYPING_MS = 25000;
 let source = null;
 let last = "";
+let ahead = 0;  // seconds
 
 function listen() {
   const query = new URLSearchParams([...columns.keys()].map((customer) => ["as", customer]));
@@ -24,6 +25,7 @@ function listen() {
     const update = JSON.parse(event.data);
     update.phones.forEach(show);
     showFaults(update.faults);
+    showClock(update.ahead_s);
   };
 }
 
@@ -135,6 +137,17 @@ async function steerFaults(method, path, wish, place) {
   if (faults) showFaults(faults);
 }
 
+function showClock(seconds) {
+  ahead = seconds;
+  const hours = Math.round(seconds / 360) / 10;
+  document.getElementById("clock").textContent = seconds ? `${hours} h ahead` : "";
+}
+
+async function moveClock(seconds, place) {
+  const moved = await call("POST", "/phone/clock", { ahead_s: seconds }, place);
+  if (moved) showClock(moved.ahead_s);
+}
+
 function arm(form) {
   const data = new FormData(form);
   const code = data.get("code");
@@ -168,6 +181,9 @@ document.addEventListener("submit", (event) => {
   } else if ("faults" in form.dataset) {
     event.preventDefault();
     arm(form);
+  } else if ("clock" in form.dataset) {
+    event.preventDefault();
+    moveClock(ahead + Number(new FormData(form).get("hours")) * 3600, form.closest("details"));
   }
 });
 
