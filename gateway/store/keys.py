@@ -106,11 +106,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{erasures}done:<id> | what an erasure found; it names nobody | 30 days |
 | gw:{erasures}sends:<id> | ids of the sends that an open one found | until it is done |
 | gw:{erasures}lock | who works on erasures | 10 seconds |
-| gw:numbers, gw:layout, gw:count | our numbers, the layout, counters | forever |
+| gw:numbers, gw:layout, gw:count, gw:clock | our numbers, the layout, counters, a trial's clock | forever |
 | gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |
 | gw:migrated, gw:migration | a migration is under way, and who runs it | until it is done |
-| gw:clock | how far the clock is ahead; only stores of `gateway dev` have it | forever |
 
 | key | bounded by |
 |---|---|
@@ -211,11 +210,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{erasures}done:<id> | one for each erasure |
 | gw:{erasures}sends:<id> | sends of one customer |
 | gw:{erasures}lock | one |
-| gw:numbers, gw:layout, gw:count | 10,000 numbers; counters with names of ours |
+| gw:numbers, gw:layout, gw:count, gw:clock | 10,000 numbers; counters with names of ours |
 | gw:owner | one |
 | {p}lease, {n}pace | a word each |
 | gw:migrated, gw:migration | one of each |
-| gw:clock | one |
 """
 
 import hashlib

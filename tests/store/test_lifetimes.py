@@ -61,6 +61,7 @@ from gateway.store.sending import pauses
 from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.unconfirmed import note_gap
 from gateway.store.server.health import HealthMonitor
+from gateway.store.server.clock import let_clock_move
 from gateway.store.server.inspection import check_server
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
@@ -256,6 +257,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{erasures}lock": (10_000, 10_000),
     "gw:numbers": FOREVER,
     "gw:layout": FOREVER,
+    "gw:clock": FOREVER,
     "gw:owner": FOREVER,
     "gw:count": FOREVER,
     "gw:secrets": FOREVER,
@@ -275,6 +277,7 @@ def kind_of(key: bytes) -> list[str]:
 def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
     check_server(store, mine=Installation("shop"))
+    let_clock_move(store)
     migrate_a_little(store)
     number_list.add_number(store, NUMBER)
     first, second, passed = keep(store, 2, "late", "given up", "passed")
