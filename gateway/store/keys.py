@@ -106,7 +106,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:{erasures}done:<id> | what an erasure found; it names nobody | 30 days |
 | gw:{erasures}sends:<id> | ids of the sends that an open one found | until it is done |
 | gw:{erasures}lock | who works on erasures | 10 seconds |
-| gw:numbers, gw:layout, gw:count, gw:clock | our numbers, the layout, counters, a trial's clock | forever |
+| gw:numbers, gw:layout, gw:count, gw:clock | our numbers, the layout, counters, a clock | forever |
 | gw:owner | whose the store is, and the format that a release must know | forever |
 | {p}lease, {n}pace | after a migration: keep processes of layout 1 out | forever |
 | gw:migrated, gw:migration | a migration is under way, and who runs it | until it is done |

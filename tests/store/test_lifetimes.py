@@ -61,7 +61,6 @@ from gateway.store.sending import pauses
 from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.unconfirmed import note_gap
 from gateway.store.server.health import HealthMonitor
-from gateway.store.server.clock import let_clock_move
 from gateway.store.server.inspection import check_server
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
@@ -276,8 +275,7 @@ def kind_of(key: bytes) -> list[str]:
 
 def live(store: Store, server: Server) -> None:
     """Do everything that writes, once."""
-    check_server(store, mine=Installation("shop"))
-    let_clock_move(store)
+    start(store)
     migrate_a_little(store)
     number_list.add_number(store, NUMBER)
     first, second, passed = keep(store, 2, "late", "given up", "passed")
@@ -367,6 +365,11 @@ def wait_for_receivers(store: Store) -> None:
             settled = SettledForward(f"{name}-crm", 0, cast(ForwardStep, step), "HTTP 410")
             outcome = ReceiverOutcome(NUMBER, "crm", (settled,))
             forwards.settle_forwards(store, [outcome], timedelta(days=1))
+
+
+def start(store: Store) -> None:
+    check_server(store, mine=Installation("shop"))
+    let_clock_move(store)
 
 
 def migrate_a_little(store: Store) -> None:
