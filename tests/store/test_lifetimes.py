@@ -60,6 +60,7 @@ from gateway.store.redis.client import Store, connect_async
 from gateway.store.sending import pauses
 from gateway.store.sending.compaction import Compaction
 from gateway.store.sending.unconfirmed import note_gap
+from gateway.store.server.clock import let_clock_move
 from gateway.store.server.health import HealthMonitor
 from gateway.store.server.inspection import check_server
 from gateway.store.templates.registry import TemplateRegistry
