@@ -1,7 +1,9 @@
 """`gateway sandbox` is Meta for any bot: here for one that is made with pywa."""
 
+import contextlib
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,21 @@ def test_a_fault_hits_the_bot(graph: str, bot: Bot, sandbox: Program) -> None:
     say(graph, "again")
 
     wait_until(lambda: bot.refusals == [130429], "Meta refuses the answer")
+
+
+def test_its_phone_shows_what_the_bot_says_and_the_sandbox_ends_although_pages_are_open(
+    graph: str, bot: Bot, sandbox: Program
+) -> None:
+    live = f"{graph}/phone/live?as={ANA}"
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(trust_env=False, timeout=10))
+        pages = [stack.enter_context(client.stream("GET", live)) for _ in range(20)]
+        for page in pages:
+            assert "You said: hello" in next(one for one in page.iter_lines() if "data:" in one)
+        began = time.monotonic()
+        sandbox.process.terminate()
+        assert sandbox.process.wait(10) == 0
+        assert time.monotonic() - began < 2
 
 
 def test_a_webhook_that_is_signed_with_another_secret_is_refused_by_the_bot(
