@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -176,3 +177,21 @@ def test_a_start_needs_an_audience_and_a_check(api: httpx.Client) -> None:
     assert (without.status_code, unchecked.status_code) == (409, 409)
     assert "audience" in without.json()["detail"]
     assert "Check" in unchecked.json()["detail"]
+
+
+def test_a_stream_ends_within_a_second_of_the_end_of_its_process(
+    stack: Stack, api: httpx.Client
+) -> None:
+    id_ = draft(api, csv_of(2))
+
+    with api.stream("GET", f"/campaigns/{id_}/stream") as response:
+        lines = response.iter_lines()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert [next(lines), '"phase":"draft"' in next(lines)] == ["event: campaign", True]
+        began = time.monotonic()
+        stack.programs["web"].process.terminate()
+        list(lines)
+
+    assert time.monotonic() - began < 1.5  # a second, and what the machine takes besides
+    stack.programs["web"].process.wait(30)
+    stack.start("web")

@@ -57,7 +57,9 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenApiSchema]:
     add_key(store, ApiKey("contract", hash_key(KEY), frozenset(SCOPES), rate=100_000))
     stack = Stack(folder, server).start("web")
     found = from_url(f"{stack.api}/v1/openapi.json")
-    yield found
+    some = found.exclude(path_regex="/stream$")  # which ends with its campaign
+    assert isinstance(some, OpenApiSchema)
+    yield some
     stack.stop()
     store.close()
     server.kill()

@@ -26,6 +26,7 @@ from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.campaigns.routes import CampaignRoutes
+from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.contacts.erasing import ErasureRoutes
 from gateway.web.api.contacts.routes import ContactRoutes
@@ -99,6 +100,7 @@ class MessageApi:
         self._contact_table_routes = ContactTableRoutes(
             self._store, self._uploads, self._default_number, self._country_of, self._numbers
         )
+        self._campaign_streams = CampaignStreams(self._store, bodies)
         self._campaign_routes = self._build_campaign_routes(
             settings, bodies, judge, prices, sending
         )
@@ -129,6 +131,7 @@ class MessageApi:
             prices,
             self._numbers,
             sending,
+            self._campaign_streams,
         )
 
     def _build_cloud_routes(
@@ -163,7 +166,8 @@ class MessageApi:
         return self._cloud_routes.routes()
 
     def answer_all(self) -> None:
-        """Let all requests that wait for a change be answered."""
+        """Let all requests that wait for a change be answered, and end all streams."""
+        self._campaign_streams.end()
         self._watch.release()
         self._results.release()
 

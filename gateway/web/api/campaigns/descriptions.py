@@ -173,6 +173,15 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     },
     ("GET", CAMPAIGNS): {"responses": {200: {"model": CampaignsOut}, **problems_of("invalid")}},
     ("GET", CAMPAIGN): {"responses": {**_ONE, **problems_of("not-found", "invalid")}},
+    ("GET", f"{CAMPAIGN}/stream"): {
+        "responses": {
+            200: {
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": "Events `campaign`, each with a campaign as JSON, and `end`.",
+            },
+            **problems_of("not-found", "invalid", "unavailable"),
+        },
+    },
     ("PUT", f"{CAMPAIGN}/audience"): {
         "responses": {200: {"model": AudienceOut}, **problems_of(*_WRONG, "timeout")},
         "openapi_extra": {

@@ -30,6 +30,7 @@ from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.campaigns.bodies import read_retry, read_to, read_why
 from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
+from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.json_body import json_response, read_object
 from gateway.web.api.messages.sending import (
@@ -56,6 +57,7 @@ class CampaignRoutes:
     prices: PriceList
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     sending: MessageSending
+    streams: CampaignStreams
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -64,6 +66,7 @@ class CampaignRoutes:
             (CAMPAIGNS, "POST", self.create, "Make a draft of a campaign"),
             (CAMPAIGNS, "GET", self.list_all, "List campaigns"),
             (CAMPAIGN, "GET", self.show, "Show a campaign and its funnel"),
+            (f"{CAMPAIGN}/stream", "GET", self.stream, "Follow a campaign until it ends"),
             (f"{CAMPAIGN}/audience", "PUT", self.put_audience, "Give a draft its audience"),
             (f"{CAMPAIGN}/check", "POST", self.check, "Check who would get a draft"),
             (f"{CAMPAIGN}/test", "POST", self.test, "Send the message of a campaign to one number"),
@@ -106,6 +109,10 @@ class CampaignRoutes:
     async def show(self, request: Request, id: str) -> Response:
         """Answer with a campaign."""
         return await self._show(request, id)
+
+    async def stream(self, request: Request, id: str) -> Response:
+        """Answer with a campaign whenever it changes, until it has ended."""
+        return self.streams.open((await self._find(request, id)).id)
 
     async def put_audience(self, request: Request, id: str) -> Response:
         """Give a draft the recipients of a file, whole or not at all."""
