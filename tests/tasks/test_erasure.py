@@ -62,6 +62,7 @@ KEY = "a-key-of-the-environment"
 RULES = """\
 version: 1
 services: {crm: {url: "http://127.0.0.1:9"}}
+forwards: {to: crm, url: "https://crm.example", secret: CRM_SECRET, events: [message, status]}
 rules:
 - name: colour
   when: {text: {contains: marked}}
@@ -313,7 +314,7 @@ EVERYWHERE = {
     "alerts}noted", "call:", "contact:", "dead:event:", "done:reply", "handed_over", "lane:reply:",
     "notification:", "pair:", "ready:reply", "record:", "recorded", "records:", "send:", "texts",
     "unreadable:event:", "inbox", "celery-task-meta", "schedule:", "members:", "wamid:",
-    "lane:notice:", "lane:bulk:", "chunk:",
+    "lane:notice:", "lane:bulk:", "chunk:", "forward:", "forwards:crm:lane:",
 }  # fmt: skip
 
 
@@ -521,7 +522,9 @@ def test_an_export_has_all_that_is_stored_of_a_customer_and_of_nobody_else(
     texts = [str(one["body"]) for one in found["messages"]]
     assert sum("Zebedea said a marked text" in one for one in texts) == 3
     kinds = {one["kind"] for one in found["others"]}
-    assert kinds == {"calls", "campaigns", "dead_letters", "notifications", "schedules"}
+    assert kinds == {
+        "calls", "campaigns", "dead_letters", "forwards", "notifications", "schedules"
+    }  # fmt: skip
     assert not any(word in text for word in (BOB, DAN, "Hello Bob"))
     assert found["complete"] is True
 

@@ -24,8 +24,8 @@ LONGEST_WAIT = timedelta(minutes=5)
 # What is counted, in the words of the API.
 KINDS = (
     "contacts", "messages", "schedules", "records", "dead_letters", "deliveries",
-    "redacted_deliveries", "notifications", "calls", "timers", "idempotency_keys", "task_results",
-    "recipients", "audit_entries",
+    "redacted_deliveries", "notifications", "calls", "forwards", "timers", "idempotency_keys",
+    "task_results", "recipients", "audit_entries",
 )  # fmt: skip
 
 

@@ -115,6 +115,12 @@ def _read_bytes(bodies: Bodies, row: FoundRow) -> dict[str, Any]:
     return {"content": bodies.open(row.value).decode(errors="replace")}
 
 
+def _read_copy(bodies: Bodies, row: FoundRow) -> dict[str, Any]:
+    """Return what a receiver would get; one that waits refers to a delivery, which has it."""
+    _, copy = row.value
+    return {"content": orjson.loads(bodies.open(copy)) if copy else None}
+
+
 def _read_packed(bodies: Bodies, row: FoundRow) -> dict[str, Any]:
     return {"content": orjson.loads(bodies.open(row.value))}
 
@@ -125,5 +131,6 @@ _SECTIONS: dict[str, tuple[str, Callable[[Bodies, FoundRow], dict[str, Any]]]] =
     "notification:": ("notifications", _read_json),
     "call:": ("calls", _read_json),
     "schedule:": ("schedules", _read_packed),
+    "forward:": ("forwards", _read_copy),
     "timer": ("timers", _read_json),
 }

@@ -1,4 +1,4 @@
-"""What others get of what a customer wrote: notifications, calls of services, alerts of rules.
+"""What others get of what a customer wrote: notifications, calls, forwards, alerts of rules.
 
 May raise StoreUnavailableError or ScriptError.
 """
@@ -44,6 +44,11 @@ def erase_calls(store: Store, prefix: str, ids: Sequence[str]) -> int:
         return int(pipe.execute()[-1])
 
     return store.run(remove) if ids else 0
+
+
+def erase_forwards(store: Store, prefix: str, ids: Sequence[str]) -> int:
+    """Erase forwards of a number by their ids, dead ones too; return how many there were."""
+    return int(store.call("control_forwards", prefix, "erase", "", *ids)) if ids else 0
 
 
 def forget_alerts(store: Store, texts: Set[str]) -> None:

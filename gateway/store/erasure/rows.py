@@ -1,4 +1,4 @@
-"""Rows of a customer with keys of their own: sends, schedules, dead letters, calls, timers.
+"""Rows of a customer with keys of their own: sends, schedules, calls, forwards and more.
 
 They are found by a scan of all keys, since not every one is in a list. May raise
 StoreUnavailableError or ScriptError.
@@ -13,7 +13,7 @@ import orjson
 from gateway.core.contacts.erasure import StagePage
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
-from gateway.store.erasure.reports import erase_calls, erase_notifications
+from gateway.store.erasure.reports import erase_calls, erase_forwards, erase_notifications
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.erasure.sends import erase_sends
 from gateway.store.redis.client import Store
@@ -29,6 +29,7 @@ _READS: Mapping[bytes, Callable[[bytes], Sequence[Any]]] = {
     b"unreadable:event:": lambda key: ("GET", key),
     b"notification:": lambda key: ("HGET", key, "payload"),
     b"call:": lambda key: ("HGET", key, "payload"),
+    b"forward:": lambda key: ("HMGET", key, "contact", "copy"),
     b"schedule:": lambda key: ("HGET", key, "definition"),
     b"timer": lambda key: ("HGETALL", key),
 }
@@ -84,6 +85,7 @@ def erase_rows(search: PersonSearch, position: str, erasure: str) -> StagePage:
                 search.store, prefix, _names(here, "notification:")
             ),
             "calls": erase_calls(search.store, prefix, _names(here, "call:")),
+            "forwards": erase_forwards(search.store, prefix, _names(here, "forward:")),
             "dead_letters": _erase_letters(search.store, prefix, here),
             "schedules": _erase_schedules(search.store, prefix, _names(here, "schedule:")),
             "timers": _erase_fields(search.store, prefix, here),
@@ -127,12 +129,16 @@ def _own_rows(
             is_own = person.is_mentioned(search.bodies.open(value))
         case "schedule:":
             is_own = person.has(_parse(search.bodies.open(value)).get("message"))
+        case "forward:":
+            contact, copy = value
+            is_own = contact is not None and person.is_named(contact.decode())
+            is_own = is_own or (bool(copy) and person.is_mentioned(search.bodies.open(copy)))
         case "notification:" | "call:":
             is_own = person.has(_parse(value)) or person.is_mentioned(_event_of(value))
         case _:
             own = [timer for timer, row in value.items() if person.has(_parse(row))]
             return [FoundRow(prefix, word, timer, value[timer]) for timer in own]
-    is_text = word in ("send:", "notification:", "call:", "schedule:")
+    is_text = word in ("send:", "notification:", "call:", "schedule:", "forward:")
     return [FoundRow(prefix, word, name.decode() if is_text else name, value)] if is_own else []
 
 

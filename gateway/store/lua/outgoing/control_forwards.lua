@@ -1,9 +1,11 @@
--- control_forwards: pause or resume a receiver, queue forwards for it, or let dead ones begin again.
+-- control_forwards: pause or resume a receiver, queue forwards for it, let a dead one begin again, or
+-- erase some.
 -- with: forwards
 -- KEYS  1 the number's prefix
--- ARGV  1 "pause", "resume", "queue" or "redrive", 2 receiver, then
+-- ARGV  1 "pause", "resume", "queue", "redrive" or "erase", 2 receiver ("" of `erase`), then
 --       queue    fives: id, place, contact, lane, size
 --       redrive  id, moment of its death
+--       erase    ids
 -- Returns how many were changed.
 local number, what, receiver = KEYS[1], ARGV[1], ARGV[2]
 local now = clock()
@@ -55,6 +57,21 @@ function control.redrive()
   leave_dead_forwards(number, id, receiver)
   count(number, 'forwards.redriven')
   return 1
+end
+
+-- One that is being posted is received at most, and nothing of it is stored again.
+function control.erase()
+  local erased = 0
+  for i = 3, #ARGV do
+    local row = read_forward(number, ARGV[i])
+    if row then
+      leave_dead_forwards(number, ARGV[i], row.receiver)
+      leave_forwards(number, now, ARGV[i], row)
+      redis.call('DEL', forward_key(number, ARGV[i]))
+      erased = erased + 1
+    end
+  end
+  return erased
 end
 
 return control[what]()

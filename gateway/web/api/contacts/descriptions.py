@@ -190,7 +190,7 @@ class ExportOut(BaseModel):
     records: list[dict[str, Any]] = Field(description="What was planned for it, and why.")
     messages: list[dict[str, Any]] = Field(description="To them, with their content.")
     others: list[dict[str, Any]] = Field(
-        description="Dead letters, notifications, schedules and timers."
+        description="Dead letters, notifications, forwards, schedules and timers."
     )
     complete: Literal[True]
 

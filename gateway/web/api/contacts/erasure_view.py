@@ -9,7 +9,7 @@ OUT_OF_REACH = (
     "backups of Redis, and its files until the entries beside those that were erased are gone",
     "captured deliveries in files",
     "messages on the customer's phone and at Meta, and Meta's logs",
-    "notifications and alerts that their receivers have",
+    "notifications, forwards and alerts that their receivers have",
 )
 KEPT = (
     "digests of events and ids of messages, so that nothing that comes again is answered again",
