@@ -30,6 +30,7 @@ COMMANDS = {
     "schedules": "operate.schedules.command:commands",
     "campaigns": "operate.campaigns.command:commands",
     "beat": "operate.beat:commands",
+    "forwards": "operate.forwards.command:commands",
     "templates": "operate.templates.command:commands",
     "accounts": "operate.accounts:commands",
     "api-keys": "operate.api_keys:commands",

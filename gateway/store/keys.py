@@ -66,7 +66,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}calls, {n}calls_due:<service>, {n}services | those that wait | while they wait |
 | {n}breaker:<service> | failures of a service in a row, until when it rests | a day |
 | {n}forward:<id> | one event for one receiver | while it waits, GATEWAY_RESULTS, dead: 30 days |
-| {n}forwards, {n}forwards:<receiver> | receivers, and how each is | forever |
+| {n}forwards, {n}forwards:<receiver> | receivers | forever |
 | {n}forwards:<receiver>:… | its forwards by lane; those that are dead | while they wait, or are |
 | gw:celery:celery-task-meta-<id> | the result of a Celery task | GATEWAY_RESULTS |
 | {n}schedule:<id>, {n}schedules | recurring sends, by their next moment | 30 days after their end |
@@ -170,8 +170,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}calls, {n}calls_due:<service>, {n}services | 10,000 |
 | {n}breaker:<service> | one for each service |
 | {n}forward:<id> | of a receiver a tenth of the store, and 10,000 that are dead; 20 attempts |
-| {n}forwards, {n}forwards:<receiver> | receivers that rules named; a few values each |
-| {n}forwards:<receiver>:… | these forwards |
+| {n}forwards, {n}forwards:<receiver>… | receivers that rules named; these forwards |
 | gw:celery:celery-task-meta-<id> | one for each task from another application |
 | {n}schedule:<id>, {n}schedules | 10,000 of all numbers; a message of 16 KB, 10 firings |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |

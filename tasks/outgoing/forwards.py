@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.accounts.receivers import receivers_of
 from gateway.core.forwards.forward import MOST_OF_STORE
 from gateway.store import keys
 from gateway.store.coordination.wakeups import clear_wakeup
@@ -21,7 +22,6 @@ from tasks.app import app
 from tasks.context import WorkerContext, worker_context
 from tasks.outgoing.forwarding.forwarder import forwarder_of
 from tasks.outgoing.forwarding.preparation import PostPreparation, PreparedPost
-from tasks.outgoing.forwarding.receivers import receivers_of
 from tasks.wakeup import FORWARDS
 
 log = structlog.get_logger(__name__)

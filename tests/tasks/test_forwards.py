@@ -4,25 +4,26 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
 import pytest
 
 from gateway.accounts.rulebooks import RulesInForce
+from gateway.core.dead_letters.dead_letter import DeadForward
 from gateway.store import keys
+from gateway.store.dead_letters import dead_letters
 from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW, LEASE_MS
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext
 from tasks.outgoing import forwards as outgoing
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
-from tests.support.servers import free_port, wait_until
+from tests.support.servers import wait_until
+from tests.support.tasks.receiving_application import Application, an_application
 from tests.support.tasks.worker_state import (
     PREFIX,
     counted,
@@ -39,59 +40,10 @@ SECRET = f"whsec_{base64.b64encode(SIGNING).decode()}"
 ANA, BEN = "351900000001", "351900000002"
 
 
-class Application:
-    """Notes what it is posted, and answers as a test says."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.posts: list[tuple[dict[str, str], bytes]] = []
-        self.status = 204
-        self.hangs = threading.Event()
-        self.hangs.set()
-
-    @property
-    def ids(self) -> list[str]:
-        return [headers["webhook-id"] for headers, _ in self.posts]
-
-    @property
-    def texts(self) -> list[str]:
-        return [orjson.loads(body)["data"]["text"] for _, body in self.posts]
-
-
 @pytest.fixture
 def applications() -> Iterator[list[Application]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(_served(Application())) for _ in range(2)]
-
-
-class _served:  # noqa: N801
-    def __init__(self, application: Application) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                application.posts.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                application.hangs.wait(20)
-                self.send_response(application.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.application = application
-        self.server = ThreadingHTTPServer(("127.0.0.1", application.port), Handler)
-        self.server.daemon_threads = True
-
-    def __enter__(self) -> Application:
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self.application
-
-    def __exit__(self, *_: object) -> None:
-        self.application.hangs.set()
-        self.server.shutdown()
-        self.server.server_close()
+        yield [stack.enter_context(an_application()) for _ in range(2)]
 
 
 def rules(applications: list[Application]) -> str:
@@ -272,7 +224,19 @@ def test_what_waited_too_long_is_a_dead_letter_with_its_copy(
 
     copy = raw(forwarding.store).hget(f"{PREFIX}forward:{id_.decode()}", "copy")
     assert orjson.loads(forwarding.bodies.open(copy))["data"]["text"] == "kept"
-    assert raw(forwarding.store).zscore(f"{PREFIX}dead", b"forward:" + id_)
+    letter = dead_letters.find(forwarding.store, id_.decode(), [NUMBER], forwarding.bodies)
+    assert isinstance(letter, DeadForward)
+    assert (letter.receiver, letter.cause, letter.has_copy) == ("crm", "not_received", True)
+
+    # The copy is what is posted, whatever became of the delivery meanwhile.
+    for index in range(keys.PARTITIONS):
+        raw(forwarding.store).delete(f"{keys.partition(index)}inbox")
+    crm.status = 204
+    assert dead_letters.redrive(forwarding.store, letter) == "redriven"
+    outgoing.forward(NUMBER)
+    wait_until(lambda: crm.texts == ["kept"], "it is received")
+    assert crm.ids == [id_.decode()]
+    assert dead_letters.redrive(forwarding.store, letter) == "changed"
 
 
 def test_a_forward_whose_delivery_is_gone_is_a_dead_letter_and_holds_nobody_up(

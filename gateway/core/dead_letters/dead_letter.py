@@ -19,6 +19,7 @@ Cause = Literal[
     "unreadable",
     "aside",
     "unopened",
+    "not_received",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
 KILLED_WORKER = "killed_worker"  # the error of an event that killed its workers
@@ -34,6 +35,7 @@ ADVICE: Mapping[Cause, str] = {
     "killed_worker": "Mend what ends or hangs the worker before you redrive it.",
     "unreadable": "Look at its bytes; redrive it with a release that can read them, or drop it.",
     "aside": "Remove the obstacle that it names; it is tried again by itself.",
+    "not_received": "See in gateway forwards list how its receiver is; redrive it once it is well.",
     "unopened": "Start the release that can read it and its contact, then redrive it.",
 }
 
@@ -102,6 +104,18 @@ class DeadEvent(DeadLetterBase):
     first_error: Mapping[str, Any] = field(repr=False)
     first_at: datetime
     size: int = 0  # of the unreadable bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadForward(DeadLetterBase):
+    """An event that an application never received; its copy is what would be posted."""
+
+    receiver: str
+    contact: str = field(repr=False)
+    place: str
+    attempts: int
+    has_copy: bool
+    body: Any = field(repr=False)
 
 
 def advice(cause: Cause, code: int | None) -> str:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.core.dead_letters.dead_letter import DeadEvent, DeadSend
+from gateway.core.dead_letters.dead_letter import DeadEvent, DeadForward, DeadSend
 from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 
-Letter = DeadSend | DeadEvent | DeferredDelivery
+Letter = DeadSend | DeadEvent | DeadForward | DeferredDelivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,25 @@ from typing import Any, Literal, assert_never
 import orjson
 from redis import Redis
 
-from gateway.core.dead_letters.dead_letter import DeadEvent, DeadSend
+from gateway.core.dead_letters.dead_letter import DeadEvent, DeadForward, DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.dead_letters.rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
+from gateway.store.dead_letters.dead_forwards import (
+    FORWARD,
+    redrive_dead_forward,
+    to_dead_forward,
+)
 from gateway.store.inbox.record import BODY, HEADER
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
 
 AT_ONCE = 200
-DeadLetter = DeadSend | DeadEvent
+DeadLetter = DeadSend | DeadEvent | DeadForward
 _SEND, _EVENT = b"send:", b"event:"
 
 # Result of a redrive: done; Meta accepted the send; Meta may have it; the dead letter changed since
@@ -105,6 +110,8 @@ def redrive(
             return _redrive_send(store, dead_letter, bodies, unconfirmed=unconfirmed)
         case DeadEvent():
             return _redrive_event(store, dead_letter)
+        case DeadForward():
+            return _redrive_forward(store, dead_letter)
         case _:
             assert_never(dead_letter)
 
@@ -174,6 +181,12 @@ def _redrive_event(store: Store, dead_letter: DeadEvent) -> RedriveResult:
     return "redriven"
 
 
+def _redrive_forward(store: Store, dead_letter: DeadForward) -> RedriveResult:
+    if not dead_letter.has_copy:
+        return "trimmed"
+    return "redriven" if redrive_dead_forward(store, dead_letter) else "changed"
+
+
 def _iter_entries(store: Store, number: str, wanted: DeadLetterFilter) -> Iterator[_ListEntry]:
     """Yield the entries of a number in pages, newest first, without those that die meanwhile."""
     newest = ms_from_datetime(wanted.until) if wanted.until else None
@@ -206,25 +219,35 @@ def _page(
 def _read(store: Store, bodies: Bodies, entries: Sequence[_ListEntry]) -> Iterator[DeadLetter]:
     """Read the rows; an entry without a row, or whose send lives again, is no dead letter."""
     sends = _read_send_fields(store, bodies, entries)
+    others = iter(_read_others(store, entries))
+    dead_letter: DeadLetter | None
+    for one in entries:
+        if one.member.startswith(_SEND):
+            dead_letter = _to_dead_send(one, sends.get((one.number, one.member), {}))
+        elif one.member.startswith(FORWARD):
+            name = one.member.removeprefix(FORWARD).decode()
+            dead_letter = to_dead_forward(name, one.number, one.died_ms, next(others), bodies)
+        else:
+            dead_letter = _to_dead_event(one, next(others), next(others))
+        if dead_letter:
+            yield dead_letter
+
+
+def _read_others(store: Store, entries: Sequence[_ListEntry]) -> list[Any]:
+    """Read one reply for each forward, and two for each event."""
 
     def ask(client: Redis) -> list[Any]:
         pipe = client.pipeline(transaction=False)
         for one in entries:
             prefix = keys.number(one.number).encode()
-            if not one.member.startswith(_SEND):
+            if one.member.startswith(FORWARD):
+                pipe.hgetall(prefix + one.member)
+            elif not one.member.startswith(_SEND):
                 pipe.get(prefix + b"dead:" + one.member)
                 pipe.hgetall(prefix + b"deaths:" + one.member)
         return list(pipe.execute())
 
-    events = iter(store.run(ask))
-    dead_letter: DeadLetter | None
-    for one in entries:
-        if one.member.startswith(_SEND):
-            dead_letter = _to_dead_send(one, sends.get((one.number, one.member), {}))
-        else:
-            dead_letter = _to_dead_event(one, next(events), next(events))
-        if dead_letter:
-            yield dead_letter
+    return store.run(ask)
 
 
 def _read_send_fields(
@@ -260,4 +283,6 @@ def _member(letter_id: str) -> bytes:
     """Return a dead letter's list member: for an event its digest, whose id has 32 hex digits."""
     if re.fullmatch("[0-9a-f]{32}", letter_id):
         return _EVENT + bytes.fromhex(letter_id)
+    if re.fullmatch("[0-9a-f]{32}-[a-z][a-z0-9_-]*", letter_id):
+        return FORWARD + letter_id.encode()
     return _SEND + letter_id.encode(errors="replace")

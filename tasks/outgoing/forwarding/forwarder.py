@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.accounts.receivers import receivers_of
 from gateway.config.receiver_secrets import ReceiverSecretError, ReceiverSecrets
 from gateway.core.forwards.receiver import Receiver
 from gateway.core.forwards.receiver_health import FIRST_WINDOW, next_window
@@ -23,7 +24,6 @@ from gateway.store.outgoing.forwards import list_receivers
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.context import WorkerContext
 from tasks.outgoing.forwarding.preparation import PreparedPost, check_secret, headers_of
-from tasks.outgoing.forwarding.receivers import receivers_of
 from tasks.outgoing.forwarding.rounds import EndedPost, ForwardRounds, Taken, Wish
 from tasks.processes.ending import is_stopping
 

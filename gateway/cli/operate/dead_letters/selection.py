@@ -13,7 +13,7 @@ from gateway.cli.common.accounts import AccountChoice, AccountName
 from gateway.cli.common.options import Cause, Code, Number, Since, Until, parse_moment
 from gateway.cli.common.output import progress_bar
 from gateway.cli.local import target
-from gateway.core.dead_letters.dead_letter import CAUSES, DeadEvent, DeadSend
+from gateway.core.dead_letters.dead_letter import CAUSES, DeadEvent, DeadForward, DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter, Letter
 from gateway.core.formats import pluralize
 from gateway.store import keys
@@ -21,7 +21,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters, review_list
 from gateway.store.dead_letters.dead_letters import WITHOUT_KEYS
 from gateway.store.redis.client import Store
-from tasks.wakeup import ring_inbox, ring_number
+from tasks.wakeup import ring_forwards, ring_inbox, ring_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,8 @@ class Redriver:
     def _ring(self, letter: Letter) -> None:
         if isinstance(letter, DeadSend):
             ring_number(self._store, letter.number, letter.priority)
+        elif isinstance(letter, DeadForward):
+            ring_forwards(self._store, letter.number)
         elif self._store.mark(keys.INBOX_BELL, keys.BELL_MS):
             ring_inbox()
 

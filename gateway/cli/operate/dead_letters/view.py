@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from gateway.core.dead_letters.dead_letter import DeadEvent, DeadSend, HistoryStep
+from gateway.core.dead_letters.dead_letter import DeadEvent, DeadForward, DeadSend, HistoryStep
 from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.core.dead_letters.filter import Letter
 from gateway.core.formats import format_duration, format_time
@@ -16,7 +16,12 @@ from gateway.store.dead_letters.unreadable import UnreadableBytes
 from gateway.store.inbox.lookup import DeliveryContent
 
 SHOWN_DIGITS = 4
-_KINDS = {DeadSend: "send", DeadEvent: "event", DeferredDelivery: "delivery"}
+_KINDS = {
+    DeadSend: "send",
+    DeadEvent: "event",
+    DeadForward: "forward",
+    DeferredDelivery: "delivery",
+}
 _PEOPLE = frozenset(
     {"to", "from", "recipient", "recipient_id", "wa_id", "user_id", "from_user_id", "phone"}
 )
@@ -94,6 +99,8 @@ def letter_to_dict(
         case DeadEvent():
             more = _event_fields(letter, reveal)
             more |= _unreadable_fields(letter, unread, reveal) if unread else {}
+        case DeadForward():
+            more = _forward_fields(letter, reveal)
         case DeferredDelivery():
             more = _deferred_fields(
                 letter, inside or DeliveryContent("it was not looked at"), reveal
@@ -170,6 +177,17 @@ def _event_fields(letter: DeadEvent, reveal: bool) -> dict[str, Any]:
         "story": [_step_to_dict(step) for step in steps[: letter.attempts]],
         "trace": letter.trace if reveal else "\n".join(frames),
         "body": letter.raw if reveal else mask_values(letter.raw),
+    }
+
+
+def _forward_fields(letter: DeadForward, reveal: bool) -> dict[str, Any]:
+    return {
+        "receiver": letter.receiver,
+        "from": letter.contact if reveal else mask_contact(letter.contact),
+        "place": letter.place,
+        "copy_kept": letter.has_copy,
+        "story": [_step_to_dict(HistoryStep("given up", letter.at, letter.error))],
+        "body": letter.body if reveal else mask_values(letter.body),
     }
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.lists.list_request import LISTED, MOST_LISTED, read_number, read_period
-from gateway.core.dead_letters.dead_letter import DeadSend
+from gateway.core.dead_letters.dead_letter import DeadEvent, DeadForward, DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_codec import Bodies
@@ -27,6 +27,7 @@ from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query, read_query
 
 PATH = "/v1/dead-letters"
+_KINDS = {DeadSend: "message", DeadEvent: "event", DeadForward: "forward"}
 _FIELDS = frozenset({"number", "cause", "code", "since", "until", "limit", "cursor"})
 # Why a letter was not redriven, in words for a client.
 _OBSTACLES = {
@@ -149,7 +150,7 @@ def view_letter(letter: DeadLetter) -> Mapping[str, Any]:
     """Return what a client sees of a dead letter: no text and no customer."""
     return {
         "id": letter.id,
-        "kind": "message" if isinstance(letter, DeadSend) else "event",
+        "kind": _KINDS[type(letter)],
         "number": letter.number,
         "died_at": letter.at,
         "cause": letter.cause,

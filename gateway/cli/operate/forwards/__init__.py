@@ -1,0 +1,1 @@
+"""`gateway forwards`: receivers of events, as the operator sees and controls them."""

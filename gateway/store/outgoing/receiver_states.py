@@ -1,0 +1,108 @@
+"""States of receivers: what waits for each of them, and how it is.
+
+May raise StoreUnavailableError or ScriptError.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
+from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW
+from gateway.store.redis.client import Store
+from gateway.store.sending.lookup import run_commands
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverState:
+    """What one number has for one receiver."""
+
+    number: str
+    receiver: str
+    waiting: int = 0
+    oldest_at: datetime | None = None  # since when the first of them waits
+    size: int = 0  # what they take in the store, in bytes
+    dead: int = 0  # dead letters
+    delivered: int = 0  # since the beginning
+    failures: int = 0  # in a row
+    down_since: datetime | None = None
+    rests_until: datetime | None = None
+    paused_at: datetime | None = None
+
+    @property
+    def condition(self) -> str:
+        """Say in a word how it is."""
+        if self.paused_at:
+            return "paused"
+        if self.failures >= FAILURES_IN_A_ROW:
+            return "down"
+        return "failing" if self.failures else "well"
+
+
+def read_receiver_states(store: Store, numbers: Iterable[str]) -> list[ReceiverState]:
+    """Return the state of each receiver that these numbers have or had something for."""
+    names = list(numbers)
+    listed = run_commands(
+        store, *(("ZRANGE", f"{keys.number(name)}forwards", 0, -1) for name in names)
+    )
+    pairs = [
+        (name, receiver.decode())
+        for name, receivers in zip(names, listed, strict=True)
+        for receiver in receivers
+    ]
+    commands = [one for pair in pairs for one in _commands(*pair)]
+    replies = run_commands(store, *commands)
+    return [_parse(*pair, replies[4 * i : 4 * i + 4]) for i, pair in enumerate(pairs)]
+
+
+def _commands(number: str, receiver: str) -> Sequence[Sequence[Any]]:
+    queue = f"{keys.number(number)}forwards:{receiver}"
+    return (
+        ("HGETALL", queue),
+        ("ZCARD", f"{queue}:waiting"),
+        ("ZRANGE", f"{queue}:waiting", 0, 0, "WITHSCORES"),
+        ("ZCARD", f"{queue}:dead"),
+    )
+
+
+def _parse(number: str, receiver: str, replies: Sequence[Any]) -> ReceiverState:
+    row, waiting, oldest, dead = replies
+    return ReceiverState(
+        number=number,
+        receiver=receiver,
+        waiting=waiting,
+        oldest_at=_moment(oldest[0][1]) if oldest else None,
+        size=int(row.get(b"size", 0)),
+        dead=dead,
+        delivered=int(row.get(b"delivered", 0)),
+        failures=int(row.get(b"failures", 0)),
+        down_since=_moment(row.get(b"down_since")),
+        rests_until=_moment(row.get(b"open_until")),
+        paused_at=_moment(row.get(b"paused")),
+    )
+
+
+def _moment(at_ms: Any) -> datetime | None:
+    return datetime_from_ms(int(float(at_ms))) if at_ms else None
+
+
+def state_to_dict(state: ReceiverState, url: str = "", form: str = "") -> Mapping[str, Any]:
+    """Return a state in JSON form; `url` must hold no secret."""
+    return {
+        "receiver": state.receiver,
+        "number": state.number,
+        "url": url or None,
+        "as": form or None,
+        "condition": state.condition,
+        "waiting": state.waiting,
+        "oldest_at": state.oldest_at,
+        "bytes": state.size,
+        "dead_letters": state.dead,
+        "delivered": state.delivered,
+        "failures": state.failures,
+        "down_since": state.down_since,
+        "rests_until": state.rests_until,
+        "paused_at": state.paused_at,
+    }
