@@ -81,7 +81,7 @@ class Tab:
         """Return what axe finds that keeps people from using the page."""
         violations: Any = Axe().run(self.page).response["violations"]
         return [
-            f"{one['id']}: {node['html'][:200]}"
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
             for one in violations
             if one["impact"] in SERIOUS
             for node in one["nodes"]

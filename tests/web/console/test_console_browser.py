@@ -1,26 +1,50 @@
 """The console in a browser: nothing breaks its policy, and everybody can use it."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from gateway.store import number_list
 from gateway.store.redis.client import Store
+from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
+from tests.support.store.dead_sends import die
+from tests.support.store.sends import a_send, lanes, queue
 from tests.support.web.browser import Tab, a_tab
 from tests.support.web.console_client import PASSWORD, know_user
 from tests.support.web.console_server import serving_console
+from tests.support.web.console_world import HOSTILE, MANY_EMOJI, receive
 
 pytestmark = pytest.mark.store
+WAMID = "wamid.HBgx"
+SCREENS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "dark phone": {
+        "viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "has_touch": True,
+    },
+}  # fmt: skip
 
 
 def sign_in(tab: Tab, name: str) -> None:
-    tab.page.get_by_label("Name").fill(name)
-    tab.page.get_by_label("Password").fill(PASSWORD)
-    tab.page.get_by_role("button", name="Sign in").click()
+    know = tab.page
+    know.goto(f"{tab.url}/console/")
+    know.get_by_label("Name").fill(name)
+    know.get_by_label("Password").fill(PASSWORD)
+    know.get_by_role("button", name="Sign in").click()
+    expect(know.get_by_role("heading", name="Overview")).to_be_visible()
 
 
-def test_a_user_signs_in_and_the_overview_stays_up_to_date(
+def let_die(store: Store, *names: str) -> None:
+    number_list.add_number(store, NUMBER)
+    for name in names:
+        send = a_send(name, name)
+        queue(store, send)
+        die(store, send)
+
+
+def test_the_overview_stays_up_to_date_and_the_keys_lead_around(
     server: Server, store: Store, browser: Browser
 ) -> None:
     know_user(store, "admin")
@@ -28,8 +52,6 @@ def test_a_user_signs_in_and_the_overview_stays_up_to_date(
         tab.open("/console/")
         assert tab.findings() == []
         sign_in(tab, "admin")
-        expect(tab.page.get_by_role("heading", name="Overview")).to_be_visible()
-        assert tab.findings() == []
         at = tab.page.locator("#overview time").first
         before = at.get_attribute("datetime")
         assert before
@@ -41,6 +63,82 @@ def test_a_user_signs_in_and_the_overview_stays_up_to_date(
         tab.page.keyboard.press("p")
         expect(tab.page.get_by_text("paused")).to_be_visible()
         tab.page.keyboard.press("g")
-        tab.page.keyboard.press("u")
-        expect(tab.page).to_have_url(re.compile("/console/audit$"))
+        tab.page.keyboard.press("m")
+        expect(tab.page).to_have_url(re.compile("/console/messages$"))
+        tab.page.keyboard.press("/")
+        expect(tab.page.get_by_role("searchbox")).to_be_focused()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_page_can_be_used_by_everybody_whatever_customers_write(
+    server: Server, store: Store, browser: Browser, screen: str
+) -> None:
+    know_user(store, "admin")
+    receive(store, WAMID, HOSTILE)
+    receive(store, "wamid.2", MANY_EMOJI)
+    let_die(store, "dead")
+    options = SCREENS[screen]
+    with serving_console(server.url) as console, a_tab(browser, console.url, **options) as tab:
+        sign_in(tab, "admin")
+        for path in ("overview", "messages", "conversations", "dead-letters", "audit"):
+            tab.open(f"/console/{path}")
+            assert (path, tab.findings()) == (path, [])
+            assert _overflow(tab) <= 0, path
+        tab.open("/console/messages")
+        for asked in (WAMID, ANA):
+            tab.page.get_by_role("searchbox").fill(asked)
+            tab.page.get_by_role("button", name="Search").click()
+            tab.page.get_by_label("Why do you look?").fill(HOSTILE[:200])
+            tab.page.get_by_role("button", name="Show texts and numbers").click()
+            expect(tab.page.get_by_text("are shown for 15 minutes")).to_be_visible()
+            expect(tab.page.get_by_text("<script>document.title").first).to_be_attached()
+            assert (asked, tab.findings()) == (asked, [])
+            assert _overflow(tab) <= 0, asked
+        assert "stolen" not in tab.page.title()
+
+
+def _overflow(tab: Tab) -> int:
+    """Return by how many pixels a page is wider than the screen."""
+    return int(tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def test_a_hand_over_is_answered_by_hand(server: Server, store: Store, browser: Browser) -> None:
+    know_user(store, "reply")
+    receive(store, WAMID, "I need a person")
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, "reply")
+        tab.open("/console/conversations")
+        tab.page.get_by_role("link", name="…0001").click()
+        tab.page.get_by_role("button", name="Take over").click()
+        expect(tab.page.get_by_text("reply, in the console")).to_be_visible()
+        tab.page.get_by_label("Reply by hand").fill("Here I am.")
+        tab.page.get_by_role("button", name="Send").click()
+        expect(tab.page.get_by_text("by hand: reply")).to_be_visible()
+        # What comes in meanwhile appears by itself.
+        receive(store, "wamid.live", "thank you!")
+        expect(tab.page.locator(".entry-row.customer")).to_have_count(2)
+        tab.open("/console/conversations")
+        expect(
+            tab.page.get_by_role("region", name="Customers that a person answers")
+        ).to_contain_text("…0001")
+
+    posted = [one.body["text"]["body"] for one in lanes(store).pump([], 9).attempts]
+    assert posted  # the first of the lane; the rest waits behind it
+
+
+def test_dead_letters_are_redriven_as_the_preview_says(
+    server: Server, store: Store, browser: Browser
+) -> None:
+    know_user(store, "operate")
+    let_die(store, "one", "two", "three")
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, "operate")
+        tab.page.keyboard.press("g")
+        tab.page.keyboard.press("d")
+        tab.page.get_by_role("button", name="Redrive all that match").click()
+        expect(tab.page.get_by_text("This would redrive 3 dead letters")).to_be_visible()
+        assert tab.findings() == []
+        tab.page.get_by_role("button", name="Redrive 3").click()
+        expect(tab.page.get_by_text("It is over.")).to_be_visible()
+        expect(tab.page.get_by_text("3 of 3 done")).to_be_visible()
         assert tab.findings() == []
