@@ -7,13 +7,28 @@ from collections.abc import Mapping, Sequence
 
 from gateway.web.console.live import LiveTopic
 from gateway.web.console.page import ConsoleAction, ConsolePage
-from gateway.web.console.pages import audit, conversations, dead_letters, jobs, messages, overview
+from gateway.web.console.pages import (
+    accounts,
+    audit,
+    conversations,
+    dead_letters,
+    jobs,
+    messages,
+    numbers,
+    overview,
+    rules,
+    templates,
+)
 
 PAGES: Sequence[ConsolePage] = (
     *overview.PAGES,
     *messages.PAGES,
     *conversations.PAGES,
     *dead_letters.PAGES,
+    *templates.PAGES,
+    *rules.PAGES,
+    *numbers.PAGES,
+    *accounts.PAGES,
     *jobs.PAGES,
     *audit.PAGES,
 )
@@ -21,6 +36,9 @@ ACTIONS: Sequence[ConsoleAction] = (
     *messages.ACTIONS,
     *conversations.ACTIONS,
     *dead_letters.ACTIONS,
+    *templates.ACTIONS,
+    *rules.ACTIONS,
+    *numbers.ACTIONS,
     *jobs.ACTIONS,
 )
 TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS, **conversations.TOPICS}

@@ -74,7 +74,7 @@ async def build(visit: PageVisit) -> PageView:
         letters=desk.api.call(visit.user, "GET", PATH, _query(choice, visit.query)),
     )
     data = {**panels, "asked": choice.view(), "causes": CAUSES, "may_act": visit.user.may(OPERATE)}
-    return PageView("Dead letters", "dead_letters.html", data)
+    return PageView("Dead letters", "dead_letters/list.html", data)
 
 
 async def preview(visit: PageVisit) -> PageView:
@@ -87,7 +87,7 @@ async def preview(visit: PageVisit) -> PageView:
         "asked": choice.view(),
         "unconfirmed": bool(visit.form.get("unconfirmed")),
     }
-    return PageView(f"{verb.title()} dead letters", "dead_letters_preview.html", data)
+    return PageView(f"{verb.title()} dead letters", "dead_letters/preview.html", data)
 
 
 async def act(visit: PageVisit) -> Redirection:

@@ -38,7 +38,7 @@ async def build(visit: PageVisit) -> PageView:
         "is_broken": job.is_broken(datetime.now(UTC)),
         "may_stop": visit.user.may(OPERATE),
     }
-    return PageView(job.what.capitalize(), "job.html", data)
+    return PageView(job.what.capitalize(), "dead_letters/job.html", data)
 
 
 async def stop(visit: PageVisit) -> Redirection:

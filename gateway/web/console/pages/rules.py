@@ -1,0 +1,152 @@
+"""Rules page: what is loaded, what fired lately, what a change breaks, and what answers a text."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.accounts.account import Account
+from gateway.core.console.users import LOOK
+from gateway.store import number_list
+from gateway.store.api.lists.event_list import EventFilter, EventList
+from gateway.store.planning import rulebooks
+from gateway.store.redis.client import Store
+from gateway.store.tracing.records import PlanRecord
+from gateway.web.console.page import (
+    ConsoleAction,
+    ConsolePage,
+    PageError,
+    PageView,
+    PageVisit,
+)
+
+if TYPE_CHECKING:
+    from gateway.rules.rulebook import Rulebook
+
+LOOKED_AT = 500  # of the newest events
+MOST_TEXT = 4_096
+_NUMBER, _CUSTOMER = "100000000000001", "351900000001"  # of a made-up text
+
+
+async def build(visit: PageVisit) -> PageView:
+    """Return every rulebook, with how often each rule fired for the newest events."""
+    return await _show(visit, {})
+
+
+async def explain_text(visit: PageVisit) -> PageView:
+    """Return the same, and which rule answers a made-up text of a new customer."""
+    text, path = visit.form.get("text", "").strip(), visit.form.get("path", "")
+    account = next((one for one in visit.desk.accounts() if str(one.rules) == path), None)
+    if not 0 < len(text) <= MOST_TEXT or account is None:
+        raise PageError(422, "There is nothing to explain.", "Write a text, and choose the rules.")
+    return await _show(visit, await asyncio.to_thread(_explain, account, text))
+
+
+async def _show(visit: PageVisit, explained: Mapping[str, Any]) -> PageView:
+    desk = visit.desk
+    panels = await desk.panels(
+        books=asyncio.to_thread(_view_books, desk.accounts()),
+        hits=desk.read(count_hits, desk.store),
+        processes=desk.read(view_processes, desk.store),
+    )
+    data = {**panels, "explained": explained, "looked_at": LOOKED_AT}
+    return PageView("Rules", "setup/rules.html", data)
+
+
+def count_hits(store: Store) -> Mapping[str, int]:
+    """Count how often each rule fired for the newest events, those in shadow as well."""
+    numbers = [one for one in number_list.numbers_at_meta(store) if one]
+    page = EventList(store, numbers, EventFilter()).read_page(None, LOOKED_AT)
+    records = (one.record for one in page.items if isinstance(one.record, PlanRecord))
+    return Counter(rule for record in records for rule, _ in record.fired)
+
+
+def view_processes(store: Store) -> list[Mapping[str, Any]]:
+    """Return what the processes have in force, and why they took up no change."""
+    reports = Counter(
+        (one.version, problem)
+        for one in rulebooks.read(store)
+        for problem in (one.problem, *one.more_problems)
+        if problem or problem == one.problem
+    )
+    return [
+        {"version": version, "problem": problem or None, "processes": count}
+        for (version, problem), count in reports.most_common()
+    ]
+
+
+def _view_books(accounts: Iterable[Account]) -> list[Mapping[str, Any]]:
+    """Return the rules as the files of this machine have them now, each path once."""
+    by_path: dict[Path, list[Account]] = {}
+    for one in accounts:
+        by_path.setdefault(one.rules, []).append(one)
+    return [_view_book(path, owners) for path, owners in by_path.items()]
+
+
+def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
+    # The process that serves webhooks only starts without the language of rules.
+    from gateway.rules.problems import RulebookError  # noqa: PLC0415
+
+    shown: dict[str, Any] = {
+        "path": str(path),
+        "accounts": [one.name for one in owners if one.name],
+        "version": None,
+        "problems": [],
+        "rules": [],
+    }
+    try:
+        book = _load(owners[0])
+    except RulebookError as error:
+        return shown | {"problems": [str(one) for one in error.problems]}
+    rules = [
+        {
+            "name": one.name,
+            "events": one.events,
+            "state": "off" if not one.enabled else "shadow" if one.shadow else "on",
+            "does": list(dict.fromkeys(step.verb for step in one.steps)),
+        }
+        for one in book.rules
+    ]
+    return shown | {"version": book.version, "rules": rules}
+
+
+def _load(account: Account) -> "Rulebook":
+    from gateway.rules.loader import load_if_any  # noqa: PLC0415
+
+    return load_if_any(account.rules, zone=account.time_zone)
+
+
+def _explain(account: Account, text: str) -> Mapping[str, Any]:
+    from gateway.rules.explain import explain, format_explanations  # noqa: PLC0415
+    from gateway.rules.problems import RulebookError  # noqa: PLC0415
+    from gateway.rules.testing.planner import EventPlanner  # noqa: PLC0415
+    from gateway.rules.testing.simulated_customer import SimulatedCustomer  # noqa: PLC0415
+
+    try:
+        book = _load(account)
+    except RulebookError as error:
+        raise PageError(422, "The rules cannot be used.", str(error.problems[0])) from None
+    now = datetime.now(UTC)
+    (event,) = SimulatedCustomer(_NUMBER, _CUSTOMER).text(now, text)
+    result = EventPlanner(book).plan_next(event, now)
+    why = explain(book, result.event, result.before, now)
+    return {
+        "text": text,
+        "path": str(account.rules),
+        "why": list(format_explanations(why)),
+        "fired": list(result.fired),
+        "messages": [_in_words(one) for one in result.messages],
+        "error": result.error or None,
+    }
+
+
+def _in_words(message: Any) -> str:
+    return message if isinstance(message, str) else orjson.dumps(message).decode()
+
+
+PAGES = (ConsolePage("/rules", build, label="Rules", key="r"),)
+ACTIONS = (ConsoleAction("/rules", explain_text, LOOK),)

@@ -1,0 +1,125 @@
+"""Pages of what an installation is made of: templates, rules, numbers and accounts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import number_list
+from gateway.store.console import audit_log
+from gateway.store.redis.client import Store
+from gateway.store.sending import pauses
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import sync_templates
+from tests.support.factories import NUMBER
+from tests.support.servers import Server
+from tests.support.templates import WABA, MetaList, a_row
+from tests.support.web.console_client import enter
+from tests.support.web.console_world import HOSTILE, receive
+from tests.support.web.web_app import Web, a_web
+
+pytestmark = [pytest.mark.store, pytest.mark.anyio]
+RULES = """
+version: 1
+rules:
+  - name: hours
+    when: {text: {contains: hours}}
+    then: [We open at nine.]
+  - name: welcome
+    shadow: true
+    then: [Hello]
+"""
+
+
+async def read(web: Web, page: str) -> tuple[Any, str]:
+    """Return a page as JSON and as HTML."""
+    path, _, query = page.partition("?")
+    shown, html = await web.api.get(f"{path}.json?{query}"), await web.api.get(page)
+    assert (shown.status_code, html.status_code) == (200, 200), html.text
+    return shown.json(), html.text
+
+
+async def test_templates_say_which_cannot_be_sent_and_are_drawn(
+    server: Server, store: Store
+) -> None:
+    sync_templates(
+        TemplateRegistry(store, WABA), MetaList([a_row(), a_row("bye", status="PAUSED")])
+    )
+    async with a_web(server.url, META_WABA_ID=WABA) as web:
+        enter(web, store, "look")
+        listed, _ = await read(web, "/console/templates")
+        one, html = await read(web, "/console/templates/bye/en_US")
+        paused, _ = await read(web, "/console/templates?status=PAUSED")
+        unknown = await web.api.get("/console/templates/nobody/en_US")
+
+    assert [(one["name"], one["usable"]) for one in listed["templates"]["data"]["data"]] == [
+        ("bye", False),
+        ("order_sent", True),
+    ]
+    assert [one["name"] for one in paused["templates"]["data"]["data"]] == ["bye"]
+    assert one["template"]["why_not"] == "its status at Meta is PAUSED"
+    assert "{{1}}" in one["bubble"]
+    assert one["bubble"].strip() in html
+    assert unknown.status_code == 404
+
+
+async def test_a_number_is_held_and_released_with_the_reason_on_record(
+    server: Server, store: Store
+) -> None:
+    number_list.add_number(store, NUMBER)
+    page = f"/console/numbers/{NUMBER}"
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        without = await web.api.post(f"{page}/hold", data={"why": " "})
+        done = await web.api.post(f"{page}/hold", data={"why": HOSTILE[:40], "rule": "promo"})
+        shown, html = await read(web, "/console/numbers")
+        (held,) = shown["numbers"]["data"]["data"]
+        released = await web.api.post(f"{page}/release", data={"rule": "promo"})
+        enter(web, store, "reply")
+        forbidden = await web.api.post(f"{page}/hold", data={"why": "no"})
+
+    assert [one.status_code for one in (without, done, released, forbidden)] == [422, 303, 303, 403]
+    assert [(one["rule"], one["why"]) for one in held["held"]] == [("promo", HOSTILE[:40])]
+    assert "<script>document" not in html
+    assert pauses.pauses_by_number(store, [NUMBER])[NUMBER].holds == ()
+    notes = [(one.what, one.about) for one in audit_log.read_entries(store, "", 9)]
+    about = f"number {NUMBER}, rule promo"
+    assert notes == [("release", about), ("hold", about)]
+
+
+async def test_rules_show_their_state_how_often_they_fired_and_who_answers_a_text(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    receive(store, "wamid.HBgr")
+    async with a_web(server.url, GATEWAY_RULES=str(tmp_path)) as web:
+        enter(web, store, "look")
+        shown, _ = await read(web, "/console/rules")
+        explained = await web.api.post(
+            "/console/rules", data={"text": "your hours?", "path": str(tmp_path)}
+        )
+        elsewhere = await web.api.post("/console/rules", data={"text": "hi", "path": "/etc"})
+        (tmp_path / "rules.yaml").write_text("version: 1\nrules: [{name: broken}]")
+        broken, _ = await read(web, "/console/rules")
+
+    (book,) = shown["books"]["data"]
+    assert [(one["name"], one["state"], one["does"]) for one in book["rules"]] == [
+        ("hours", "on", ["send_text"]),
+        ("welcome", "shadow", ["send_text"]),
+    ]
+    assert shown["hits"]["data"] == {"welcome": 1}
+    assert "→ <bdi>We open at nine.</bdi>" in explained.text
+    assert elsewhere.status_code == 422
+    assert "broken" in broken["books"]["data"][0]["problems"][0]
+
+
+async def test_accounts_show_what_they_serve_and_no_secret(server: Server, store: Store) -> None:
+    async with a_web(server.url, META_WABA_ID=WABA) as web:
+        enter(web, store, "look")
+        shown, html = await read(web, "/console/accounts")
+
+    (account,) = shown["accounts"]
+    assert [one["id"] for one in account["numbers"]] == [NUMBER]
+    assert account["webhook"] == "/webhook"
+    for secret in ("EAAtesttoken", "app secret", "a verify token"):
+        assert secret not in html.replace("app secrets", "")
