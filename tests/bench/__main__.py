@@ -25,6 +25,7 @@ from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
 from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
 from tests.bench.cloud_api import CloudApi
+from tests.bench.forwarding import Forwarding, RecipeForwarding
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
 from tests.bench.numbers import EACH, PER_SECOND, Numbers
@@ -113,7 +114,7 @@ def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figure
                     with_system(made, partial(use, into=ours))
                 else:
                     use(None, into=ours)
-                if made_of_theirs in (SendingRecipe, RecipeCampaign):
+                if made_of_theirs in (SendingRecipe, RecipeCampaign, RecipeForwarding):
                     with_system(made_of_theirs, partial(use, into=theirs))
                 elif recipe and made_of_theirs:
                     with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
@@ -208,6 +209,14 @@ def run_campaigns(
     system: Campaigning | RecipeCampaign, asked: Asked, turn: int, into: Figures
 ) -> None:
     """Measure the pace that a campaign holds, and how long replies take meanwhile."""
+    for name, figure in system.measure():
+        into.setdefault(name, []).append(figure)
+
+
+def forwarding(
+    system: Forwarding | RecipeForwarding, asked: Asked, turn: int, into: Figures
+) -> None:
+    """Measure how many events a second are forwarded, alone and beside a receiver that is dead."""
     for name, figure in system.measure():
         into.setdefault(name, []).append(figure)
 
@@ -341,6 +350,12 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "accepting": (accepting, Accepting, SendingRecipe),
     "cloud_api": (cloud_api, CloudApi, None),
     "campaigns": (run_campaigns, Campaigning, RecipeCampaign),
+    "forwarding": (forwarding, Forwarding, RecipeForwarding),
+    "forwarding_beside_a_dead_one": (
+        forwarding,
+        partial(Forwarding, beside_a_dead_one=True),
+        None,
+    ),
     "campaign_room": (campaign_room, gateway, None),
     "scheduled": (scheduled, None, None),
     "numbers": (numbers, None, None),
