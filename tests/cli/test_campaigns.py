@@ -154,6 +154,9 @@ def test_those_who_expired_are_a_new_draft(store: Store) -> None:
     assert (early.exit_code, "is running" in early.output) == (2, True)
     assert "No recipient of the campaign is failed" in run("retry", id_).output
     assert run("retry", id_, "--scope", "read").exit_code == 2
+    assert "may get it twice" in run("retry", id_, "--scope", "unconfirmed").output
+    doubted = run("retry", id_, "--scope", "unconfirmed", "--accept-duplicates")
+    assert "No recipient of the campaign is unconfirmed" in doubted.output
 
 
 def test_an_audience_is_a_file_or_a_tag() -> None:

@@ -20,14 +20,15 @@ CODES = (131026, 131049)
 
 
 def ended(store: Store, **others: Any) -> Campaign:
-    """Let two of six recipients fail, one with each code, two be reached and two expire."""
+    """Let two of six recipients fail, one get it, one be in doubt, and two expire."""
     campaign = a_campaign(store, 6, finish_by="2100-01-01T00:00Z", **others)
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
     expand(store, BODIES, read(store, campaign), 4)
     for i, one in enumerate(lanes(store).pump([], 10).attempts):
-        step: Any = "accepted" if i > 1 else "dead"
+        step: Any = ("dead", "dead", "accepted", "unconfirmed")[i]
         error = f'{{"code":{CODES[i]}}}' if i < 2 else ""
-        outcome = Outcome(one.send, one.ordinal, step, error_json=error, wamid=f"wamid.{i}")
+        known: Any = {"wait_ms": 10**13} if step == "unconfirmed" else {"wamid": f"wamid.{i}"}
+        outcome = Outcome(one.send, one.ordinal, step, error_json=error, **known)
         lanes(store).pump([outcome], 0)
     change_phase(store, read(store, campaign), ["running"], "expired", "finish_by", "over")
     return read(store, campaign)
@@ -53,7 +54,12 @@ def test_a_draft_has_those_who_failed_and_the_message_of_the_campaign(store: Sto
 
 @pytest.mark.parametrize(
     ("scope", "codes", "wanted"),
-    [("failed", [131049], [1]), ("failed", [131026, 1], [0]), ("expired", [], [4, 5])],
+    [
+        ("failed", [131049], [1]),
+        ("failed", [131026, 1], [0]),
+        ("expired", [], [4, 5]),
+        ("unconfirmed", [], [3]),
+    ],
 )
 def test_it_is_for_those_of_a_cell_and_of_codes(
     store: Store, scope: Any, codes: list[int], wanted: list[int]

@@ -85,7 +85,9 @@ async def test_a_campaign_that_expired_is_repeated(client: httpx.AsyncClient, st
     ("body", "status"),
     [({"scope": "failed"}, 409), ({"scope": "read"}, 422), ({}, 422),
      ({"scope": "failed", "codes": ["x"]}, 422), ({"scope": "failed", "codes": [True]}, 422),
-     ({"scope": "expired", "codes": [131026]}, 422)],
+     ({"scope": "expired", "codes": [131026]}, 422), ({"scope": "unconfirmed"}, 422),
+     ({"scope": "unconfirmed", "accept_duplicates": "yes"}, 422),
+     ({"scope": "unconfirmed", "accept_duplicates": True}, 409)],
 )  # fmt: skip
 async def test_a_repetition_that_cannot_be_made_says_why(
     client: httpx.AsyncClient, store: Store, body: Any, status: int

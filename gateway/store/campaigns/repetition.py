@@ -23,8 +23,9 @@ from gateway.store.campaigns.audience import (
 from gateway.store.campaigns.campaigns import Campaign, create_campaign, new_id, read_campaign
 from gateway.store.redis.client import Store
 
-Scope = Literal["failed", "expired"]
-SCOPES: tuple[Scope, ...] = ("failed", "expired")
+Scope = Literal["failed", "expired", "unconfirmed"]
+SCOPES: tuple[Scope, ...] = ("failed", "expired", "unconfirmed")
+WARNING = "Meta may have sent the message to those who are unconfirmed: they may get it twice"
 # Drafts that were cancelled before they started make room for another, so often.
 MOST_DRAFTS = 20
 
@@ -47,8 +48,9 @@ def repeat_campaign(
     codes: Collection[int] = (),
     zone: str = "",
 ) -> str:
-    """Make a draft for those of an ended campaign who failed or expired; return its id.
+    """Make a draft for those of an ended campaign who are in one cell; return its id.
 
+    Of the unconfirmed some may have the message: whoever asks for them has to know that.
     `zone` is the account's. Repeated, it returns the same draft, so that nobody is in two.
     Raises TooManyCampaignsError.
     """

@@ -13,7 +13,7 @@ from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import trial_fields
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import MOST_CAMPAIGNS, TooManyCampaignsError
-from gateway.store.campaigns.repetition import SCOPES, find_obstacle, repeat_campaign
+from gateway.store.campaigns.repetition import SCOPES, WARNING, find_obstacle, repeat_campaign
 from gateway.store.campaigns.view import view_campaign
 from gateway.web.api.messages.sending import view_accepted
 
@@ -47,16 +47,26 @@ def send_test(
 
 def retry(
     campaign_id: Id,
-    scope: Annotated[str, typer.Option(help="Whom it is for: failed or expired.")] = "failed",
+    scope: Annotated[
+        str, typer.Option(help="Whom it is for: failed, expired or unconfirmed.")
+    ] = "failed",
     code: Annotated[
         list[int] | None, typer.Option(help="Only failures with this code; may be repeated.")
     ] = None,
+    accept_duplicates: Annotated[
+        bool,
+        typer.Option("--accept-duplicates", help="With the unconfirmed: some may get it twice."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a draft for those whom an ended campaign did not reach."""
     wanted = next((one for one in SCOPES if one == scope), None)
-    if wanted is None or (code and wanted == "expired"):
-        raise errors.fail("--scope is failed or expired, and --code is for those who failed.")
+    if wanted is None or (code and wanted != "failed"):
+        raise errors.fail(
+            f"--scope is {', '.join(SCOPES[:-1])} or {SCOPES[-1]}, and --code is for the failed."
+        )
+    if wanted == "unconfirmed" and not accept_duplicates:
+        raise errors.fail(f"{WARNING}. If that is better, add --accept-duplicates.")
     with opened_desk("so no campaign was made") as desk:
         campaign = desk.find(campaign_id)
         if obstacle := find_obstacle(campaign, wanted, code or ()):
@@ -71,4 +81,6 @@ def retry(
         print_json(view_campaign(draft, now))
         return
     typer.echo(again)
+    if wanted == "unconfirmed":
+        errors.errors.print(f"[yellow]{WARNING}.[/]")
     errors.errors.print(f"{draft.recipients:,} recipients. Next: gateway campaigns check {again}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from gateway.core.api.field_errors import FieldReader
-from gateway.store.campaigns.repetition import SCOPES, Scope
+from gateway.store.campaigns.repetition import SCOPES, WARNING, Scope
 from gateway.web.api.json_body import read_object
 from gateway.web.api.problems import ApiError
 
@@ -36,16 +36,19 @@ async def read_to(request: Request) -> str:
 
 async def read_retry(request: Request) -> tuple[Scope, Sequence[int]]:
     """Return whom a repetition is for: a cell of the funnel, and Meta's codes, () for all."""
-    reader = await _open(request, "scope", "codes")
+    reader = await _open(request, "scope", "codes", "accept_duplicates")
     scope = next((one for one in SCOPES if one == reader.fields.get("scope")), None)
     if scope is None:
-        reader.add("scope", f"must be {' or '.join(SCOPES)}")
+        reader.add("scope", f"must be {', '.join(SCOPES[:-1])} or {SCOPES[-1]}")
     codes = reader.fields.get("codes") or []
     is_list = isinstance(codes, list) and len(codes) <= MOST_CODES
     if not is_list or not all(type(code) is int for code in codes):
         reader.add("codes", f"must be a list of up to {MOST_CODES} of Meta's codes")
-    elif codes and scope == "expired":
-        reader.add("codes", "must be left out: those who expired have no code")
+    elif codes and scope != "failed":
+        reader.add("codes", "must be left out: only those who failed have a code")
+    accepts = reader.flag("accept_duplicates")
+    if scope == "unconfirmed" and not accepts and not reader.errors:
+        reader.add("accept_duplicates", f"must be true, since {WARNING}")
     _refuse_wrong(reader)
     return scope or SCOPES[0], codes
 

@@ -140,8 +140,11 @@ class RetryIn(BaseModel):
     """Whom of an ended campaign the new draft is for."""
 
     model_config = ConfigDict(extra="forbid")
-    scope: Literal["failed", "expired"]
+    scope: Literal["failed", "expired", "unconfirmed"]
     codes: list[int] | None = Field(None, max_length=100, description="Meta's, or all.")
+    accept_duplicates: bool | None = Field(
+        None, description="Needed for the unconfirmed, who may have the message already."
+    )
 
 
 _WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "conflict")
