@@ -16,6 +16,7 @@ from gateway.sandbox.config import Config
 from gateway.sandbox.control_api.control import Control
 from gateway.sandbox.control_api.customer_actions import CustomerActions
 from gateway.sandbox.graph_api.administration import Administration
+from gateway.sandbox.graph_api.media import MediaApi
 from gateway.sandbox.graph_api.messages import GraphApi
 from gateway.sandbox.loopback_guard import LoopbackGuard
 from gateway.sandbox.simulation.customer_messages import ControlError
@@ -115,11 +116,14 @@ def _administration(sandbox: Sandbox) -> list[Route]:
         "/{version}/{node}",
         ["GET", "POST", "DELETE"],
     )
+    media = MediaApi(sandbox, administration.node)
     return [
+        Route("/media/{media_id}", media.download, methods=["GET"]),
         Route("/{version}/debug_token", administration.debug_token, methods=["GET"]),
         Route(f"{node}/phone_numbers", administration.numbers, methods=["GET"]),
         Route(f"{node}/message_templates", administration.templates, methods=every),
         Route(f"{node}/subscribed_apps", administration.subscribed_apps, methods=every),
         Route(f"{node}/subscriptions", administration.subscriptions, methods=every),
-        Route(node, administration.node, methods=["GET", "POST"]),
+        Route("/{version}/{phone_number_id}/media", media.upload, methods=["POST"]),
+        Route(node, media.node, methods=every),
     ]

@@ -8,6 +8,7 @@ import orjson
 
 from gateway.sandbox.config import AppConfig, Config, Number
 from gateway.sandbox.errors import NOT_LISTED, RECIPIENT_IS_SENDER, Refusal, code_of
+from gateway.sandbox.media_files import MediaFiles
 from gateway.sandbox.simulation import webhook_payloads
 from gateway.sandbox.simulation.account import AppSetup, Handshakes
 from gateway.sandbox.simulation.apps import Apps, SimulatedApp
@@ -42,6 +43,7 @@ class Sandbox:
         self.policy = Policy(config)
         self.customers = Customers(with_user_ids=config.user_ids)
         self.phones = CustomerPhones()
+        self.media = MediaFiles()
         self.log = Log(config.log_max)
         self.handshakes = Handshakes(config.webhook_timeout_s, transport)
         self.apps = Apps(self._app(one, transport) for one in config.apps)
@@ -108,7 +110,7 @@ class Sandbox:
         """Let a customer write, tap or react; return the message, or raise WritingError."""
         person = self.customers.remember(customer)
         phone = self.phones.of(person.key)
-        content = build_content(params, number, phone.last_message)
+        content = build_content(params, number, phone.last_message, self.media)
         phone.name = params.get("name", phone.name)
         message = self._message(person, content)
         wamid: str = message["id"]

@@ -4,8 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from gateway.sandbox.config import Number
 from gateway.sandbox.errors import code_of
+from gateway.sandbox.media_files import MediaFiles, MediaForm
 from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.wire import GROUP, Json
 
@@ -14,7 +17,9 @@ class WritingError(ValueError):
     """A customer's requested act is invalid; the message is one sentence."""
 
 
-def build_content(params: Json, number: Number, last_message: str | None) -> Json:
+def build_content(
+    params: Json, number: Number, last_message: str | None, files: MediaFiles
+) -> Json:
     """Return type and content of a message.
 
     Its `context` is the message that it quotes; an answer to a form or button that names none
@@ -23,7 +28,7 @@ def build_content(params: Json, number: Number, last_message: str | None) -> Jso
     acts = [name for name in _ACTS if name in params]
     if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number", "quote"}:
         raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name, number and quote.")
-    content, quoted = _ACTS[acts[0]](params[acts[0]]), params.get("quote")
+    content, quoted = _ACTS[acts[0]](params[acts[0]], files), params.get("quote")
     if quoted is not None and not (isinstance(quoted, str) and quoted):
         raise WritingError("quote must be the id of a message.")
     is_answer = acts[0] == "tap" or content["type"] == "interactive"
@@ -33,13 +38,13 @@ def build_content(params: Json, number: Number, last_message: str | None) -> Jso
     return content
 
 
-def _text(body: object) -> Json:
+def _text(body: object, _: MediaFiles) -> Json:
     if not isinstance(body, str) or not body:
         raise WritingError("text must be a string that is not empty.")
     return {"type": "text", "text": {"body": body}}
 
 
-def _tap(tap: object) -> Json:
+def _tap(tap: object, _: MediaFiles) -> Json:
     if not isinstance(tap, dict) or not _has_strings(tap, "id", "title"):
         raise WritingError("tap must have id and title, both strings.")
     kind = tap.get("kind", "button")
@@ -51,7 +56,7 @@ def _tap(tap: object) -> Json:
     return {"type": "interactive", "interactive": {"type": f"{kind}_reply", f"{kind}_reply": reply}}
 
 
-def _react(react: object) -> Json:
+def _react(react: object, _: MediaFiles) -> Json:
     if not isinstance(react, dict) or not _has_strings(react, "message_id", "emoji"):
         raise WritingError("react must have message_id and emoji, both strings.")
     # A reaction without emoji takes the reaction back.
@@ -59,7 +64,18 @@ def _react(react: object) -> Json:
     return {"type": "reaction", "reaction": {"message_id": react["message_id"], **emoji}}
 
 
-def _raw(message: object) -> Json:
+def _media(wish: object, files: MediaFiles) -> Json:
+    try:
+        form = MediaForm.model_validate(wish)
+    except ValidationError:
+        raise WritingError(
+            "media must have a type (image, audio or document), and perhaps caption, filename, "
+            "link and voice."
+        ) from None
+    return files.message(form)
+
+
+def _raw(message: object, _: MediaFiles) -> Json:
     if not isinstance(message, dict) or not _has_strings(message, "type"):
         raise WritingError("raw must be a message object with a type.")
     if "id" in message and not (_has_strings(message, "id") and message["id"]):
@@ -71,10 +87,11 @@ def _has_strings(mapping: dict[str, Any], *names: str) -> bool:
     return all(isinstance(mapping.get(name), str) for name in names)
 
 
-_ACTS: dict[str, Callable[[object], Json]] = {
+_ACTS: dict[str, Callable[[object, MediaFiles], Json]] = {
     "text": _text,
     "tap": _tap,
     "react": _react,
+    "media": _media,
     "raw": _raw,
 }
 

@@ -44,14 +44,17 @@ def _react(fields: Fields, line: ChatLine | None) -> Request:
 
 
 def _picture(fields: Fields, _: ChatLine | None) -> Request:
-    (request,) = build_requests("/picture", text_in(fields, "caption"), LastAnswer())
-    if link := text_in(fields, "link"):
-        request["raw"]["image"]["url"] = link
-    return request
+    parts = {name: text_in(fields, name) for name in ("caption", "link")}
+    return {"media": {"type": "image", **{name: part for name, part in parts.items() if part}}}
+
+
+def _document(fields: Fields, _: ChatLine | None) -> Request:
+    filename = text_in(fields, "filename") or "file.pdf"
+    return {"media": {"type": "document", "filename": filename}}
 
 
 def _voice(_: Fields, __: ChatLine | None) -> Request:
-    return build_requests("/voice", "", LastAnswer())[0]
+    return {"media": {"type": "audio", "voice": True}}
 
 
 def _place(fields: Fields, _: ChatLine | None) -> Request:
@@ -90,6 +93,7 @@ _ACTS: Mapping[str, Callable[[Fields, ChatLine | None], Request]] = {
     "tap": _tap,
     "react": _react,
     "picture": _picture,
+    "document": _document,
     "voice": _voice,
     "place": _place,
     "order": _order,
