@@ -82,6 +82,11 @@ async def test_a_cursor_of_another_list_is_refused_by_lists_in_the_order_of_name
         ("/v1/messages", "GET, POST"),
         ("/v1/messages/x", "DELETE, GET, PATCH"),
         ("/send-message", "POST"),
+        ("/healthz", "GET, HEAD"),
+        ("/metrics", "GET, HEAD"),
+        ("/v1/problems/invalid", "GET, HEAD"),
+        ("/v1/reference", "GET, HEAD"),
+        ("/v1/openapi.json", "GET, HEAD"),
     ],
 )
 async def test_a_method_that_is_not_served_is_told_all_that_are(

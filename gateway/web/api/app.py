@@ -32,6 +32,8 @@ from gateway.web.metrics import MetricsPage
 PAGES_AT_ONCE = 16
 _KINDS = {404: "not-found", 405: "method"}
 
+_OTHER_METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
 Page = Callable[[Request], Awaitable[Response]]
 
 
@@ -54,14 +56,14 @@ def create_api(
     described = create_routes(routers)
     app = Starlette(
         routes=[
-            Route("/healthz", health.live),
-            Route("/readyz", limited(health.ready)),
-            Route("/metrics", limited(metrics.show)),
-            Route(PAGES, list_problem_types),
-            Route(f"{PAGES}/{{kind}}", show_problem_type),
-            Route(ERROR_PAGES, list_meta_codes),
-            Route(f"{ERROR_PAGES}/{{code}}", show_meta_code),
-            Route(pages.ADDRESS, partial(show_reference, described)),
+            *_show_only("/healthz", health.live),
+            *_show_only("/readyz", limited(health.ready)),
+            *_show_only("/metrics", limited(metrics.show)),
+            *_show_only(PAGES, list_problem_types),
+            *_show_only(f"{PAGES}/{{kind}}", show_problem_type),
+            *_show_only(ERROR_PAGES, list_meta_codes),
+            *_show_only(f"{ERROR_PAGES}/{{code}}", show_meta_code),
+            *_show_only(pages.ADDRESS, partial(show_reference, described)),
             *direct,
             mount_console(described),
             Mount("/", described),
@@ -74,6 +76,18 @@ def create_api(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _show_only(address: str, page: Page) -> tuple[Route, Route]:
+    """Return the route of a page, and one for all methods that it does not serve.
+
+    The router would ask what is mounted behind it, which knows no such page.
+    """
+    return Route(address, page), Route(address, _refuse_method, methods=_OTHER_METHODS)
+
+
+async def _refuse_method(_: Request) -> Response:
+    raise ApiError("method", headers={"allow": "GET, HEAD"})
 
 
 def create_routes(routers: Sequence[APIRouter]) -> FastAPI:
@@ -146,6 +160,8 @@ def _show_method_error(routes: Sequence[APIRoute], request: Request, error: Exce
         return _show_http_error(request, error)
     here = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
     methods = sorted({method for one in here for method in one.methods or ()})
+    if not methods:  # the document's own address
+        return _show_http_error(request, error)
     return _respond(request, ApiError("method", headers={"allow": ", ".join(methods)}))
 
 
