@@ -182,10 +182,22 @@ async def test_an_answer_quotes_what_it_answers_and_a_flow_returns_its_token() -
     assert answers == {"flow_token": "T", "size": "M"}
 
 
+async def test_a_text_can_come_late() -> None:
+    async with phones() as (client, app, endpoint):
+        await act(client, act="late", text="menu", minutes="60")
+        (value,) = await endpoint.values(1)
+        age_s = app.state.sandbox.clock() - int(value["messages"][0]["timestamp"])
+
+    assert 3600 <= age_s < 3660
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {},
+        {"act": "late", "text": "Hi", "minutes": "soon"},
+        {"act": "late", "text": "Hi", "minutes": "-5"},
+        {"act": "late", "text": "Hi", "minutes": "nan"},
         {"act": "text", "text": " "},
         {"act": "react", "emoji": "👍"},
         {"act": "contact", "contact": "Rui"},

@@ -27,7 +27,7 @@ PRESETS: Sequence[tuple[str, str]] = (
     ("code:130429", "Too many messages a second (130429)"),
     ("code:131056", "Too many messages to one customer (131056)"),
     ("code:131047", "The window is closed (131047)"),
-    ("code:131026", "The customer cannot get it (131026)"),
+    ("code:131026", "The customer cannot get it, or blocks you (131026)"),
     ("code:131049", "Meta limits marketing to this customer (131049)"),
     ("code:132015", "The template is paused (132015)"),
     ("code:190", "The token has ended (190)"),

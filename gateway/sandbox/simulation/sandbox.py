@@ -112,7 +112,7 @@ class Sandbox:
         phone = self.phones.of(person.key)
         content = build_content(params, number, phone.last_message, self.media)
         phone.name = params.get("name", phone.name)
-        message = self._message(person, content)
+        message = self._message(person, content, params.get("age_s", 0))
         wamid: str = message["id"]
         self.phones.note_author(person.key, wamid)
         person.wrote_at[number.id] = now = self.clock()
@@ -170,8 +170,8 @@ class Sandbox:
         reports = StatusReports(config, self.clock, self.faults, webhooks)
         return SimulatedApp(app, Token(app.access_token), setup, webhooks, reports)
 
-    def _message(self, person: SimulatedPerson, content: Json) -> Json:
-        stamp = {"id": new_wamid(), "timestamp": str(int(self.clock()))}
+    def _message(self, person: SimulatedPerson, content: Json, age_s: float = 0) -> Json:
+        stamp = {"id": new_wamid(), "timestamp": str(int(self.clock() - age_s))}
         return {**webhook_payloads.sender(person), **stamp, **content}
 
     def _accept(

@@ -12,6 +12,10 @@ from gateway.sandbox.media_files import MediaFiles, MediaForm
 from gateway.sandbox.simulation.customers import SimulatedPerson
 from gateway.sandbox.wire import GROUP, Json
 
+# Meta delivers what nobody took for a week.
+_AGE_MOST_S = 7 * 24 * 60 * 60
+_BESIDE_ACTS = ("name", "number", "quote", "age_s")
+
 
 class WritingError(ValueError):
     """A customer's requested act is invalid; the message is one sentence."""
@@ -26,8 +30,13 @@ def build_content(
     belongs to `last_message`.
     """
     acts = [name for name in _ACTS if name in params]
-    if len(acts) != 1 or not set(params) <= {*_ACTS, "name", "number", "quote"}:
-        raise WritingError(f"Give one of {', '.join(_ACTS)}, and perhaps name, number and quote.")
+    if len(acts) != 1 or not set(params) <= {*_ACTS, *_BESIDE_ACTS}:
+        raise WritingError(
+            f"Give one of {', '.join(_ACTS)}, and perhaps {', '.join(_BESIDE_ACTS)}."
+        )
+    age_s = params.get("age_s", 0)
+    if type(age_s) not in (int, float) or not 0 <= age_s <= _AGE_MOST_S:
+        raise WritingError("age_s must be a number of seconds, up to a week.")
     content, quoted = _ACTS[acts[0]](params[acts[0]], files), params.get("quote")
     if quoted is not None and not (isinstance(quoted, str) and quoted):
         raise WritingError("quote must be the id of a message.")

@@ -30,6 +30,15 @@ def _text(fields: Fields, line: ChatLine | None) -> Request:
     return {"text": text} | _quote(line)
 
 
+def _late(fields: Fields, _: ChatLine | None) -> Request:
+    """Write a text that Meta delivers late."""
+    try:
+        minutes = float(text_in(fields, "minutes"))
+    except ValueError:
+        raise InputError("Write how many minutes ago it was written.") from None
+    return _text(fields, None) | {"age_s": minutes * 60}
+
+
 def _tap(fields: Fields, line: ChatLine | None) -> Request:
     tap = fields.get("tap")
     if not isinstance(tap, dict):
@@ -90,6 +99,7 @@ def _quote(line: ChatLine | None) -> Request:
 
 _ACTS: Mapping[str, Callable[[Fields, ChatLine | None], Request]] = {
     "text": _text,
+    "late": _late,
     "tap": _tap,
     "react": _react,
     "picture": _picture,
