@@ -89,6 +89,7 @@ def _counters(figures: Figures) -> Iterable[Metric]:
             "stage",
         ),
         ("calls", "gateway_service_calls", "Calls of services by what became of them.", "stage"),
+        ("forwards", "gateway_forwards", "Forwards by what became of them.", "stage"),
         ("dead", "gateway_dead_letters_lost", "Dead letters nobody can see any more.", "why"),
         ("workers", "gateway_workers_restarted", "Workers that died.", "worker"),
     ):

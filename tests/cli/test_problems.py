@@ -120,6 +120,8 @@ CASES = (
 
 # The part of the gateway that each kind of problem is about.
 PART_OF_KIND = {
+    "forward_down": "forwards",
+    "forwards_near_bound": "forwards",
     "store_unfit": "store",
     "store_emptied": "store",
     "number_damaged": "store",

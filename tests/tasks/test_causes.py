@@ -13,10 +13,12 @@ from gateway.core.planning.effects import rule_alert
 from gateway.core.planning.event import LOOP_ALERT
 from gateway.core.sending.pauses import Hold, NumberPauses, Pause
 from gateway.core.storage.ownership import StoreOwner
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 from gateway.store.monitoring.too_old import TooOldEvents
+from gateway.store.outgoing.receiver_states import ReceiverState
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import Store
 from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
@@ -43,6 +45,18 @@ from tests.support.store.campaigns import a_campaign
 
 WELL = replace(FINE, ago_s={"watch": 5.0})
 LATE_MS = NOW_MS - 61_000
+
+
+def receiver(
+    *, failures: int = 0, down_ms: int = 0, waits_days: float = 0, size: int = 0
+) -> dict[str, Any]:
+    """Give what a snapshot has of one receiver of forwards."""
+    since = datetime_from_ms(NOW_MS - down_ms) if down_ms else None
+    oldest = datetime_from_ms(NOW_MS - int(waits_days * 86_400_000)) if waits_days else None
+    state = ReceiverState("1", "crm", 1, oldest, size, failures=failures, down_since=since)
+    return {"receivers": (state,)}
+
+
 TOO_OLD = TooOldEvents(
     {"message": 70}, LATE_MS, LATE_MS - 9_000_000, LATE_MS - 7_200_000, LATE_MS - 8_999_877, LATE_MS
 )
@@ -90,6 +104,13 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "a notification waits": (number(notifications=1, oldest_notification_s=300.0), set()),
     "a notification waits for long": (
         number(notifications=1, oldest_notification_s=301.0), {"notifications_wait"},
+    ),
+    "an application is down for a moment": (receiver(failures=9, down_ms=300_000), set()),
+    "an application is down": (receiver(failures=9, down_ms=301_000), {"forward_down crm"}),
+    "an application waits for days": (receiver(waits_days=2.3), {"forwards_near_bound crm"}),
+    "an application takes much room": (
+        receiver(size=50 * MB) | {"health": ServerHealth(used_bytes=1, limit_bytes=600 * MB)},
+        {"forwards_near_bound crm"},
     ),
     "the token was refused": (
         number(pauses=stopped(code=190), lanes={"reply": LaneFigures(1, 999.0)}), {"paused 190"},

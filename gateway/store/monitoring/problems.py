@@ -16,6 +16,7 @@ from gateway.store.monitoring.account_problems import (
     find_stopped_rules,
     find_unassigned_numbers,
 )
+from gateway.store.monitoring.forward_problems import find_forward_problems
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.pause_problems import find_pause_problems
 from gateway.store.monitoring.rule_problems import find_rule_problems
@@ -99,6 +100,8 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from find_unassigned_numbers(snapshot.numbers, snapshot.unassigned)
     yield from _find_lane_problems(snapshot)
     yield from _find_notification_problems(snapshot)
+    limit_bytes = snapshot.health.limit_bytes
+    yield from find_forward_problems(snapshot.receivers, snapshot.now_ms, limit_bytes)
     pauses = {one.number: one.pauses for one in snapshot.numbers}
     yield from find_pause_problems(pauses, snapshot.accounts_by_number)
     yield from _find_damaged_numbers(snapshot)

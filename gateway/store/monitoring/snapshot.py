@@ -26,6 +26,7 @@ from gateway.store.monitoring.number_state import (
     parse_numbers,
     queue_number_commands,
 )
+from gateway.store.outgoing.receiver_states import ReceiverState, read_receiver_states
 from gateway.store.planning import rulebooks
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.redis.client import ScriptError, Store
@@ -95,6 +96,7 @@ class Snapshot:
     owner: StoreOwner | None = None
     alerts: tuple[Alert, ...] = ()  # that have begun and not ended
     ahead_s: float = 0.0  # the server's clock of ours, which decides nothing
+    receivers: tuple[ReceiverState, ...] = ()  # of forwards
     unassigned: frozenset[str] = frozenset()  # numbers that no account has
     accounts_by_number: Mapping[str, str] = field(default_factory=dict)  # those with a name
 
@@ -120,6 +122,7 @@ class Snapshot:
         return replace(
             self,
             numbers=tuple(one for one in self.numbers if one.number in own),
+            receivers=tuple(one for one in self.receivers if one.number in own),
             letters={group: n for group, n in self.letters.items() if group.number in own},
             alerts=tuple(one for one in self.alerts if _concerns(one.cause, own, account.name)),
         )
@@ -207,6 +210,7 @@ def read(store: Store, limit_bytes: int, accounts: Accounts | None = None) -> Sn
         alerts=_read_alerts(store),
         owner=StoreOwner.unpack(owner or b""),
         ahead_s=partitions[0].now_ms / 1000 - between,
+        receivers=_read_receivers(store, numbers),
         unassigned=_find_unassigned(numbers, accounts),
         accounts_by_number=_name_accounts(numbers, accounts),
     )
@@ -225,6 +229,15 @@ def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
         return Counter(DeadLetterGroup(one.number, one.cause, one.code) for one in newest)
     except ScriptError:
         return Counter()
+
+
+def _read_receivers(store: Store, numbers: Iterable[NumberState]) -> tuple[ReceiverState, ...]:
+    """Read the receivers of forwards, none where their keys are damaged."""
+    names = [one.number for one in numbers if "forwards.planned" in one.counts]
+    try:
+        return tuple(read_receiver_states(store, names))
+    except ScriptError:
+        return ()
 
 
 def _find_unassigned(numbers: Iterable[NumberState], accounts: Accounts | None) -> frozenset[str]:

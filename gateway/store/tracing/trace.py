@@ -9,6 +9,7 @@ from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.store.inbox.lookup import KeptEvent, WaitingState
 from gateway.store.outgoing.calls import TracedCall
 from gateway.store.outgoing.notifications import TracedNotification
+from gateway.store.outgoing.traced_forwards import TracedForward
 from gateway.store.sending.lookup import TracedSend
 from gateway.store.tracing.records import PlanRecord
 
@@ -36,6 +37,7 @@ class Trace:
     record: PlanRecord | None = None
     sends: tuple[TracedSend, ...] = ()
     notifications: tuple[TracedNotification, ...] = ()
+    forwards: tuple[TracedForward, ...] = ()
     calls: tuple[TracedCall, ...] = ()
     answers: Mapping[str, "Trace"] = field(default_factory=dict)  # call -> what its answer became
     foreign_statuses: tuple[str, ...] = ()  # statuses of a message that is of no send of ours

@@ -23,6 +23,7 @@ from gateway.store.inbox.lookup import (
 )
 from gateway.store.outgoing.calls import read_calls
 from gateway.store.outgoing.notifications import read_notifications
+from gateway.store.outgoing.traced_forwards import read_event_forwards
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import read_sends, run_commands
@@ -191,6 +192,7 @@ class Traces:
             notifications=read_notifications(self._store, number, record.notifications)
             if record
             else (),
+            forwards=read_event_forwards(self._store, number, key),
             calls=read_calls(self._store, number, record.calls) if record else (),
             answers=self._answers(number, record) if record else {},
         )

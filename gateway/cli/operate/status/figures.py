@@ -1,11 +1,12 @@
 """Figures of `gateway status` in words; pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import NumberState
+from gateway.store.outgoing.receiver_states import ReceiverState
 
 # What Meta's statuses told, and what became of sends otherwise.
 REPORTED = tuple(stage for stage, rank in STATUS_RANK.items() if rank > STATUS_RANK["accepted"])
@@ -78,6 +79,15 @@ def format_calls(number: NumberState) -> str:
     waiting = f"{number.calls:,} wait, the oldest for {number.oldest_call_s:,.1f} s"
     parts = [waiting] if number.calls else ["none waits"]
     return ", ".join([*parts, format_counts(number.call_counts)])
+
+
+def iter_receivers(receivers: Iterable[ReceiverState], number: str) -> Iterator[tuple[str, str]]:
+    """Yield each receiver of a number's forwards, how it is, and what waits for it."""
+    for one in receivers:
+        if one.number == number:
+            dead = f", {one.dead:,} dead" if one.dead else ""
+            counts = f"{one.waiting:,} wait, {one.delivered:,} received{dead}"
+            yield f"forwards to {one.receiver}", f"{one.condition}, {counts}"
 
 
 def format_notifications(number: NumberState) -> str:

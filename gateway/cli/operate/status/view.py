@@ -19,6 +19,7 @@ from gateway.cli.operate.status.figures import (
     format_megabytes,
     format_notifications,
     format_rate,
+    iter_receivers,
 )
 from gateway.cli.operate.status.queue_table import (
     NO_NUMBER,
@@ -34,6 +35,7 @@ from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.monitoring.too_old import describe_counts
+from gateway.store.outgoing.receiver_states import state_to_dict
 from gateway.store.planning.rulebooks import count_versions
 from tasks.monitoring.worker_ping import find_unserved_queues
 
@@ -134,6 +136,7 @@ class StatusView:
                 | _number_to_dict(one)
                 for one in now.numbers
             },
+            "forwards": list(map(state_to_dict, now.receivers)),
             "dead_letters": dict(now.causes),
             "given_up": now.given_up,
             "ago_s": dict(now.ago_s),
@@ -176,11 +179,7 @@ def _number_to_dict(number: NumberState) -> dict[str, Any]:
             "oldest_s": number.oldest_notification_s,
             **number.notification_counts,
         },
-        "calls": {
-            "waiting": number.calls,
-            "oldest_s": number.oldest_call_s,
-            **number.call_counts,
-        },
+        "calls": {"waiting": number.calls, "oldest_s": number.oldest_call_s} | number.call_counts,
         **pauses_to_dict(number.pauses),
         "lanes": {
             priority: {"ready": lanes.ready, "overdue_s": lanes.overdue_s}
@@ -233,6 +232,7 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
             yield "too old", f"{describe_counts(number.too_old_counts)} got no answer"
         if number.statuses:
             yield "odd statuses", format_counts(number.statuses)
+        yield from iter_receivers(now.receivers, number.number)
         if number.notification_counts:
             yield "notifications", format_notifications(number)
         if number.call_counts:

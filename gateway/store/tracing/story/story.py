@@ -13,6 +13,7 @@ from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.tracing.masking import Masking, no_account
 from gateway.store.tracing.records import PlanRecord
 from gateway.store.tracing.story.calls import describe_call
+from gateway.store.tracing.story.forwards import describe_forward
 from gateway.store.tracing.story.notifications import describe_notification
 from gateway.store.tracing.story.sends import describe_send
 from gateway.store.tracing.story.story_line import StoryLine
@@ -193,6 +194,7 @@ class Teller:
     def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:
         yield from (describe_send(one, self.masking) for one in trace.sends)
         yield from (describe_notification(one, self.masking) for one in trace.notifications)
+        yield from map(describe_forward, trace.forwards)
         for call in trace.calls:
             yield describe_call(call, self.masking)
             if answer := trace.answers.get(call.id):

@@ -12,6 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.store.outgoing.calls import TracedCall
 from gateway.store.outgoing.notifications import TracedNotification
+from gateway.store.outgoing.traced_forwards import TracedForward
 from gateway.store.sending.lookup import (
     Note,
     TracedSend,
@@ -106,6 +107,7 @@ class TraceData:
             "plan": self.plan(trace.record) if trace.record else None,
             "sends": [self._send(one) for one in trace.sends],
             "notifications": [self._notification(one) for one in trace.notifications],
+            "forwards": [_describe_forward(one) for one in trace.forwards],
             "calls": [self._call(one, trace) for one in trace.calls],
             "statuses_of_others": list(trace.foreign_statuses),
         }  # fmt: skip
@@ -244,3 +246,17 @@ def _delivery_wait(send: TracedSend) -> dict[str, str | None] | None:
 
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="milliseconds") if at else None
+
+
+def _describe_forward(one: TracedForward) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "receiver": one.receiver,
+        "stage": one.stage,
+        "planned_at": _iso(one.planned_at),
+        "attempts": [
+            {"attempt": each.ordinal, "at": _iso(each.at), "outcome": each.outcome or None}
+            for each in one.attempts
+        ],
+        "error": one.error or None,
+    }

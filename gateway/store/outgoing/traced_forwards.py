@@ -1,0 +1,60 @@
+"""Forwards of one event as they are shown: to whom, and what became of each.
+
+May raise StoreUnavailableError or ScriptError.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.core.forwards.forward import forward_id
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
+from gateway.store.outgoing.notifications import PostedAttempt
+from gateway.store.redis.client import Store
+from gateway.store.sending.lookup import run_commands
+
+
+@dataclass(frozen=True, slots=True)
+class TracedForward:
+    """A forward and its latest attempts."""
+
+    id: str
+    receiver: str
+    stage: str
+    planned_at: datetime
+    attempts: tuple[PostedAttempt, ...] = ()  # the latest twenty
+    count: int = 0  # of all attempts
+    error: str = ""  # of one that is a dead letter
+
+
+def read_event_forwards(store: Store, number: str, event_key: str) -> tuple[TracedForward, ...]:
+    """Return what is stored of an event's forwards; of one that was received, for a day or so."""
+    prefix = keys.number(number)
+    (receivers,) = run_commands(store, ("ZRANGE", f"{prefix}forwards", 0, -1))
+    names = sorted(name.decode() for name in receivers)
+    ids = [forward_id(event_key, name) for name in names]
+    rows = run_commands(store, *(("HGETALL", f"{prefix}forward:{one}") for one in ids))
+    return tuple(
+        _parse(id_, name, row)
+        for id_, name, row in zip(ids, names, rows, strict=True)
+        if row.keys() >= {b"stage", b"planned"}
+    )
+
+
+def _parse(id_: str, receiver: str, row: Any) -> TracedForward:
+    shown = [_parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
+    return TracedForward(
+        id_,
+        receiver,
+        row[b"stage"].decode(),
+        datetime_from_ms(row[b"planned"]),
+        tuple(sorted(shown, key=lambda one: one.ordinal)),
+        int(row.get(b"attempts", 0)),
+        row.get(b"error", b"").decode(errors="replace"),
+    )
+
+
+def _parse_attempt(value: bytes) -> PostedAttempt:
+    ordinal, at_ms, outcome = value.decode().split("|", 2)
+    return PostedAttempt(int(ordinal), datetime_from_ms(at_ms), outcome)
