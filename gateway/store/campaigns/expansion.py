@@ -28,6 +28,7 @@ from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Store
 
 AT_ONCE = 100
+IN_A_SCRIPT = 25  # a script blocks the server for everybody
 LEAD_S = 2  # so many seconds' worth of messages is queued at most
 LEAST_LEAD = 10
 
@@ -65,21 +66,34 @@ def _expand_group(
     store: Store, bodies: Bodies, campaign: Campaign, field: str, group: ZoneGroup, most: int
 ) -> tuple[int, bool]:
     """Queue the next recipients of a group; return how many, and whether it took all it might."""
-    definition, total = campaign.definition, 0
-    prepared = definition.prepare()
-    lead = max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
+    prepared, total = campaign.definition.prepare(), 0
     while total < most and (rows := group.next_range(min(AT_ONCE, most - total))).size:
         if found := read_recipients(store, bodies, campaign, rows.first, rows.size):
             sends = _plan(store, campaign, prepared, found)
         else:
             sends = _fail_missing(campaign, rows)
-        args = [part for send in sends for part in send]
-        head = [campaign.id, group.done, definition.pace, lead, field, definition.name]
-        taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
+        taken = _queue(store, campaign, field, group.done, sends)
         total, group = total + taken, replace(group, done=group.done + taken)
         if taken < len(sends):
             return total, False
     return total, True
+
+
+def _queue(
+    store: Store, campaign: Campaign, field: str, done: int, sends: Sequence[Sequence[Any]]
+) -> int:
+    """Queue recipients, as many as may be now; return how many."""
+    definition, total = campaign.definition, 0
+    lead = max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
+    for first in range(0, len(sends), IN_A_SCRIPT):
+        some = sends[first : first + IN_A_SCRIPT]
+        head = [campaign.id, done + total, definition.pace, lead, field, definition.name]
+        args = [part for send in some for part in send]
+        taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
+        total += int(taken)
+        if taken < len(some):
+            break
+    return total
 
 
 def _plan(

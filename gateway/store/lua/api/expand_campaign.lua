@@ -11,7 +11,7 @@
 local number, now = KEYS[1], clock()
 local FIRST = 7
 local campaign = number .. 'campaign:' .. ARGV[1]
-local read = redis.call('HMGET', campaign, 'phase', ARGV[5], 'tokens', 'at', 'cell:queued', 'next')
+local read = redis.call('HMGET', campaign, 'phase', ARGV[5], 'tokens', 'at', 'cell:queued', 'next', 'ready_at')
 if read[1] ~= 'running' or (read[2] or '0') ~= ARGV[2] then return {0, read[1] or ''} end
 
 -- A tick may come late, so two seconds' worth may be caught up with.
@@ -22,25 +22,38 @@ local room = tonumber(ARGV[4]) - tonumber(read[5] or 0)
 local count_given = (#ARGV - FIRST + 1) / 6
 local taken = math.max(0, math.min(math.floor(tokens), room, count_given))
 
+-- Each goes at its moment of the pace, so that a second's worth does not go at once and replies find
+-- room; up to a tenth of a second early, since workers look as often.
+local EACH, EARLY = 1000 / pace, 100
+local ready_at = math.min(math.max(now, tonumber(read[7] or 0)), now + 2000)
+local function ready_from(i)
+  return math.floor(math.max(now, ready_at + (i - 1) * EACH - EARLY))
+end
+
 local place = redis.call('INCR', number .. 'places')
 local buckets = buckets_by_contact(campaign)
+local function id_at(i) return ARGV[FIRST + (i - 1) * 6] end
+local rows = {}
+for i = 1, taken do rows[i] = select(2, campaign_of(number, id_at(i))) end
+local is_claimed = claimed_among(campaign, rows)
+
+local planned = new_queue()
 local function queue(i)
-  local at = FIRST + (i - 1) * 6
-  local id, lane = ARGV[at], ARGV[at + 1]
-  local _, row = campaign_of(number, id)
-  local is_claimed = read_recipient(campaign, row) ~= 0
-  if lane == '' then return is_claimed or move_recipient(number, id, ARGV[at + 3]) end
+  local at, id, row = FIRST + (i - 1) * 6, id_at(i), rows[i]
+  local lane = ARGV[at + 1]
+  if lane == '' then return is_claimed(row) or move_recipient(number, id, ARGV[at + 3]) end
   local stage = redis.call('HGET', number .. 'send:' .. id, 'stage')
   -- A stage `new` says that a call failed in the middle of this one.
-  if is_claimed and stage ~= 'new' then return end
-  if not stage or stage == 'new' then
-    write_planned(number, now, id, lane, 'bulk', ARGV[at + 2], '', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
-  end
+  if is_claimed(row) and stage ~= 'new' then return end
   note_recipient_by_contact(campaign, buckets, lane, row, now)
-  push_planned(number, now, id, lane, 'bulk', 0, place + i / (count_given + 1))
+  if stage and stage ~= 'new' then return end
+  write_planned(number, now, id, lane, 'bulk', ARGV[at + 2], '', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+  place_send(planned, number, now, id, lane, 'bulk', 0, place + i / (count_given + 1), ready_from(i))
 end
 for i = 1, taken do queue(i) end
+queue_sends(planned, number)
 if taken > 0 then note_campaign(number, ARGV[1], now) end
 redis.call('HSET', campaign, 'next', tonumber(read[6] or 0) + taken,
-  ARGV[5], tonumber(ARGV[2]) + taken, 'tokens', tokens - taken, 'at', now, 'name', ARGV[6])
+  ARGV[5], tonumber(ARGV[2]) + taken, 'tokens', tokens - taken, 'at', now, 'ready_at', ready_at + taken * EACH,
+  'name', ARGV[6])
 return {taken, read[1]}

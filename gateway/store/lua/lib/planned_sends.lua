@@ -21,16 +21,16 @@ local function new_queue()
   return {ids = {}, has = {}, ready = {}}
 end
 
--- Put a send of the stage `new` into its lane, or among those that are due later. Sends that are due
--- in the same moment stay in the order of their places.
-local function place_send(queue, number, now, id, lane, rank, due, place)
+-- Put a send of the stage `new` into its lane, which is ready now or `from` a moment on, or among
+-- those that are due later. Sends that are due in the same moment stay in the order of their places.
+local function place_send(queue, number, now, id, lane, rank, due, place, from)
   if queue.has[id] then return end
   if tonumber(due) > now then
     redis.call('ZADD', number .. 'due', tonumber(due) + place % 1, id)
   else
     redis.call('ZADD', number .. 'lane:' .. rank .. ':' .. lane, 'NX', place, id)
     local ready = queue.ready[rank] or {}
-    ready[#ready + 1], ready[#ready + 2] = now, lane
+    ready[#ready + 1], ready[#ready + 2] = from or now, lane
     queue.ready[rank] = ready
   end
   queue.ids[#queue.ids + 1], queue.has[id] = id, true
@@ -42,10 +42,8 @@ local function queue_sends(queue, number)
   for _, rank in ipairs(C.PRIORITIES) do
     if queue.ready[rank] then redis.call('ZADD', number .. 'ready:' .. rank, 'NX', unpack(queue.ready[rank])) end
   end
-  for _, id in ipairs(queue.ids) do
-    track(number, id, 'queued')
-    redis.call('HSET', number .. 'send:' .. id, 'stage', 'queued')
-  end
+  track_queued(number, queue.ids)
+  for _, id in ipairs(queue.ids) do redis.call('HSET', number .. 'send:' .. id, 'stage', 'queued') end
   if #queue.ids > 0 then count(number, 'sends.queued', #queue.ids) end
   count_listed(number)
 end

@@ -31,17 +31,16 @@ local function counts_of(cell, code)
   return {'cell:' .. name}
 end
 
--- All counts change by one write, so whatever fails, their sum stays the total.
-local function recount(campaign, left, entered)
-  local by, names = {}, {}
-  local function add(counts, one)
-    for _, name in ipairs(counts) do
-      if not by[name] then names[#names + 1] = name end
-      by[name] = (by[name] or 0) + one
-    end
+-- Changes of counts, by name; `names` has these in the order in which they came.
+local function add_counts(by, names, counts, one)
+  for _, name in ipairs(counts) do
+    if not by[name] then names[#names + 1] = name end
+    by[name] = (by[name] or 0) + one
   end
-  add(left, -1)
-  add(entered, 1)
+end
+
+-- All counts change by one write, so whatever fails, their sum stays the total.
+local function recount(campaign, by, names)
   local fields = {}
   for i, value in ipairs(redis.call('HMGET', campaign, unpack(names))) do
     fields[2 * i - 1] = names[i]
@@ -58,7 +57,52 @@ local function move_recipient(number, send, stage, failure, only_up)
   if not before or before == cell or only_up and before > cell then return end
   local code = C.CELLS[cell + 1] == 'failed' and tonumber((failure or ''):match('"code": ?(%d+)')) or 0
   redis.call('SETRANGE', campaign .. ':recipients', row * 4, struct.pack('>I1I3', cell, code))
-  recount(campaign, counts_of(before, old_code), counts_of(cell, code))
+  local by, names = {}, {}
+  add_counts(by, names, counts_of(before, old_code), -1)
+  add_counts(by, names, counts_of(cell, code), 1)
+  recount(campaign, by, names)
+end
+
+-- Rows as a text of all between the first and the last, where most of these are among them.
+local function read_stretch(campaign, rows)
+  if #rows == 0 then return nil end
+  local first, last = math.min(unpack(rows)), math.max(unpack(rows))
+  if last - first >= 4 * #rows then return nil end
+  local packed = redis.call('GETRANGE', campaign .. ':recipients', first * 4, last * 4 + 3)
+  return #packed == 4 * (last - first + 1) and packed or nil, first
+end
+
+-- Return a function that says whether a recipient of these rows, or an unknown one, was taken before.
+local function claimed_among(campaign, rows)
+  local packed, first = read_stretch(campaign, rows)
+  return function(row)
+    if packed then return packed:byte((row - first) * 4 + 1) ~= 0 end
+    return read_recipient(campaign, row) ~= 0
+  end
+end
+
+-- Recipients of a campaign are queued: all of them by one write, and one of the counts.
+local function queue_recipients(campaign, rows)
+  local cell = cell_of('queued')
+  local packed, first = read_stretch(campaign, rows)
+  if not packed then return false end
+  local by, names, parts, from = {}, {}, {}, 1
+  table.sort(rows)
+  for _, row in ipairs(rows) do
+    local at = (row - first) * 4 + 1
+    local before = packed:byte(at)
+    if before ~= cell then
+      parts[#parts + 1] = packed:sub(from, at - 1)
+      parts[#parts + 1] = struct.pack('>I1I3', cell, 0)
+      from = at + 4
+      add_counts(by, names, counts_of(before, struct.unpack('>I3', packed, at + 1)), -1)
+      add_counts(by, names, counts_of(cell, 0), 1)
+    end
+  end
+  if #names == 0 then return true end
+  redis.call('SETRANGE', campaign .. ':recipients', first * 4, table.concat(parts) .. packed:sub(from))
+  recount(campaign, by, names)
+  return true
 end
 
 -- Note what became of the recipient of a campaign's send; `...` are fields that are written with it.
@@ -69,6 +113,24 @@ local function track(number, send, stage, ...)
     if fields[i] == 'error' then return move_recipient(number, send, stage, fields[i + 1]) end
   end
   move_recipient(number, send, stage)
+end
+
+-- Note that sends are queued. Those of a campaign stand side by side, nearly always.
+local function track_queued(number, ids)
+  local campaigns = {}
+  for _, id in ipairs(ids) do
+    if is_of_campaign(id) then
+      local campaign, row = campaign_of(number, id)
+      campaigns[campaign] = campaigns[campaign] or {rows = {}, ids = {}}
+      table.insert(campaigns[campaign].rows, row)
+      table.insert(campaigns[campaign].ids, id)
+    end
+  end
+  for campaign, queued in pairs(campaigns) do
+    if #queued.rows == 1 or not queue_recipients(campaign, queued.rows) then
+      for _, id in ipairs(queued.ids) do move_recipient(number, id, 'queued') end
+    end
+  end
 end
 
 -- A status of a send whose own row is gone can only be further up the ladder.
