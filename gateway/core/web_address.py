@@ -3,6 +3,7 @@
 import re
 from urllib.parse import SplitResult, urlsplit
 
+_FORM = "must be an address such as https://host or https://host:port"
 _INVISIBLE = re.compile(r"[\s\x00-\x20\x7f]")
 _HOST = re.compile(r"[^\s/?#@\\%<>^`{|}]+")
 
@@ -14,30 +15,32 @@ def find_address_problem(text: str) -> str:
     token. Who may be at the address is decided when a connection is made.
     """
     if _INVISIBLE.search(text) or "\\" in text:
-        return "holds a space, a backslash or an invisible character: write it anew"
+        return "must hold no space, backslash or invisible character: write it anew"
     try:
         parts = urlsplit(text)
         return _find_part_problem(parts) or _find_port_problem(parts)
     except ValueError:  # of the brackets around an IPv6 address, or of a port
-        return "is no web address: write https://host, or https://host:port"
+        return _FORM
 
 
 def _find_part_problem(parts: SplitResult) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        return "is no web address: write https://host, or https://host:port"
+        return _FORM
     if "@" in parts.netloc:
-        return "holds a login before the host: name a secret instead, which is kept out of files"
+        return (
+            "must have no login before the host: name a secret instead, which no file holds"
+        )
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
-        return "has no host: write https://host, or https://host:port"
+        return _FORM
     if not _is_encodable(parts.hostname):
-        return "has a host that no name can be: each part between dots has 1 to 63 characters"
+        return "must have a host whose parts between the dots have 1 to 63 characters"
     if parts.fragment:
-        return "has a part after #, which no server sees: leave it out"
+        return "must have no part after #, which no server sees"
     return ""
 
 
 def _find_port_problem(parts: SplitResult) -> str:
-    return "has port 0, on which nothing listens" if parts.port == 0 else ""
+    return "must have another port than 0, on which nothing listens" if parts.port == 0 else ""
 
 
 def _is_encodable(host: str) -> bool:

@@ -90,6 +90,7 @@ CRM = "to: crm, url: 'https://x.example', secret: S"
 MISTAKES = [
     ("{to: crm, url: ftp://x, secret: S}", "forwards.url: must be an address such as"),
     ("{to: crm, url: 'http://[x', secret: S}", "forwards.url: must be an address such as"),
+    ("{to: crm, url: 'http://ana:pw@x', secret: S}", "forwards.url: must have no login"),
     ("{to: Crm, url: 'https://x.example', secret: S}", "must look like crm or help-desk"),
     ("{to: crm, url: 'https://x.example', secret: whsec_1}", "must look like CRM_SECRET"),
     (f"{{{CRM}, events: sms}}", "'sms' is not known"),

@@ -1,14 +1,13 @@
 """Forwards in rules: the receivers at the top of a file, and the action that names one."""
 
-import re
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from gateway.core.forwards.forward import FORWARD
 from gateway.core.forwards.receiver import Receiver
 from gateway.core.messages import Body
+from gateway.core.web_address import find_address_problem
 from gateway.rules.event_kinds import EVENTS
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import Matching, Model, one_of, word_of, wrap_in_list
@@ -19,13 +18,8 @@ NumberId = Annotated[str, Matching(r"[0-9]{1,32}", "106540352242922")]
 
 
 def _url(word: str) -> str:
-    try:
-        parts = urlsplit(word)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url or not re.fullmatch(r"[!-~]+", word):
-        refuse("must be an address such as https://crm.example/hooks/whatsapp")
+    if problem := find_address_problem(word):
+        refuse(problem)
     return word
 
 

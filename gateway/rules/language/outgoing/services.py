@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from gateway.core.web_address import find_address_problem
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.times.durations import Duration
 from gateway.rules.language.types import Matching, Model
@@ -16,15 +17,11 @@ MOST_TIMEOUT = timedelta(seconds=60)
 
 def _base_url(word: str) -> str:
     """Accept the address below which a service answers; its secret stands elsewhere."""
-    try:
-        parts = urlsplit(word)
-        has_login, host, _ = "@" in parts.netloc, parts.hostname, parts.port
-    except ValueError:
-        refuse("must be an address such as https://shop.example/api")
-    if parts.scheme not in ("http", "https") or not host or not word.isprintable() or " " in word:
-        refuse("must be an address such as https://shop.example/api")
-    if has_login or parts.query or parts.fragment:
-        refuse("must be an address without a login, `?` and `#`; `auth` names the secret")
+    if problem := find_address_problem(word):
+        refuse(problem)
+    parts = urlsplit(word)
+    if parts.query:
+        refuse("must be an address without `?`, which each call may add")
     if "{{" in word or not {".", ".."}.isdisjoint(parts.path.split("/")):
         refuse("must be one address, without placeholders and without `..`")
     return word.rstrip("/")
