@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.events import Event, Notice
+from gateway.core.events import CampaignMessage, Event, Notice
 from gateway.core.messages import with_recipient
 from gateway.core.planning.decision import Decision
 from gateway.rules.checks.rulefile_check import check as read
@@ -109,6 +109,8 @@ def events(whens: tuple[When, ...]) -> Iterator[Event]:
     for text in [*TEXTS, *texts, " ".join(texts)]:
         yield a_message(text=text)
         yield a_message(text=text, at=NOW - timedelta(hours=1))
+        for name in (name for part in parts if part.campaign for name in part.campaign.name):
+            yield a_message(text=text, answers=CampaignMessage("", "c1", name, NOW))
     for tapped in (id_ for part in parts for id_ in part.tapped or ()):
         yield a_message(type="interactive", tapped=tapped)
     yield from (a_message(text=None, **raw) for raw in RAW)
