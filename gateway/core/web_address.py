@@ -27,9 +27,7 @@ def _find_part_problem(parts: SplitResult) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         return _FORM
     if "@" in parts.netloc:
-        return (
-            "must have no login before the host: name a secret instead, which no file holds"
-        )
+        return "must have no login before the host: name a secret instead, which no file holds"
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
         return _FORM
     if not _is_encodable(parts.hostname):
