@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.core.messages import length_limits
 from gateway.core.messages.filters import (
+    ANSWERED,
     FILTERS,
     Kind,
     PlaceholderFilter,
@@ -50,7 +51,7 @@ def compile_part(node: Any, depth: int = 0) -> CompiledPart:
     match node:
         case nodes.Const(value=str(value)):
             return CompiledPart(lambda _: value)
-        case nodes.Name() | nodes.Getattr():
+        case nodes.Name() | nodes.Getattr() | nodes.Getitem():
             name = _dotted(node)
             if "." in name and not FAMILIES.fullmatch(name):
                 raise PlaceholderError(f"unknown placeholder '{name[:40]}'; {DOTTED}")
@@ -67,6 +68,10 @@ def _dotted(node: Any) -> str:
             return name
         case nodes.Getattr(node=inner, attr=str(attr)):
             return f"{_dotted(inner)}.{attr}"
+        case nodes.Getitem(node=inner, arg=nodes.Const(value=int(place))) if (
+            name := _dotted(inner)
+        ).startswith(ANSWERED):
+            return f"{name}.{place}"
         case _:
             raise PlaceholderError(ONLY_NAMES)
 
