@@ -3,15 +3,20 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.body_codec import DICTIONARY_1, Bodies, UnknownRecordError
+from gateway.store.body_codec import DICTIONARY_1, NEWER, Bodies, UnknownRecordError
 from tests.support.factories import delivery_body, message_item
+from tests.support.releases import check_out
 
+BEFORE_SERVICES = "f50a0892"
 OLD, NEW = b"o" * 32, b"n" * 32
 BODY = delivery_body(
     message_item("wamid.HBgMMzUxOTAwMDAwMDAxFQIAEhgUM0E", "Is there a red one?", at=1_795_348_000)
@@ -135,3 +140,20 @@ def test_what_cannot_be_opened_whole_is_not_opened(record: bytes) -> None:
 def test_a_sealed_record_is_closed_to_a_process_without_keys() -> None:
     with pytest.raises(UnknownRecordError, match="key"):
         Bodies().open(SEALED)
+
+
+def test_an_answer_of_a_service_is_closed_to_the_release_before(tmp_path: Path) -> None:
+    """Such a worker sets the delivery aside, as all that it cannot open."""
+    before = check_out(BEFORE_SERVICES, tmp_path / "before")
+    script = (
+        "import sys\nfrom gateway.store.body_codec import Bodies, UnknownRecordError\n"
+        "try:\n    Bodies().open(sys.stdin.buffer.read())\n"
+        "except UnknownRecordError as error:\n    print(error)\n"
+    )
+    record = Bodies().pack(BODY, NEWER)
+
+    read = subprocess.run(
+        [sys.executable, "-c", script], cwd=before, input=record, capture_output=True, check=True
+    )
+
+    assert (read.stdout.strip(), Bodies().open(record)) == (b"format 04", BODY)

@@ -23,10 +23,27 @@ class RunningService:
     heard: list[dict[str, str]] = field(default_factory=list)  # headers of each request
     told: list[bytes] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    takes_s: float = 0.0
+    at_once: int = 0
+    most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self) -> None:
+        """Take the time of a request, and count how many there are at once."""
+        with self.lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.over.wait(self.takes_s)
+        with self.lock:
+            self.at_once -= 1
 
     def answer(self, content: Any, status: int = 200) -> None:
         """Answer JSON from now on."""
         self.status, self.content = status, json.dumps(content).encode()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # else a crowd waits for its connections
 
 
 @contextmanager
@@ -35,9 +52,11 @@ def a_service() -> Iterator[RunningService]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            running.work()
             self.answer()
 
         def do_POST(self) -> None:
+            running.work()
             self.answer()
 
         def answer(self) -> None:
@@ -58,7 +77,7 @@ def a_service() -> Iterator[RunningService]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), Handler) as server:
         running = RunningService(f"http://127.0.0.1:{server.server_address[1]}/api")
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
