@@ -241,7 +241,7 @@ def free_port() -> int:
 
 def wait_for(folder: Path) -> None:
     """Wait until dev has written where everything is."""
-    for _ in range(600):
+    for _ in range(2_400):
         if any(json.loads(found.read_text() or "{}") for found in folder.rglob("dev.json")):
             return
         time.sleep(0.05)

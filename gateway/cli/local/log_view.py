@@ -241,6 +241,7 @@ def welcome(setup: LocalSetup, rules: str, took_s: float) -> None:
         "phone": f"{setup.sandbox}{PAGES}     (open it in a browser)" if setup.sandbox else "",
         "webhook": f"{setup.web}/webhook",
         "api": f"{setup.api}, for /v1/messages, /readyz and /metrics",
+        "console": f"{setup.api}/console     ({own_command()} console-users add NAME --role admin)",
         "key": "" if setup.is_real else setup.environment["GATEWAY_API_KEYS"],
         "meta": setup.sandbox or setup.settings.meta_graph_url,
         "redis": "our own, data in .gateway/" if setup.redis_port else "the one of REDIS_URL",
