@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from tasks.outgoing.call_threads import MOST_OF_SERVICE
 
 from gateway.store import keys
+from tasks.outgoing.calls import MOST_OF_SERVICE
 from tests.support.factories import NUMBER, delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
