@@ -21,6 +21,7 @@ from gateway.core.events import Delivery
 from gateway.core.forwards.payload import build_payload, build_test_payload
 from gateway.core.sending.notifications.signature import signed_headers
 from gateway.core.webhook.parser import split
+from gateway.rules.loader import find_problems
 from tests.support.factories import ANA, NOW, NUMBER, delivery_body, message_item
 
 PAGE = (Path(__file__).parents[1] / "docs/application.md").read_text()
@@ -155,3 +156,11 @@ def test_the_checks_of_the_page_take_what_the_gateway_signed_and_nothing_else(
     assert not is_signed(HEADERS, BODY + b" ", [new], now_s)
     assert not is_signed(HEADERS, BODY, [new], now_s + 600)
     assert not is_signed({}, BODY, [new], now_s)
+
+
+def test_the_rules_by_which_applications_move_have_no_mistakes(tmp_path: Path) -> None:
+    page = (FILE.parents[2] / "docs/cloud-api.md").read_text()
+    (found,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    (tmp_path / "rules.yaml").write_text(found)
+
+    assert find_problems(tmp_path) == []
