@@ -15,6 +15,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.campaigns.next_look import choose_due, leave_alone
+from gateway.store.campaigns.view import view_campaign
 from gateway.store.maintenance import due_items
 from gateway.store.monitoring.alert_store import active_alerts
 from gateway.store.redis.client import Store
@@ -23,7 +24,16 @@ from tasks.campaigns import process
 from tasks.context import WorkerContext
 from tasks.scheduled import jobs
 from tests.support.factories import NUMBER
-from tests.support.store.campaigns import BODIES, a_campaign, a_definition, cells, read
+from tests.support.faults.elapsed_time import end_lane_waits
+from tests.support.store.campaigns import (
+    BODIES,
+    a_campaign,
+    a_definition,
+    cells,
+    csv_of,
+    give_audience,
+    read,
+)
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, lanes
 from tests.support.tasks.deaths import Deaths, deaths_of
@@ -350,3 +360,48 @@ def test_a_campaign_that_is_changed_while_it_is_looked_at_is_looked_at_again(
     work(campaign)
 
     assert choose_due(store, [campaign.id], datetime.now(UTC)) == [campaign.id]
+
+
+def test_a_sender_that_is_frozen_past_its_lease_comes_back_and_doubles_nobody(
+    store: Store,
+) -> None:
+    campaign = started(store, 2)
+    work(campaign)
+    frozen = lanes(store).pump([], 99).attempts
+    end_lane_waits(store.redis)
+
+    assert lanes(store).pump([], 99).attempts == []
+    sample(store, campaign)
+    assert cells(store, campaign) == {"unconfirmed": 2}
+    lanes(store).pump([Outcome(one.send, 1, "accepted", wamid=one.send) for one in frozen], 0)
+    sample(store, campaign)
+    work(campaign, 2)
+
+    assert (read(store, campaign).phase, cells(store, campaign)) == ("completed", {"accepted": 2})
+
+
+def test_a_number_that_is_paused_is_what_its_campaigns_wait_for(store: Store) -> None:
+    five = [a_campaign(store, 0) for _ in range(5)]
+    for i, campaign in enumerate(five):
+        give_audience(store, campaign, csv_of(3, 10 * i))
+        control.start(store, read(store, campaign), "test", NOW)
+        work(campaign)
+    refusal = '{"code":131042,"reason":"no payment"}'
+    refused = lanes(store).pump([], 99).attempts
+    assert len(refused) == 15
+    lanes(store).pump(
+        [Outcome(one.send, 1, "paused", wait_ms=30_000, error_json=refusal) for one in refused], 0
+    )
+
+    assert post(store) == []
+    for campaign in five:
+        sample(store, campaign)
+        waiting = view_campaign(read(store, campaign), NOW)["waiting_for"]
+        assert waiting == {"reason": "number_paused", "until": None}
+    raw(store).hset(f"{PREFIX}stops", "probe_at", 1)
+    posts = [*post(store), *post(store)]
+    for campaign in five:
+        work(campaign)
+        sample(store, campaign)
+        assert read(store, campaign).phase == "completed"
+    assert Counter(one.send for one in posts) == Counter(one.send for one in refused)
