@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from gateway.core.api.lists.list_request import MOST_LISTED
 from gateway.core.api.message_request import MOST_LIFETIME, MOST_REFERENCE
 from gateway.core.sending.send import PRIORITIES
 from gateway.web.api.content_descriptions import ContentIn, TemplateIn
@@ -142,9 +143,10 @@ class NumberOut(BaseModel):
 
 
 class NumbersOut(BaseModel):
-    """All of our numbers."""
+    """A page of our numbers."""
 
     data: list[NumberOut]
+    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
 
 
 class LetterOut(BaseModel):
@@ -216,6 +218,11 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "maxLength": 255},
 }  # fmt: skip
 _DRY_RUN = query_of("dry_run", {"type": "boolean"}, "Store nothing, and show what would be posted.")
+# Which page of a list that is in an order of its own.
+PLACES = (
+    query_of("limit", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}, "How many."),
+    query_of("cursor", {"type": "string"}, "The next_cursor of the page before."),
+)
 _WAIT = query_of("wait", {"type": "integer", "minimum": 0, "maximum": 20}, "Seconds to wait.")
 _SENDING = ("malformed", "too-large", "media-type", "invalid")
 # The arguments of `add_api_route` beside endpoint and summary.
@@ -245,7 +252,10 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
 }  # fmt: skip
 TASK: dict[str, Any] = {"responses": {200: {"model": TaskOut}, **problems_of("not-found")}}
 RECIPE: dict[str, Any] = {"responses": problems_of(*_SENDING), "openapi_extra": body_of(RecipeIn)}
-NUMBERS: dict[str, Any] = {"responses": {200: {"model": NumbersOut}, **problems_of()}}
+NUMBERS: dict[str, Any] = {
+    "responses": {200: {"model": NumbersOut}, **problems_of("invalid")},
+    "openapi_extra": {"parameters": list(PLACES)},
+}
 NUMBER: dict[str, Any] = {"responses": {200: {"model": NumberOut}, **problems_of("not-found")}}
 HOLD: dict[str, Any] = {
     "responses": {200: {"model": NumberOut}, **problems_of(*_SENDING, "not-found", "conflict")},

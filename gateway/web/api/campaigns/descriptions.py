@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from gateway.tables.workbook import MEDIA_TYPE as XLSX
 from gateway.web.api.descriptions import (
     IDEMPOTENCY_KEY,
+    PLACES,
     AcceptedOut,
     body_of,
     problems_of,
@@ -85,9 +86,10 @@ class CampaignOut(BaseModel):
 
 
 class CampaignsOut(BaseModel):
-    """All campaigns, the newest first."""
+    """A page of campaigns, the newest first."""
 
     data: list[CampaignOut]
+    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
 
 
 class AudienceOut(BaseModel):
@@ -174,7 +176,10 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         "responses": {201: {"model": CampaignOut}, **problems_of(*_WRONG)},
         "openapi_extra": body_of(CampaignIn),
     },
-    ("GET", CAMPAIGNS): {"responses": {200: {"model": CampaignsOut}, **problems_of("invalid")}},
+    ("GET", CAMPAIGNS): {
+        "responses": {200: {"model": CampaignsOut}, **problems_of("invalid")},
+        "openapi_extra": {"parameters": list(PLACES)},
+    },
     ("GET", CAMPAIGN): {"responses": {**_ONE, **problems_of("not-found", "invalid")}},
     ("GET", f"{CAMPAIGN}/stream"): {
         "responses": {

@@ -16,7 +16,7 @@ from gateway.core.api.keys import ApiKey
 from gateway.core.campaigns.check import CampaignCheck, view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition, trial_fields
 from gateway.core.messages.price_list import PriceList
-from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import read_first
@@ -33,6 +33,8 @@ from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPT
 from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.lists.ordered_lists import OrderedPage, PageRequest, read_page_request
+from gateway.web.api.lists.pages import Cursors
 from gateway.web.api.messages.sending import (
     MessageSending,
     read_idempotency_key,
@@ -99,12 +101,11 @@ class CampaignRoutes:
         return await self._show_created(request, id_)
 
     async def list_all(self, request: Request) -> Response:
-        """Answer with every campaign that the key may see, the newest first."""
-        check_query(request)
-        found = await asyncio.to_thread(campaigns.list_campaigns, self.store, self.bodies)
-        now, key = await self._now(), request.state.key
-        views = [view_campaign(one, now) for one in found if key.may_use(one.number)]
-        return json_response({"data": views})
+        """Answer with a page of the campaigns that the key may see, the newest first."""
+        key: ApiKey = request.state.key
+        wanted = read_page_request(request, CAMPAIGNS, Cursors(self.store, "campaigns", key, ""))
+        page, now = await asyncio.to_thread(self._read_page, key, wanted), await self._now()
+        return wanted.respond([view_campaign(one, now) for one in page.rows], page.cursor)
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with a campaign."""
@@ -218,6 +219,10 @@ class CampaignRoutes:
             return found
         raise ApiError("not-found", "No campaign has this id, or it is forgotten.")
 
+    def _read_page(self, key: ApiKey, wanted: PageRequest) -> OrderedPage[Campaign]:
+        found = campaigns.list_campaigns(self.store, self.bodies)
+        return wanted.cut((one for one in found if key.may_use(one.number)), _place_of)
+
     async def _read(self, id_: str) -> Campaign | None:
         read = campaigns.read_campaign
         try:
@@ -244,6 +249,11 @@ class CampaignRoutes:
 
     async def _now(self) -> datetime:
         return datetime_from_ms(await asyncio.to_thread(campaigns.server_ms, self.store))
+
+
+def _place_of(campaign: Campaign) -> str:
+    """Return the place of a campaign in the list, where the newest is the first."""
+    return f"{10**14 - ms_from_datetime(campaign.created_at):014d} {campaign.id}"
 
 
 def _by(request: Request) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS, MOST_VALUE, MOST_WHY
-from gateway.web.api.descriptions import body_of, problems_of, query_of
+from gateway.web.api.descriptions import PLACES, body_of, problems_of, query_of
 from gateway.web.api.server.file_uploads import TABLES
 
 
@@ -214,6 +214,7 @@ class HandedOverOut(BaseModel):
 
     data: list[HandedOverContactOut]
     unreadable: int = Field(description="Contacts that cannot be read.")
+    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
 
 
 HANDED_OVER: dict[str, Any] = {
@@ -224,6 +225,7 @@ HANDED_OVER: dict[str, Any] = {
             | {"required": True},
             NUMBER,
             query_of("limit", {"type": "integer", "minimum": 1, "maximum": 1_000}, "How many."),
+            PLACES[1],
         ]
     },
 }

@@ -1,34 +1,35 @@
 """Addresses of contacts: what each number knows of a customer, and changes of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from hashlib import sha256
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.api.contact_request import ContactPatch, apply_patch, read_patch
-from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
-from gateway.core.api.lists.list_request import read_number
 from gateway.core.api.recipient import read_contact_name
 from gateway.core.contacts.contact import Contact
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store.planning.changed_contact import change_contact, find_known
-from gateway.store.planning.handed_over import find_handed_over
+from gateway.store.planning.handed_over import HandedOverContact, find_handed_over
 from gateway.store.redis.client import Store
 from gateway.web.api.contacts.descriptions import CHANGE, HANDED_OVER, SHOW
 from gateway.web.api.contacts.view import view_contact, view_hand_over
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.lists.pages import choose_numbers
+from gateway.web.api.lists.ordered_lists import PageRequest, read_page_request
+from gateway.web.api.lists.pages import Cursors, choose_numbers
 from gateway.web.api.problems import ApiError
-from gateway.web.api.server.query import check_query, read_query
+from gateway.web.api.server.query import check_query
 
 CONTACTS = "/v1/contacts"
 ONE = f"{CONTACTS}/{{id}}"
-MOST_LISTED, LISTED = 1_000, 100
+MOST_LISTED, LISTED, MOST_HANDED_OVER = 1_000, 100, 10_000
 _UNKNOWN = "None of the numbers that the key may see knows this customer."
 
 
@@ -52,11 +53,20 @@ class ContactRoutes:
 
     async def list_handed_over(self, request: Request) -> Response:
         """Answer with the customers that a person answers, those that wait longest first."""
-        limit = _read_list_query(request)
         key: ApiKey = request.state.key
-        wanted = request.query_params.get("number", "")
-        numbers = choose_numbers(await self.read_numbers(), key, "number", wanted)
-        return json_response(await asyncio.to_thread(self._read_handed_over, numbers, limit))
+        number = request.query_params.get("number", "")
+        cursors = Cursors(self.store, "handed_over", key, number)
+        wanted = read_page_request(
+            request,
+            CONTACTS,
+            cursors,
+            *("handed_over", "number"),
+            usual=LISTED,
+            most=MOST_LISTED,
+            wrong=_refuse_others(request.query_params.get("handed_over")),
+        )
+        numbers = choose_numbers(await self.read_numbers(), key, "number", number)
+        return await asyncio.to_thread(self._show_handed_over, numbers, wanted)
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with the contact of each number that knows the customer."""
@@ -88,17 +98,16 @@ class ContactRoutes:
             raise ApiError("not-found", _UNKNOWN)
         return json_response(view_contact(number, after, datetime.now(UTC)))
 
-    def _read_handed_over(self, numbers: Sequence[str], limit: int) -> Mapping[str, Any]:
-        found = {one: find_handed_over(self.store, one, limit) for one in numbers}
+    def _show_handed_over(self, numbers: Sequence[str], wanted: PageRequest) -> Response:
+        found = {one: find_handed_over(self.store, one, MOST_HANDED_OVER) for one in numbers}
         contacts = [(number, one) for number, each in found.items() for one in each.contacts]
-        contacts.sort(key=lambda one: one[1].hand_over.since)
-        return {
-            "data": [
-                {"number": number, "id": one.key, "hand_over": view_hand_over(one.hand_over)}
-                for number, one in contacts[:limit]
-            ],
-            "unreadable": sum(each.unreadable for each in found.values()),
-        }
+        page = wanted.cut(contacts, _place_of)
+        data = [
+            {"number": number, "id": one.key, "hand_over": view_hand_over(one.hand_over)}
+            for number, one in page.rows
+        ]
+        unreadable = sum(each.unreadable for each in found.values())
+        return wanted.respond(data, page.cursor, unreadable=unreadable)
 
     async def _only_number(self, numbers: Sequence[str], name: str) -> str:
         """Return the number whose contact is meant. Raises ApiError where there are several."""
@@ -113,16 +122,18 @@ class ContactRoutes:
         return known[0]
 
 
-def _read_list_query(request: Request) -> int:
-    """Return how many are asked for. Raises ApiError."""
-    reader = FieldReader(read_query(request))
-    reader.refuse_unknown(frozenset({"handed_over", "number", "limit"}))
-    if reader.fields.get("handed_over") != "true":
-        reader.add("handed_over", "must be true: customers that a person answers are listed")
-    limit = read_number(reader, "limit", 1, MOST_LISTED)
-    if reader.errors:
-        raise ApiError("invalid", errors=reader.errors)
-    return limit or LISTED
+def _refuse_others(handed_over: str | None) -> Sequence[FieldError]:
+    if handed_over == "true":
+        return ()
+    detail = "must be true: customers that a person answers are listed"
+    return (FieldError("#/handed_over", detail),)
+
+
+def _place_of(one: tuple[str, HandedOverContact]) -> str:
+    """Return the place of a customer in the list, which cursors show: so without their number."""
+    number, contact = one
+    digest = sha256(contact.key.encode()).hexdigest()[:16]
+    return f"{ms_from_datetime(contact.hand_over.since):014d} {number} {digest}"
 
 
 async def read_scope(

@@ -18,6 +18,8 @@ from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from gateway.web.api.descriptions import HOLD, NUMBER, NUMBERS
 from gateway.web.api.json_body import json_response, read_object
+from gateway.web.api.lists.ordered_lists import read_page_request
+from gateway.web.api.lists.pages import Cursors
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query
 
@@ -46,11 +48,12 @@ class NumberRoutes:
         return router
 
     async def list_all(self, request: Request) -> Response:
-        """Answer with every number that the key may see."""
-        check_query(request)
+        """Answer with a page of the numbers that the key may see, in the order of their ids."""
         key: ApiKey = request.state.key
+        wanted = read_page_request(request, PATH, Cursors(self.store, "numbers", key, ""))
         ids = [one for one in await self.read_numbers() if key.may_use(one)]
-        return json_response({"data": await self._views(ids)})
+        page = await asyncio.to_thread(wanted.cut, ids, str)
+        return wanted.respond(await self._views(page.rows), page.cursor)
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with one number."""
