@@ -104,7 +104,9 @@ def _read_number(written: str, nth: int) -> dict[str, str]:
 
 def _read_faults(written: Sequence[str], seed: int | None) -> dict[str, Any]:
     """Return the request that arms the faults, {} for none. Raises FaultError."""
-    wishes: dict[str, Any] = {name: wish for name, wish in map(read_fault, written)}
+    wishes: dict[str, Any] = {}
+    for name, wish in map(read_fault, written):
+        wishes.setdefault(name, []).append(wish)
     if wishes and seed is not None:
         wishes["seed"] = seed
     if wishes:
