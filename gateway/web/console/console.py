@@ -82,7 +82,8 @@ class Console:
             # An id may hold a point, so the address of the JSON is tried first.
             routes += [Route(f"{page.path}.json", shown), Route(page.path, shown)]
         for action in ACTIONS:
-            acted = self._require(action.role, partial(self._answer, action.act))
+            answer = self._answer_upload if action.is_upload else self._answer
+            acted = self._require(action.role, partial(answer, action.act))
             routes.append(Route(action.path, acted, methods=["POST"]))
         app = Starlette(routes=routes, exception_handlers=dict.fromkeys(_ERRORS, self._show_error))
         app.router.redirect_slashes = False
@@ -125,6 +126,15 @@ class Console:
         form = {} if request.method in SAFE_METHODS else await read_form(request)
         query = dict(request.query_params)
         visit = PageVisit(user, sign_in, self.desk, request.path_params, query, form)
+        return await self._show(build, visit, request)
+
+    async def _answer_upload(
+        self, build: Build, request: Request, user: ConsoleUser, sign_in: str
+    ) -> Response:
+        visit = PageVisit(user, sign_in, self.desk, request.path_params, request=request)
+        return await self._show(build, visit, request)
+
+    async def _show(self, build: Build, visit: PageVisit, request: Request) -> Response:
         try:
             answer = await build(visit)
         except ApiRefusalError as refusal:
@@ -136,7 +146,7 @@ class Console:
             return RedirectResponse(answer.address, 303, rendering.HEADERS)
         if request.url.path.endswith(".json"):
             return rendering.render_json(answer)
-        return rendering.render_page(answer, user, PAGES, request.url.path)
+        return rendering.render_page(answer, visit.user, PAGES, request.url.path)
 
     async def _show_error(self, request: Request, error: Exception) -> Response:
         user = getattr(request.state, "user", None)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import Request
+
 from gateway.core.console.users import LOOK, ConsoleUser
 from gateway.web.console.desk.desk import ConsoleDesk
 
@@ -20,6 +22,7 @@ class PageVisit:
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    request: Request | None = field(default=None, repr=False)  # of an upload, which is not read yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class ConsoleAction:
     path: str
     act: Build
     role: str
+    is_upload: bool = False  # it gets a file in place of a form
 
 
 def not_found(what: str, advice: str = "Check the address.") -> PageError:

@@ -10,6 +10,7 @@ from gateway.web.console.page import ConsoleAction, ConsolePage
 from gateway.web.console.pages import (
     accounts,
     audit,
+    campaigns,
     conversations,
     dead_letters,
     jobs,
@@ -25,6 +26,7 @@ PAGES: Sequence[ConsolePage] = (
     *messages.PAGES,
     *conversations.PAGES,
     *dead_letters.PAGES,
+    *campaigns.PAGES,
     *templates.PAGES,
     *rules.PAGES,
     *numbers.PAGES,
@@ -36,9 +38,10 @@ ACTIONS: Sequence[ConsoleAction] = (
     *messages.ACTIONS,
     *conversations.ACTIONS,
     *dead_letters.ACTIONS,
+    *campaigns.ACTIONS,
     *templates.ACTIONS,
     *rules.ACTIONS,
     *numbers.ACTIONS,
     *jobs.ACTIONS,
 )
-TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS, **conversations.TOPICS}
+TOPICS: Mapping[str, LiveTopic] = {**overview.TOPICS, **conversations.TOPICS, **campaigns.TOPICS}

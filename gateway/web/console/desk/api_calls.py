@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
-from starlette.types import ASGIApp, Message, Scope
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope
 
 from gateway.core.api.keys import ApiKey
 from gateway.core.console.users import ConsoleUser
@@ -62,19 +63,39 @@ class ApiCalls:
         idempotency_key: str = "",
     ) -> Any:
         """Return the JSON of the answer. Raises ApiRefusalError or StoreUnavailableError."""
-        key = user.api_key()
-        if not key.may(needed_scope(method, path)):
-            raise ApiRefusalError(403, {"detail": "Your role may not do this."})
         content = b"" if body is None else orjson.dumps(body)
-        answer = _Answer()
-        assert self.app is not None  # noqa: S101 - narrows the type
 
         async def receive() -> Message:
             return {"type": "http.request", "body": content, "more_body": False}
 
-        scope = _scope(method, path, query or {}, key)
+        headers = [(b"content-type", b"application/json")]
         if idempotency_key:
-            scope["headers"].append((b"idempotency-key", idempotency_key.encode()))
+            headers.append((b"idempotency-key", idempotency_key.encode()))
+        return await self._ask(user, method, path, query or {}, headers, receive)
+
+    async def upload(self, user: ConsoleUser, path: str, request: Request) -> Any:
+        """Pass the body of a request on, and return the JSON of the answer; raises like `call`."""
+        names = ("content-type", "content-length")
+        given = ((name, request.headers.get(name, "")) for name in names)
+        headers = [(name.encode(), text.encode("latin-1")) for name, text in given if text]
+        return await self._ask(user, "PUT", path, {}, headers, request.receive)
+
+    async def _ask(
+        self,
+        user: ConsoleUser,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: list[tuple[bytes, bytes]],
+        receive: Receive,
+    ) -> Any:
+        key = user.api_key()
+        if not key.may(needed_scope(method, path)):
+            raise ApiRefusalError(403, {"detail": "Your role may not do this."})
+        answer = _Answer()
+        assert self.app is not None  # noqa: S101 - narrows the type
+        scope = _scope(method, path, query, key)
+        scope["headers"] += headers
         await self.app(scope, receive, answer.take)
         return _read(answer)
 
@@ -90,7 +111,7 @@ def _scope(method: str, path: str, query: Mapping[str, str], key: ApiKey) -> Sco
         "raw_path": quote(path).encode(),
         "root_path": "",
         "query_string": urlencode(query).encode(),
-        "headers": [(b"host", b"console"), (b"content-type", b"application/json")],
+        "headers": [(b"host", b"console")],
         "client": None,
         "server": None,
         "state": {"key": key},

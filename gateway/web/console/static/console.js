@@ -1,4 +1,4 @@
-// Keys of the console, and the pause of what is live. Everything works without this script.
+// Keys of the console, the pause of what is live, and files. All but files works without this script.
 (() => {
   "use strict";
   const find = (selector) => document.querySelector(selector);
@@ -64,6 +64,27 @@
   button?.addEventListener("click", togglePause);
   document.addEventListener("htmx:sse:error", () => setState("waits for the gateway"));
   document.addEventListener("htmx:sse:after:connection", () => setState("live"));
+
+  // A file goes as the body of a post, so that the gateway reads it piece by piece.
+  const types = { csv: "text/csv", jsonl: "application/x-ndjson",
+    xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" };
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-upload]");
+    if (!form) return;
+    event.preventDefault();
+    const file = form.querySelector("input[type=file]").files[0];
+    const type = types[file.name.split(".").pop().toLowerCase()] ?? types.csv;
+    const told = form.querySelector("[role=status]");
+    told.textContent = "is read …";
+    try {
+      const answer = await fetch(form.action, { method: "POST", headers: { "content-type": type }, body: file });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      find("main").replaceWith(page.querySelector("main"));
+      find("main").scrollIntoView();
+    } catch {
+      told.textContent = "The gateway did not answer. Nothing of the file counts; send it again.";
+    }
+  });
 
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");

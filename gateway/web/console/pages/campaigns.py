@@ -1,0 +1,146 @@
+"""Campaign pages: made, given an audience, checked, started and followed, as the API does it."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.console.users import OPERATE
+from gateway.store.campaigns.campaigns import read_campaign
+from gateway.store.campaigns.view import read_log, view_campaign
+from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.live import LiveReader, LiveTopic
+from gateway.web.console.page import (
+    ROOT,
+    ConsoleAction,
+    ConsolePage,
+    PageError,
+    PageView,
+    PageVisit,
+    Redirection,
+    not_found,
+)
+from gateway.web.console.rendering import render_fragment
+
+API = "/v1/campaigns"
+CAMPAIGNS = f"{ROOT}/campaigns"
+PER_PAGE = "50"
+# What can be done in each phase.
+VERBS: Mapping[str, tuple[str, ...]] = {
+    "draft": ("check", "start", "cancel"),
+    "scheduled": ("pause", "cancel"),
+    "running": ("pause", "cancel"),
+    "paused": ("resume", "cancel"),
+}
+_ID = re.compile(r"[a-z0-9]{12}")
+
+
+async def build_list(visit: PageVisit) -> PageView:
+    """Return a page of campaigns, the newest first."""
+    query = {name: visit.query[name] for name in ("cursor",) if visit.query.get(name)}
+    panels = await visit.desk.panels(campaigns=visit.desk.api.call(visit.user, "GET", API, query))
+    numbers = [one.id for account in visit.desk.accounts() for one in account.numbers]
+    data = {**panels, "numbers": numbers, "may_act": visit.user.may(OPERATE)}
+    return PageView("Campaigns", "campaigns/list.html", data)
+
+
+async def build_one(visit: PageVisit) -> PageView:
+    """Return a campaign, its funnel, and what can be done with it."""
+    return await _show(visit)
+
+
+async def read_live(reader: LiveReader) -> str:
+    """Return the funnel of a campaign for the live stream."""
+    campaign = await reader.desk.read(read_shown, reader.desk, reader.rest)
+    return render_fragment("campaigns/progress.html", {"campaign": campaign})
+
+
+async def create(visit: PageVisit) -> Redirection:
+    """Make a draft."""
+    body = _definition(visit.form)
+    await visit.desk.note(visit.user, "create a campaign", str(body["name"]))
+    made = await visit.desk.api.call(visit.user, "POST", API, {}, body)
+    return Redirection(f"{CAMPAIGNS}/{made['id']}")
+
+
+async def give_audience(visit: PageVisit) -> PageView:
+    """Give a draft the recipients of a file, whole or not at all."""
+    id_ = visit.path["id"]
+    assert visit.request is not None  # noqa: S101 - an upload has one
+    await visit.desk.note(visit.user, "give an audience", f"campaign {id_}")
+    upload = await visit.desk.api.upload(visit.user, f"{API}/{id_}/audience", visit.request)
+    return await _show(visit, upload=upload)
+
+
+async def check(visit: PageVisit) -> PageView:
+    """Check who would get a draft now."""
+    found = await visit.desk.api.call(visit.user, "POST", f"{API}/{visit.path['id']}/check")
+    return await _show(visit, check=found)
+
+
+async def control(visit: PageVisit) -> Redirection:
+    """Start, pause, resume or cancel a campaign."""
+    id_, verb = visit.path["id"], visit.form.get("verb", "")
+    if verb not in ("start", "pause", "resume", "cancel"):
+        raise PageError(422, "There is no such act.", "Start, pause, resume or cancel.")
+    why = visit.form.get("why", "").strip()
+    body = {"why": why} if why and verb in ("pause", "cancel") else None
+    await visit.desk.note(visit.user, f"{verb} a campaign", f"campaign {id_}")
+    await visit.desk.api.call(visit.user, "POST", f"{API}/{id_}/{verb}", {}, body)
+    return Redirection(f"{CAMPAIGNS}/{id_}")
+
+
+async def _show(visit: PageVisit, **found: Any) -> PageView:
+    desk, id_ = visit.desk, visit.path["id"]
+    campaign = await desk.read(read_shown, desk, id_)
+    data = {
+        "campaign": campaign,
+        "verbs": VERBS.get(campaign["phase"], ()) if visit.user.may(OPERATE) else (),
+        "upload": None,
+        "check": None,
+        **found,
+    }
+    return PageView(campaign["name"], "campaigns/one.html", data, (f"campaign/{id_}",))
+
+
+def read_shown(desk: ConsoleDesk, id_: str) -> Mapping[str, Any]:
+    """Return what the page shows of a campaign. Raises PageError."""
+    campaign = read_campaign(desk.store, desk.bodies, id_) if _ID.fullmatch(id_) else None
+    if campaign is None:
+        raise not_found("There is no such campaign.", "It may be forgotten.")
+    shown = view_campaign(campaign, datetime.now(UTC))
+    funnel = shown["funnel"]
+    cells = [(name, funnel[name]) for name in CELLS if funnel.get(name)]
+    cells += [(f"left out: {cause}", count) for cause, count in funnel["skipped"].items()]
+    done = campaign.recipients - campaign.funnel.pending
+    return {**shown, "done": done, "cells": cells, "log": read_log(desk.store, campaign)}
+
+
+def _definition(form: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the API's body from the fields of the form; the API says what is wrong with it."""
+    given = {name: text.strip() for name, text in form.items() if text.strip()}
+    body: dict[str, Any] = {"name": given.get("name", "")}
+    body |= {
+        name: given[name] for name in ("from", "pace", "start_at", "finish_by") if name in given
+    }
+    if template := given.get("template"):
+        params = given.get("params", "").splitlines()
+        body["template"] = {"name": template, "language": given.get("language", ""),
+                            "params": [one.strip() for one in params if one.strip()]}  # fmt: skip
+    else:
+        body["text"] = given.get("text", "")
+    return body
+
+
+PAGES = (
+    ConsolePage("/campaigns", build_list, label="Campaigns", key="b"),
+    ConsolePage("/campaigns/{id}", build_one),
+)
+ACTIONS = (
+    ConsoleAction("/campaigns", create, OPERATE),
+    ConsoleAction("/campaigns/{id}/audience", give_audience, OPERATE, is_upload=True),
+    ConsoleAction("/campaigns/{id}/check", check, OPERATE),
+    ConsoleAction("/campaigns/{id}/control", control, OPERATE),
+)
+TOPICS = {"campaign": LiveTopic(read_live)}

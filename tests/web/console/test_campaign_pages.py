@@ -1,0 +1,144 @@
+"""Campaign pages: from a draft through a file and a check to a start, by operators alone."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from gateway.store.console import audit_log
+from gateway.store.redis.client import Store
+from gateway.store.templates.registry import TemplateRegistry
+from gateway.store.templates.sync import sync_templates
+from tests.support.servers import Server
+from tests.support.store.campaigns import csv_of
+from tests.support.templates import WABA, MetaList, a_body, a_row
+from tests.support.web.browser import a_tab
+from tests.support.web.console_client import PASSWORD, enter, know_user
+from tests.support.web.console_server import serving_console
+from tests.support.web.web_app import Web, a_web
+
+pytestmark = pytest.mark.store
+PAGE = "/console/campaigns"
+DRAFT = {
+    "name": "spring",
+    "template": "spring",
+    "language": "en",
+    "params": "{{ first }}\n",
+    "pace": "100/m",
+}
+
+
+def know_template(store: Store) -> None:
+    row = a_row("spring", "en", components=[a_body("Hi {{1}}", "Ana")])
+    sync_templates(TemplateRegistry(store, WABA), MetaList([row]))
+
+
+async def made(web: Web, **more: str) -> str:
+    """Make a draft by the form, and return the address of its page."""
+    answer = await web.api.post(PAGE, data=DRAFT | more)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+async def upload(web: Web, page: str, content: bytes) -> str:
+    headers = {"content-type": "text/csv"}
+    answer = await web.api.post(f"{page}/audience", content=content, headers=headers)
+    return answer.text
+
+
+@pytest.mark.anyio
+async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: Store) -> None:
+    know_template(store)
+    async with a_web(server.url, META_WABA_ID=WABA) as web:
+        enter(web, store, "operate")
+        page = await made(web)
+        too_early = await web.api.post(f"{page}/control", data={"verb": "start"})
+        read = await upload(web, page, csv_of(40) + b"\n+351900000000,Ana again")
+        checked = (await web.api.post(f"{page}/check", data={"now": "1"})).text
+        started = await web.api.post(f"{page}/control", data={"verb": "start"})
+        paused = await web.api.post(f"{page}/control", data={"verb": "pause", "why": "a typo"})
+        shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+        listed = (await web.api.get(f"{PAGE}.json")).json()["campaigns"]["data"]["data"]
+
+    assert too_early.status_code == 409
+    assert "40 recipients from 41 rows." in read
+    assert "1 left out: duplicate." in read
+    assert "<dd>40 of 40</dd>" in checked
+    assert (started.status_code, paused.status_code) == (303, 303)
+    assert (shown["phase"], shown["why"], shown["done"]) == ("paused", "a typo", 0)
+    assert sum(count for _, count in shown["cells"]) == shown["funnel"]["total"]
+    assert [one["name"] for one in listed] == ["spring"]
+    assert [one.what for one in audit_log.read_entries(store, "", 9)] == [
+        "pause a campaign",
+        "start a campaign",
+        "give an audience",
+        "start a campaign",
+        "create a campaign",
+    ]
+
+
+@pytest.mark.anyio
+async def test_what_is_wrong_is_told_and_nothing_of_it_counts(server: Server, store: Store) -> None:
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        unnamed = await web.api.post(PAGE, data=DRAFT | {"name": " ", "pace": "fast"})
+        page = await made(web)
+        broken = await upload(web, page, b"phone,first\n+351900000001")
+        shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+        odd = await web.api.post(f"{page}/control", data={"verb": "explode"})
+        nobody = await web.api.get(f"{PAGE}/nobody")
+
+    assert (unnamed.status_code, odd.status_code, nobody.status_code) == (422, 422, 404)
+    assert "name must have 1 to 100 characters" in unnamed.text
+    assert "pace must be 1 to 1,000 messages a second" in unnamed.text
+    assert "line 2" in broken
+    assert shown["recipients"] == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", ["look", "reply"])
+async def test_only_an_operator_makes_and_starts(server: Server, store: Store, role: str) -> None:
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        page = await made(web)
+        enter(web, store, role)
+        refused = [await web.api.post(PAGE, data=DRAFT)]
+        refused += [
+            await web.api.post(f"{page}/{what}", data={"verb": "start"})
+            for what in ("control", "check", "audience")
+        ]
+        html = (await web.api.get(page)).text
+
+    assert {one.status_code for one in refused} == {403}
+    assert "What to do" not in html
+
+
+def test_an_operator_makes_a_campaign_in_a_browser(
+    server: Server, store: Store, browser: Browser, tmp_path: Path
+) -> None:
+    know_user(store, "operate")
+    know_template(store)
+    (tmp_path / "people.csv").write_bytes(csv_of(25))
+    serving = serving_console(server.url, META_WABA_ID=WABA)
+    with serving as console, a_tab(browser, console.url) as tab:
+        tab.open(PAGE)
+        tab.page.get_by_label("Name").fill("operate")
+        tab.page.get_by_label("Password").fill(PASSWORD)
+        tab.page.get_by_role("button", name="Sign in").click()
+        tab.page.get_by_label("Name").fill("spring")
+        tab.page.get_by_label("Template").fill("spring")
+        tab.page.get_by_label("Language").fill("en")
+        tab.page.get_by_label("Its values").fill("{{ first }}")
+        tab.page.get_by_role("button", name="Make a draft").click()
+        expect(tab.page).to_have_url(re.compile(f"{PAGE}/[a-z0-9]+$"))
+        tab.page.get_by_label("Audience").set_input_files(tmp_path / "people.csv")
+        tab.page.get_by_role("button", name="Give it this audience").click()
+        expect(tab.page.get_by_text("25 recipients from 25 rows.")).to_be_visible()
+        tab.page.get_by_role("button", name="Check").click()
+        expect(tab.page.get_by_text("25 of 25", exact=True)).to_be_visible()
+        assert tab.findings() == []
+        tab.page.get_by_role("button", name="Start").click()
+        expect(tab.page.get_by_role("heading", name="running")).to_be_visible()
+        expect(tab.page.get_by_role("progressbar")).to_have_attribute("max", "25")
+        assert tab.findings() == []
