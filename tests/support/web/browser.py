@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.servers import free_port, wait_until
 
@@ -28,6 +28,9 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-dev-shm-usage",
 ]  # fmt: skip
 SERIOUS = ("serious", "critical")
+# A shared machine may stand still for seconds, and a file is read by a process that starts first.
+PATIENT_MS = 30_000
+expect.set_options(timeout=PATIENT_MS)
 
 
 @contextmanager
@@ -93,7 +96,7 @@ def a_tab(browser: Browser, url: str, **options: Any) -> Iterator[Tab]:
     """Open a tab of its own; at the end nothing may have gone wrong in it."""
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENT_MS)
     tab = Tab(page, url)
 
     def note(message: ConsoleMessage) -> None:
