@@ -29,6 +29,7 @@ from tests.support.store.campaigns import (
     phone,
     read,
 )
+from tests.support.store.raw import raw
 from tests.support.store.sends import PREFIX, WEEK, commit_statuses, lanes
 
 pytestmark = pytest.mark.store
@@ -107,6 +108,18 @@ def test_two_workers_that_expand_at_once_queue_each_recipient_once(store: Store)
     assert sum(taken) == 80
     attempts = take(store)
     assert len({one.send for one in attempts}) == len(attempts) == 80
+
+
+def test_recipients_become_ready_one_after_the_other_at_the_campaigns_pace(store: Store) -> None:
+    campaign = started(store, 100, pace=100)
+
+    assert queue_all(store, campaign) == 100
+
+    ready = raw(store).zrange(f"{PREFIX}ready:bulk", 0, -1, withscores=True)
+    since = [at - ready[0][1] for _, at in ready]
+    assert len(since) == 100
+    assert 10 <= sum(one < 10 for one in since) < 20  # a tenth of a second's worth, at once
+    assert since[-1] == pytest.approx(890, abs=300)  # in four scripts, some milliseconds apart
 
 
 def test_an_expansion_that_is_repeated_writes_nothing_twice(store: Store) -> None:
