@@ -25,7 +25,7 @@ from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
 from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
 from tests.bench.cloud_api import CloudApi
-from tests.bench.forwarding import Forwarding, RecipeForwarding
+from tests.bench.forwarding import Answering, Forwarding, RecipeForwarding
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
 from tests.bench.numbers import EACH, PER_SECOND, Numbers
@@ -221,6 +221,19 @@ def forwarding(
         into.setdefault(name, []).append(figure)
 
 
+def answering(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure what a receiver that is dead costs replies and deliveries, which is nothing."""
+    for is_dead in (False, True)[:: -1 if turn % 2 else 1]:
+        with_system(
+            partial(Answering, is_dead=is_dead), partial(_answer, seconds=asked.seconds, into=into)
+        )
+
+
+def _answer(system: Answering, seconds: float, into: Figures) -> None:
+    for name, figure in system.measure(seconds):
+        into.setdefault(name, []).append(figure)
+
+
 def campaign_room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
     """Measure what a waiting recipient of a campaign takes of the store's memory."""
     with contextlib.closing(Store(system.server.url)) as store:
@@ -356,6 +369,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
         partial(Forwarding, beside_a_dead_one=True),
         None,
     ),
+    "answering": (answering, None, None),
     "campaign_room": (campaign_room, gateway, None),
     "scheduled": (scheduled, None, None),
     "numbers": (numbers, None, None),

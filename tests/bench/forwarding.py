@@ -12,13 +12,14 @@ from celery import Celery
 
 from tests.bench.load import load
 from tests.bench.recipe import Recipe
-from tests.support.factories import message_item
+from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Program, Server, free_port, wait_until
 from tests.support.stack import Stack, plain_client
 
 RECEIVERS, DELAY_MS = 20, 20
 # Messages, each of which goes to all receivers; the recipe is slower, and needs no more.
 MESSAGES, OF_RECIPE = 500, 15
+REPLIES, EVERY_S = 300, 0.05
 SECRET = f"whsec_{base64.b64encode(b'b' * 32).decode()}"
 NAME = f"forwards/s, {RECEIVERS} receivers {DELAY_MS} ms away, one worker process"
 BESIDE_A_DEAD_ONE = f"{NAME}, beside a dead receiver"
@@ -84,6 +85,51 @@ class Forwarding:
         wait_until(lambda: stack.worked_off() >= MESSAGES, "all events are planned", 120)
         stack.run("outgoing")
         yield self.name, self.receivers.rate(MESSAGES * RECEIVERS)
+
+    def stop(self) -> None:
+        self.stack.stop()
+        self.receivers.stop()
+        self._dead.close()
+
+
+class Answering:
+    """The gateway that answers each message and forwards it, to a receiver that takes it or not."""
+
+    def __init__(self, folder: Path, server: Server, *, is_dead: bool) -> None:
+        self.receivers = SlowReceivers(folder)
+        self._dead = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.stack = Stack(folder, server, GATEWAY_LOG_LEVEL="warning", BENCH_SECRET=SECRET)
+        dead = f"http://127.0.0.1:{self._dead.getsockname()[1]}/events"
+        self.name = f"where each is forwarded to a {'dead' if is_dead else 'quick'} receiver"
+        answers = "rules:\n  - {name: it, then: Yes.}\n"
+        forwards = rules_for([dead if is_dead else self.receivers.urls[0]])
+        (folder / "rules.yaml").write_text(forwards.replace("rules: []\n", answers))
+
+    def measure(self, seconds: float) -> Iterator[tuple[str, float]]:
+        """Yield how long each of many replies takes, and how many deliveries a second are kept."""
+        stack = self.stack
+        stack.start(sandbox={"statuses": False})
+        self.receivers.start()
+        stack.run("outgoing")
+        wrote = dict(self._write())
+        wait_until(lambda: wrote.keys() <= self._posted().keys(), "each is answered", 120)
+        posted = self._posted()
+        for customer, at in wrote.items():
+            yield f"webhook to POST ms, {self.name}", (posted[customer] - at) * 1_000
+        kept = load(stack.web_port, "k", "hello", 200_000, seconds)
+        yield f"kept/s, 32 connections, {self.name}", kept["per_second"]
+
+    def _write(self) -> Iterator[tuple[str, float]]:
+        """Let customers write at a steady pace; yield who wrote when."""
+        began = time.time()
+        for i in range(REPLIES):
+            time.sleep(max(0.0, began + i * EVERY_S - time.time()))
+            at, customer = time.time(), f"3517{i:08d}"
+            self.stack.post(delivery_body(message_item(f"wamid.a{i}", "color", customer)))
+            yield customer, at
+
+    def _posted(self) -> dict[str, float]:
+        return {one["to"].lstrip("+"): one["at"] for one in self.stack.posted()}
 
     def stop(self) -> None:
         self.stack.stop()
