@@ -88,13 +88,11 @@ def _moment(at_ms: Any) -> datetime | None:
     return datetime_from_ms(int(float(at_ms))) if at_ms else None
 
 
-def state_to_dict(state: ReceiverState, url: str = "", form: str = "") -> Mapping[str, Any]:
-    """Return a state in JSON form; `url` must hold no secret."""
+def state_to_dict(state: ReceiverState) -> Mapping[str, Any]:
+    """Return a state in JSON form."""
     return {
         "receiver": state.receiver,
         "number": state.number,
-        "url": url or None,
-        "as": form or None,
         "condition": state.condition,
         "waiting": state.waiting,
         "oldest_at": state.oldest_at,

@@ -43,6 +43,7 @@ from gateway.web.api.messages.sending import MessageSending
 from gateway.web.api.messages.tasks import TaskRoutes
 from gateway.web.api.messages.template_check import TemplateCheck
 from gateway.web.api.operations.dead_letters import DeadLetterRoutes
+from gateway.web.api.operations.forwards import ForwardRoutes
 from gateway.web.api.operations.numbers import NumberRoutes
 from gateway.web.api.operations.templates import TemplateRoutes
 from gateway.web.api.server.busy_routes import Endpoint
@@ -153,7 +154,12 @@ class MessageApi:
             self._erasure_routes,
             self._event_routes,
         )
-        others = (self._number_routes, self._letter_routes, self._template_routes)
+        others = (
+            self._number_routes,
+            self._letter_routes,
+            ForwardRoutes(self._store, self._all_numbers),
+            self._template_routes,
+        )
         routes = (*about_messages, *about_customers, *others, self._campaign_routes)
         return [part.router() for part in routes]
 

@@ -37,9 +37,9 @@ def print_states(states: Sequence[ReceiverState], receivers: Receivers, *, json:
 
 def _to_dict(state: ReceiverState, receivers: Receivers) -> Mapping[str, object]:
     receiver = receivers.get(state.number, {}).get(state.receiver)
-    if receiver is None:
-        return state_to_dict(state)
-    return state_to_dict(state, without_secrets(receiver.url), receiver.form)
+    url = without_secrets(receiver.url) if receiver else None
+    form = receiver.form if receiver else None
+    return {**state_to_dict(state), "url": url, "as": form}
 
 
 def _print_table(rows: Sequence[ReceiverState], receivers: Receivers) -> None:

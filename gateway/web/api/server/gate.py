@@ -33,7 +33,7 @@ MOST_BATCH_BYTES = 4 * 1024 * 1024
 MOST_AUDIENCE_BYTES = 2 * 1024**3
 BODY_WITHIN_S = 20.0
 # Where a request for one of these addresses needs more than the scope of its method.
-ADMIN_ONLY = ("/v1/numbers/",)
+ADMIN_ONLY = ("/v1/numbers/", "/v1/forwards/")
 # All that is stored of a customer, texts as well, is for the same few as its end.
 CONTACTS = "/v1/contacts/"
 EXPORTS = ("/export", "/export.csv")
