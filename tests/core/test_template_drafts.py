@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     "no buttons": ([BODY, {"type": "BUTTONS", "buttons": []}], "buttons: needs 1 to 10"),
     "a long button": (
         [BODY, {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "x" * 26}]}],
-        "buttons: 0 has 26 characters",
+        "buttons: 0 has a text of 26 characters",
     ),
     "an address": (
         [BODY, {"type": "BUTTONS", "buttons": [{"type": "URL", "url": "https://x.pt/{{1}}/a",
@@ -103,3 +103,44 @@ def test_the_address_of_an_example_file_is_no_difference() -> None:
     assert differs(a_draft(another, BODY), template) == []
     assert draft_of(template).components[0] == {"type": "HEADER", "format": "IMAGE"}
     assert a_row()["components"] == [BODY]
+
+
+@pytest.mark.parametrize(
+    ("button", "problem"),
+    [
+        ({"type": "QUICK_REPLY"}, "0 lacks text"),
+        ({"type": "QUICK_REPLY", "text": "Hi {{1}}"}, "0 has a parameter in its text"),
+        ({"type": "QUICK_REPLY", "text": "Yes\nNo"}, "0 has a line break"),
+        ({"type": "QUICK_REPLY", "text": "Yes \U0001f600"}, "0 has an emoji"),
+        ({"type": "QUICK_REPLY", "text": "*Yes*"}, "0 has formatting"),
+        ({"type": "URL", "text": "Shop"}, "0 lacks url"),
+        ({"type": "PHONE_NUMBER", "text": "Call"}, "0 lacks phone_number"),
+        (
+            {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "1" * 21},
+            "0 has a phone number",
+        ),
+        ({"type": "COPY_CODE"}, "0 lacks example"),
+        ({"type": "COPY_CODE", "example": "x" * 21}, "0 has a code of 21"),
+        ("Yes", "0 is no object"),
+    ],
+)
+def test_the_text_of_a_button_is_plain(button: Any, problem: str) -> None:
+    draft = a_draft(BODY, {"type": "BUTTONS", "buttons": [button]})
+
+    (found,) = find_draft_problems(draft)
+
+    assert found.startswith(f"buttons: {problem}")
+
+
+def test_two_buttons_say_different_things_and_good_ones_pass() -> None:
+    good: list[Any] = [
+        {"type": "QUICK_REPLY", "text": "Não, obrigado!"},
+        {"type": "URL", "text": "Shop (new)", "url": "https://x.pt/a_b_c"},
+        {"type": "PHONE_NUMBER", "text": "Call us", "phone_number": "351212345678"},
+        {"type": "CATALOG", "text": "View"},
+        {"type": "OTP", "otp_type": "COPY_CODE"},
+    ]
+
+    assert find_draft_problems(a_draft(BODY, {"type": "BUTTONS", "buttons": good})) == []
+    twice = a_draft(BODY, {"type": "BUTTONS", "buttons": [good[0], good[0]]})
+    assert find_draft_problems(twice) == ["buttons: has the text 'Não, obrigado!' twice"]

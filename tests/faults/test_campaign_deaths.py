@@ -10,6 +10,7 @@ from tests.support.servers import Server
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 CAMPAIGNS, EACH = 5, 200
+TEMPLATE = {"spring": {"category": "marketing", "languages": {"en": "APPROVED"}}}
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HaltedStack]:
     folder = tmp_path_factory.mktemp("campaigns")
     server = Server(folder / "valkey").start()
     made = HaltedStack(folder, server, GATEWAY_LOG_LEVEL="warning", GATEWAY_API_KEYS=KEY)
-    made.start("sandbox", "web", "inbound", "outbound#1", "outbound#2", "beat")
+    processes = ("sandbox", "web", "inbound", "outbound#1", "outbound#2", "beat")
+    made.start(*processes, sandbox={"templates": TEMPLATE})
     yield made
     made.stop()
     server.kill()
@@ -37,3 +39,23 @@ def test_five_campaigns_go_on_when_senders_and_the_server_are_killed(stack: Halt
         troubled.completes()
 
     troubled.assert_each_once_or_in_doubt()
+
+
+@pytest.mark.parametrize("step", ["resume_template.before", "resume_template.after"])
+def test_a_template_is_reinstated_and_the_tick_that_hears_of_it_dies(
+    stack: HaltedStack, step: str
+) -> None:
+    templates = f"{stack.meta_url}/sandbox/templates/spring/en"
+    troubled = TroubledCampaigns(stack, 40, 10_000 if step.endswith("before") else 20_000)
+    troubled.start()
+    troubled.has_posted(1)
+    with troubled.sampled():
+        stack.client.post(templates, json={"status": "PAUSED"}).raise_for_status()
+        troubled.waits_for("template")
+        stack.ask("inbound", step)
+        stack.client.post(templates, json={"status": "APPROVED"}).raise_for_status()
+        stack.bury("inbound", step)
+        troubled.completes()
+
+    troubled.assert_each_once_or_in_doubt()
+    assert troubled.posts().total() == 40

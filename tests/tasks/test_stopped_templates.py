@@ -16,14 +16,17 @@ from gateway.store.templates.sync import sync_templates
 from tasks import inbound, outbound
 from tasks.context import WorkerContext
 from tasks.scheduled import jobs
+from tasks.scheduled.templates import resume_templates
 from tests.support.factories import NUMBER
 from tests.support.store.sends import PREFIX, a_send, dead_members, queue
+from tests.support.tasks.deaths import deaths_of
 from tests.support.tasks.fake_graph import Meta, Reply
 from tests.support.tasks.worker_state import keep, raw
 from tests.support.templates import MetaList, a_row
 from tests.tasks.test_templates import a_webhook
 
 pytestmark = pytest.mark.store
+TEMPLATE = "order_sent en_US"
 LATE = 1_900_000_000  # a moment of Meta's that is after that of every list here
 
 
@@ -178,3 +181,29 @@ def test_damaged_keys_of_one_template_stop_neither_others_nor_other_work(
     pump_and_tick(sender)
 
     assert stages(sender.store) == ["accepted"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_death_at_any_call_of_the_tick_lets_each_send_go_on_once(
+    sender: WorkerContext, meta: Meta, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    deaths = deaths_of(monkeypatch)
+    people = ["351900000001", "351900000002"]
+    deaths.after, calls = after, 0
+    while deaths.left < 0:
+        sender.store.redis.flushdb()
+        meta.posted.clear()
+        number_list.add_number(sender.store, NUMBER)
+        told(sender, "PAUSED", 0)
+        owe(sender.store, *people)
+        outbound.pump(NUMBER, REPLY)
+        assert stages(sender.store) == ["parked"] * 2, calls
+        told(sender, "REINSTATED", 60)
+        deaths.left = calls
+        for _ in range(2):
+            deaths.insist(lambda: resume_templates(sender, NUMBER, [TEMPLATE]))
+        outbound.pump(NUMBER, REPLY)
+        assert sorted(one["to"] for one in meta.posted) == [f"+{one}" for one in people], calls
+        assert stages(sender.store) == ["accepted"] * 2, calls
+        calls += 1
+    assert calls > 2

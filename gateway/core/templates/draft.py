@@ -4,16 +4,16 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/templa
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.core.templates.draft_buttons import check_buttons
 from gateway.core.templates.parameters import (
     BODY,
     HEADER,
     MOST_BODY,
     MOST_HEADER,
-    MOST_URL,
     PLACE,
     placeholders,
     read_parameters,
@@ -22,11 +22,13 @@ from gateway.core.templates.template import MetaTemplate, normalize_language, te
 
 CATEGORIES = ("AUTHENTICATION", "MARKETING", "UTILITY")
 FORMATS = ("NAMED", "POSITIONAL")
-MOST_FOOTER, MOST_BUTTON, MOST_BUTTONS = 60, 25, 10
+MOST_FOOTER = 60
 FIELDS = frozenset({"name", "language", "category", "parameter_format", "components"})
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 _PARAMETER_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+# Fields whose values are texts also where YAML has a number.
+_TEXTS = frozenset({"text", "example", "phone_number"})
 _KINDS = {"HEADER", "BODY", "FOOTER", "BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER"}
 
 
@@ -88,7 +90,7 @@ def _write_texts(value: Any, *, is_text: bool = False) -> Any:
     """Return components in which texts and examples are no numbers, as Meta answers with them."""
     if isinstance(value, Mapping):
         return {
-            name: _write_texts(one, is_text=is_text or name in ("text", "example"))
+            name: _write_texts(one, is_text=is_text or name in _TEXTS)
             for name, one in value.items()
         }
     if isinstance(value, list):
@@ -156,7 +158,7 @@ def _find_problems(draft: TemplateDraft, component: Mapping[str, Any], kind: str
         if PLACE.search(str(text)):
             yield "has a parameter, which Meta does not allow there"
     elif kind == "BUTTONS":
-        yield from _check_buttons(component.get("buttons"))
+        yield from check_buttons(component.get("buttons"))
 
 
 def _check_text(draft: TemplateDraft, text: str, most: int) -> Iterator[str]:
@@ -188,20 +190,3 @@ def _check_examples(draft: TemplateDraft, where: str) -> Iterator[str]:
     for one in read_parameters(template):
         if one.where == where and not one.example:
             yield f"lacks an example of {{{{{one.key}}}}}"
-
-
-def _check_buttons(buttons: Any) -> Iterator[str]:
-    if not isinstance(buttons, Sequence) or not 0 < len(buttons) <= MOST_BUTTONS:
-        yield f"needs 1 to {MOST_BUTTONS} of them"
-        return
-    for i, button in enumerate(buttons):
-        text = str(button.get("text", "")) if isinstance(button, Mapping) else ""
-        if len(text) > MOST_BUTTON:
-            yield f"{i} has {len(text)} characters; Meta takes {MOST_BUTTON}"
-        url = str(button.get("url", "")) if isinstance(button, Mapping) else ""
-        if len(url) > MOST_URL:
-            yield f"{i} has an address of {len(url):,} characters; Meta takes {MOST_URL:,}"
-        if (place := PLACE.search(url)) and place.end() != len(url):
-            yield f"{i} has a parameter that is not at the end of its address"
-        if place and not button.get("example"):
-            yield f"{i} lacks an example of its address"
