@@ -11,6 +11,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.hand_over import HandOver
 from gateway.core.planning.batch import Plan
 from gateway.store import number_list
+from gateway.store.planning import contact_scan
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
@@ -74,3 +75,26 @@ async def test_each_row_is_on_one_page(client: httpx.AsyncClient, store: Store, 
     wrong = await client.get(f"{path}cursor=x")
     assert (wrong.status_code, wrong.json()["type"]) == (422, "/v1/problems/cursor-mismatch")
     assert (await client.get(f"{path}limit=0")).status_code == 422
+
+
+async def test_customers_with_a_tag_are_listed_each_once(
+    client: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(COUNT):
+        contact = Contact(phone(i), wa_id=phone(i), tags=("vip",) if i else ("other",))
+        assert commit(store, [Plan(NUMBER, contact, True, ())], timedelta(days=1)) == [True]
+    monkeypatch.setattr(contact_scan, "MOST_STEPS", 1)
+
+    found: list[str] = []
+    address = "/v1/contacts?tag=vip&limit=3"
+    while address:
+        answer = (await client.get(address)).raise_for_status()
+        page = [one["id"] for one in answer.json()["data"]]
+        assert len(page) <= 3
+        found += page
+        address = answer.links.get("next", {}).get("url", "")
+        assert phone(1)[3:] not in address
+
+    assert sorted(found) == [phone(i) for i in range(1, COUNT)]
+    assert (await client.get("/v1/contacts?tag=")).status_code == 422
+    assert (await client.get("/v1/contacts?tag=vip&handed_over=true")).status_code == 422

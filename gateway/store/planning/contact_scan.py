@@ -4,6 +4,8 @@ May raise StoreUnavailableError or ScriptError.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 
 from gateway.core.contacts.contact import Contact
 from gateway.store import keys
@@ -12,6 +14,7 @@ from gateway.store.redis.client import Store
 from gateway.store.redis.key_scan import scan_keys
 
 AT_ONCE = 200  # contacts that one script loads
+MOST_STEPS = 20  # of a scan, for one page of contacts: 10,000 keys
 
 
 def iter_contacts(store: Store, number: str, tag: str = "") -> Iterator[Contact]:
@@ -26,6 +29,44 @@ def iter_contacts(store: Store, number: str, tag: str = "") -> Iterator[Contact]
             if contact.key == name and contact.version and (not tag or tag in contact.tags):
                 yield contact
         position, is_first = page.position, False
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedContacts:
+    """Some contacts with a tag, and behind which place the next page begins, "" at the end."""
+
+    contacts: Sequence[Contact]
+    place: str
+
+
+def read_tagged(store: Store, number: str, tag: str, place: str, most: int) -> TaggedContacts:
+    """Return contacts with a tag from a place on; a page looks at so many keys only.
+
+    So it may have few, or none, though others follow. The place names nobody.
+    """
+    start, found = f"{keys.number(number)}contact:", list[Contact]()
+    position, _, behind = place.partition("|")
+    for _ in range(MOST_STEPS):
+        page = scan_keys(store, f"{start}*", position)
+        names = [name.decode().removeprefix(start) for name in page.names]
+        loaded = load_by_name(store, number, names)
+        own = [one for name, one in loaded.items() if one.key == name and tag in one.tags]
+        placed = sorted(
+            ((_digest(one.key), one) for one in own if _digest(one.key) > behind),
+            key=lambda each: each[0],
+        )
+        room = most - len(found)
+        found += [one for _, one in placed[:room]]
+        if len(placed) > room:
+            return TaggedContacts(found, f"{position}|{placed[room - 1][0] if room else behind}")
+        position, behind = page.position, ""
+        if not position:
+            return TaggedContacts(found, "")
+    return TaggedContacts(found, f"{position}|")
+
+
+def _digest(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:16]
 
 
 def load_by_name(store: Store, number: str, names: Sequence[str]) -> Mapping[str, Contact]:

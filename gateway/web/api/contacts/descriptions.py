@@ -217,12 +217,19 @@ class HandedOverOut(BaseModel):
     next_cursor: str | None = Field(description="Of the next page; null on the last one.")
 
 
-HANDED_OVER: dict[str, Any] = {
-    "responses": {200: {"model": HandedOverOut}, **problems_of("invalid")},
+class TaggedOut(BaseModel):
+    """A page of customers with a tag, which may be empty though others follow."""
+
+    data: list[ContactOut]
+    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
+
+
+LISTS: dict[str, Any] = {
+    "responses": {200: {"model": HandedOverOut | TaggedOut}, **problems_of("invalid")},
     "openapi_extra": {
         "parameters": [
-            query_of("handed_over", {"type": "boolean", "enum": [True]}, "Must be true.")
-            | {"required": True},
+            query_of("handed_over", {"type": "boolean", "enum": [True]}, "Needed without a tag."),
+            query_of("tag", {"type": "string", "maxLength": MOST_TAG}, "Those with this tag."),
             NUMBER,
             query_of("limit", {"type": "integer", "minimum": 1, "maximum": 1_000}, "How many."),
             PLACES[1],

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -15,21 +14,16 @@ from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.api.recipient import read_contact_name
 from gateway.core.contacts.contact import Contact
-from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store.planning.changed_contact import change_contact, find_known
-from gateway.store.planning.handed_over import HandedOverContact, find_handed_over
 from gateway.store.redis.client import Store
-from gateway.web.api.contacts.descriptions import CHANGE, HANDED_OVER, SHOW
-from gateway.web.api.contacts.view import view_contact, view_hand_over
+from gateway.web.api.contacts.descriptions import CHANGE, LISTS, SHOW
+from gateway.web.api.contacts.lists import CONTACTS, ContactLists
+from gateway.web.api.contacts.view import view_contact
 from gateway.web.api.json_body import json_response, read_object
-from gateway.web.api.lists.ordered_lists import PageRequest, read_page_request
-from gateway.web.api.lists.pages import Cursors, choose_numbers
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query
 
-CONTACTS = "/v1/contacts"
 ONE = f"{CONTACTS}/{{id}}"
-MOST_LISTED, LISTED, MOST_HANDED_OVER = 1_000, 100, 10_000
 _UNKNOWN = "None of the numbers that the key may see knows this customer."
 
 
@@ -43,30 +37,15 @@ class ContactRoutes:
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(tags=["contacts"])
-        lists = HANDED_OVER | {"summary": "List customers that a person answers"}
-        router.add_api_route(CONTACTS, self.list_handed_over, methods=["GET"], **lists)
+        lists = LISTS | {"summary": "List customers that a person answers, or those with a tag"}
+        router.add_api_route(
+            CONTACTS, ContactLists(self.store, self.read_numbers).answer, methods=["GET"], **lists
+        )
         shows = SHOW | {"summary": "Show what our numbers know of a customer"}
         router.add_api_route(ONE, self.show, methods=["GET"], **shows)
         changes = CHANGE | {"summary": "Change a contact"}
         router.add_api_route(ONE, self.change, methods=["PATCH"], **changes)
         return router
-
-    async def list_handed_over(self, request: Request) -> Response:
-        """Answer with the customers that a person answers, those that wait longest first."""
-        key: ApiKey = request.state.key
-        number = request.query_params.get("number", "")
-        cursors = Cursors(self.store, "handed_over", key, number)
-        wanted = read_page_request(
-            request,
-            CONTACTS,
-            cursors,
-            *("handed_over", "number"),
-            usual=LISTED,
-            most=MOST_LISTED,
-            wrong=_refuse_others(request.query_params.get("handed_over")),
-        )
-        numbers = choose_numbers(await self.read_numbers(), key, "number", number)
-        return await asyncio.to_thread(self._show_handed_over, numbers, wanted)
 
     async def show(self, request: Request, id: str) -> Response:
         """Answer with the contact of each number that knows the customer."""
@@ -98,17 +77,6 @@ class ContactRoutes:
             raise ApiError("not-found", _UNKNOWN)
         return json_response(view_contact(number, after, datetime.now(UTC)))
 
-    def _show_handed_over(self, numbers: Sequence[str], wanted: PageRequest) -> Response:
-        found = {one: find_handed_over(self.store, one, MOST_HANDED_OVER) for one in numbers}
-        contacts = [(number, one) for number, each in found.items() for one in each.contacts]
-        page = wanted.cut(contacts, _place_of)
-        data = [
-            {"number": number, "id": one.key, "hand_over": view_hand_over(one.hand_over)}
-            for number, one in page.rows
-        ]
-        unreadable = sum(each.unreadable for each in found.values())
-        return wanted.respond(data, page.cursor, unreadable=unreadable)
-
     async def _only_number(self, numbers: Sequence[str], name: str) -> str:
         """Return the number whose contact is meant. Raises ApiError where there are several."""
         if len(numbers) == 1:
@@ -120,20 +88,6 @@ class ContactRoutes:
         if not known:
             raise ApiError("not-found", _UNKNOWN)
         return known[0]
-
-
-def _refuse_others(handed_over: str | None) -> Sequence[FieldError]:
-    if handed_over == "true":
-        return ()
-    detail = "must be true: customers that a person answers are listed"
-    return (FieldError("#/handed_over", detail),)
-
-
-def _place_of(one: tuple[str, HandedOverContact]) -> str:
-    """Return the place of a customer in the list, which cursors show: so without their number."""
-    number, contact = one
-    digest = sha256(contact.key.encode()).hexdigest()[:16]
-    return f"{ms_from_datetime(contact.hand_over.since):014d} {number} {digest}"
 
 
 async def read_scope(
