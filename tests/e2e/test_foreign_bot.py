@@ -144,7 +144,7 @@ def test_its_phone_shows_what_the_bot_says_and_the_sandbox_ends_although_pages_a
         began = time.monotonic()
         sandbox.process.terminate()
         assert sandbox.process.wait(10) == 0
-        assert time.monotonic() - began < 5  # uvicorn waits for ever for a stream that goes on
+        assert time.monotonic() - began < 5
 
 
 def test_a_webhook_that_is_signed_with_another_secret_is_refused_by_the_bot(
