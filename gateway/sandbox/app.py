@@ -100,6 +100,7 @@ def _routes(sandbox: Sandbox) -> list[Route]:
         Route("/sandbox/notifications", control.receive_notification, methods=["POST"]),
         Route("/sandbox/log", control.show_log, methods=["GET"]),
         Route("/sandbox/log", control.clear_log, methods=["DELETE"]),
+        Route("/sandbox/batch", control.set_batch, methods=["POST"]),
         Route("/sandbox/clock", control.show_clock, methods=["GET"]),
         Route("/sandbox/clock", control.set_clock, methods=["POST"]),
         Route("/sandbox/account", control.show_account, methods=["GET"]),

@@ -177,6 +177,23 @@ async def test_updates_can_share_a_post() -> None:
     assert words == ["One", "Two", "Three"]
 
 
+async def test_a_call_sets_how_many_updates_share_a_post() -> None:
+    async with a_rig(batch_wait_s=60.0) as rig:
+        wrong = [
+            await rig.client.post("/sandbox/batch", json={"batch_max": one})
+            for one in (0, 1001, "2")
+        ]
+        answer = await rig.client.post("/sandbox/batch", json={"batch_max": 2})
+        for word in ("One", "Two"):
+            await rig.say({"text": word})
+        bodies = await rig.endpoint.wait_for(1)
+        await rig.settle()
+
+    assert [one.status_code for one in wrong] == [400] * 3
+    assert answer.json() == {"batch_max": 2}
+    assert len(bodies[0]["entry"][0]["changes"]) == 2
+
+
 async def test_a_post_that_does_not_fill_leaves_after_a_moment() -> None:
     async with a_rig(batch_max=3, batch_wait_s=0.001) as rig:
         await rig.say({"text": "Alone"})

@@ -61,6 +61,12 @@ class ReviewForm(BaseModel):
     app: Text = ""
 
 
+class BatchForm(BaseModel):
+    """How many updates one webhook has at most; Meta sends up to 1,000."""
+
+    batch_max: int = Field(1, strict=True, ge=1, le=1000, description="a number from 1 to 1000")
+
+
 class ClockForm(BaseModel):
     """How many seconds the sandbox's clock is ahead."""
 
@@ -194,6 +200,13 @@ class Control:
         """Start a new log."""
         self._sandbox.log.clear()
         return as_json({})
+
+    async def set_batch(self, request: Request) -> Response:
+        """Set how many updates one webhook has at most, and show it."""
+        most = (await read_form(request, BatchForm)).get("batch_max", 1)
+        for app in self._sandbox.apps.all:
+            app.webhooks.batch_max = most
+        return as_json({"batch_max": most})
 
     async def show_clock(self, _: Request) -> Response:
         """Show how far the clock is ahead."""

@@ -66,6 +66,7 @@ class Webhooks:
     ) -> None:
         """Prepare a client; nothing is posted before the first update."""
         self._config = config
+        self.batch_max = config.batch_max
         self._app = app
         self._account = account
         self._faults = faults
@@ -100,7 +101,7 @@ class Webhooks:
             if not self._account.uri_for(change):
                 self._tally.nowhere += 1
                 return
-            if self._config.batch_max == 1:
+            if self.batch_max == 1:
                 await self._deliver([change], [on_attempt])
             else:
                 await self._send_batched(change, on_attempt)
@@ -128,7 +129,7 @@ class Webhooks:
             self._start(self._deliver_batch(uri, batch))
         batch.changes.append(change)
         batch.listeners.append(on_attempt)
-        if len(batch.changes) >= self._config.batch_max:
+        if len(batch.changes) >= self.batch_max:
             self._batches.pop(uri, None)
             batch.full.set()
         await batch.settled.wait()

@@ -181,6 +181,10 @@ document.addEventListener("submit", (event) => {
   } else if ("faults" in form.dataset) {
     event.preventDefault();
     arm(form);
+  } else if ("batch" in form.dataset) {
+    event.preventDefault();
+    const most = Number(new FormData(form).get("most"));
+    call("POST", "/sandbox/batch", { batch_max: most }, form.closest("details"));
   } else if ("clock" in form.dataset) {
     event.preventDefault();
     moveClock(ahead + Number(new FormData(form).get("hours")) * 3600, form.closest("details"));
