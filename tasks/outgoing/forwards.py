@@ -82,24 +82,27 @@ def _bury_of_receiver(ctx: WorkerContext, number: str, name: str, most_bytes: in
 
 
 def _bury(ctx: WorkerContext, number: str, name: str, overdue: Sequence[WaitingForward]) -> None:
+    """Keep a copy of what would be posted, since the deliveries may be trimmed from then on."""
     receiver = receivers_of(ctx.rules.current(), number).get(name)
-    preparation = PostPreparation(ctx.store, ctx.bodies)
-    settled = []
-    for one in overdue:
-        posts, problems = preparation.prepare(number, receiver, [one]) if receiver else ([], [])
-        settled.append(_end(ctx, one, posts, problems))
+    posts: list[PreparedPost] = []
+    problems: list[SettledForward] = []
+    if receiver:
+        preparation = PostPreparation(ctx.store, ctx.bodies)
+        posts, problems = preparation.prepare(number, receiver, overdue, apart=True)
+    copies = {post.forwards[0].id: post.body for post in posts}
+    problem_of = {one.id: one for one in problems}
+    settled = tuple(_end(ctx, one, copies.get(one.id), problem_of.get(one.id)) for one in overdue)
     kept = ctx.settings.gateway_results
-    settle_forwards(ctx.store, [ReceiverOutcome(number, name, tuple(settled))], kept)
+    settle_forwards(ctx.store, [ReceiverOutcome(number, name, settled)], kept)
 
 
 def _end(
     ctx: WorkerContext,
     overdue: WaitingForward,
-    posts: Sequence[PreparedPost],
-    problems: Sequence[SettledForward],
+    body: bytes | None,
+    problem: SettledForward | None,
 ) -> SettledForward:
-    """Keep a copy of what would be posted, since the delivery may be trimmed from then on."""
-    copy = overdue.copy or b"".join(ctx.bodies.pack(post.body) for post in posts)
-    why = f"{TOO_LATE}; {problems[0].reason}" if problems else TOO_LATE
-    is_gone = any(one.step == "gone" for one in problems)
+    copy = overdue.copy or (ctx.bodies.pack(body) if body is not None else b"")
+    why = f"{TOO_LATE}; {problem.reason}" if problem else TOO_LATE
+    is_gone = problem is not None and problem.step == "gone"
     return SettledForward(overdue.id, 0, "gone" if is_gone else "dead", why, copy=copy)

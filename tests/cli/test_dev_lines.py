@@ -131,6 +131,14 @@ SHOWN = {
         logged("notification_posted", step="dead", reason="HTTP 410", wait_ms=None, ms=7),
         LogLine("out     notification not received, given up · HTTP 410", "yellow"),
     ),
+    "a forward that was received": (
+        logged("forward_posted", step="delivered", receiver="crm", count=1, reason="", ms=7),
+        LogLine("out     event received by crm · 7 ms"),
+    ),
+    "forwards that were not": (
+        logged("forward_posted", step="later", receiver="crm", count=3, reason="HTTP 500", ms=7),
+        LogLine("out     3 events not received by crm, tried again · HTTP 500", "yellow"),
+    ),
     "a service that answered": (
         logged(
             "service_called",

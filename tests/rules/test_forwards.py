@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.main import app
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Notice
 from gateway.core.planning.batch import MOST_SENDS, PlanningInput, plan
@@ -119,3 +121,26 @@ def test_an_author_is_told_of_a_rule_that_names_no_receiver(tmp_path: Path) -> N
 
     (problem,) = [one for one in find_problems(file) if not one.is_warning]
     assert problem.message == "unknown forward 'dsek'; did you mean 'desk'?"
+
+
+def test_a_test_of_rules_says_where_an_event_goes_and_a_check_what_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DESK", "a secret")
+    file, cases = tmp_path / "rules.yaml", tmp_path / "rules.test.yaml"
+    file.write_text(FILE)
+    cases.write_text(
+        "- case: it\n  talk:\n    - {they: agent, forwards: [crm, desk]}\n"
+        "    - {they: hello, forwards: [desk]}\n"
+    )
+
+    tested = CliRunner().invoke(app, ["rules", "test", str(file)])
+    checked = CliRunner().invoke(app, ["rules", "check", str(file)])
+    explained = CliRunner().invoke(app, ["rules", "explain", str(file), "--text", "agent"])
+
+    assert tested.exit_code == 1
+    assert "forwards" in tested.output
+    assert "CRM_SECRET is not set here" in checked.output
+    assert "DESK is not set" not in checked.output
+    assert "(forwarded to crm, desk)" in explained.output

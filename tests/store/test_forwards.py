@@ -169,7 +169,7 @@ def test_a_received_forward_is_over_and_can_be_read_for_a_day(store: Store) -> N
     assert (stage(store, made), waiting(store), size(store)) == ("delivered", 0, 0)
     assert raw(store).exists(f"{CRM}:ready", f"{CRM}:kept", f"{CRM}:lane:{ANA}") == 0
     assert 0 < raw(store).pttl(f"{PREFIX}forward:{made.id}") <= keys.DAY_MS
-    assert raw(store).memory_usage(f"{PREFIX}forward:{made.id}") < 500
+    assert raw(store).memory_usage(f"{PREFIX}forward:{made.id}") < 300
     assert counted(store, "forwards.delivered") == 1
 
 

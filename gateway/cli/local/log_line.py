@@ -32,6 +32,16 @@ def render_notification(fields: Fields) -> LogLine:
     return LogLine(f"out     notification not received{again} · {fields['reason']}", ODD)
 
 
+def render_forward(fields: Fields) -> LogLine:
+    """Render an attempt to post forwards."""
+    many = f"{fields['count']} events" if fields["count"] > 1 else "event"
+    if fields["step"] == "delivered":
+        return LogLine(f"out     {many} received by {fields['receiver']} · {fields['ms']} ms")
+    ended = "given up" if fields["step"] == "dead" else "tried again"
+    text = f"out     {many} not received by {fields['receiver']}, {ended} · {fields['reason']}"
+    return LogLine(text, ODD)
+
+
 def render_call(fields: Fields) -> LogLine:
     """Render an attempt to call a service."""
     wait_ms = fields["wait_ms"]

@@ -21,6 +21,7 @@ from gateway.cli.local.log_line import (
     Fields,
     LogLine,
     render_call,
+    render_forward,
     render_notification,
     short_id,
 )
@@ -202,6 +203,7 @@ _KNOWN: Mapping[str, Callable[[Fields], LogLine | None]] = {
     "attempt_made": _render_attempt,
     "notification_posted": render_notification,
     "service_called": render_call,
+    "forward_posted": render_forward,
     "event_dead": _render_dead_event,
     "deliveries_aside": _render_deferred,
     "sweep_rang": _render_sweep,

@@ -58,11 +58,16 @@ class PostPreparation:
         self._store, self._bodies = store, bodies
 
     def prepare(
-        self, number: str, receiver: Receiver, forwards: Sequence[WaitingForward]
+        self,
+        number: str,
+        receiver: Receiver,
+        forwards: Sequence[WaitingForward],
+        *,
+        apart: bool = False,
     ) -> tuple[list[PreparedPost], list[SettledForward]]:
         """Return the posts of forwards, and what became of those that have none.
 
-        Raises StoreUnavailableError.
+        With `apart`, each has a post of its own, also in Meta's form. Raises StoreUnavailableError.
         """
         referring = [one for one in forwards if not one.copy]
         deliveries = read_referred(self._store, self._bodies, (one.delivery for one in referring))
@@ -74,7 +79,8 @@ class PostPreparation:
         references = self._references(number, fit, deliveries)
         posts = [
             PreparedPost(number, receiver, group, body)
-            for group, body in _bodies_of(receiver, fit, deliveries, references)
+            for part in ([[one] for one in fit] if apart else [fit])
+            for group, body in _bodies_of(receiver, part, deliveries, references)
         ]
         for one in forwards:
             if one.copy:

@@ -25,6 +25,7 @@ from gateway.cli.develop.rules.template_check import find_unfit_templates
 from gateway.cli.develop.rules.test import run_tests
 from gateway.config.environment import SettingsError, environment, read_settings
 from gateway.core.formats import pluralize
+from gateway.core.forwards.receiver import Receiver
 from gateway.rules.loader import TEST_SUFFIXES, RulesCheck, check_rules
 from gateway.rules.problems import Problem
 from gateway.rules.reference import schema_json
@@ -39,6 +40,7 @@ PathsGiven = Annotated[
     ),
 ]
 
+UNSET = "! {} is not set here: where it is not, forwards wait for it"
 NO_ADDRESS = "! GATEWAY_NOTIFY_URL is not set here: where it is not, notifications wait for it"
 
 
@@ -76,6 +78,18 @@ def _show(found: RulesCheck, problems: Sequence[Problem], tests: int, *, is_ok: 
     out.print(_verdict(found, problems, tests, is_ok=is_ok))
     if found.rulebook and found.rulebook.posts_notifications and not _has_notify_url():
         out.print(Text(NO_ADDRESS, "yellow"))
+    for name in _unset_secrets(found.rulebook.receivers if found.rulebook else ()):
+        out.print(Text(UNSET.format(name), "yellow"))
+
+
+def _unset_secrets(receivers: Sequence[Receiver]) -> list[str]:
+    """Return the settings with secrets of forwards that are not set here."""
+    names = sorted({one.secret for one in receivers})
+    try:
+        known = read_settings([name.lower() for name in names], environment())
+    except SettingsError:
+        return names
+    return [name for name in names if name.lower() not in known]
 
 
 def _has_notify_url() -> bool:

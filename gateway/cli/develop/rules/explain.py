@@ -206,8 +206,9 @@ def _explain_event(
 ) -> Explanation:
     result = planner.plan_next(event, now)
     why = explain(rulebook, result.event, result.before, now)
-    notes = ("known already",) if result.plan is None and not result.error else ()
-    return Explanation(event, why, result.messages, notes)
+    known = ["known already"] if result.plan is None and not result.error else []
+    forwarded = [f"forwarded to {', '.join(result.forwards)}"] if result.forwards else []
+    return Explanation(event, why, result.messages, (*known, *forwarded))
 
 
 def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:

@@ -64,7 +64,7 @@ function control.erase()
   local erased = 0
   for i = 3, #ARGV do
     local row = read_forward(number, ARGV[i])
-    if row then
+    if row and row.lane then
       leave_dead_forwards(number, ARGV[i], row.receiver)
       leave_forwards(number, now, ARGV[i], row)
       redis.call('DEL', forward_key(number, ARGV[i]))

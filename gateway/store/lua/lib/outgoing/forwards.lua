@@ -105,13 +105,13 @@ local function leave_dead_forwards(number, id, receiver)
   redis.call('ZREM', number .. 'dead', 'forward:' .. id)
 end
 
--- It was received. What happened to it can be read for a while; its copy goes.
+-- It was received. What happened to it can be read for a while; all else goes, since they are many.
 local function deliver_forward(number, now, id, row, kept_ms)
   local key = forward_key(number, id)
   if row.stage == 'dead' then leave_dead_forwards(number, id, row.receiver) end
   leave_forwards(number, now, id, row)
-  redis.call('HDEL', key, 'copy', 'error')
   redis.call('HSET', key, 'stage', 'delivered')
+  redis.call('HDEL', key, 'copy', 'error', 'place', 'contact', 'lane', 'size', 'order')
   redis.call('PEXPIRE', key, kept_ms)
   redis.call('HINCRBY', forwards_of(number, row.receiver), 'delivered', 1)
   count(number, 'forwards.delivered')
