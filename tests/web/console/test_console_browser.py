@@ -1,6 +1,8 @@
 """The console in a browser: nothing breaks its policy, and everybody can use it."""
 
 import re
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +144,24 @@ def test_dead_letters_are_redriven_as_the_preview_says(
         expect(tab.page.get_by_text("It is over.")).to_be_visible()
         expect(tab.page.get_by_text("3 of 3 done")).to_be_visible()
         assert tab.findings() == []
+
+
+def test_a_page_says_that_the_store_is_away_and_comes_back_by_itself(
+    tmp_path: Path, browser: Browser
+) -> None:
+    own = Server(tmp_path / "valkey", appendonly="no").start()
+    store = Store(own.url)
+    know_user(store, "look")
+    try:
+        with serving_console(own.url) as console, a_tab(browser, console.url) as tab:
+            sign_in(tab, "look")
+            own.send_signal(signal.SIGSTOP)
+            tab.page.goto(f"{tab.url}/console/dead-letters")
+            expect(tab.page.get_by_role("heading")).to_have_text("The store does not answer.")
+            own.send_signal(signal.SIGCONT)
+            expect(tab.page.get_by_role("heading", level=1)).to_have_text("Dead letters")
+            # The browser itself notes the status of the page.
+            tab.troubles = [one for one in tab.troubles if "503" not in one]
+    finally:
+        store.close()
+        own.kill()

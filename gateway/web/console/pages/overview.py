@@ -103,4 +103,4 @@ def _view_number(one: NumberState, accounts: Accounts) -> Mapping[str, Any]:
 
 
 PAGES = (ConsolePage("/overview", build, label="Overview", key="o"),)
-TOPICS = {"overview": LiveTopic(read_live)}
+TOPICS = {"overview": LiveTopic(read_live, every_s=2.0)}
