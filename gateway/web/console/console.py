@@ -61,7 +61,7 @@ class Console:
         """Build the console; nothing is read yet."""
         store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
         most = settings.gateway_store_bytes
-        history = StateHistory(lambda: snapshot.read(store, most, accounts()))
+        history = StateHistory(lambda letters: snapshot.read(store, most, accounts(), letters))
         desk = ConsoleDesk(settings, store, bodies, ApiCalls(), accounts, history, JobRunner(store))
         return cls(desk, LiveStreams(desk, TOPICS))
 

@@ -2,29 +2,39 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.monitoring.snapshot import DeadLetterGroup, Snapshot
 
 MOST_READINGS = 120
-FRESH_MS = 900  # pages and streams within this time share a reading
+FRESH_MS = 900  # readings within this time are one to the rates
+LETTERS_EVERY_MS = 15_000  # dead letters are counted this often: a thousand are read for it
+
+Letters = Mapping[DeadLetterGroup, int]
 
 
 @dataclass(slots=True)
 class StateHistory:
     """The newest readings, the oldest first; several threads may ask."""
 
-    take: Callable[[], Snapshot]
+    take: Callable[[Letters | None], Snapshot]
+    _letters: Letters | None = None
+    _counted_ms: int = 0
     _readings: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOST_READINGS))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> Snapshot:
         """Return the state now. Raises StoreUnavailableError or ScriptError."""
-        now = self.take()
         with self._lock:
             last = self._readings[-1] if self._readings else None
+            age_ms = last.now_ms - self._counted_ms if last else LETTERS_EVERY_MS
+            letters = self._letters if 0 <= age_ms < LETTERS_EVERY_MS else None
+        now = self.take(letters)
+        with self._lock:
+            if letters is None:
+                self._letters, self._counted_ms = now.letters, now.now_ms
             if last is None or not 0 <= now.now_ms - last.now_ms < FRESH_MS:
                 self._readings.append(now)
         return now

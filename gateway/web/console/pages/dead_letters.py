@@ -26,8 +26,10 @@ from gateway.web.console.page import (
 )
 
 PER_PAGE = 50
-# Of more, the newest are counted, and the page says that there are more.
-MOST_COUNTED = 2_000
+# Of more, the newest are counted by cause, and the page says that there are more.
+MOST_COUNTED = 500
+# So many are acted on at once.
+MOST_CHOSEN = 2_000
 SHOWN = 3
 VERBS = ("redrive", "drop")
 _FILTERS = ("number", "cause", "code")
@@ -80,7 +82,7 @@ async def build(visit: PageVisit) -> PageView:
 async def preview(visit: PageVisit) -> PageView:
     """Return exactly what an act on all that match would do."""
     choice, verb = LetterChoice.of(visit.form), _verb(visit.form)
-    found = await visit.desk.read(count_chosen, visit.desk.store, choice)
+    found = await visit.desk.read_much(count_chosen, visit.desk.store, choice)
     data = {
         **found,
         "verb": verb,
@@ -94,7 +96,7 @@ async def act(visit: PageVisit) -> Redirection:
     """Begin the job that was previewed: those that died since are not touched."""
     choice, verb = LetterChoice.of(visit.form), _verb(visit.form)
     desk, user = visit.desk, visit.user
-    chosen = await desk.read(list_chosen, desk.store, choice)
+    chosen = await desk.read_much(list_chosen, desk.store, choice)
     if not choice.until_ms or not chosen:
         raise PageError(409, "Nothing matches any more.", "Look at the dead letters again.")
     about = ", ".join(f"{name} {text}" for name, text in choice.view().items() if text) or "all"
@@ -143,11 +145,11 @@ def count_groups(store: Store) -> Mapping[str, Any]:
 def count_chosen(store: Store, choice: LetterChoice) -> Mapping[str, Any]:
     """Return how many letters a choice has now, by cause, and the first few."""
     now_ms = ms_from_datetime(dead_letters.server_time(store))
-    found = list(islice(_iter_chosen(store, choice), MOST_COUNTED + 1))
+    found = list(islice(_iter_chosen(store, choice), MOST_CHOSEN + 1))
     causes = Counter(one.cause if one.code is None else f"{one.cause} {one.code}" for one in found)
     return {
-        "count": min(len(found), MOST_COUNTED),
-        "has_more": len(found) > MOST_COUNTED,
+        "count": min(len(found), MOST_CHOSEN),
+        "has_more": len(found) > MOST_CHOSEN,
         "by_cause": dict(causes.most_common()),
         "first": [view_letter(one) for one in found[:SHOWN]],
         "until_ms": choice.until_ms or now_ms,
@@ -156,7 +158,7 @@ def count_chosen(store: Store, choice: LetterChoice) -> Mapping[str, Any]:
 
 def list_chosen(store: Store, choice: LetterChoice) -> list[str]:
     """Return the ids of the letters of a choice, the newest first."""
-    return [one.id for one in islice(_iter_chosen(store, choice), MOST_COUNTED)]
+    return [one.id for one in islice(_iter_chosen(store, choice), MOST_CHOSEN)]
 
 
 def _iter_chosen(store: Store, choice: LetterChoice) -> Iterator[DeadLetter]:
