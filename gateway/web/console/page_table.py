@@ -13,6 +13,7 @@ from gateway.web.console.pages import (
     campaigns,
     conversations,
     dead_letters,
+    forwards,
     jobs,
     messages,
     numbers,
@@ -29,6 +30,7 @@ PAGES: Sequence[ConsolePage] = (
     *campaigns.PAGES,
     *templates.PAGES,
     *rules.PAGES,
+    *forwards.PAGES,
     *numbers.PAGES,
     *accounts.PAGES,
     *jobs.PAGES,
@@ -41,6 +43,7 @@ ACTIONS: Sequence[ConsoleAction] = (
     *campaigns.ACTIONS,
     *templates.ACTIONS,
     *rules.ACTIONS,
+    *forwards.ACTIONS,
     *numbers.ACTIONS,
     *jobs.ACTIONS,
 )

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from gateway.core.forwards.forward import Forward, forward_id
 from gateway.store import number_list
 from gateway.store.console import audit_log
+from gateway.store.outgoing.forwards import queue_forwards
+from gateway.store.outgoing.receiver_states import read_receiver_states
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from gateway.store.templates.registry import TemplateRegistry
@@ -85,6 +88,27 @@ async def test_a_number_is_held_and_released_with_the_reason_on_record(
     notes = [(one.what, one.about) for one in audit_log.read_entries(store, "", 9)]
     about = f"number {NUMBER}, rule promo"
     assert notes == [("release", about), ("hold", about)]
+
+
+async def test_a_receiver_is_paused_and_resumed(server: Server, store: Store) -> None:
+    number_list.add_number(store, NUMBER)
+    forward = Forward(forward_id("message|1", "crm"), "crm", "0:1000-0/0")
+    assert queue_forwards(store, NUMBER, "crm", [forward]) == 1
+    page = "/console/forwards"
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        shown, _ = await read(web, page)
+        odd = await web.api.post(f"{page}/crm/control", data={"verb": "burn"})
+        nobody = await web.api.post(f"{page}/nobody/control", data={"verb": "pause"})
+        paused = await web.api.post(f"{page}/crm/control", data={"verb": "pause"})
+        (state,) = read_receiver_states(store, [NUMBER])
+        resumed = await web.api.post(f"{page}/crm/control", data={"verb": "resume"})
+
+    (receiver,) = shown["receivers"]["data"]["data"]
+    assert (receiver["receiver"], receiver["waiting"]) == ("crm", 1)
+    assert [one.status_code for one in (odd, nobody, paused, resumed)] == [422, 404, 303, 303]
+    assert state.condition == "paused"
+    assert read_receiver_states(store, [NUMBER])[0].condition == "well"
 
 
 async def test_rules_show_their_state_how_often_they_fired_and_who_answers_a_text(
