@@ -20,7 +20,7 @@ from gateway.core.planning.decision import Decision, FiredRule, LimitedRule
 from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.core.services.answer import is_answer, read_answer
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
-from gateway.rules.language import rulefile
+from gateway.rules.language.contact_actions import HAND_OVER
 from gateway.rules.language.outgoing.services import Service
 from gateway.rules.matching.action import NamedTemplate
 from gateway.rules.matching.facts import EventFacts, has_recipient
@@ -73,7 +73,7 @@ class Rulebook:
     max_age: timedelta
     hours: Mapping[str, Hours] = field(default_factory=dict, repr=False)  # by name
     # For so long a colleague who wrote from the phone answers, and no rule; 0 is not at all.
-    hand_over: timedelta = rulefile.HAND_OVER
+    hand_over: timedelta = HAND_OVER
     receivers: tuple[Receiver, ...] = ()  # of events that are handed on
     services: Mapping[str, Service] = field(default_factory=dict, repr=False)  # by name
 

@@ -31,7 +31,7 @@ TRACK = r"""
       ok: "{{ no }} is {{ answer.status }} by {{ answer.by | date('%d/%m') }} for {{ vars.nick }}."
       404: I do not know {{ no }}.
       5xx: They are ill.
-      failed: [A person will answer., {hand_over: 8h}]
+      failed: [A person will answer., {hand_over: order lookup failed}]
 """
 
 
@@ -127,6 +127,9 @@ def test_a_call_ends_the_search_and_is_made_for_nobody_who_is_muted_or_late() ->
     assert planned(rules(text), late).records[0].is_too_old
 
 
+REASON = "rule track, order lookup failed"
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -147,7 +150,8 @@ def test_the_most_exact_branch_follows(answer: tuple[Any, ...], said: str) -> No
     made = after(TRACK, asked(TRACK), *answer, contact=contact)
 
     assert texts(made) == [said]
-    assert (made.contact.hand_over is not None) is ("person" in said)
+    handed = made.contact.hand_over
+    assert (handed.cause if handed else "") == REASON * ("person" in said)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def apply_action(
         change = consent.ConsentChange(consent.VERBS[action.verb], why)
         return ContactChange(*consent.apply_consent(contact, change, since))
     if action.verb == HAND_OVER:
-        return hand_over_contact(contact, timedelta(seconds=action.body[HAND_OVER]), since, why)
+        cause = f"{why}, {reason}" if (reason := action.body.get("why")) else why
+        return hand_over_contact(contact, timedelta(seconds=action.body[HAND_OVER]), since, cause)
     if action.verb not in CHANGES_BY_VERB:
         return None
     after = CHANGES_BY_VERB[action.verb](contact, action, now if action.verb == UNMUTE else since)

@@ -1,13 +1,15 @@
 """Actions that send no message: signals to the customer's phone, and changes of the contact."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from gateway.core import messages
 from gateway.core.messages import Body
-from gateway.rules.language.times.durations import Duration
+from gateway.rules.language.refusals import refuse
+from gateway.rules.language.times.durations import Duration, read_duration
 from gateway.rules.language.types import Emoji, Ids, Model, Sendable, VarName, VarNames
 
 
@@ -97,15 +99,39 @@ class Mute(Model):
         return {"mute": int(self.mute.total_seconds())}
 
 
+HAND_OVER = timedelta(hours=12)
+MOST_REASON = 100
+
+
+class Handing(NamedTuple):
+    """For how long a person answers, and why."""
+
+    lasts: timedelta
+    reason: str = ""
+
+
+def _handing(value: Any) -> Any:
+    """Read a duration; any other text that begins with a letter is the reason."""
+    if not isinstance(value, str) or not value[:1].isalpha():
+        return Handing(read_duration(value))
+    if len(value) > MOST_REASON or "{{" in value or not value.isprintable():
+        refuse(f"must be a duration, or a reason of up to {MOST_REASON} characters in one line")
+    return Handing(HAND_OVER, str(value))
+
+
 class HandOverAction(Model):
     """Let a person answer the customer for a while, and no rule."""
 
     verb: ClassVar[str] = "hand_over"
-    hand_over: Duration = Field(description="For how long.")
+    hand_over: Annotated[Handing, BeforeValidator(_handing, json_schema_input_type=str)] = Field(
+        description="For how long, or why: then for 12 hours."
+    )
 
     def body(self) -> Body:
         """Return the change of the contact."""
-        return {"hand_over": int(self.hand_over.total_seconds())}
+        lasts, reason = self.hand_over
+        body: Body = {"hand_over": int(lasts.total_seconds())}
+        return {**body, "why": reason} if reason else body
 
 
 class AlertAction(Model):

@@ -17,6 +17,7 @@ from gateway.rules.language.conditions import (
     TextTest,
     When,
 )
+from gateway.rules.language.contact_actions import HAND_OVER
 from gateway.rules.language.outgoing.forwarding import ForwardModel
 from gateway.rules.language.outgoing.notify_action import NotificationForm, StaffTemplate
 from gateway.rules.language.outgoing.services import NamedServices, Service
@@ -59,9 +60,6 @@ class RuleModel(Model):
     )
     enabled: bool = Field(default=True, description="`no` turns it off.")
     shadow: bool = Field(default=False, description="`yes` decides and records, and does nothing.")
-
-
-HAND_OVER = timedelta(hours=12)
 
 
 class Defaults(Model):

@@ -29,7 +29,8 @@ class UntilOpening(NamedTuple):
     hours: str
 
 
-def _duration(value: Any) -> Any:
+def read_duration(value: Any) -> Any:
+    """Read a duration such as 90s; refuse anything else."""
     read = DURATION.fullmatch(value) if isinstance(value, str) else None
     if not read or not int(read[1]):
         refuse("must be a duration such as 90s, 30m, 2h or 1d")
@@ -40,7 +41,7 @@ def _cooldown(value: Any) -> Any:
     if isinstance(value, str) and (until := UNTIL_OPENING.fullmatch(value)):
         return UntilOpening(until[1])
     if isinstance(value, str) and DURATION.fullmatch(value):
-        return _duration(value)
+        return read_duration(value)
     return refuse(
         "must be a duration such as 90s, 30m, 2h or 1d, "
         "or `until NAME opens` with the name of hours"
@@ -50,7 +51,7 @@ def _cooldown(value: Any) -> Any:
 def _duration_or_no(value: Any) -> Any:
     if value in ("no", "0", False):
         return timedelta(0)
-    return value if isinstance(value, timedelta) else _duration(value)
+    return value if isinstance(value, timedelta) else read_duration(value)
 
 
 def _at_most(value: Any) -> Any:
@@ -59,13 +60,15 @@ def _at_most(value: Any) -> Any:
         refuse("must be so often in a time, such as 3 per 1d")
     if int(read[1]) > MOST_TIMES:
         refuse(f"must be {MOST_TIMES} times or fewer, since each is remembered")
-    return Often(int(read[1]), _duration(read[2]))
+    return Often(int(read[1]), read_duration(read[2]))
 
 
 _DurationText = Annotated[str, Matching(r"[0-9]{1,6} ?[smhd]", "30m")]
 _OftenText = Annotated[str, Matching(r"[0-9]{1,3} per [0-9]{1,6} ?[smhd]", "3 per 1d")]
 
-Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_DurationText)]
+Duration = Annotated[
+    timedelta, BeforeValidator(read_duration, json_schema_input_type=_DurationText)
+]
 _UntilText = Annotated[str, Matching(UNTIL_OPENING.pattern, "until shop opens")]
 Cooldown = Annotated[
     timedelta | UntilOpening,
