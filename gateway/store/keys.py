@@ -170,7 +170,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}calls, {n}calls_due:<service>, {n}services | 10,000 |
 | {n}breaker:<service> | one for each service |
 | {n}forward:<id> | of a receiver a tenth of the store, and 10,000 that are dead; 20 attempts |
-| {n}forwards, {n}forwards:<receiver>… | receivers that rules named; these forwards |
+| {n}forwards, {n}forwards:<receiver> | receivers that rules named |
+| {n}forwards:<receiver>:… | the events that are forwarded; dead ones: 10,000 of a receiver |
 | gw:celery:celery-task-meta-<id> | one for each task from another application |
 | {n}schedule:<id>, {n}schedules | 10,000 of all numbers; a message of 16 KB, 10 firings |
 | {n}bell:<rank>, gw:{inbox}bell, gw:ticked | one of each |
