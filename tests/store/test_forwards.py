@@ -22,7 +22,7 @@ from gateway.store.outgoing.forwards import (
     WaitingForward,
 )
 from gateway.store.planning.commit import commit, commit_call
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Call, Store
 from tests.support.factories import ANA, NUMBER, a_message, delivery_body, message_item
 from tests.support.store.failing_scripts import dump, each_write, everything, restore
 from tests.support.store.raw import now_ms, raw
@@ -251,6 +251,33 @@ def test_a_dead_forward_has_its_copy_and_begins_again_at_its_place(store: Store)
     (again,) = take(store)
     assert (again.id, again.copy, waiting(store)) == (first.id, b"packed", 2)
     assert raw(store).zcard(f"{PREFIX}dead") == 0
+
+
+@pytest.mark.parametrize("step", ["delivered", "dead"])
+def test_each_write_of_a_settlement_may_fail_and_nothing_is_held_back_or_lost(
+    store: Store, step: str
+) -> None:
+    first, second = a_forward("1"), a_forward("2")
+    queue(store, first, second)
+    (taken,) = take(store)
+    begin = dump(store)
+    args = ["crm", keys.DAY_MS, "up", 0, 5, taken.id, taken.attempt, step, 0, "why", "copy"]
+    writes = 0
+    for writes in each_write(store, Call("settle_forwards", PREFIX, args)):
+        # Its worker died: after the lease another one takes it, unless it is over.
+        let_lease_end(store)
+        for again in take(store):
+            settle(store, again, step, copy=b"copy")
+        for left in take(store):
+            settle(store, left, "delivered")
+        assert waiting(store) == 0, f"after write {writes}"
+        assert raw(store).exists(f"{CRM}:kept", f"{CRM}:ready", f"{CRM}:lane:{ANA}") == 0
+        assert stage(store, first) in (step, "waiting"), f"after write {writes}"
+        dead = raw(store).zrange(f"{PREFIX}dead", 0, -1)
+        assert (f"forward:{first.id}".encode() in dead) is (step == "dead")
+        assert (stage(store, first) == "dead") is (step == "dead")
+        restore(store, begin)
+    assert writes > 8
 
 
 def test_a_forward_that_is_queued_once_more_is_posted_once_more(store: Store) -> None:

@@ -153,7 +153,7 @@ class LetterOut(BaseModel):
     """A message or an event that failed for good."""
 
     id: str
-    kind: Literal["message", "event"]
+    kind: Literal["message", "event", "forward"]
     number: str
     died_at: AwareDatetime
     cause: str

@@ -16,12 +16,11 @@ for i = 1, #waiting, 2 do
   local is_crowded = most_size > 0 and size > most_size
   if not is_crowded and tonumber(waiting[i + 1]) + ARGV[2] > now then break end
   local row = read_forward(number, id)
-  if row then
+  if row and row.stage == 'waiting' then
     size = size - row.size
     for _, value in ipairs({id, row.place, row.copy or ''}) do found[#found + 1] = value end
   else
-    redis.call('ZREM', queue .. ':waiting', id)
-    redis.call('ZREM', queue .. ':kept', id)
+    drop_from_queue(number, receiver, now, id, row)
   end
 end
 return found

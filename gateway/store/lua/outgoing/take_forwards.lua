@@ -34,9 +34,9 @@ local function heads_of(lane)
   return heads
 end
 
-local function forget(lane, id)
-  if is_alone(lane) then return end
-  redis.call('ZREM', queue .. ':lane:' .. lane, id)
+local function forget(lane, id, row)
+  drop_from_queue(number, receiver, now, id, row)
+  if not is_alone(lane) then redis.call('ZREM', queue .. ':lane:' .. lane, id) end
 end
 
 local function take(lane)
@@ -44,7 +44,7 @@ local function take(lane)
   for _, id in ipairs(heads_of(lane)) do
     local row = read_forward(number, id)
     if not row or row.stage ~= 'waiting' then
-      forget(lane, id)
+      forget(lane, id, row)
     else
       local from = row.copy and id or row.place:match('^(.*)/')
       if delivery and from ~= delivery then return end

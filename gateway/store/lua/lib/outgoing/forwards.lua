@@ -70,21 +70,10 @@ local function announce_forward(number, now, id, place)
   count(number, 'forwards.planned')
 end
 
--- A forward waits no more. Its lane is free for the next one, and its delivery may be trimmed.
+-- A forward waits no more: its delivery may be trimmed, and its lane is free for the next one. The
+-- lane is changed last, so that a script that dies before is repaired by whoever takes it next.
 local function leave_forwards(number, now, id, row)
   local queue = forwards_of(number, row.receiver)
-  if is_alone(row.lane) then
-    redis.call('ZREM', queue .. ':ready', row.lane)
-  else
-    local lane = queue .. ':lane:' .. row.lane
-    local was_head = redis.call('ZRANGE', lane, 0, 0)[1] == id
-    redis.call('ZREM', lane, id)
-    if redis.call('EXISTS', lane) == 0 then
-      redis.call('ZREM', queue .. ':ready', row.lane)
-    elseif was_head then
-      redis.call('ZADD', queue .. ':ready', now, row.lane)
-    end
-  end
   redis.call('ZREM', queue .. ':kept', id)
   -- What they take is an estimate, which a script that dies half-way may leave a little wrong until
   -- nothing waits.
@@ -92,6 +81,20 @@ local function leave_forwards(number, now, id, row)
     local size = redis.call('HINCRBY', queue, 'size', -row.size)
     if size < 0 or redis.call('EXISTS', queue .. ':waiting') == 0 then redis.call('HSET', queue, 'size', 0) end
   end
+  if is_alone(row.lane) then return redis.call('ZREM', queue .. ':ready', row.lane) end
+  local lane = queue .. ':lane:' .. row.lane
+  local heads = redis.call('ZRANGE', lane, 0, 1)
+  if heads[1] == id and heads[2] then redis.call('ZADD', queue .. ':ready', now, row.lane) end
+  if not heads[1] or (heads[1] == id and not heads[2]) then redis.call('ZREM', queue .. ':ready', row.lane) end
+  redis.call('ZREM', lane, id)
+end
+
+-- Remove from a queue what does not wait: its row is gone, or a script died half-way.
+local function drop_from_queue(number, receiver, now, id, row)
+  if row and row.lane then return leave_forwards(number, now, id, row) end
+  local queue = forwards_of(number, receiver)
+  redis.call('ZREM', queue .. ':kept', id)
+  redis.call('ZREM', queue .. ':waiting', id)
 end
 
 local function note_forward_attempt(key, attempt, at, outcome)
@@ -109,10 +112,10 @@ end
 local function deliver_forward(number, now, id, row, kept_ms)
   local key = forward_key(number, id)
   if row.stage == 'dead' then leave_dead_forwards(number, id, row.receiver) end
+  redis.call('PEXPIRE', key, kept_ms)
   leave_forwards(number, now, id, row)
   redis.call('HSET', key, 'stage', 'delivered')
   redis.call('HDEL', key, 'copy', 'error', 'place', 'contact', 'lane', 'size', 'order')
-  redis.call('PEXPIRE', key, kept_ms)
   redis.call('HINCRBY', forwards_of(number, row.receiver), 'delivered', 1)
   count(number, 'forwards.delivered')
 end
@@ -125,8 +128,8 @@ local function bury_forward(number, now, id, row, why, copy)
   redis.call('PEXPIRE', key, C.MONTH_MS)
   redis.call('ZADD', dead, now, id)
   list_dead(number, now, 'forward:' .. id)
-  leave_forwards(number, now, id, row)
   redis.call('HSET', key, 'stage', 'dead')
+  leave_forwards(number, now, id, row)
   redis.call('HINCRBY', forwards_of(number, row.receiver), 'died', 1)
   count(number, 'forwards.dead')
   for _ = 1, 10 do
