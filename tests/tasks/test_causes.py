@@ -25,6 +25,7 @@ from gateway.store.server.health import EVICTS, NO_DISK, NO_FILE, ServerHealth
 from tasks.campaigns.alerts import completed_alert, paused_alert, unreadable_alert
 from tasks.monitoring.noted_alerts import (
     BEAT_SILENT,
+    CALLS_LOST,
     HEARTBEAT_UNHEARD,
     NOTIFICATIONS_LOST,
     NOTIFY_REFUSED,
@@ -262,6 +263,7 @@ def test_every_cause_is_in_the_table_of_the_docs(store: Store) -> None:
         HEARTBEAT_UNHEARD,
         NOTIFY_REFUSED,
         NOTIFICATIONS_LOST,
+        CALLS_LOST,
         BEAT_SILENT,
         refused_alert(131048, "106"),
         LOOP_ALERT,
