@@ -5,7 +5,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,6 +21,8 @@ from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW, LEASE_MS
 from gateway.store.redis.client import Store
 from tasks.context import WorkerContext
 from tasks.outgoing import forwards as outgoing
+from tasks.outgoing.forwarding import forwarder
+from tasks.outgoing.forwarding.rounds import ForwardRounds, Taken, Wish
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
@@ -178,6 +181,34 @@ def test_a_receiver_that_hangs_holds_up_no_other_and_no_task(
     wait_until(lambda: not waits(forwarding.store, "crm"), "this one too", 30)
 
 
+def test_an_address_that_hangs_leaves_room_for_others_and_is_not_asked_for_without_end(
+    forwarding: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm, _ = applications
+    monkeypatch.setattr(forwarder, "MOST_OF_RECEIVER", 2)
+    monkeypatch.setattr(forwarder, "MOST_POSTS", 3)
+    rounds = Counter[str]()
+    take = ForwardRounds.take
+
+    def counted_take(self: ForwardRounds, wishes: Sequence[Wish]) -> list[Taken | None]:
+        rounds.update(["rounds"])
+        return take(self, wishes)
+
+    monkeypatch.setattr(ForwardRounds, "take", counted_take)
+    crm.hangs.clear()
+    people = [f"3519000{n:05}" for n in range(20)]
+    effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
+
+    outgoing.forward(NUMBER)
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all", 20)
+    assert len(crm.posts) == 2
+    before = rounds["rounds"]
+    assert not crm.hangs.wait(0.5)
+    assert rounds["rounds"] - before <= 2, "no round begins while no post may"
+    crm.hangs.set()
+    wait_until(lambda: not waits(forwarding.store, "crm"), "this one too", 30)
+
+
 def test_a_receiver_that_is_down_is_tried_less_and_less(
     forwarding: WorkerContext, applications: list[Application]
 ) -> None:
@@ -237,6 +268,26 @@ def test_what_waited_too_long_is_a_dead_letter_with_its_copy(
     wait_until(lambda: crm.texts == ["kept"], "it is received")
     assert crm.ids == [id_.decode()]
     assert dead_letters.redrive(forwarding.store, letter) == "changed"
+
+
+def test_what_was_refused_together_has_copies_of_its_own_and_is_posted_once(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, bot = applications
+    bot.status = 410
+    effect(
+        forwarding, delivery_body(message_item("wamid.1", "a"), message_item("wamid.2", "b", BEN))
+    )
+    ids = raw(forwarding.store).zrange(f"{PREFIX}forwards:bot:waiting", 0, -1)
+
+    outgoing.forward(NUMBER)
+    all_received(forwarding.store)
+
+    assert (len(bot.posts), len(crm.posts)) == (1, 2)
+    copies = [raw(forwarding.store).hget(f"{PREFIX}forward:{one.decode()}", "copy") for one in ids]
+    bodies = [forwarding.bodies.open(one) for one in copies]
+    named = [(ANA.encode() in one, BEN.encode() in one) for one in bodies]
+    assert sorted(named) == [(False, True), (True, False)]
 
 
 def test_a_forward_whose_delivery_is_gone_is_a_dead_letter_and_holds_nobody_up(

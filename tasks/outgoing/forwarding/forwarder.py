@@ -9,8 +9,9 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -31,7 +32,8 @@ log = structlog.get_logger(__name__)
 
 # An answer that takes longer counts as none; the lease must outlast it.
 ANSWER_WITHIN_S = 15.0
-MOST_POSTS = 256  # of a process at once
+# Of a process at once, and of them to one address: one that hangs for all numbers leaves room.
+MOST_POSTS, MOST_OF_RECEIVER = 256, 64
 # Outcomes that the store did not take are offered again after so long.
 PAUSE_S = 1.0
 Line = tuple[str, str]  # a number and a receiver
@@ -41,6 +43,7 @@ Line = tuple[str, str]  # a number and a receiver
 class _LineState:
     """What this process has under way to one receiver."""
 
+    url: str = field(default="", repr=False)  # of the receiver, "" until it is looked up
     window: int = FIRST_WINDOW
     under_way: int = 0
     is_woken: bool = False  # something may be due
@@ -83,6 +86,7 @@ class Forwarder:
                 time.sleep(PAUSE_S)
             except Exception:  # a bug of ours must not end what every receiver waits for
                 log.exception("forwarding_failed")
+                self._unsettled = []  # they are due again after their lease
                 time.sleep(PAUSE_S)
 
     def _receive(self) -> set[str]:
@@ -100,8 +104,30 @@ class Forwarder:
                 return numbers
 
     def _has_work(self) -> bool:
-        lines = self._lines.values()
-        return bool(self._unsettled) or any(line.is_woken and line.room for line in lines)
+        """Say whether a round could do anything before a post ends."""
+        return bool(self._unsettled or self._rooms())
+
+    def _rooms(self) -> dict[Line, int]:
+        """Return how many posts may begin now, of those that may have something due."""
+        if is_stopping():
+            return {}
+        left = MOST_POSTS - sum(line.under_way for line in self._lines.values())
+        at_receiver = self._under_way_at_receivers()
+        rooms = {}
+        for key, line in self._lines.items():
+            own = MOST_OF_RECEIVER - at_receiver[line.url] if line.url else MOST_OF_RECEIVER
+            room = min(line.room, own, left)
+            if line.is_woken and room > 0:
+                rooms[key] = room
+                left -= room
+                at_receiver[line.url] += room
+        return rooms
+
+    def _under_way_at_receivers(self) -> Counter[str]:
+        under_way = Counter[str]()
+        for line in self._lines.values():
+            under_way[line.url] += line.under_way
+        return under_way
 
     def _note_end(self, ended: EndedPost) -> None:
         post = ended.post
@@ -134,17 +160,14 @@ class Forwarder:
 
     def _wishes(self) -> list[Wish]:
         """Return the receivers that may get something, each with how much."""
-        left = MOST_POSTS - sum(line.under_way for line in self._lines.values())
+        for number, name in self._rooms():
+            receiver = receivers_of(self._ctx.rules.current(), number).get(name)
+            self._lines[number, name].url = receiver.url if receiver else ""
         wishes = []
-        if is_stopping():
-            return []
-        for (number, name), line in self._lines.items():
-            room = min(line.room, left)
-            if line.is_woken and room:
-                line.is_woken = False
-                receiver = self._usable_receiver(number, name)
-                left -= room if receiver else 0
-                wishes.append(Wish(number, name, receiver, room if receiver else 0))
+        for (number, name), room in self._rooms().items():
+            self._lines[number, name].is_woken = False
+            receiver = self._usable_receiver(number, name)
+            wishes.append(Wish(number, name, receiver, room if receiver else 0))
         return wishes
 
     def _usable_receiver(self, number: str, name: str) -> Receiver | None:

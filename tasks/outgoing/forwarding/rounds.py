@@ -1,7 +1,7 @@
 """Rounds of forwarding: one records how posts ended and takes what is due, for many receivers."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -118,6 +118,8 @@ class ForwardRounds:
         post, exchange = ended.post, ended.exchange
         spread = random.random()  # noqa: S311
         decided = [(one, _decide(exchange, one.attempt, ended.at, spread)) for one in post.forwards]
+        first = decided[0][1]
+        copies = self._copies(post) if first.step == "dead" else {}
         settled = tuple(
             SettledForward(
                 one.id,
@@ -125,11 +127,10 @@ class ForwardRounds:
                 outcome.step,
                 outcome.reason,
                 outcome.wait_ms,
-                self._ctx.bodies.pack(post.body) if outcome.step == "dead" else b"",
+                copies.get(one.id, b""),
             )
             for one, outcome in decided
         )
-        first = decided[0][1]
         log.info(
             "forward_posted",
             number=post.number,
@@ -142,6 +143,18 @@ class ForwardRounds:
             ms=ended.took_ms,
         )
         return self._with_health(ended, settled, first, spread)
+
+    def _copies(self, post: PreparedPost) -> Mapping[str, bytes]:
+        """Return what each dead letter of a post keeps: of many together, its own event alone.
+
+        So redrive posts nothing twice, and the erasure of one customer finds nothing of another's.
+        """
+        posts = [post]
+        if len(post.forwards) > 1:
+            posts, _ = self._preparation.prepare(
+                post.number, post.receiver, post.forwards, apart=True
+            )
+        return {one.forwards[0].id: self._ctx.bodies.pack(one.body) for one in posts}
 
     def _with_health(
         self,
