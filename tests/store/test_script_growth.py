@@ -190,6 +190,9 @@ CASES = {
     "note_news": Case(lambda n: [f"t{n} en", "status", n, ROW, "PAUSED", -1, FAR]),
     "resume_template": Case(lambda _: ["order en", 8], each=True),
     "replace_list": Case(lambda n: ["holder", n, 0]),
+    "add_sign_in": Case(lambda n: [f"digest{n}", ROW, FAR, 1_000]),
+    "take_try": Case(lambda n: [f"name:{n}", f"address:{n}", 5, 20, 60_000, 900_000]),
+    "note_action": Case(lambda n: [10_000, "ana", "reveal", f"message {n}", ROW]),
     "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }
 MORE = {
@@ -213,6 +216,9 @@ OF_ITS_OWN = {
     "leader": "gw:turn",
     "take_requests": "gw:requests:",
     "note_secrets": "gw:secrets",
+    "add_sign_in": "gw:{console}",
+    "take_try": "gw:{console}",
+    "note_action": "gw:{console}",
     "note_news": "gw:{t1}",
     "replace_list": "gw:{t1}",
 }
