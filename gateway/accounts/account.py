@@ -121,6 +121,16 @@ class Accounts:
         """Return the account of a name, None if there is none."""
         return self._by_name.get(name)
 
+    def keeper_of(self, name: str, secret: str) -> Account | None:
+        """Return the account for which a delivery was kept, by its name or the secret it had.
+
+        None if no account is called so now, nor has that secret.
+        """
+        if not name:
+            return self.default
+        by_secret = (one for one in self._all if any(own.id == secret for own in one.secrets))
+        return self.named(name) or next(by_secret, None)
+
     def owner_of(self, number: str) -> Account | None:
         """Return the account that has a number, None if no account has it."""
         if found := self._by_number.get(number):

@@ -21,7 +21,8 @@ from gateway.store.outgoing.forwards import (
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
 from tasks.outgoing.forwarding.forwarder import forwarder_of
-from tasks.outgoing.forwarding.preparation import PostPreparation, PreparedPost
+from tasks.outgoing.forwarding.own_receivers import unnamed_receiver
+from tasks.outgoing.forwarding.preparation import PostPreparation
 from tasks.wakeup import FORWARDS
 
 log = structlog.get_logger(__name__)
@@ -83,12 +84,10 @@ def _bury_of_receiver(ctx: WorkerContext, number: str, name: str, most_bytes: in
 
 def _bury(ctx: WorkerContext, number: str, name: str, overdue: Sequence[WaitingForward]) -> None:
     """Keep a copy of what would be posted, since the deliveries may be trimmed from then on."""
-    receiver = receivers_of(ctx.rules.current(), number).get(name)
-    posts: list[PreparedPost] = []
-    problems: list[SettledForward] = []
-    if receiver:
-        preparation = PostPreparation(ctx.store, ctx.bodies)
-        posts, problems = preparation.prepare(number, receiver, overdue, apart=True)
+    named = receivers_of(ctx.rules.current(), number).get(name)
+    receiver = named or unnamed_receiver(name)
+    preparation = PostPreparation(ctx.store, ctx.bodies, ctx.rules)
+    posts, problems = preparation.prepare(number, receiver, overdue, apart=True)
     copies = {post.forwards[0].id: post.body for post in posts}
     problem_of = {one.id: one for one in problems}
     settled = tuple(_end(ctx, one, copies.get(one.id), problem_of.get(one.id)) for one in overdue)

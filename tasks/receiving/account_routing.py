@@ -54,11 +54,9 @@ class Routing:
         if event.number:
             return self.rules.accounts.owner_of(event.number)
         delivery = self.deliveries.get(event.delivery)
-        if delivery is None or not delivery.account:
+        if delivery is None:
             return self.rules.accounts.default
-        if named := self.rules.accounts.named(delivery.account):
-            return named
-        return next((one for one in self.rules.accounts if _is_of(delivery, one)), None)
+        return self.rules.accounts.keeper_of(delivery.account, delivery.secret)
 
     def rulebook_of(self, event: Event) -> RuleDecider | None:
         """Return the rulebook that answers an event, None if it cannot be used now."""

@@ -319,3 +319,10 @@ def test_rules_without_the_receiver_let_its_forwards_wait(
     wait_until(lambda: raw(forwarding.store).zscore(look, "crm") > 2e12 / 2, "it was looked at")
 
     assert (crm.posts, waits(forwarding.store, "crm")) == ([], 1)
+
+    # What it gets once nobody names it in time is kept, so that redrive can post it.
+    (id_,) = raw(forwarding.store).zrange(f"{PREFIX}forwards:crm:waiting", 0, -1)
+    raw(forwarding.store).zadd(f"{PREFIX}forwards:crm:waiting", {id_: 1})
+    assert outgoing.bury_overdue(forwarding, NUMBER) == 1
+    copy = raw(forwarding.store).hget(f"{PREFIX}forward:{id_.decode()}", "copy")
+    assert orjson.loads(forwarding.bodies.open(copy))["id"] == id_.decode()

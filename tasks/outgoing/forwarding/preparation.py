@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
+from gateway.accounts.rulebooks import AccountRules
 from gateway.config.receiver_secrets import ReceiverSecrets
 from gateway.core.events import Event
 from gateway.core.forwards.envelope import build_envelope
@@ -22,8 +23,14 @@ from gateway.store.outgoing.forward_events import (
 )
 from gateway.store.outgoing.forwards import SettledForward, WaitingForward
 from gateway.store.redis.client import Store
+from tasks.outgoing.forwarding.own_receivers import (
+    receiver_of_copy,
+    receiver_of_delivery,
+    unnamed_receiver,
+)
 
 UNOPENED_WAITS_MS = 300_000
+NO_RECEIVER = "the rules of its account name no such receiver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,9 @@ def check_secret(receiver: Receiver, secrets: ReceiverSecrets) -> None:
 class PostPreparation:
     """Prepares posts of many receivers, with each delivery read once."""
 
-    def __init__(self, store: Store, bodies: Bodies) -> None:
-        """Take the store, and how stored bodies are opened."""
-        self._store, self._bodies = store, bodies
+    def __init__(self, store: Store, bodies: Bodies, rules: AccountRules) -> None:
+        """Take the store, how stored bodies are opened, and the rules of the accounts."""
+        self._store, self._bodies, self._rules = store, bodies, rules
 
     def prepare(
         self,
@@ -67,7 +74,8 @@ class PostPreparation:
     ) -> tuple[list[PreparedPost], list[SettledForward]]:
         """Return the posts of forwards, and what became of those that have none.
 
-        With `apart`, each has a post of its own, also in Meta's form. Raises StoreUnavailableError.
+        With `apart`, each has a post of its own, also in Meta's form, as dead letters keep it.
+        Raises StoreUnavailableError.
         """
         referring = [one for one in forwards if not one.copy]
         deliveries = read_referred(self._store, self._bodies, (one.delivery for one in referring))
@@ -77,20 +85,54 @@ class PostPreparation:
         unfit = {one.id for one in problems}
         fit = [one for one in referring if one.id not in unfit]
         references = self._references(number, fit, deliveries)
-        posts = [
-            PreparedPost(number, receiver, group, body)
-            for part in ([[one] for one in fit] if apart else [fit])
-            for group, body in _bodies_of(receiver, part, deliveries, references)
-        ]
+        posts = []
+        for own, group in self._by_receiver(number, receiver, fit, deliveries, apart=apart):
+            if own is None:
+                problems += [_ownerless(one) for one in group]
+                continue
+            for part in [[one] for one in group] if apart else [group]:
+                bodies = _bodies_of(own, part, deliveries, references)
+                posts += [PreparedPost(number, own, together, body) for together, body in bodies]
         for one in forwards:
             if one.copy:
-                try:
-                    body = self._bodies.open(one.copy)
-                except UnknownRecordError as error:
-                    problems.append(_unopened(one, str(error)))
+                prepared = self._prepare_copy(number, receiver, one)
+                if isinstance(prepared, PreparedPost):
+                    posts.append(prepared)
                 else:
-                    posts.append(PreparedPost(number, receiver, (one,), body))
+                    problems.append(prepared)
         return posts, problems
+
+    def _by_receiver(
+        self,
+        number: str,
+        receiver: Receiver,
+        forwards: Sequence[WaitingForward],
+        deliveries: Mapping[str, ReferredDelivery],
+        *,
+        apart: bool,
+    ) -> Iterator[tuple[Receiver | None, list[WaitingForward]]]:
+        """Yield each account's receiver of that name with its forwards, None where it has none."""
+        if number:
+            yield receiver, list(forwards)
+            return
+        rules, groups = self._rules.current(), dict[Receiver | None, list[WaitingForward]]()
+        for one in forwards:
+            delivery = deliveries[one.delivery].delivery
+            own = delivery and receiver_of_delivery(rules, delivery, receiver.name)
+            kept = own or (unnamed_receiver(receiver.name) if apart else None)
+            groups.setdefault(kept, []).append(one)
+        yield from groups.items()
+
+    def _prepare_copy(
+        self, number: str, receiver: Receiver, forward: WaitingForward
+    ) -> PreparedPost | SettledForward:
+        try:
+            body = self._bodies.open(forward.copy)
+        except UnknownRecordError as error:
+            return _unopened(forward, str(error))
+        rules = self._rules.current()
+        own = receiver if number else receiver_of_copy(rules, body, receiver.name)
+        return PreparedPost(number, own, (forward,), body) if own else _ownerless(forward)
 
     def _references(
         self,
@@ -123,6 +165,11 @@ def _problem(
         return SettledForward(forward.id, forward.attempt, "gone", "its customer was erased")
     reason = referred.problem or "its event is not where it was"
     return SettledForward(forward.id, forward.attempt, "dead", reason)
+
+
+def _ownerless(forward: WaitingForward) -> SettledForward:
+    """Let a forward wait for the rules of its account to have the receiver again."""
+    return SettledForward(forward.id, forward.attempt, "later", NO_RECEIVER, UNOPENED_WAITS_MS)
 
 
 def _unopened(forward: WaitingForward, why: str) -> SettledForward:

@@ -74,7 +74,7 @@ class ForwardRounds:
     def __init__(self, ctx: WorkerContext) -> None:
         """Take the store and the settings of a worker."""
         self._ctx = ctx
-        self._preparation = PostPreparation(ctx.store, ctx.bodies)
+        self._preparation = PostPreparation(ctx.store, ctx.bodies, ctx.rules)
 
     def settle(self, ended: Sequence[EndedPost]) -> None:
         """Record how posts ended. Raises StoreUnavailableError; then it may be repeated."""
