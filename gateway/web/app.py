@@ -191,7 +191,7 @@ def create_app(
         parts.messages.direct(),
         _build_key_table(settings, parts).find,
         RequestRate(parts.client).take,
-        parts.console.mount,
+        parts.console.routes,
     )
 
     @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ FOREIGN: dict[str, tuple[str, dict[str, str]]] = {
     "a post of another site": ("POST", {"host": HOST, "origin": "https://evil.example"}),
     "a page on another port": ("POST", {"host": HOST, "origin": "http://127.0.0.1:3000"}),
     "a sandboxed frame": ("POST", {"host": HOST, "origin": "null"}),
+    "no origin at all": ("POST", {"host": HOST, "origin": "http://["}),
     "a fetch across sites": (
         "GET",
         {"host": HOST, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp
 
 from gateway import __version__
@@ -45,12 +45,12 @@ def create_api(
     direct: Sequence[Route],
     find_key: FindKey,
     take_request: TakeRequest,
-    mount_console: Callable[[ASGIApp], Mount],
+    route_console: Callable[[ASGIApp], Sequence[BaseRoute]],
 ) -> Starlette:
     """Build the application that answers on the second address.
 
     The endpoints that are `busy`, by method and path, are found before any router is asked; the
-    document describes no route that is `direct`. The console is mounted with the API that it calls.
+    document describes no route that is `direct`. The console is routed with the API that it calls.
     """
     limited = partial(_limit_concurrency, asyncio.Semaphore(PAGES_AT_ONCE))
     described = create_routes(routers)
@@ -65,7 +65,7 @@ def create_api(
             *_show_only(f"{ERROR_PAGES}/{{code}}", show_meta_code),
             *_show_only(pages.ADDRESS, partial(show_reference, described)),
             *direct,
-            mount_console(described),
+            *route_console(described),
             Mount("/", described),
         ],
         middleware=[

@@ -1,7 +1,7 @@
 """Console: its routes, who may use each, and what anybody else sees."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from gateway.accounts.account import Accounts
@@ -43,6 +43,13 @@ _AWAY = PageError(
     503,
     "The store does not answer.",
     "This page tries again by itself. Meta delivers again what could not be kept meanwhile.",
+    tries_again=True,
+)
+# A page that tried again would ask for it in another way, and take the text from who wrote it.
+_UNCERTAIN = PageError(
+    503,
+    "The store did not answer, so it may be done or not.",
+    "Go back, look at the page again, and send the form again if it was not.",
 )
 _DAMAGED = PageError(500, "What is stored of this is damaged.", "gateway doctor says more.")
 _FAILED = PageError(500, "An error of the gateway.", "The log of the web process says more.")
@@ -65,7 +72,7 @@ class Console:
         desk = ConsoleDesk(settings, store, bodies, ApiCalls(), accounts, history, JobRunner(store))
         return cls(desk, LiveStreams(desk, TOPICS))
 
-    def mount(self, api: ASGIApp) -> Mount:
+    def routes(self, api: ASGIApp) -> Sequence[BaseRoute]:
         """Return the console as a part of the second address; its actions call this API."""
         self.desk.api.app = api
         signing_in = SigningIn(self.desk)
@@ -87,7 +94,8 @@ class Console:
             routes.append(Route(action.path, acted, methods=["POST"]))
         app = Starlette(routes=routes, exception_handlers=dict.fromkeys(_ERRORS, self._show_error))
         app.router.redirect_slashes = False
-        return Mount(ROOT, app)
+        # People type the address without a slash, which a mount leaves to others.
+        return Route(ROOT, _lead_to_overview), Mount(ROOT, app)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -150,6 +158,8 @@ class Console:
 
     async def _show_error(self, request: Request, error: Exception) -> Response:
         user = getattr(request.state, "user", None)
+        if isinstance(error, StoreUnavailableError) and request.method not in SAFE_METHODS:
+            error = _UNCERTAIN
         return rendering.render_error(_to_page_error(error), user, PAGES, request.url.path)
 
 

@@ -83,6 +83,8 @@ class LiveStreams:
         # The process that serves webhooks only starts without it.
         from sse_starlette import EventSourceResponse  # noqa: PLC0415
 
+        if request.method == "HEAD":
+            raise PageError(405, "A stream has to be read.", "Ask for it with GET.")
         names = dict.fromkeys(request.query_params.get("topics", "").split(","))
         if len(names) > MOST_TOPICS or not {_topic(one) for one in names} <= self.topics.keys():
             raise PageError(404, "There is no such topic.", f"Known: {', '.join(self.topics)}.")

@@ -49,10 +49,11 @@ class Redirection:
 class PageError(Exception):
     """A page that cannot be shown as asked: its status, what is wrong, and what to do."""
 
-    def __init__(self, status: int, title: str, advice: str) -> None:
-        """Take what the user reads."""
+    def __init__(self, status: int, title: str, advice: str, *, tries_again: bool = False) -> None:
+        """Take what the user reads; a page that tries again is asked for after some seconds."""
         super().__init__(title)
         self.status, self.title, self.advice = status, title, advice
+        self.tries_again = tries_again
 
 
 Build = Callable[[PageVisit], Awaitable[PageView | Redirection]]

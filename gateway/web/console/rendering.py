@@ -64,7 +64,7 @@ def render_error(
     """Return an error as a page, or as JSON for an address of JSON."""
     if path.endswith(".json"):
         return _json({"title": error.title, "advice": error.advice}, error.status)
-    data = {"advice": error.advice, "tries_again": error.status == 503}
+    data = {"advice": error.advice, "tries_again": error.tries_again}
     view = PageView(error.title, "error.html", data, status=error.status)
     return render_page(view, user, pages, path)
 

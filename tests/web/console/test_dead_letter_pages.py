@@ -125,6 +125,7 @@ async def test_only_an_operator_acts(server: Server, store: Store, role: str, pa
         {"code": "x"},
         {"code": "9" * 30},
         {"until_ms": "-1"},
+        {"until_ms": "9" * 15},
     ],
     ids=str,
 )

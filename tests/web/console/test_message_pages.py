@@ -12,6 +12,7 @@ from tests.support.servers import Server
 from tests.support.web.console_client import enter
 from tests.support.web.console_world import HOSTILE, receive
 from tests.support.web.web_app import Web, a_web
+from tests.web.test_api_messages import AUTH, GIVEN
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
 WAMID = "wamid.HBgx"
@@ -153,3 +154,44 @@ async def test_the_newest_messages_are_listed_in_pages(server: Server, store: St
     assert [len(one) for one in pages] == [50, 10]
     assert len({one["id"] for page in pages for one in page}) == 60
     assert "?cursor=" in html
+
+
+@pytest.mark.parametrize(
+    "reference", ["507f1f77bcf86cd799439011", "0" * 32, "1234567890", "wamid.lookalike"]
+)
+async def test_a_reference_may_look_like_an_id_or_a_phone_number(
+    server: Server, store: Store, reference: str
+) -> None:
+    body = {"from": NUMBER, "to": f"+{ANA}", "text": "hi", "reference": reference}
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
+        enter(web, store, "look")
+        before = await search(web, reference)
+        sent = await web.api.post("/v1/messages", json=body, headers=AUTH)
+        after = await search(web, reference)
+
+    assert sent.status_code == 202
+    assert before.status_code == 404
+    assert after.headers["location"] == f"/console/messages?reference={reference}"
+
+
+async def test_a_wamid_may_hold_what_an_address_sets_apart(server: Server, store: Store) -> None:
+    receive(store, "wamid.HB/g+x?y#z=", "a secret text")
+    async with a_web(server.url) as web:
+        enter(web, store, "reply")
+        place = (await search(web, "wamid.HB/g+x?y#z=")).headers["location"]
+        revealed = await web.api.post(f"{place}/reveal", data={"reason": "she asked us"})
+        page = await web.api.get(revealed.headers["location"])
+
+    assert (revealed.headers["location"], page.status_code) == (place, 200)
+    assert "a secret text" in page.text
+
+
+async def test_nothing_is_revealed_of_what_is_not_there(server: Server, store: Store) -> None:
+    async with a_web(server.url) as web:
+        enter(web, store, "reply")
+        answer = await web.api.post(
+            "/console/messages/wamid.none/reveal", data={"reason": "for later"}
+        )
+
+    assert answer.status_code == 404
+    assert audit_log.read_entries(store, "", 9) == []

@@ -120,6 +120,7 @@ async def test_many_wrong_passwords_from_one_address_make_every_name_wait(store:
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"origin": ""},
+        {"origin": "http://["},
     ],
     ids=str,
 )
@@ -213,6 +214,22 @@ async def test_a_store_that_is_away_shows_a_page_that_says_so(store: Store) -> N
     async with a_web(nowhere()) as web:
         away = await web.api.get(OVERVIEW, headers={"cookie": "gateway-console=t", **SAME_ORIGIN})
 
-    assert away.status_code == 503
+        posted = await web.api.post(
+            "/console/sign-in",
+            data={"name": "ana", "password": "any"},
+            headers=SAME_ORIGIN,
+        )
+
+    assert (away.status_code, posted.status_code) == (503, 503)
     assert "The store does not answer." in away.text
     assert '<meta http-equiv="refresh"' in away.text
+    assert '<meta http-equiv="refresh"' not in posted.text
+
+
+async def test_the_address_that_is_printed_leads_to_the_console(
+    server: Server, store: Store
+) -> None:
+    async with a_web(server.url) as web:
+        led = [await web.api.get(path) for path in ("/console", "/console/")]
+
+    assert [(one.status_code, one.headers["location"]) for one in led] == [(303, OVERVIEW)] * 2

@@ -24,6 +24,8 @@ T = TypeVar("T")
 PANEL_WITHIN_S, FORM_WITHIN_S = 2.0, 10.0
 # The webhook shares the process: so many reads of the console run at once, and the rest wait.
 READS_AT_ONCE = 6
+# What an action names comes from a form or an address, and may not be anything at all.
+MOST_ABOUT = 200
 
 
 class PagePanel(NamedTuple):
@@ -75,7 +77,7 @@ class ConsoleDesk:
         self, user: ConsoleUser, what: str, about: str = "", subject: AuditSubject | None = None
     ) -> None:
         """Note an action in the audit log before it is done. Raises StoreUnavailableError."""
-        entry = AuditEntry(user.name, what, about, subject)
+        entry = AuditEntry(user.name, what, about[:MOST_ABOUT], subject)
         await self.read(audit_log.note_action, self.store, entry)
 
     def close(self) -> None:

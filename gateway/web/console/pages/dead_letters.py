@@ -49,7 +49,7 @@ class LetterChoice:
         """Return the choice in a form or a query. Raises PageError."""
         number, cause, code = (fields.get(name, "").strip() for name in _FILTERS)
         until = fields.get("until_ms", "") or "0"
-        are_numbers = _is_number(until, 15) and _is_number(code or "0", 7)
+        are_numbers = _is_number(until, 14) and _is_number(code or "0", 7)
         if cause not in ("", *CAUSES) or not are_numbers:
             raise PageError(422, "There is no such filter.", f"Causes: {', '.join(CAUSES)}.")
         return cls(number, cause, code, int(until))

@@ -37,6 +37,7 @@ _WAMID, _SEND = re.compile(r"wamid\.[!-~]{1,250}"), re.compile(r"[a-z0-9]{24}")
 _RECORD = re.compile(r"[0-9a-f]{32}")
 _FILTERS = ("from", "reference", "status", "since", "until", "cursor")
 MOST_REFERENCE = 128
+_IDS, _MOST_ASKED = (_WAMID, _SEND, _RECORD), 256
 
 
 async def build_list(visit: PageVisit) -> PageView:
@@ -52,18 +53,24 @@ async def build_list(visit: PageVisit) -> PageView:
 async def search(visit: PageVisit) -> Redirection:
     """Lead to what was asked for: the form posts it, so that no phone number is in an address."""
     asked = visit.form.get("q", "").strip()
-    if _WAMID.fullmatch(asked) or _SEND.fullmatch(asked) or _RECORD.fullmatch(asked):
-        return Redirection(f"{MESSAGES}/{asked}")
-    if contact := read_contact_name(asked):
-        return Redirection(await visit.desk.read(_find_conversation, visit.desk, contact))
-    if not asked or len(asked) > MOST_REFERENCE or not asked.isprintable():
+    if not asked or len(asked) > _MOST_ASKED or not asked.isprintable():
         raise PageError(
             422,
             "Nothing can be searched by this.",
             "Give a wamid, the id of a message or an event, a phone number with its country code, "
             "a user id, or the reference of a message.",
         )
-    return Redirection(f"{MESSAGES}?reference={quote(asked, safe='')}")
+    is_id, contact = any(one.fullmatch(asked) for one in _IDS), read_contact_name(asked)
+    if is_id and await visit.desk.read(_is_known, visit.desk, asked):
+        return Redirection(_address(asked))
+    if contact and (place := await visit.desk.read(_find_conversation, visit.desk, contact)):
+        return Redirection(place)
+    # Others number their orders as they like: a reference may look like an id or a phone number.
+    if not (is_id or contact) or await _has_reference(visit, asked):
+        return Redirection(f"{MESSAGES}?reference={quote(asked, safe='')}")
+    if is_id:
+        raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
+    raise not_found("None of our numbers knows this customer, and no message has this reference.")
 
 
 async def build_one(visit: PageVisit) -> PageView:
@@ -79,9 +86,11 @@ async def reveal_one(visit: PageVisit) -> Redirection:
     """Let the user see a message unmasked."""
     id_ = visit.path["id"]
     found = await visit.desk.read(find_message, visit.desk, id_)
+    if not found.has_results:
+        raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
     number, contact = _subject_of(found.traces)
     await reveal(visit, f"message {id_}", "message", number, contact)
-    return Redirection(f"{MESSAGES}/{quote(id_, safe='')}")
+    return Redirection(_address(id_))
 
 
 def read_message(desk: ConsoleDesk, id_: str, masking: Masking) -> Mapping[str, Any]:
@@ -135,11 +144,32 @@ def _subject_of(traces: Sequence[Trace]) -> tuple[str, str]:
     return "", ""
 
 
+def _address(id_: str) -> str:
+    """Return the address of the page of a message; a wamid may hold a slash."""
+    return f"{MESSAGES}/{quote(id_)}"
+
+
+def _is_known(desk: ConsoleDesk, id_: str) -> bool:
+    return find_message(desk, id_).has_results
+
+
+async def _has_reference(visit: PageVisit, text: str) -> bool:
+    """Say whether any message has a text as its reference."""
+    if len(text) > MOST_REFERENCE:
+        return False
+    query = {"reference": text, "limit": "1"}
+    found = await visit.desk.api.call(visit.user, "GET", "/v1/messages", query)
+    return bool(found["data"])
+
+
 def _find_conversation(desk: ConsoleDesk, contact: str) -> str:
-    """Return the address of a customer's conversation, with the number that heard them last."""
+    """Return the address of a customer's conversation, with the number that heard them last.
+
+    It is "" where none of our numbers knows the customer.
+    """
     numbers = [one for one in number_list.numbers(desk.store) if one]
     if not (known := find_known(desk.store, numbers, contact)):
-        raise not_found("None of our numbers knows this customer.")
+        return ""
     oldest = datetime.min.replace(tzinfo=UTC)
     number = max(known, key=lambda one: known[one].last_inbound_at or oldest)
     return conversation_address(read_secret(desk.store), number, known[number].key)
@@ -147,9 +177,9 @@ def _find_conversation(desk: ConsoleDesk, contact: str) -> str:
 
 PAGES = (
     ConsolePage("/messages", build_list, label="Messages", key="m"),
-    ConsolePage("/messages/{id}", build_one),
+    ConsolePage("/messages/{id:path}", build_one),
 )
 ACTIONS = (
     ConsoleAction("/search", search, LOOK),
-    ConsoleAction("/messages/{id}/reveal", reveal_one, REVEALS),
+    ConsoleAction("/messages/{id:path}/reveal", reveal_one, REVEALS),
 )

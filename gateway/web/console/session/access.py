@@ -37,7 +37,8 @@ def check_same_origin(request: Request) -> None:
     """Refuse what a page of another site lets a browser post. Raises PageError."""
     fetch_site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin", "")
-    is_ours = urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower() != ""
+    # An origin is a scheme and a host, and nothing more; a client may send anything else.
+    is_ours = origin.partition("://")[2].lower() == request.headers.get("host", "").lower() != ""
     if fetch_site not in ("same-origin", "none") or not is_ours:
         raise PageError(
             403,
