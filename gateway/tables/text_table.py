@@ -5,10 +5,10 @@ with the name of a phone number; `csv.Sniffer` is wrong on ordinary files and sl
 (https://github.com/python/cpython/issues/119123).
 """
 
-import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ MOST_COLUMNS = 64
 MOST_CELL = 4_096  # characters
 MOST_LINE = MOST_COLUMNS * MOST_CELL
 SAMPLE_LINES = 50
+SAMPLE_BYTES = 65_536
 _SIGNED = "utf-8-sig"
 DELIMITERS = ",;\t|"
 _BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -52,14 +53,12 @@ class _Lines:
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         """Take the file at its start. Raises TableError for an encoding that there is not."""
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise TableError(f"There is no encoding {encoding}: try utf-8 or cp1252.") from None
+        _check_encoding(encoding)
         self.encoding, self.number = encoding, 0
         # A line of UTF-16 does not end with the byte of a line's end.
         is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-        self._read = self._read_wide(file) if is_wide else self._read_narrow(file)
+        is_text = is_wide or _ends_lines_with_returns(file)
+        self._read = self._read_text(file) if is_text else self._read_bytes(file)
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -75,15 +74,31 @@ class _Lines:
         self.number += 1
         return line
 
-    def _read_narrow(self, file: BinaryIO) -> Iterator[str]:
+    def _read_bytes(self, file: BinaryIO) -> Iterator[str]:
         while line := file.readline(MOST_LINE):
             is_marked = self.encoding == _SIGNED and self.number == 0
             yield line.decode(self.encoding if is_marked or self.encoding != _SIGNED else "utf-8")
 
-    def _read_wide(self, file: BinaryIO) -> Iterator[str]:
+    def _read_text(self, file: BinaryIO) -> Iterator[str]:
         text = io.TextIOWrapper(file, self.encoding, newline="")
         while line := text.readline(MOST_LINE):
             yield line
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        b"phone".decode(encoding)  # some codecs are known, and none of a text
+    except UnicodeError:
+        pass  # the first line says so
+    except (LookupError, ValueError):
+        raise TableError(f"There is no encoding {encoding[:64]}: try utf-8 or cp1252.") from None
+
+
+def _ends_lines_with_returns(file: BinaryIO) -> bool:
+    """Say whether only returns end the lines of a file at its start, as in "CSV (Macintosh)"."""
+    sample = file.read(SAMPLE_BYTES)
+    file.seek(0)
+    return b"\r" in sample[:-1] and b"\n" not in sample
 
 
 def _read_json_lines(first: str, lines: _Lines) -> Cells:
@@ -158,10 +173,20 @@ def find_delimiter(sample: Sequence[str]) -> str:
     """Return the delimiter of CSV by its first lines, "" where none fits."""
     best = (0, "")
     for delimiter in DELIMITERS:
-        rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+        rows = _split_sample(sample, delimiter)
         names = [plain_name(name) for name in rows[0]] if rows else []
         # The sample may end inside a quoted cell, so its last row says nothing.
         widths = {len(row) for row in rows[:-1] or rows}
         if PHONE_COLUMNS & set(names) and len(widths) == 1 and len(names) > best[0]:
             best = (len(names), delimiter)
     return best[1]
+
+
+def _split_sample(sample: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Return the rows up to one that cannot be read; reading the file names its line."""
+    rows = []
+    with suppress(csv.Error):
+        for row in csv.reader(sample, delimiter=delimiter):
+            if row:
+                rows.append(row)
+    return rows

@@ -129,15 +129,13 @@ def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:
 
 def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
     now = stamp(datetime_from_ms(campaigns.server_ms(ctx.store)))
-    if step.phase == "paused":
-        control.pause(ctx.store, campaign, step.by, step.reason)
-    elif step.phase:
-        fields = {"started": now} if step.phase == "running" else {}
-        within = [campaign.phase]
-        campaigns.change_phase(
-            ctx.store, campaign, within, step.phase, step.by, step.reason, **fields
-        )
-    log.info("campaign_phase", campaign=campaign.id, phase=step.phase, by=step.by)
+    fields = {"started": now} if step.phase == "running" else {}
+    # Only from the phase that was looked at: an operator or another worker may have been faster.
+    done, _ = campaigns.change_phase(
+        ctx.store, campaign, [campaign.phase], step.phase, step.by, step.reason, **fields
+    )
+    if done:
+        log.info("campaign_phase", campaign=campaign.id, phase=step.phase, by=step.by)
 
 
 def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -> None:

@@ -27,6 +27,7 @@ def read(content: bytes, encoding: str = "") -> list[dict[str, str]]:
         (TEXT.replace(",", "\t").encode(), ""),
         (TEXT.replace(",", "|").encode(), ""),
         (TEXT.replace("\n", "\r\n").encode(), ""),
+        (TEXT.replace("\n", "\r").encode("cp1252"), "cp1252"),
         (("\n\n" + TEXT.replace("\n", "\n\n")).encode(), ""),
         (TEXT.replace("José", '"José"').encode(), ""),
         (TEXT.rstrip().encode(), ""),
@@ -62,6 +63,10 @@ def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
         (b'{"phone": "1"}\n{"phone"', "", "Line 2 is no JSON"),
         (b'{"phone": ["1"]}', "", "Line 1 holds a value"),
         (TEXT.encode(), "klingon", "no encoding klingon"),
+        (TEXT.encode(), "base64", "no encoding base64"),
+        (TEXT.encode(), "utf-8\0", "no encoding utf-8"),
+        (b"phone,first\n+351912345678,A\rna\n", "", "at line 2"),
+        (b"phone,first\n+351912345678," + b"x" * 200_000, "", "at line 2"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_the_place(

@@ -3,6 +3,7 @@
 import io
 import sys
 import zipfile
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -12,7 +13,7 @@ from gateway.core.campaigns.audience import AudienceReader
 from gateway.core.tables.phone_cells import TableError
 from gateway.tables import workbook
 from gateway.tables.table import read_table
-from tests.support.workbooks import a_workbook
+from tests.support.workbooks import a_workbook, with_cells
 
 HEAD = ("phone", "first")
 
@@ -102,6 +103,41 @@ def test_a_zip_that_is_no_workbook_or_is_too_large_is_refused(
     monkeypatch.setattr(workbook, "MOST_UNPACKED", 100)
     with pytest.raises(TableError, match="too large"):
         read(a_workbook(HEAD))
+
+
+@pytest.mark.parametrize("line", [1_048_576, 4_000_000_000])
+def test_a_cell_far_away_is_refused_before_it_takes_memory(line: int) -> None:
+    content = a_workbook(HEAD, ("+351912345678", "Ana"))
+    cell = f'<c r="T{line}"><v>1</v></c>'
+
+    with pytest.raises(TableError, match="far away"):
+        read(with_cells(content, f'<row r="{line}">{cell}</row>'))
+
+
+def test_far_away_cells_without_a_value_do_no_harm() -> None:
+    content = a_workbook(HEAD, ("+351912345678", "Ana"))
+
+    padded = with_cells(content, '<row r="9999999"><c r="XFD9999999" s="1"/></row>')
+
+    assert len(read(padded)) == 1
+
+
+@pytest.mark.parametrize("value", ["1e999", "NaN"])
+def test_a_number_that_is_none_is_an_empty_cell(value: str) -> None:
+    content = a_workbook(HEAD, ("+351912345678", "Ana"))
+
+    row = f'<row r="3"><c r="A3"><v>1</v></c><c r="B3"><v>{value}</v></c></row>'
+    broken = with_cells(content, row)
+
+    assert read(broken)[1][1]["first"] == ""
+
+
+def test_a_workbook_with_any_byte_changed_is_read_or_refused() -> None:
+    content = a_workbook(HEAD, ("+351912345678", "Ana"))
+
+    for i in range(len(content)):
+        with suppress(TableError):
+            read(content[:i] + bytes([content[i] ^ 0xFF]) + content[i + 1 :])
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(

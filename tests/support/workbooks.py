@@ -49,6 +49,16 @@ def a_workbook(
     return out.getvalue()
 
 
+def with_cells(workbook: bytes, cells: str) -> bytes:
+    """Return a workbook whose sheets have more rows at their ends, as they are written there."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as given, zipfile.ZipFile(out, "w") as parts:
+        for name in given.namelist():
+            text = given.read(name).decode()
+            parts.writestr(name, text.replace("</sheetData>", f"{cells}</sheetData>"))
+    return out.getvalue()
+
+
 def _book(names: Sequence[str]) -> dict[str, str]:
     sheets = "".join(
         f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"'

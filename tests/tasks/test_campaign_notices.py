@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.campaigns.course import decide_step
 from gateway.core.sending.outcome import Outcome
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
@@ -101,6 +102,30 @@ def test_each_pause_that_nobody_asked_for_is_reported_once(store: Store) -> None
         process.process_broadcast_campaign(campaign.id)
     assert read(store, campaign).phase == "completed"
     assert len({first, *waiting(store)}) == 2
+
+
+def test_a_worker_that_would_pause_it_too_late_leaves_the_pause_of_the_operator(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = a_campaign(store, 60, notify=ALL, stop={"failed": 10, "over": 10})
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+    process.process_broadcast_campaign(campaign.id)
+    posted(store, "dead")
+
+    def pause_first(*args: Any) -> Any:
+        step = decide_step(*args)
+        assert step.by == "stop_rule"
+        assert control.pause(store, read(store, campaign), "ana", "a typo") == ""
+        return step
+
+    monkeypatch.setattr(process, "decide_step", pause_first)
+    process.process_broadcast_campaign(campaign.id)
+    monkeypatch.undo()
+    process.process_broadcast_campaign(campaign.id)
+
+    found = read(store, campaign)
+    assert (found.phase, found.by, found.why) == ("paused", "ana", "a typo")
+    assert (posted(store), waiting(store)) == ([], [])
 
 
 def test_a_notice_that_was_received_long_ago_is_not_given_again(store: Store) -> None:

@@ -87,6 +87,24 @@ async def test_streams_are_bounded_and_end_within_a_second(
         open_streams.open(campaign.id)
 
 
+async def test_a_client_that_never_reads_gives_its_place_to_another(
+    open_streams: CampaignStreams, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "SEND_S", 0.05)
+    response: Any = open_streams.open(a_campaign(store, 1).id)
+    never = asyncio.Event()
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            await never.wait()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(TimeoutError):
+            await response({"type": "http", "method": "GET"}, never.wait, send)
+
+    assert (open_streams._open, open_streams._feeds) == (0, {})
+
+
 async def test_a_store_that_is_away_for_a_moment_ends_no_stream(
     open_streams: CampaignStreams, store: Store, server: Server
 ) -> None:

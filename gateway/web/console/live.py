@@ -32,6 +32,7 @@ MOST_TOPICS = 8  # of one stream
 EVERY_S = 0.25  # between two messages of a stream
 SIGN_IN_CHECKED_S = 10.0
 PING_S = 15
+SEND_S = 10.0  # a page that does not read gives its place to another
 RETRY_MS = 2_000
 
 
@@ -97,7 +98,7 @@ class LiveStreams:
         events = self._events(readers, sign_in, seen)
         # Without buffering, also in a proxy that has to be told so.
         headers = {"x-accel-buffering": "no", "x-content-type-options": "nosniff"}
-        return EventSourceResponse(events, ping=PING_S, headers=headers)
+        return EventSourceResponse(events, ping=PING_S, headers=headers, send_timeout=SEND_S)
 
     def end(self) -> None:
         """End all streams."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST_STREAMS = 100
 EVERY_S = 0.25
 PING_S = 15
+SEND_S = 10.0  # a client that does not read gives its place to another
 RETRY_MS = 2_000
 # A client connects again by itself, with its key: one that was revoked sees no more.
 LASTS_S = 600.0
@@ -71,7 +72,9 @@ class CampaignStreams:
             raise ApiError("unavailable", detail, headers={"retry-after": "5"})
         # A proxy that collects what it passes on has to be told not to.
         headers = {"x-accel-buffering": "no"}
-        return EventSourceResponse(self._events(id_), ping=PING_S, headers=headers)
+        return EventSourceResponse(
+            self._events(id_), ping=PING_S, headers=headers, send_timeout=SEND_S
+        )
 
     def end(self) -> None:
         """End all streams, and open no more."""
