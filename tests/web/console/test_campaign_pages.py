@@ -72,6 +72,7 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
     assert [one.what for one in audit_log.read_entries(store, "", 9)] == [
         "pause a campaign",
         "start a campaign",
+        "check a campaign",
         "give an audience",
         "start a campaign",
         "create a campaign",

@@ -137,6 +137,25 @@ async def test_rules_show_their_state_how_often_they_fired_and_who_answers_a_tex
     assert "broken" in broken["books"]["data"][0]["problems"][0]
 
 
+async def test_the_rules_that_gateway_dev_plays_are_shown_while_there_are_no_others(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    own, played = tmp_path / "own", tmp_path / "played"
+    own.mkdir()
+    played.mkdir()
+    (played / "rules.yaml").write_text(RULES)
+    async with a_web(server.url, GATEWAY_RULES=str(own), GATEWAY_DEMO_RULES=str(played)) as web:
+        enter(web, store, "look")
+        shown, _ = await read(web, "/console/rules")
+        explained = await web.api.post(
+            "/console/rules", data={"text": "your hours?", "path": str(played)}
+        )
+
+    (book,) = shown["books"]["data"]
+    assert (book["path"], len(book["rules"])) == (str(played), 2)
+    assert "→ <bdi>We open at nine.</bdi>" in explained.text
+
+
 async def test_accounts_show_what_they_serve_and_no_secret(server: Server, store: Store) -> None:
     async with a_web(server.url, META_WABA_ID=WABA) as web:
         enter(web, store, "look")

@@ -74,7 +74,8 @@ async def give_audience(visit: PageVisit) -> PageView:
 
 
 async def check(visit: PageVisit) -> PageView:
-    """Check who would get a draft now."""
+    """Check who would get a draft now; the answer has samples of what customers would read."""
+    await visit.desk.note(visit.user, "check a campaign", f"campaign {visit.path['id']}")
     found = await visit.desk.api.call(visit.user, "POST", f"{API}/{visit.path['id']}/check")
     return await _show(visit, check=found)
 

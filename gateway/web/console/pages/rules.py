@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from gateway.store.api.lists.event_list import EventFilter, EventList
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import PlanRecord
+from gateway.web.console.desk.desk import ConsoleDesk
 from gateway.web.console.page import (
     ConsoleAction,
     ConsolePage,
@@ -40,16 +41,18 @@ async def build(visit: PageVisit) -> PageView:
 async def explain_text(visit: PageVisit) -> PageView:
     """Return the same, and which rule answers a made-up text of a new customer."""
     text, path = visit.form.get("text", "").strip(), visit.form.get("path", "")
-    account = next((one for one in visit.desk.accounts() if str(one.rules) == path), None)
-    if not 0 < len(text) <= MOST_TEXT or account is None:
+    owners = await asyncio.to_thread(_find_owners, visit.desk)
+    found = next((one for one in owners if str(one) == path), None)
+    if not 0 < len(text) <= MOST_TEXT or found is None:
         raise PageError(422, "There is nothing to explain.", "Write a text, and choose the rules.")
-    return await _show(visit, await asyncio.to_thread(_explain, account, text))
+    zone = owners[found][0].time_zone
+    return await _show(visit, await asyncio.to_thread(_explain, found, zone, text))
 
 
 async def _show(visit: PageVisit, explained: Mapping[str, Any]) -> PageView:
     desk = visit.desk
     panels = await desk.panels(
-        books=asyncio.to_thread(_view_books, desk.accounts()),
+        books=asyncio.to_thread(_view_books, desk),
         hits=desk.read(count_hits, desk.store),
         processes=desk.read(view_processes, desk.store),
     )
@@ -79,16 +82,24 @@ def view_processes(store: Store) -> list[Mapping[str, Any]]:
     ]
 
 
-def _view_books(accounts: Iterable[Account]) -> list[Mapping[str, Any]]:
+def _view_books(desk: ConsoleDesk) -> list[Mapping[str, Any]]:
     """Return the rules as the files of this machine have them now, each path once."""
+    return [_view_book(path, owners) for path, owners in _find_owners(desk).items()]
+
+
+def _find_owners(desk: ConsoleDesk) -> Mapping[Path, list[Account]]:
+    """Return where the rules are at this moment, as workers look for them, and whose they are."""
+    # The process that serves webhooks only starts without the language of rules.
+    from gateway.rules.loader import find_rules  # noqa: PLC0415
+
     by_path: dict[Path, list[Account]] = {}
-    for one in accounts:
-        by_path.setdefault(one.rules, []).append(one)
-    return [_view_book(path, owners) for path, owners in by_path.items()]
+    for one in desk.accounts():
+        path = find_rules(one.rules, desk.settings.gateway_demo_rules)
+        by_path.setdefault(path, []).append(one)
+    return by_path
 
 
 def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
-    # The process that serves webhooks only starts without the language of rules.
     from gateway.rules.problems import RulebookError  # noqa: PLC0415
 
     shown: dict[str, Any] = {
@@ -99,7 +110,7 @@ def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
         "rules": [],
     }
     try:
-        book = _load(owners[0])
+        book = _load(path, owners[0].time_zone)
     except RulebookError as error:
         return shown | {"problems": [str(one) for one in error.problems]}
     rules = [
@@ -114,20 +125,20 @@ def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
     return shown | {"version": book.version, "rules": rules}
 
 
-def _load(account: Account) -> "Rulebook":
+def _load(path: Path, zone: str) -> "Rulebook":
     from gateway.rules.loader import load_if_any  # noqa: PLC0415
 
-    return load_if_any(account.rules, zone=account.time_zone)
+    return load_if_any(path, zone=zone)
 
 
-def _explain(account: Account, text: str) -> Mapping[str, Any]:
+def _explain(path: Path, zone: str, text: str) -> Mapping[str, Any]:
     from gateway.rules.explain import explain, format_explanations  # noqa: PLC0415
     from gateway.rules.problems import RulebookError  # noqa: PLC0415
     from gateway.rules.testing.planner import EventPlanner  # noqa: PLC0415
     from gateway.rules.testing.simulated_customer import SimulatedCustomer  # noqa: PLC0415
 
     try:
-        book = _load(account)
+        book = _load(path, zone)
     except RulebookError as error:
         raise PageError(422, "The rules cannot be used.", str(error.problems[0])) from None
     now = datetime.now(UTC)
@@ -136,7 +147,7 @@ def _explain(account: Account, text: str) -> Mapping[str, Any]:
     why = explain(book, result.event, result.before, now)
     return {
         "text": text,
-        "path": str(account.rules),
+        "path": str(path),
         "why": list(format_explanations(why)),
         "fired": list(result.fired),
         "messages": [_in_words(one) for one in result.messages],

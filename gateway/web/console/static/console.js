@@ -79,8 +79,11 @@
     try {
       const answer = await fetch(form.action, { method: "POST", headers: { "content-type": type }, body: file });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      find("main").replaceWith(page.querySelector("main"));
-      find("main").scrollIntoView();
+      const main = page.querySelector("main");
+      if (main) {
+        find("main").replaceWith(main);
+        main.scrollIntoView();
+      } else told.textContent = `It was refused (${answer.status}). Nothing of the file counts.`;
     } catch {
       told.textContent = "The gateway did not answer. Nothing of the file counts; send it again.";
     }
