@@ -225,6 +225,15 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"rules": Rules("abc", 3, notifies=True), "given": Given(has_notify_url=True)},
         "notify", "fine", "is set",
     ),
+    "rules that call a service without its secret": (
+        {"rules": Rules("abc", 3, service_secrets=("ORDERS_TOKEN",),
+                        missing_secrets=("ORDERS_TOKEN",))},
+        "services", "warning", "ORDERS_TOKEN",
+    ),
+    "rules that call a service": (
+        {"rules": Rules("abc", 3, service_secrets=("ORDERS_TOKEN",))},
+        "services", "fine", "are set",
+    ),
     "a disk that is full": ({"disk": Disk(99 * MB)}, "disk", "broken", "Only 99.0 MB are free."),
     "a disk that is nearly full": ({"disk": Disk(GB - 1)}, "disk", "warning", "Only 1,024.0 MB"),
     "a disk too small for a rewrite": (

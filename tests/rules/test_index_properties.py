@@ -55,6 +55,7 @@ OF_ANY: Strategies = {
         "audio.voice": YES, "flow.a": st.fixed_dictionaries({"present": YES}),
     }, 1),
 }  # fmt: skip
+OF_MESSAGE = {"campaign": some_of("spring", "any")}
 OF_STATUS = {"status": some_of("failed", "read"), "code": some_of("1", "131047", "0")}
 OF_CALL = {"call": some_of("missed", "ringing", "ended"), "field": some_of("calls")}
 OF_NOTICE = {"field": some_of("account_update", "flows")}
@@ -74,7 +75,7 @@ def about(*events: str, **others: Any) -> st.SearchStrategy[Written]:
 
 
 WHENS = st.lists(
-    about("message") | about("status", **OF_STATUS) | about("notice", **OF_NOTICE)
+    about("message", **OF_MESSAGE) | about("status", **OF_STATUS) | about("notice", **OF_NOTICE)
     | about("call", **OF_CALL) | about(*EVENTS),
     min_size=1, max_size=2,
 )  # fmt: skip
@@ -83,7 +84,9 @@ NO_REACTION = a_message(type="text", raw={"reaction": {"emoji": "👍"}})
 
 
 def test_every_condition_is_tried() -> None:
-    assert {*OF_ANY, *OF_STATUS, *OF_CALL, *OF_NOTICE, "any", "all", "not"} == {*Conditions.keys()}
+    assert {*OF_ANY, *OF_MESSAGE, *OF_STATUS, *OF_CALL, *OF_NOTICE, "any", "all", "not"} == {
+        *Conditions.keys()
+    }
 
 
 @example([[{"event": ["message"], "reaction": ["any"]}]], NO_REACTION, ())

@@ -34,6 +34,7 @@ def fill(store: Store) -> None:
             "dead.lost",
             "too_old.message",
             "notifications.dead",
+            "forwards.delivered",
         ):
             increment_counter(store, keys.number(name), counter, 2)
     for counter in ("sweep.inbox", "workers.default", "refused.signature_missing"):

@@ -1,12 +1,13 @@
 """Texts of messages that may come out empty, so that nothing is sent."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.messages.filters import Value, kind_of
 from gateway.core.messages.message_template import OPTIONAL
-from gateway.core.messages.placeholders import has_placeholders, template
+from gateway.core.messages.placeholders import PlaceholderError, has_placeholders, template
 from gateway.rules.language.actions import BARE, SENDS
 from gateway.rules.language.conditions import Conditions, When
 from gateway.rules.language.contact_actions import Set
@@ -28,8 +29,10 @@ def possibly_empty_texts(rule: RuleModel, tree: Map) -> Iterator[tuple[Mark, str
     filled = NEVER_EMPTY | _noted_names(rule)
     filled |= frozenset.intersection(*(frozenset(_tested_names(when)) for when in rule.when))
     for text in _message_texts(tree.get("then")):
-        if has_placeholders(text) and not template(text).render(_lookup(filled)).strip():
-            yield text.mark, MAY_BE_EMPTY
+        # A placeholder that cannot be read is an error, which another check reports.
+        with suppress(PlaceholderError):
+            if has_placeholders(text) and not template(text).render(_lookup(filled)).strip():
+                yield text.mark, MAY_BE_EMPTY
 
 
 def _lookup(filled: frozenset[str]) -> Any:
