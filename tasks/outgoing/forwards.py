@@ -18,8 +18,10 @@ from gateway.store.outgoing.forwards import (
     oldest_forwards,
     settle_forwards,
 )
+from gateway.store.server.health import ServerHealth
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
+from tasks.outgoing.forward_copies import detach_oldest
 from tasks.outgoing.forwarding.forwarder import forwarder_of
 from tasks.outgoing.forwarding.own_receivers import unnamed_receiver
 from tasks.outgoing.forwarding.preparation import PostPreparation
@@ -35,11 +37,14 @@ LOOKS_EACH_S = 1.0
 
 @app.task(name="tasks.forward")
 def forward(number: str) -> None:
-    """Let this process post a number's forwards, and give up those that waited for too long."""
+    """Let this process post a number's forwards, and keep what waits within its bounds."""
     ctx = worker_context()
     clear_wakeup(ctx.store, keys.number_bell(number, FORWARDS))
     if _is_look_due(number):
-        bury_overdue(ctx, number)
+        health = memory_health(ctx.store, ctx.settings.gateway_store_bytes)
+        bury_overdue(ctx, number, health)
+        if health.is_short:
+            detach_oldest(ctx, number)
     forwarder_of(ctx).wake(number)
 
 
@@ -55,13 +60,12 @@ def _is_look_due(number: str) -> bool:
     return True
 
 
-def bury_overdue(ctx: WorkerContext, number: str) -> int:
+def bury_overdue(ctx: WorkerContext, number: str, health: ServerHealth) -> int:
     """Make dead letters of forwards beyond a receiver's bounds; return how many.
 
     Raises StoreUnavailableError or ScriptError.
     """
-    limit_bytes = memory_health(ctx.store, ctx.settings.gateway_store_bytes).limit_bytes
-    most_bytes = int(MOST_OF_STORE * limit_bytes)
+    most_bytes = int(MOST_OF_STORE * health.limit_bytes)
     buried = sum(
         _bury_of_receiver(ctx, number, name, most_bytes)
         for name in list_receivers(ctx.store, number)

@@ -13,6 +13,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.record import pack_header
+from gateway.store.maintenance.retention import memory_health
 from gateway.store.redis.client import Store
 from tasks import inbound
 from tasks.context import WorkerContext
@@ -98,7 +99,7 @@ def test_a_redriven_copy_goes_there_too_although_its_delivery_is_gone(
     ids = raw(store).zrange(f"{WITHOUT_NUMBER}:waiting", 0, -1)
     raw(store).zadd(f"{WITHOUT_NUMBER}:waiting", dict.fromkeys(ids, 1))
 
-    assert outgoing.bury_overdue(ctx, "") == 2
+    assert outgoing.bury_overdue(ctx, "", memory_health(store, 0)) == 2
     for index in range(keys.PARTITIONS):
         raw(store).delete(f"{keys.partition(index)}inbox")
     for one in ids:

@@ -1,10 +1,11 @@
--- control_forwards: pause or resume a receiver, queue forwards for it, let a dead one begin again, or
--- erase some.
+-- control_forwards: pause or resume a receiver, queue forwards for it, let a dead one begin again, let
+-- some wait with copies of their own, or erase some.
 -- with: forwards
 -- KEYS  1 the number's prefix
--- ARGV  1 "pause", "resume", "queue", "redrive" or "erase", 2 receiver ("" of `erase`), then
+-- ARGV  1 "pause", "resume", "queue", "redrive", "detach" or "erase", 2 receiver ("" of `erase`), then
 --       queue    fives: id, place, contact, lane, size
 --       redrive  id, moment of its death
+--       detach   pairs: id, copy of what is posted
 --       erase    ids
 -- Returns how many were changed.
 local number, what, receiver = KEYS[1], ARGV[1], ARGV[2]
@@ -57,6 +58,19 @@ function control.redrive()
   leave_dead_forwards(number, id, receiver)
   count(number, 'forwards.redriven')
   return 1
+end
+
+-- They refer to no delivery any more, so trimming passes it; all else of them stays.
+function control.detach()
+  local detached = 0
+  for i = 3, #ARGV, 2 do
+    local row = read_forward(number, ARGV[i])
+    if row and row.stage == 'waiting' then
+      if not row.copy then redis.call('HSET', forward_key(number, ARGV[i]), 'copy', ARGV[i + 1]) end
+      detached = detached + redis.call('ZREM', queue .. ':kept', ARGV[i])
+    end
+  end
+  return detached
 end
 
 -- One that is being posted is received at most, and nothing of it is stored again.

@@ -19,7 +19,7 @@ local function look_again(at)
   return {now, at == '+inf' and '' or string.format('%.0f', at), failures, damaged, taken}
 end
 
--- Nobody takes what waits, and it is looked at now and then, since it may have waited for too long.
+-- What waits is looked at now and then, since it may have waited for too long, or hold back trimming.
 local LOOKED_AT_EACH = 60000
 if state[1] or ARGV[2] == '0' then return look_again(now + LOOKED_AT_EACH) end
 if tonumber(state[2] or 0) > now then return look_again(tonumber(state[2])) end
@@ -74,4 +74,4 @@ for _, lane in ipairs(redis.call('ZRANGEBYSCORE', queue .. ':ready', '-inf', now
   end
 end
 local head = redis.call('ZRANGE', queue .. ':ready', 0, 0, 'WITHSCORES')[2]
-return look_again(head and tonumber(head) or '+inf')
+return look_again(head and math.min(tonumber(head), now + LOOKED_AT_EACH) or '+inf')
