@@ -16,7 +16,7 @@ from gateway.store.campaigns.campaigns import Campaign, pack_mark, stamp
 from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
-from gateway.store.campaigns.reach import read_reach, refresh_limit
+from gateway.store.campaigns.reach import count_promised, read_reach, refresh_limit
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from tasks.app import app
@@ -124,7 +124,10 @@ def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:
         return None
     refresh_limit(ctx.store, ctx.settings.meta_graph_url, own)
     siblings = accounts.siblings_of(own.id, number_list.numbers_at_meta(ctx.store))
-    return read_reach(ctx.store, own.id, siblings)
+    reach = read_reach(ctx.store, own.id, siblings)
+    if reach is None or not reach.is_limited:
+        return reach
+    return replace(reach, promised=count_promised(ctx.store, campaign.id, siblings))
 
 
 def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:

@@ -62,6 +62,8 @@ def running(reach: Reach, **others: Any) -> Standing:
 def test_it_queues_no_more_customers_than_meta_lets_it_reach() -> None:
     assert decide_step(running(Reach(2_000, 1_900)), NOW) == Step(queues=True, up_to=150)
     assert decide_step(running(Reach(2_000, 1_960)), NOW) == Step()
+    promised = running(Reach(2_000, 1_900, promised=30))
+    assert decide_step(promised, NOW) == Step(queues=True, up_to=120)
     assert decide_step(running(Reach(UNLIMITED)), NOW) == Step(queues=True)
 
 

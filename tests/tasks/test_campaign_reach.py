@@ -21,7 +21,15 @@ from gateway.store.templates.judgement import TemplateJudge
 from tasks.campaigns import process
 from tasks.context import WorkerContext
 from tests.support.factories import NUMBER
-from tests.support.store.campaigns import BODIES, INPUTS, a_campaign, cells, read
+from tests.support.store.campaigns import (
+    BODIES,
+    INPUTS,
+    a_campaign,
+    cells,
+    csv_of,
+    give_audience,
+    read,
+)
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, lanes
 from tests.support.tasks.fake_graph import Meta
@@ -79,6 +87,23 @@ def test_a_campaign_rests_where_its_reach_ends_and_goes_on_the_next_day(store: S
     rest = work_and_post(store, campaign)
     assert sorted(first + rest) == [campaign_send_id(campaign.id, i) for i in range(26)]
     assert read(store, campaign).phase == "completed"
+
+
+def test_campaigns_of_one_number_share_its_reach(store: Store) -> None:
+    limit_to(store, "20")
+    first, second = started(store, 26), a_campaign(store, 1, name="summer")
+    give_audience(store, second, csv_of(26, 100))
+    assert control.start(store, read(store, second), "test", NOW) == ""
+    both = first, second
+    for campaign in both:
+        process.process_broadcast_campaign(campaign.id)
+
+    posted = [send for campaign in both for send in work_and_post(store, campaign)]
+
+    assert len(posted) == 20
+    assert control.pause(store, read(store, first), "ana", "a typo") == ""
+    limit_to(store, "30")
+    assert len(work_and_post(store, second)) == 10
 
 
 def test_a_limit_that_meta_raises_lets_it_go_on_at_once(store: Store) -> None:

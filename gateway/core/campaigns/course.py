@@ -155,7 +155,7 @@ def _heed_reach(standing: Standing, step: Step) -> Step:
     reach = standing.reach
     if not step.queues or reach is None or not reach.is_limited:
         return step
-    room = reach.left - standing.funnel.of("queued", "attempting")
+    room = reach.left - reach.promised - standing.funnel.of("queued", "attempting")
     if room > 0:
         end = standing.queued_up_to + room
         return replace(step, up_to=min(step.up_to or end, end))

@@ -24,6 +24,7 @@ class Reach:
     limit: int
     used: int = 0  # by the numbers of the account, as this gateway counted them
     frees_at: datetime | None = None  # when the first of these do not count any more
+    promised: int = 0  # to other campaigns, whose messages are queued or in hand
 
     @property
     def is_limited(self) -> bool:

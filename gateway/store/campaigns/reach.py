@@ -3,7 +3,7 @@
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
 from gateway.store import keys
+from gateway.store.campaigns.campaigns import ACTIVE, campaign_key
 from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
@@ -70,6 +71,22 @@ def read_reach(store: Store, number: str, siblings: Sequence[str]) -> Reach | No
     oldest = min((i % HOURS for i, count in enumerate(by_hour) if count), default=None)
     frees_at = None if oldest is None else datetime_from_ms((hours[oldest] + HOURS) * HOUR_MS)
     return Reach(limit, sum(used), frees_at)
+
+
+def count_promised(store: Store, id_: str, siblings: Collection[str]) -> int:
+    """Return how many customers the other running campaigns of some numbers are about to reach."""
+    active: Any = store.run(lambda client: client.hgetall(ACTIVE))
+    named = [(one.decode(), number.decode()) for one, number in active.items()]
+    others = [
+        campaign_key(number, one) for one, number in named if one != id_ and number in siblings
+    ]
+    fields = ("phase", "cell:queued", "cell:attempting")
+    rows = run_commands(store, *(("HMGET", key, *fields) for key in others))
+    return sum(
+        int(queued or 0) + int(attempting or 0)
+        for phase, queued, attempting in rows
+        if phase == b"running"
+    )
 
 
 def _each_hour(names: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
