@@ -72,6 +72,30 @@ def test_the_overview_stays_up_to_date_and_the_keys_lead_around(
         expect(tab.page.get_by_role("searchbox")).to_be_focused()
 
 
+def test_a_tab_that_nobody_has_looked_at_holds_no_connection(
+    server: Server, store: Store, browser: Browser
+) -> None:
+    know_user(store, "look")
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, "look")
+        tab.page.add_init_script(
+            "let hidden = true;"
+            "Object.defineProperty(document, 'hidden', { get: () => hidden });"
+            "window.look = () => { hidden = false;"
+            " document.dispatchEvent(new Event('visibilitychange')); };"
+        )
+        streams: list[str] = []
+        tab.page.on("request", lambda one: streams.append(one.url) if "/live?" in one.url else None)
+        tab.open("/console/overview")
+        before = list(streams)
+        tab.page.evaluate("window.look()")
+        at = tab.page.locator("#overview time").first
+        seen = at.get_attribute("datetime") or ""
+        expect(at).not_to_have_attribute("datetime", seen)
+
+    assert (before, len(streams)) == ([], 1)
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_page_can_be_used_by_everybody_whatever_customers_write(
     server: Server, store: Store, browser: Browser, screen: str

@@ -1,4 +1,4 @@
-// Keys of the console, the pause of what is live, and files. All but files works without this script.
+// Keys of the console, what is live and its pause, and files. All else works without this script.
 (() => {
   "use strict";
   const find = (selector) => document.querySelector(selector);
@@ -38,29 +38,42 @@
   });
 
   // A stream that is paused is closed, so that it costs the gateway nothing; on it comes back whole.
+  // A tab that is opened behind the others begins when it is looked at: a browser keeps six
+  // connections to a server, and with as many streams it could load no page any more.
   const state = find("#live-state");
   const button = find("#live-pause");
   const setState = (word) => { if (state) state.textContent = word; };
+  const goOn = () => {
+    const live = document.createElement("div");
+    live.id = "live";
+    live.setAttribute("hx-sse:connect", state.dataset.topics);
+    live.setAttribute("hx-swap", "none");
+    find("#live-host").append(live);
+    htmx.process(live);
+    setState("live");
+    button.textContent = "Pause";
+  };
+  const pause = () => {
+    const host = find("#live-host");
+    htmx.swap({ target: host, text: "", swap: "innerHTML" });
+    host.replaceChildren();
+    setState("paused");
+    button.textContent = "Go on";
+  };
   const togglePause = () => {
     if (!state) return;
-    const host = find("#live-host");
-    const open = find("#live");
-    if (open) {
-      htmx.swap({ target: host, text: "", swap: "innerHTML" });
-      host.replaceChildren();
-      setState("paused");
-      button.textContent = "Go on";
-    } else {
-      const live = document.createElement("div");
-      live.id = "live";
-      live.setAttribute("hx-sse:connect", state.dataset.topics);
-      live.setAttribute("hx-swap", "none");
-      host.append(live);
-      htmx.process(live);
-      setState("live");
-      button.textContent = "Pause";
-    }
+    if (find("#live")) pause();
+    else goOn();
   };
+  const beginOnceSeen = () => {
+    if (document.hidden) return;
+    document.removeEventListener("visibilitychange", beginOnceSeen);
+    if (!find("#live")) goOn();
+  };
+  if (state) {
+    document.addEventListener("visibilitychange", beginOnceSeen);
+    beginOnceSeen();
+  }
   button?.addEventListener("click", togglePause);
   document.addEventListener("htmx:sse:error", () => setState("waits for the gateway"));
   document.addEventListener("htmx:sse:after:connection", () => setState("live"));
