@@ -8,12 +8,12 @@ import pytest
 
 from gateway.cli.develop.chat.explain import ChatTraces
 from gateway.cli.develop.chat.message_view import Offer
-from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.core.planning.batch import plan
 from gateway.rules.loader import load
 from gateway.store.planning import contacts
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
+from gateway.store.tracing.stored_event import StoredEvent
 from tests.support.factories import ANA, NUMBER, message_item
 
 pytestmark = pytest.mark.store

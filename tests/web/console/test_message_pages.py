@@ -1,5 +1,6 @@
 """Message pages: found by whatever is known of a message, and masked unless a reason is given."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,16 @@ from tests.web.test_api_messages import AUTH, GIVEN
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
 WAMID = "wamid.HBgx"
+RULES = """
+version: 1
+rules:
+  - name: bye
+    when: {text: bye}
+    then: [Goodbye]
+  - name: asked
+    when: {text: {contains: hours}}
+    then: [We open at nine.]
+"""
 
 
 async def search(web: Web, text: str) -> httpx.Response:
@@ -195,3 +206,28 @@ async def test_nothing_is_revealed_of_what_is_not_there(server: Server, store: S
 
     assert answer.status_code == 404
     assert audit_log.read_entries(store, "", 9) == []
+
+
+async def test_a_message_says_which_rules_of_now_answer_it_and_why(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    receive(store, WAMID, "your hours, secretly")
+    async with a_web(server.url, GATEWAY_RULES=str(tmp_path)) as web:
+        enter(web, store, "look")
+        page = f"/console/messages/{WAMID}"
+        (before,) = (await shown(web, page))["trials"]["data"]
+        html = (await web.api.get(page)).text
+        rules.write_text(RULES.replace("hours", "prices"))
+        (after,) = (await shown(web, page))["trials"]["data"]
+        rules.write_text("version: 1\nrules: [{name: broken}]")
+        (broken,) = (await shown(web, page))["trials"]["data"]
+
+    assert [line.partition(":")[0] for line in before["why"]] == ["✗ bye", "✓ asked"]
+    assert before["rulebook"].startswith("By the rules of now, version ")
+    assert any("when it was planned, welcome fired" in note for note in before["notes"])
+    assert "Rules tried, and why" in html
+    assert "secretly" not in html
+    assert [line.partition(":")[0] for line in after["why"]] == ["✗ bye", "✗ asked"]
+    assert "broken" in broken["problem"]

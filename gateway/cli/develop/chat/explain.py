@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.cli.local import trial_hours
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Delivery, Event
@@ -25,6 +24,7 @@ from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.tracing import records
 from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.stored_event import StoredEvent
 
 UNDER_WAY = frozenset({"new", "queued", "attempting"})
 NOT_ARRIVED = frozenset({"failed", "dead", "expired", "dropped", "unconfirmed"})

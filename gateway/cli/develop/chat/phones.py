@@ -8,7 +8,7 @@ from gateway.cli.develop.chat.customer_messages import LastAnswer
 from gateway.cli.develop.chat.message_view import Offer, offers, render_message
 from gateway.cli.develop.chat.sandbox_client import SandboxClient
 from gateway.cli.develop.chat.screen import GOOD, GREY, ODD, ChatScreen
-from gateway.cli.develop.rules.stored_event import StoredEvent
+from gateway.store.tracing.stored_event import StoredEvent
 
 # Events by which a customer sees that something came of a message.
 ANSWERS = frozenset({"message", "read", "typing"})

@@ -18,8 +18,8 @@ from gateway.cli.develop.chat.phones import ChatPhones
 from gateway.cli.develop.chat.sandbox_client import RefusedError, SandboxClient
 from gateway.cli.develop.chat.screen import GREY, ODD, ChatScreen
 from gateway.cli.develop.chat.steering import Steering
-from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.core.events import Message
+from gateway.store.tracing.stored_event import StoredEvent
 
 Lines = queue.Queue[str]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from gateway.cli.develop.chat.explain import ChatTraces
-from gateway.cli.develop.rules.stored_event import StoredEvent
 from gateway.cli.local import workspace
 from gateway.core.contacts.contact import Contact
 from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.tracing.stored_event import StoredEvent
 
 PATIENCE_S = 10.0
 LOOK_EVERY_S = 0.05

@@ -22,7 +22,6 @@ from gateway.cli.develop.rules.paths import (
     resolve_rules_path,
     stored_deliveries,
 )
-from gateway.cli.develop.rules.stored_event import list_stored_events
 from gateway.cli.local import target
 from gateway.core.events import Message
 from gateway.core.formats import format_time, pluralize
@@ -33,6 +32,7 @@ from gateway.rules.testing.recorded import RecordedComparison
 from gateway.rules.testing.runner import Difference, fits
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.stored_event import list_stored_events
 
 MOST = 200
 

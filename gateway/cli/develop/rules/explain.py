@@ -18,7 +18,6 @@ from gateway.cli.common.output import print_json
 from gateway.cli.common.store import open_store
 from gateway.cli.develop.rules.diff import mask_message
 from gateway.cli.develop.rules.paths import console, resolve_rules_path
-from gateway.cli.develop.rules.stored_event import find_stored_event
 from gateway.cli.local import target
 from gateway.core.events import Event
 from gateway.core.formats import format_time
@@ -34,6 +33,7 @@ from gateway.rules.testing.step_notation import Notation
 from gateway.rules.testing.testcase import parse_moment
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.stored_event import find_stored_event
 from gateway.store.tracing.traces import Traces
 
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}

@@ -77,27 +77,24 @@ async def build_one(visit: PageVisit) -> PageView:
     """Return the story of a message by its wamid, its id, or the id of an event."""
     id_ = visit.path["id"]
     masking = await masking_of(visit, f"message {id_}")
-    data = await visit.desk.read(read_message, visit.desk, id_, masking)
+    found = await visit.desk.read(find_known_message, visit.desk, id_)
+    data = await visit.desk.read(read_message, visit.desk, found, masking)
+    panels = await visit.desk.panels(trials=visit.desk.read(try_rules, visit.desk, found.traces))
     shown = {"id": id_, "revealed": masking.reveal, "may_reveal": visit.user.may(REVEALS)}
-    return PageView("Message", "message.html", {**shown, **data})
+    return PageView("Message", "message.html", {**shown, **data, **panels})
 
 
 async def reveal_one(visit: PageVisit) -> Redirection:
     """Let the user see a message unmasked."""
     id_ = visit.path["id"]
-    found = await visit.desk.read(find_message, visit.desk, id_)
-    if not found.has_results:
-        raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
+    found = await visit.desk.read(find_known_message, visit.desk, id_)
     number, contact = _subject_of(found.traces)
     await reveal(visit, f"message {id_}", "message", number, contact)
     return Redirection(_address(id_))
 
 
-def read_message(desk: ConsoleDesk, id_: str, masking: Masking) -> Mapping[str, Any]:
-    """Return the stories and the data of a message. Raises PageError where nothing is known."""
-    found = find_message(desk, id_)
-    if not found.has_results:
-        raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
+def read_message(desk: ConsoleDesk, found: Search, masking: Masking) -> Mapping[str, Any]:
+    """Return the stories and the data of a message."""
     name_of, secret = desk.accounts().name_of, read_secret(desk.store)
     teller = Teller(masking, datetime.now(UTC), desk.settings.gateway_retention, name_of)
     return {
@@ -110,6 +107,22 @@ def read_message(desk: ConsoleDesk, id_: str, masking: Masking) -> Mapping[str, 
             if (subject := _subject_of([one]))[1]
         ],
     }
+
+
+def try_rules(desk: ConsoleDesk, traces: Sequence[Trace]) -> list[Mapping[str, Any]]:
+    """Return why each rule answers the events of some traces or not."""
+    # The process that serves webhooks only starts without the language of rules.
+    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
+
+    return rule_trials.try_rules(desk, traces)
+
+
+def find_known_message(desk: ConsoleDesk, id_: str) -> Search:
+    """Find a message or an event by its id. Raises PageError where nothing is known."""
+    found = find_message(desk, id_)
+    if not found.has_results:
+        raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
+    return found
 
 
 def find_message(desk: ConsoleDesk, id_: str) -> Search:

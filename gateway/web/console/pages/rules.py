@@ -26,7 +26,7 @@ from gateway.web.console.page import (
 )
 
 if TYPE_CHECKING:
-    from gateway.rules.rulebook import Rulebook
+    pass
 
 LOOKED_AT = 500  # of the newest events
 MOST_TEXT = 4_096
@@ -46,7 +46,7 @@ async def explain_text(visit: PageVisit) -> PageView:
     if not 0 < len(text) <= MOST_TEXT or found is None:
         raise PageError(422, "There is nothing to explain.", "Write a text, and choose the rules.")
     zone = owners[found][0].time_zone
-    return await _show(visit, await asyncio.to_thread(_explain, found, zone, text))
+    return await _show(visit, await asyncio.to_thread(_explain, visit.desk, found, zone, text))
 
 
 async def _show(visit: PageVisit, explained: Mapping[str, Any]) -> PageView:
@@ -84,23 +84,22 @@ def view_processes(store: Store) -> list[Mapping[str, Any]]:
 
 def _view_books(desk: ConsoleDesk) -> list[Mapping[str, Any]]:
     """Return the rules as the files of this machine have them now, each path once."""
-    return [_view_book(path, owners) for path, owners in _find_owners(desk).items()]
+    return [_view_book(desk, path, owners) for path, owners in _find_owners(desk).items()]
 
 
 def _find_owners(desk: ConsoleDesk) -> Mapping[Path, list[Account]]:
     """Return where the rules are at this moment, as workers look for them, and whose they are."""
-    # The process that serves webhooks only starts without the language of rules.
-    from gateway.rules.loader import find_rules  # noqa: PLC0415
+    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
 
     by_path: dict[Path, list[Account]] = {}
     for one in desk.accounts():
-        path = find_rules(one.rules, desk.settings.gateway_demo_rules)
-        by_path.setdefault(path, []).append(one)
+        by_path.setdefault(rule_trials.find_path(desk, one), []).append(one)
     return by_path
 
 
-def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
+def _view_book(desk: ConsoleDesk, path: Path, owners: list[Account]) -> Mapping[str, Any]:
     from gateway.rules.problems import RulebookError  # noqa: PLC0415
+    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
 
     shown: dict[str, Any] = {
         "path": str(path),
@@ -110,7 +109,7 @@ def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
         "rules": [],
     }
     try:
-        book = _load(path, owners[0].time_zone)
+        book = rule_trials.load_rulebook(desk, path, owners[0].time_zone)
     except RulebookError as error:
         return shown | {"problems": [str(one) for one in error.problems]}
     rules = [
@@ -125,20 +124,15 @@ def _view_book(path: Path, owners: list[Account]) -> Mapping[str, Any]:
     return shown | {"version": book.version, "rules": rules}
 
 
-def _load(path: Path, zone: str) -> "Rulebook":
-    from gateway.rules.loader import load_if_any  # noqa: PLC0415
-
-    return load_if_any(path, zone=zone)
-
-
-def _explain(path: Path, zone: str, text: str) -> Mapping[str, Any]:
+def _explain(desk: ConsoleDesk, path: Path, zone: str, text: str) -> Mapping[str, Any]:
     from gateway.rules.explain import explain, format_explanations  # noqa: PLC0415
     from gateway.rules.problems import RulebookError  # noqa: PLC0415
     from gateway.rules.testing.planner import EventPlanner  # noqa: PLC0415
     from gateway.rules.testing.simulated_customer import SimulatedCustomer  # noqa: PLC0415
+    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
 
     try:
-        book = _load(path, zone)
+        book = rule_trials.load_rulebook(desk, path, zone)
     except RulebookError as error:
         raise PageError(422, "The rules cannot be used.", str(error.problems[0])) from None
     now = datetime.now(UTC)

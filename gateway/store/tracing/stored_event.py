@@ -14,6 +14,7 @@ from gateway.store.planning import contacts
 from gateway.store.redis.client import Store
 from gateway.store.tracing import records
 from gateway.store.tracing.records import PlanRecord
+from gateway.store.tracing.trace import Trace
 from gateway.store.tracing.traces import Traces
 
 AS_NOW = "judged with the tags and variables that the customer has now"
@@ -115,10 +116,18 @@ def find_stored_event(store: Store, traces: Traces, wamid: str) -> StoredEvent |
 
     Raises StoreUnavailableError.
     """
-    for trace in traces.find_by_wamid(wamid).traces:
-        if trace.kept_event and (event := trace.kept_event.event):
-            (view,) = contacts.load(store, {event.number: [event]})
-            contact = view.contacts.get(event.contact, Contact(event.contact))
-            kept_at = trace.kept_event.at
-            return StoredEvent(view.complete_event(event), contact, trace.record, kept_at)
-    return None
+    found = (read_stored_event(store, one) for one in traces.find_by_wamid(wamid).traces)
+    return next(filter(None, found), None)
+
+
+def read_stored_event(store: Store, trace: Trace) -> StoredEvent | None:
+    """Return the event of a trace with its customer's state; None if it is no longer stored.
+
+    Raises StoreUnavailableError.
+    """
+    kept, event = trace.kept_event, trace.kept_event and trace.kept_event.event
+    if not kept or not event:
+        return None
+    (view,) = contacts.load(store, {event.number: [event]})
+    contact = view.contacts.get(event.contact, Contact(event.contact))
+    return StoredEvent(view.complete_event(event), contact, trace.record, kept.at)

@@ -1,0 +1,89 @@
+"""Trials of rules for pages: rulebooks as the files are now, and what they say of an event.
+
+Pages import this module when they need it: a process that serves webhooks only starts without the
+language of rules.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gateway.accounts.account import Account
+from gateway.rules.explain import RuleExplanation, format_explanations
+from gateway.rules.loader import File, build_rulebook, find_rules, read_if_any, read_trial_now
+from gateway.rules.problems import RulebookError
+from gateway.rules.rulebook import Rulebook
+from gateway.store.tracing.stored_event import StoredEvent, read_stored_event
+from gateway.store.tracing.trace import Trace
+from gateway.web.console.desk.desk import ConsoleDesk
+
+MOST_LOADED = 16  # rulebooks: one for each path that accounts name
+
+
+def find_path(desk: ConsoleDesk, owner: Account) -> Path:
+    """Return where the rules of an account are at this moment, as workers look for them."""
+    return find_rules(owner.rules, desk.settings.gateway_demo_rules)
+
+
+def load_rulebook(desk: ConsoleDesk, path: Path, zone: str) -> Rulebook:
+    """Load the rules as their files are now; the same bytes are compiled once.
+
+    Raises RulebookError.
+    """
+    trial_now = read_trial_now(desk.settings.gateway_trial_hours)
+    return _build(read_if_any(path), trial_now, zone)
+
+
+@lru_cache(MOST_LOADED)
+def _build(files: tuple[File, ...], trial_now: str, zone: str) -> Rulebook:
+    return build_rulebook(files, trial_now, zone)
+
+
+def try_rules(desk: ConsoleDesk, traces: Sequence[Trace]) -> list[Mapping[str, Any]]:
+    """Return why each rule answers the events of some traces or not, by the rules of now.
+
+    Events that are no longer kept are left out. Reasons are in the words of rules, and hold
+    neither texts nor phone numbers of customers.
+    Raises StoreUnavailableError or ScriptError.
+    """
+    stored = (read_stored_event(desk.store, one) for one in traces)
+    return [_try_event(desk, one) for one in stored if one]
+
+
+def _try_event(desk: ConsoleDesk, stored: StoredEvent) -> Mapping[str, Any]:
+    owner = desk.accounts().owner_of(stored.event.number)
+    if not owner:
+        return _view(problem="No account has this number any more, so no rules are asked.")
+    try:
+        book = load_rulebook(desk, find_path(desk, owner), owner.time_zone)
+    except RulebookError as error:
+        return _view(problem=f"The rules cannot be used: {error.problems[0]}")
+    why = stored.explain(book)
+    fired = tuple(one.rule for one in why if one.fired)
+    notes = stored.describe_change(fired, book.version)
+    return _view(why, notes, _compare_versions(stored, book.version))
+
+
+def _compare_versions(stored: StoredEvent, version: str) -> str:
+    """Say whether the rules of now are those that planned the event."""
+    if not stored.record:
+        return f"By the rules of now, version {version}; which they were then is not on record."
+    if stored.record.rulebook == version:
+        return f"By the rules that planned it, version {version}."
+    then = stored.record.rulebook
+    return f"By the rules of now, version {version}; version {then} planned it."
+
+
+def _view(
+    why: Sequence[RuleExplanation] = (),
+    notes: Sequence[str] = (),
+    rulebook: str = "",
+    problem: str = "",
+) -> Mapping[str, Any]:
+    return {
+        "why": list(format_explanations(why)),
+        "notes": list(notes),
+        "rulebook": rulebook or None,
+        "problem": problem or None,
+    }
