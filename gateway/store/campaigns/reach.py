@@ -3,7 +3,7 @@
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -56,21 +56,40 @@ def read_reach(store: Store, number: str, siblings: Sequence[str]) -> Reach | No
     `siblings` are the numbers of its account, itself among them. A customer who was reached by two
     of them counts twice, so the figure is the most that may be used up.
     """
-    (word,) = run_commands(store, ("GET", _key(number)))
+    (word,) = run_commands(store, _ask_word(number))
     limit = parse_limit(word.decode()) if word else None
     if limit is None:
         return None
     if not (reach := Reach(limit)).is_limited:
         return reach
-    seconds, _ = _server_time(store)
-    this_hour = seconds * 1000 // HOUR_MS
-    hours = range(this_hour - HOURS + 1, this_hour + 1)
+    hours = _last_hours(store)
     names = [[_hour_key(one, hour) for hour in hours] for one in siblings]
     replies = run_commands(store, *(("PFCOUNT", *each) for each in names), *_each_hour(names))
     used, by_hour = replies[: len(names)], replies[len(names) :]
     oldest = min((i % HOURS for i, count in enumerate(by_hour) if count), default=None)
     frees_at = None if oldest is None else datetime_from_ms((hours[oldest] + HOURS) * HOUR_MS)
     return Reach(limit, sum(used), frees_at)
+
+
+def read_reaches(store: Store, groups: Iterable[Sequence[str]]) -> Mapping[str, Reach]:
+    """Return the reach of each number whose limit is known, without when more of it is free.
+
+    A group has the numbers of one account. Two commands a number, so that a page may ask often.
+    """
+    named = [tuple(each) for each in groups]
+    numbers = [number for each in named for number in each]
+    words = dict(zip(numbers, run_commands(store, *map(_ask_word, numbers)), strict=True))
+    limits = {one: parse_limit(word.decode()) for one, word in words.items() if word}
+    limited = [one for each in named if any(map(limits.get, each)) for one in each]
+    hours = _last_hours(store)
+    counts = [("PFCOUNT", *(_hour_key(one, hour) for hour in hours)) for one in limited]
+    used = dict(zip(limited, run_commands(store, *counts), strict=True))
+    return {
+        number: Reach(limit, sum(used[one] for one in each))
+        for each in named
+        for number in each
+        if (limit := limits.get(number))
+    }
 
 
 def count_promised(store: Store, id_: str, siblings: Collection[str]) -> int:
@@ -93,9 +112,15 @@ def _each_hour(names: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
     return [("PFCOUNT", name) for each in names for name in each]
 
 
-def _server_time(store: Store) -> tuple[int, int]:
+def _last_hours(store: Store) -> range:
+    """Return the hours that count, by the clock of the store."""
     time: Any = store.run(lambda client: client.time())
-    return int(time[0]), int(time[1])
+    this_hour = int(time[0]) * 1000 // HOUR_MS
+    return range(this_hour - HOURS + 1, this_hour + 1)
+
+
+def _ask_word(number: str) -> tuple[str, str]:
+    return "GET", _key(number)
 
 
 def _key(number: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.core.forwards.forward import Forward, forward_id
-from gateway.store import number_list
+from gateway.store import keys, number_list
+from gateway.store.campaigns.reach import note_limit
 from gateway.store.console import audit_log
 from gateway.store.outgoing.forwards import queue_forwards
 from gateway.store.outgoing.receiver_states import read_receiver_states
@@ -88,6 +89,29 @@ async def test_a_number_is_held_and_released_with_the_reason_on_record(
     notes = [(one.what, one.about) for one in audit_log.read_entries(store, "", 9)]
     about = f"number {NUMBER}, rule promo"
     assert notes == [("release", about), ("hold", about)]
+
+
+async def test_the_overview_shows_the_reach_of_a_number_whose_limit_is_known(
+    server: Server, store: Store
+) -> None:
+    number_list.add_number(store, NUMBER)
+    number_list.add_number(store, "200000000000002")
+    async with a_web(server.url) as web:
+        enter(web, store, "look")
+        unknown, _ = await read(web, "/console/overview")
+        note_limit(store, NUMBER, "TIER_250")
+        hour = store.redis.time()[0] // 3_600
+        store.redis.pfadd(f"{keys.number(NUMBER)}reached:{hour}", "ana", "bo")
+        store.redis.pfadd(f"{keys.number('200000000000002')}reached:{hour - 23}", "cy")
+        store.redis.pfadd(f"{keys.number(NUMBER)}reached:{hour - 26}", "dan")
+        known, html = await read(web, "/console/overview")
+        note_limit(store, NUMBER, "TIER_UNLIMITED")
+        unlimited, _ = await read(web, "/console/overview")
+
+    assert unknown["reach"]["data"] == {}
+    assert known["reach"]["data"] == {NUMBER: {"limit": 250, "used": 3}}
+    assert "3 of 250" in html
+    assert unlimited["reach"]["data"][NUMBER]["limit"] is None
 
 
 async def test_a_receiver_is_paused_and_resumed(server: Server, store: Store) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 from gateway.accounts.account import Accounts
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import number_list
+from gateway.store.campaigns.reach import read_reaches
 from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
+from gateway.store.redis.client import Store
 from gateway.web.console.desk.desk import ConsoleDesk, PagePanel
 from gateway.web.console.desk.state_history import StateHistory
 from gateway.web.console.live import LiveReader, LiveTopic
@@ -33,7 +36,10 @@ async def read_live(reader: LiveReader) -> str:
 
 
 async def _read(desk: ConsoleDesk) -> Mapping[str, PagePanel | str | None]:
-    panels = await desk.panels(state=desk.read(read_state, desk.history, desk.accounts()))
+    panels = await desk.panels(
+        state=desk.read(read_state, desk.history, desk.accounts()),
+        reach=desk.read(view_reach, desk.store, desk.accounts()),
+    )
     return {**panels, "flower": desk.settings.gateway_flower_url or None}
 
 
@@ -70,6 +76,22 @@ def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
         },
         "rulebooks": count_versions(now.rulebooks),
         "numbers": [_view_number(one, accounts) for one in now.numbers],
+    }
+
+
+def view_reach(store: Store, accounts: Accounts) -> Mapping[str, Mapping[str, int | None]]:
+    """Return how many customers each number may begin with in 24 hours, and how many it did.
+
+    It is known of numbers that had a campaign checked or running within a day; a limit of None is
+    none at all, and nothing is counted for it. Raises StoreUnavailableError or ScriptError.
+    """
+    groups: dict[str, list[str]] = {}
+    for number in accounts.numbers_among(number_list.numbers_at_meta(store)):
+        groups.setdefault(accounts.name_of(number), []).append(number)
+    found = read_reaches(store, groups.values())
+    return {
+        number: {"limit": one.limit if one.is_limited else None, "used": one.used}
+        for number, one in found.items()
     }
 
 
