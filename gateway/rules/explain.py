@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
+from gateway.core.forwards.receiver_answer import is_receiver_answer
 from gateway.core.services.answer import is_answer
 from gateway.rules.matching.conditions.condition import Condition, Every, Some
 from gateway.rules.matching.facts import EventFacts
@@ -39,7 +40,7 @@ def explain(
     rulebook: Rulebook, event: Event, contact: Contact, now: datetime
 ) -> tuple[RuleExplanation, ...]:
     """Ask every rule as `decide` does; if none is asked, the one entry has no rule."""
-    if is_answer(event):
+    if is_answer(event) or is_receiver_answer(event):
         fired = rulebook.decide(event, contact, now).fired
         return tuple(RuleExplanation(one.rule, True, one.explanation) for one in fired)
     if note := rulebook.skip_reason(event, contact):

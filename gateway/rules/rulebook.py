@@ -12,6 +12,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message, Notice
 from gateway.core.forwards.forward import FORWARD
 from gateway.core.forwards.receiver import Receiver
+from gateway.core.forwards.receiver_answer import is_receiver_answer, read_receiver_answer
 from gateway.core.planning.contact_changes import (
     ContactChange,
     hand_over_contact,
@@ -25,6 +26,7 @@ from gateway.rules.language.outgoing.services import Service
 from gateway.rules.matching.action import NamedTemplate
 from gateway.rules.matching.facts import EventFacts, has_recipient
 from gateway.rules.matching.index import Index
+from gateway.rules.matching.receiver_answer import fire_receiver_answer
 from gateway.rules.matching.rule import COUNTS_AS_ANSWERED, Rule
 from gateway.rules.matching.service_answer import fire_branch
 from gateway.rules.opening_hours import Hours
@@ -136,10 +138,12 @@ class Rulebook:
     def decide(self, event: Event, contact: Contact, now: datetime) -> Decision:
         """Decide about an event; the first rule that sends ends the search.
 
-        A service's answer is of the rule that called, and asks no other rule.
+        An answer asks no rule but the one that called, and none if it is a receiver's.
         """
         if is_answer(event):
             return self._decide_answer(event, contact, now)
+        if is_receiver_answer(event):
+            return self._decide_receiver_answer(event, contact, now)
         receivers = self.receivers_of(event) if self.receivers else ()
         is_echo = _is_smb_echo(event)
         if not is_echo and kind_of(event) not in self.kinds:
@@ -176,6 +180,11 @@ class Rulebook:
         fired = fire_branch(rule, answer, facts)
         noted = facts.contact if facts.changes else None
         return Decision((fired,), "", noted, tuple(facts.changes), answer.said)
+
+    def _decide_receiver_answer(self, event: Event, contact: Contact, now: datetime) -> Decision:
+        answer = read_receiver_answer(event)
+        fired = fire_receiver_answer(answer, self.facts(event, contact, now))
+        return Decision((fired,), normal_text=answer.said)
 
     @cached_property
     def secret_names(self) -> tuple[str, ...]:

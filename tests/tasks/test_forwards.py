@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,11 +16,21 @@ import pytest
 
 from gateway.accounts.rulebooks import RulesInForce
 from gateway.core.dead_letters.dead_letter import DeadForward
-from gateway.store import keys
+from gateway.store import keys, number_list
+from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.maintenance.retention import memory_health
-from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW, LEASE_MS
-from gateway.store.redis.client import Store
+from gateway.store.outgoing.forwards import (
+    FAILURES_IN_A_ROW,
+    LEASE_MS,
+    ReceiverOutcome,
+    settle_forwards,
+)
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.story import Teller
+from gateway.store.tracing.trace import Search
+from gateway.store.tracing.traces import Traces
 from tasks.context import WorkerContext
 from tasks.outgoing import forwards as outgoing
 from tasks.outgoing.forwarding import forwarder
@@ -27,12 +38,14 @@ from tasks.outgoing.forwarding.rounds import ForwardRounds, Taken, Wish
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
+from tests.support.store.sends import WEEK
 from tests.support.tasks.receiving_application import Application, an_application
 from tests.support.tasks.worker_state import (
     PREFIX,
     counted,
     for_all,
     keep,
+    planned,
     raw,
     rung,
     take_effect,
@@ -358,3 +371,69 @@ def test_rules_without_the_receiver_let_its_forwards_wait(
     assert bury(forwarding) == 1
     copy = raw(forwarding.store).hget(f"{PREFIX}forward:{id_.decode()}", "copy")
     assert orjson.loads(forwarding.bodies.open(copy))["id"] == id_.decode()
+
+
+def test_what_a_receiver_answers_is_sent_once_though_it_was_asked_twice(
+    forwarding: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm, bot = applications
+    store, rulebook = forwarding.store, next(iter(forwarding.rules.current().by_path.values()))
+    number_list.add_number(store, NUMBER)
+    crm.status = bot.status = 200
+    crm.answer, bot.answer = b'{"messages": ["I look."]}', b'{"messages": ["Not in this form."]}'
+    deaths = [RuntimeError("died"), StoreUnavailableError("away")]
+
+    def settle(store: Store, outcomes: Sequence[ReceiverOutcome], kept: timedelta) -> Any:
+        if deaths and any(one.receiver == "crm" for one in outcomes):
+            raise deaths.pop(0)
+        return settle_forwards(store, outcomes, kept)
+
+    monkeypatch.setattr("tasks.outgoing.forwarding.rounds.settle_forwards", settle)
+    effect(forwarding, delivery_body(message_item("wamid.1", "Where is it?")))
+    outgoing.forward(NUMBER)
+    wait_until(lambda: len(deaths) < 2, "the first settling fails")
+    crm.answer = b'{"messages": ["I look again."]}'
+
+    def all_settled() -> bool:
+        let_pauses_end(store)
+        outgoing.forward(NUMBER)
+        return not (waits(store, "crm") or waits(store, "bot"))
+
+    wait_until(all_settled, "both are posted again and settled", 30)
+    assert not take_effect(forwarding, rulebook)
+
+    assert crm.texts[:2] == ["Where is it?"] * 2
+    assert planned(store) == ["I look."]
+    assert_traced(store, crm.ids[0])
+
+
+def assert_traced(store: Store, forward: str) -> None:
+    traces = Traces(store, Bodies())
+    (found,) = traces.find_by_wamid("wamid.1").traces
+    (send,) = found.answers[forward].sends
+    assert traces.find_by_send(send.id).traces[0].key == found.key
+    (conversation,) = traces.find_by_contact(ANA, 10).conversations
+    assert [one.key for one in conversation.traces] == [found.key]
+    told = str(Teller(Masking(), datetime.now(UTC), WEEK).tell(Search((found,))))
+    assert "crm answered with 1 message" in told
+
+
+def test_an_answer_that_meta_would_refuse_sends_nothing_and_is_told(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    store, rulebook = forwarding.store, next(iter(forwarding.rules.current().by_path.values()))
+    number_list.add_number(store, NUMBER)
+    crm.status, crm.answer = 200, b'{"messages": ["Hush", {"text": "Hush", "colour": "red"}]}'
+
+    effect(forwarding, delivery_body(message_item("wamid.1", "Where is it?")))
+    outgoing.forward(NUMBER)
+    all_received(store)
+    assert not take_effect(forwarding, rulebook)
+
+    (found,) = Traces(store, Bodies()).find_by_wamid("wamid.1").traces
+    (answered,) = found.answers.values()
+    assert (planned(store), answered.sends) == ([], ())
+    told = str(Teller(Masking(), datetime.now(UTC), WEEK).tell(Search((found,))))
+    assert "crm answered, and nothing is sent: #/messages/1/colour" in told
+    assert "Hush" not in told

@@ -16,6 +16,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.grouping import PersonGroup, contact_keys, group_by_person
 from gateway.core.events import CampaignMessage, Event, InternalEvent, Message, Status
 from gateway.core.forwards.forward import Forward
+from gateway.core.forwards.receiver_answer import is_receiver_answer
 from gateway.core.planning.campaign_answers import CampaignAnswer, count_answer
 from gateway.core.planning.decision import RuleDecider
 from gateway.core.planning.event import Record, plan_event
@@ -210,7 +211,8 @@ class _Draft:
         status_update = read_status_update(event) if isinstance(event, Status) else None
         is_message = isinstance(event, Message) and bool(self.contact.key)
         # What follows an answer is planned from this very contact, or planned again.
-        is_own = is_message or (is_answer(event) and bool(self.contact.key))
+        is_returned = is_answer(event) or is_receiver_answer(event)
+        is_own = is_message or (is_returned and bool(self.contact.key))
         is_changed = is_own or (bool(self.contact.key) and one.contact != self.contact)
         notifications = [each.of_account(self.account) for each in one.notifications]
         # From here on nothing raises.

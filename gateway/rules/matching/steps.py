@@ -74,8 +74,7 @@ class StepsRun:
     @property
     def _said(self) -> str:
         """Return a digest of what was written, by which the loop guard knows a repetition."""
-        normal = self.facts.text.normal
-        return digest(normal).hex()[:DIGEST_LENGTH] if normal else ""
+        return digest_said(self.facts.text.normal)
 
     def _answered_actions(self, step: CompiledAction, values: Lookup) -> Sequence[Action]:
         closed: WhenClosed = fill(step.when_closed, values) or ""
@@ -105,3 +104,8 @@ class StepsRun:
             return f"{reason}, so no phone is notified"
         is_possible = step.calls_meta or facts.contact.key or step.verb in REPORTS
         return "" if is_possible else "there is no contact"
+
+
+def digest_said(normal: str | None) -> str:
+    """Return the digest of what a customer wrote, "" if it is no text."""
+    return digest(normal).hex()[:DIGEST_LENGTH] if normal else ""

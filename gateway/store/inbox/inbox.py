@@ -122,7 +122,11 @@ class Inbox:
 
         There it cannot be opened, so it is deferred, and tried again until a worker can.
         """
-        self._append("internal||", [body], NEWER)
+        self.append_answers([body])
+
+    def append_answers(self, bodies: Sequence[bytes]) -> None:
+        """Append answers of services or receivers; any part of them where it raises."""
+        self._append("internal||", bodies, NEWER)
 
     def replay(self, bodies: Sequence[bytes]) -> None:
         """Append deliveries that an operator replays, in order; known events have no effect again.

@@ -14,6 +14,7 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Damage, parse_damages
+from gateway.store.sending.lookup import run_commands
 
 # Longer than a post may last, and than it takes to settle it in a store far away.
 LEASE_MS = 60_000
@@ -196,3 +197,9 @@ def redrive_forward(store: Store, number: str, receiver: str, forward: str, died
     """Let a dead forward be posted again; false if it has no copy, or is no longer as it was."""
     args = ["redrive", receiver, forward, died_ms]
     return bool(store.call("control_forwards", keys.number(number), *args))
+
+
+def are_stored(store: Store, forwards: Sequence[tuple[str, str]]) -> list[bool]:
+    """Say of each number and forward whether it is stored: its customer may have been erased."""
+    names = (f"{keys.number(number)}forward:{one}" for number, one in forwards)
+    return [bool(found) for found in run_commands(store, *(("EXISTS", name) for name in names))]

@@ -39,7 +39,8 @@ class Trace:
     notifications: tuple[TracedNotification, ...] = ()
     forwards: tuple[TracedForward, ...] = ()
     calls: tuple[TracedCall, ...] = ()
-    answers: Mapping[str, "Trace"] = field(default_factory=dict)  # call -> what its answer became
+    # By the id of a call or a forward, what its answer became.
+    answers: Mapping[str, "Trace"] = field(default_factory=dict)
     foreign_statuses: tuple[str, ...] = ()  # statuses of a message that is of no send of ours
 
 

@@ -1,12 +1,13 @@
 """Traces: everything the store knows of a message, a send or a customer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import orjson
 
 from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Message
+from gateway.core.forwards.receiver_answer import forwarded_event, receiver_answer_key
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.services.answer import answer_key, called_by
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -23,7 +24,7 @@ from gateway.store.inbox.lookup import (
 )
 from gateway.store.outgoing.calls import read_calls
 from gateway.store.outgoing.notifications import read_notifications
-from gateway.store.outgoing.traced_forwards import read_event_forwards
+from gateway.store.outgoing.traced_forwards import TracedForward, read_event_forwards
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.lookup import read_sends, run_commands
@@ -153,7 +154,9 @@ class Traces:
         return trace or Trace(number, sends=(sent,))
 
     def _asking_event(self, number: str, key: str) -> str:
-        """Return the event that asked a service, if this is the answer; else the event itself."""
+        """Return the event that was answered by a service or receiver, else the event itself."""
+        if forwarded := forwarded_event(key):
+            return forwarded
         call = called_by(key)
         (found,) = read_calls(self._store, number, [call]) if call else (None,)
         return str(found.payload["event"]) if found and found.stage else key
@@ -179,6 +182,7 @@ class Traces:
         if not (event_ref or record or failure):
             return None
         kept_ref = event_ref or dead_letter_ref
+        forwards = read_event_forwards(self._store, number, key)
         return Trace(
             number,
             key,
@@ -192,14 +196,23 @@ class Traces:
             notifications=read_notifications(self._store, number, record.notifications)
             if record
             else (),
-            forwards=read_event_forwards(self._store, number, key),
+            forwards=forwards,
             calls=read_calls(self._store, number, record.calls) if record else (),
-            answers=self._answers(number, record) if record else {},
+            answers=self._answers(number, key, record, forwards),
         )
 
-    def _answers(self, number: str, record: PlanRecord) -> dict[str, Trace]:
-        found = ((call, self._by_event(number, answer_key(call))) for call in record.calls)
-        return {call: trace for call, trace in found if trace}
+    def _answers(
+        self, number: str, key: str, record: PlanRecord | None, forwards: Sequence[TracedForward]
+    ) -> dict[str, Trace]:
+        keys_of = {call: answer_key(call) for call in record.calls} if record else {}
+        keys_of |= {one.id: receiver_answer_key(one.receiver, key) for one in forwards}
+        found = ((asked, self._by_event(number, one)) for asked, one in keys_of.items())
+        return {asked: trace for asked, trace in found if trace}
+
+    def _answered_trace(self, trace: Trace) -> Trace:
+        """Return the trace of the message that a receiver answered, if this is of the answer."""
+        forwarded = forwarded_event(trace.key)
+        return (self._by_event(trace.number, forwarded) if forwarded else None) or trace
 
     def _find_failure(self, number: str, key: str) -> tuple[FailedEvent | None, str]:
         name = b"event:" + digest(key)
@@ -224,7 +237,8 @@ class Traces:
         records_of = [records.load(self._store, lookup.number, one) for one in lookup.records]
         maybe_traces = [self._by_event(lookup.number, one.key) for one in records_of if one]
         answered = {answer_key(call) for one in records_of if one for call in one.calls}
-        found_traces = tuple(one for one in maybe_traces if one and one.key not in answered)
+        own = (one for one in maybe_traces if one and one.key not in answered)
+        found_traces = tuple({one.key: one for one in map(self._answered_trace, own)}.values())
         traced_sends = {sent.id for trace in maybe_traces if trace for sent in trace.sends}
         rest = [one for one in lookup.waiting if one not in traced_sends]
         sends = tuple(read_sends(self._store, self._bodies, lookup.number, rest))

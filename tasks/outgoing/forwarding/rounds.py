@@ -23,6 +23,7 @@ from gateway.store.outgoing.forwards import (
 from tasks.context import WorkerContext
 from tasks.monitoring.noted_alerts import note_damage
 from tasks.outgoing.forwarding.preparation import PostPreparation, PreparedPost
+from tasks.outgoing.forwarding.receiver_answers import keep_answers
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,11 @@ class ForwardRounds:
         self._preparation = PostPreparation(ctx.store, ctx.bodies, ctx.rules)
 
     def settle(self, ended: Sequence[EndedPost]) -> None:
-        """Record how posts ended. Raises StoreUnavailableError; then it may be repeated."""
+        """Keep what receivers answered, then record how posts ended.
+
+        Raises StoreUnavailableError; then it may be repeated.
+        """
+        keep_answers(self._ctx, [(one.post, one.exchange) for one in ended])
         outcomes = [self._outcome(one) for one in ended]
         self._settle_all(outcomes)
 

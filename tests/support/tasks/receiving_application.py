@@ -17,6 +17,7 @@ class Application:
         self.port = free_port()
         self.posts: list[tuple[dict[str, str], bytes]] = []
         self.status = 204
+        self.answer = b""  # in JSON
         self.hangs = threading.Event()
         self.hangs.set()
 
@@ -41,9 +42,12 @@ def an_application() -> Iterator[Application]:
             body = self.rfile.read(int(self.headers["content-length"]))
             application.posts.append(({k.lower(): v for k, v in self.headers.items()}, body))
             application.hangs.wait(20)
+            answer = application.answer
             self.send_response(application.status)
-            self.send_header("content-length", "0")
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -194,11 +194,16 @@ class Teller:
     def _send_lines(self, trace: Trace) -> Iterator[StoryLine]:
         yield from (describe_send(one, self.masking) for one in trace.sends)
         yield from (describe_notification(one, self.masking) for one in trace.notifications)
-        yield from map(describe_forward, trace.forwards)
+        for forward in trace.forwards:
+            yield describe_forward(forward)
+            yield from self._answer_lines(trace, forward.id)
         for call in trace.calls:
             yield describe_call(call, self.masking)
-            if answer := trace.answers.get(call.id):
-                yield from (*self._planned_lines(answer), *self._send_lines(answer))
+            yield from self._answer_lines(trace, call.id)
+
+    def _answer_lines(self, trace: Trace, asked: str) -> Iterator[StoryLine]:
+        if answer := trace.answers.get(asked):
+            yield from (*self._planned_lines(answer), *self._send_lines(answer))
 
 
 def _no_rule(record: PlanRecord) -> str:
