@@ -25,7 +25,7 @@ from gateway.web.console.desk.api_calls import ApiCalls, ApiRefusalError
 from gateway.web.console.desk.desk import ConsoleDesk
 from gateway.web.console.desk.jobs import JobRunner
 from gateway.web.console.desk.state_history import StateHistory
-from gateway.web.console.forms import read_form
+from gateway.web.console.forms import MOST_SIGNED_IN_BYTES, read_form
 from gateway.web.console.live import LiveStreams
 from gateway.web.console.page import (
     ROOT,
@@ -131,7 +131,8 @@ class Console:
     async def _answer(
         self, build: Build, request: Request, user: ConsoleUser, sign_in: str
     ) -> Response:
-        form = {} if request.method in SAFE_METHODS else await read_form(request)
+        is_look = request.method in SAFE_METHODS
+        form = {} if is_look else await read_form(request, MOST_SIGNED_IN_BYTES)
         query = dict(request.query_params)
         visit = PageVisit(user, sign_in, self.desk, request.path_params, query, form)
         return await self._show(build, visit, request)

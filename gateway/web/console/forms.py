@@ -9,11 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from gateway.web.console.page import PageError
 
 MOST_BYTES = 64 * 1024
+MOST_SIGNED_IN_BYTES = 256 * 1024  # a payload of 64 KB, each byte of which may be written as three
 MOST_FIELDS = 200
 WITHIN_S = 20.0
 
 
-async def read_form(request: Request) -> Mapping[str, str]:
+async def read_form(request: Request, most_bytes: int = MOST_BYTES) -> Mapping[str, str]:
     """Return the fields of a form; of those that are there twice the last. Raises PageError."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != (
         "application/x-www-form-urlencoded"
@@ -21,7 +22,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
         raise _refusal(415, "It has to be application/x-www-form-urlencoded.")
     try:
         async with asyncio.timeout(WITHIN_S):
-            content = await _read(request)
+            content = await _read(request, most_bytes)
         fields = parse_qsl(
             content.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
         )
@@ -32,12 +33,12 @@ async def read_form(request: Request) -> Mapping[str, str]:
     return {name: text.replace("\r\n", "\n") for name, text in fields}
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most_bytes: int) -> bytes:
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BYTES:
-            raise _refusal(413, f"A form may have {MOST_BYTES // 1024} KB.")
+        if size > most_bytes:
+            raise _refusal(413, f"A form may have {most_bytes // 1024} KB.")
         parts.append(part)
     return b"".join(parts)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.core.forwards.forward import Forward, forward_id
@@ -15,7 +16,8 @@ from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
-from tests.support.factories import NUMBER
+from gateway.web.console.pages.rules import MOST_PAYLOAD
+from tests.support.factories import NUMBER, delivery_body, message_item
 from tests.support.servers import Server
 from tests.support.templates import WABA, MetaList, a_row
 from tests.support.web.console_client import enter
@@ -159,6 +161,43 @@ async def test_rules_show_their_state_how_often_they_fired_and_who_answers_a_tex
     assert "→ <bdi>We open at nine.</bdi>" in explained.text
     assert elsewhere.status_code == 422
     assert "broken" in broken["books"]["data"][0]["problems"][0]
+
+
+async def test_a_pasted_payload_is_explained_event_by_event(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    others = [
+        message_item(f"wamid.{nth}", "your hours?", str(351900000100 + nth)) for nth in range(59)
+    ]
+    given = delivery_body(message_item("wamid.first", HOSTILE), *others).decode()
+    room = MOST_PAYLOAD - len(given.encode())
+    # An emoji of 4 bytes is 12 in a form.
+    given = given.replace("<script>", "<script>" + "\N{GRINNING FACE}" * (room // 4))
+    form = {"path": str(tmp_path)}
+    async with a_web(server.url, GATEWAY_RULES=str(tmp_path)) as web:
+        enter(web, store, "look")
+
+        async def explain(**more: str) -> httpx.Response:
+            return await web.api.post("/console/rules", data=form | more)
+
+        explained = await explain(payload=given)
+        refused = [
+            await explain(payload="{"),
+            await explain(payload='{"field": "messages", "value": {}}'),
+            await explain(payload="1" * (MOST_PAYLOAD + 1)),
+            await explain(payload=given, text="both"),
+            await explain(),
+        ]
+
+    assert explained.status_code == 200, explained.text
+    assert explained.text.count("→ <bdi>We open at nine.</bdi>") == 49
+    assert "10 more events are not shown" in explained.text
+    assert "<script>document" not in explained.text
+    assert [one.status_code for one in refused] == [422] * 5
+    assert "It is no JSON" in refused[0].text
+    assert "Meta posts it inside object and entry" in refused[1].text
+    assert "64 KB are read here" in refused[2].text
 
 
 async def test_the_rules_that_gateway_dev_plays_are_shown_while_there_are_no_others(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,17 +18,16 @@ from gateway.cli.common.store import open_store
 from gateway.cli.develop.rules.diff import mask_message
 from gateway.cli.develop.rules.paths import console, resolve_rules_path
 from gateway.cli.local import target
-from gateway.core.events import Event
 from gateway.core.formats import format_time
 from gateway.core.text import printable
 from gateway.core.webhook.parser import split
-from gateway.rules.explain import RuleExplanation, explain, format_explanations
+from gateway.rules.explain import format_explanations
 from gateway.rules.loader import SUFFIXES, load
 from gateway.rules.rulebook import Rulebook
+from gateway.rules.testing.explanation import EventExplanation, explain_next
 from gateway.rules.testing.planner import EventPlanner
 from gateway.rules.testing.runner import campaign_message
 from gateway.rules.testing.simulated_customer import SimulatedCustomer
-from gateway.rules.testing.step_notation import Notation
 from gateway.rules.testing.testcase import parse_moment
 from gateway.store.body_codec import Bodies
 from gateway.store.tracing.masking import Masking
@@ -39,30 +37,6 @@ from gateway.store.tracing.traces import Traces
 STYLES = {"✓": "green", "~": "yellow", "✗": "dim"}
 NOT_FOUND = 1
 MADE_UP_NUMBER, MADE_UP_CUSTOMER = "100000000000001", "351900000001"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Explanation of one event: why each rule fires or not, and the answer."""
-
-    event: Event
-    why: tuple[RuleExplanation, ...]
-    messages: tuple[Notation, ...] = field(default=(), repr=False)
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self, masking: Masking) -> dict[str, Any]:
-        """Return it in JSON form."""
-        return {
-            "at": self.event.at.isoformat(),
-            "event": masking.event(self.event),
-            "data": masking.fields(self.event),
-            "rules": [
-                {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
-                for one in self.why
-            ],
-            "said": [mask_message(message, masking) for message in self.messages],
-            "notes": self.notes,
-        }
 
 
 def explain_event(
@@ -128,7 +102,7 @@ def explain_event(
         explanations = [_explain_text(text, at, campaign, _rules_beside_text(what, rules))]
     masking = Masking(reveal or text is not None)
     if json:
-        report = [one.to_dict(masking) for one in explanations]
+        report = [_to_dict(one, masking) for one in explanations]
         print_json(report)
         return
     out = console()
@@ -137,7 +111,7 @@ def explain_event(
             out.print(line)
 
 
-def _explain_given(what: str | None, rules: Path | None) -> Iterable[Explanation]:
+def _explain_given(what: str | None, rules: Path | None) -> Iterable[EventExplanation]:
     if what is None:
         raise errors.fail("Name a file, a message's id, or a text with --text: one of the three.")
     is_id = what.startswith("wamid.")
@@ -157,7 +131,7 @@ def _rules_beside_text(what: str | None, rules: Path | None) -> Path | None:
 
 def _explain_text(
     text: str, at: str | None, campaign: str | None, rules: Path | None
-) -> Explanation:
+) -> EventExplanation:
     with errors.exit_on_config_error():
         path_of_rules = resolve_rules_path(rules)
         rulebook = load(path_of_rules, zone=zone_of_rules(path_of_rules))
@@ -166,7 +140,7 @@ def _explain_text(
     planner = EventPlanner(rulebook)
     if campaign:
         planner.remember_campaign(campaign_message(campaign, now))
-    return _explain_event(event, now, planner, rulebook)
+    return explain_next(planner, rulebook, event, now)
 
 
 def _parse_at(at: str, rulebook: Rulebook) -> datetime:
@@ -177,7 +151,7 @@ def _parse_at(at: str, rulebook: Rulebook) -> datetime:
         raise errors.fail(f"--at {error}.") from None
 
 
-def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
+def _explain_file(what: str, rules: Path | None) -> Iterable[EventExplanation]:
     path = Path(what)
     if not path.exists():
         raise errors.fail(f"{what} is no file, and no message's id, which begins with wamid.")
@@ -193,25 +167,17 @@ def _explain_file(what: str, rules: Path | None) -> Iterable[Explanation]:
     return list(_explain_deliveries(CaptureFiles([Path(what)]), rulebook))
 
 
-def _explain_deliveries(deliveries: Iterable[Item], rulebook: Rulebook) -> Iterator[Explanation]:
+def _explain_deliveries(
+    deliveries: Iterable[Item], rulebook: Rulebook
+) -> Iterator[EventExplanation]:
     folding = EventPlanner(rulebook)
     for item in deliveries:
         for event in split(item.delivery):
             now = item.delivery.received_at if item.is_timed else event.at
-            yield _explain_event(event, now, folding, rulebook)
+            yield explain_next(folding, rulebook, event, now)
 
 
-def _explain_event(
-    event: Event, now: datetime, planner: EventPlanner, rulebook: Rulebook
-) -> Explanation:
-    result = planner.plan_next(event, now)
-    why = explain(rulebook, result.event, result.before, now)
-    known = ["known already"] if result.plan is None and not result.error else []
-    forwarded = [f"forwarded to {', '.join(result.forwards)}"] if result.forwards else []
-    return Explanation(event, why, result.messages, (*known, *forwarded))
-
-
-def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
+def _explain_stored(wamid: str, rules: Path | None) -> Iterable[EventExplanation]:
     if not re.fullmatch(r"wamid\.[!-~]{1,250}", wamid):
         raise errors.fail("A message's id has no spaces and at most 256 characters.")
     given = target.settings()
@@ -229,10 +195,24 @@ def _explain_stored(wamid: str, rules: Path | None) -> Iterable[Explanation]:
     why = stored_event.explain(rulebook)
     fired = tuple(one.rule for one in why if one.fired)
     notes = stored_event.describe_change(fired, rulebook.version)
-    return [Explanation(stored_event.event, why, notes=notes)]
+    return [EventExplanation(stored_event.event, why, notes=notes)]
 
 
-def _lines(explanation: Explanation, masking: Masking, *, everything: bool) -> Iterator[Text]:
+def _to_dict(explanation: EventExplanation, masking: Masking) -> dict[str, Any]:
+    return {
+        "at": explanation.event.at.isoformat(),
+        "event": masking.event(explanation.event),
+        "data": masking.fields(explanation.event),
+        "rules": [
+            {"rule": one.rule, "fired": one.fired, "near": one.is_near_miss, "why": one.reason}
+            for one in explanation.why
+        ],
+        "said": [mask_message(message, masking) for message in explanation.messages],
+        "notes": explanation.notes,
+    }
+
+
+def _lines(explanation: EventExplanation, masking: Masking, *, everything: bool) -> Iterator[Text]:
     yield Text(
         f"{format_time(explanation.event.at)}  {printable(masking.event(explanation.event))}",
         "bold",

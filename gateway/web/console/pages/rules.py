@@ -1,15 +1,14 @@
-"""Rules page: what is loaded, what fired lately, what a change breaks, and what answers a text."""
+"""Rules page: what is loaded, what fired lately, what a change breaks, what answers an event."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import Any
 
 from gateway.accounts.account import Account
+from gateway.core.capture.file_format import CaptureFormatError
 from gateway.core.console.users import LOOK
 from gateway.store import number_list
 from gateway.store.api.lists.event_list import EventFilter, EventList
@@ -25,12 +24,9 @@ from gateway.web.console.page import (
     PageVisit,
 )
 
-if TYPE_CHECKING:
-    pass
-
 LOOKED_AT = 500  # of the newest events
 MOST_TEXT = 4_096
-_NUMBER, _CUSTOMER = "100000000000001", "351900000001"  # of a made-up text
+MOST_PAYLOAD = 64 * 1024  # bytes
 
 
 async def build(visit: PageVisit) -> PageView:
@@ -38,15 +34,21 @@ async def build(visit: PageVisit) -> PageView:
     return await _show(visit, {})
 
 
-async def explain_text(visit: PageVisit) -> PageView:
-    """Return the same, and which rule answers a made-up text of a new customer."""
-    text, path = visit.form.get("text", "").strip(), visit.form.get("path", "")
+async def explain_given(visit: PageVisit) -> PageView:
+    """Return the same, and which rule answers a made-up text, or the events of a payload."""
+    given = {name: visit.form.get(name, "").strip() for name in ("text", "payload")}
+    path = visit.form.get("path", "")
     owners = await asyncio.to_thread(_find_owners, visit.desk)
     found = next((one for one in owners if str(one) == path), None)
-    if not 0 < len(text) <= MOST_TEXT or found is None:
-        raise PageError(422, "There is nothing to explain.", "Write a text, and choose the rules.")
+    if found is None or sum(map(bool, given.values())) != 1 or len(given["text"]) > MOST_TEXT:
+        advice = "Write a text or paste a payload, and choose the rules."
+        raise PageError(422, "There is nothing to explain.", advice)
+    if len(payload := given["payload"].encode()) > MOST_PAYLOAD:
+        advice = "64 KB are read here; gateway rules explain FILE reads more."
+        raise PageError(422, "The payload is too large.", advice)
     zone = owners[found][0].time_zone
-    return await _show(visit, await asyncio.to_thread(_explain, visit.desk, found, zone, text))
+    explain = partial(_explain, visit.desk, found, zone, given["text"], payload)
+    return await _show(visit, {**given, "path": path, **await asyncio.to_thread(explain)})
 
 
 async def _show(visit: PageVisit, explained: Mapping[str, Any]) -> PageView:
@@ -124,34 +126,23 @@ def _view_book(desk: ConsoleDesk, path: Path, owners: list[Account]) -> Mapping[
     return shown | {"version": book.version, "rules": rules}
 
 
-def _explain(desk: ConsoleDesk, path: Path, zone: str, text: str) -> Mapping[str, Any]:
-    from gateway.rules.explain import explain, format_explanations  # noqa: PLC0415
+def _explain(
+    desk: ConsoleDesk, path: Path, zone: str, text: str, payload: bytes
+) -> Mapping[str, Any]:
     from gateway.rules.problems import RulebookError  # noqa: PLC0415
-    from gateway.rules.testing.planner import EventPlanner  # noqa: PLC0415
-    from gateway.rules.testing.simulated_customer import SimulatedCustomer  # noqa: PLC0415
     from gateway.web.console.desk import rule_trials  # noqa: PLC0415
 
     try:
         book = rule_trials.load_rulebook(desk, path, zone)
     except RulebookError as error:
         raise PageError(422, "The rules cannot be used.", str(error.problems[0])) from None
-    now = datetime.now(UTC)
-    (event,) = SimulatedCustomer(_NUMBER, _CUSTOMER).text(now, text)
-    result = EventPlanner(book).plan_next(event, now)
-    why = explain(book, result.event, result.before, now)
-    return {
-        "text": text,
-        "path": str(path),
-        "why": list(format_explanations(why)),
-        "fired": list(result.fired),
-        "messages": [_in_words(one) for one in result.messages],
-        "error": result.error or None,
-    }
-
-
-def _in_words(message: Any) -> str:
-    return message if isinstance(message, str) else orjson.dumps(message).decode()
+    if text:
+        return rule_trials.try_text(book, text)
+    try:
+        return rule_trials.try_payload(book, payload)
+    except CaptureFormatError as error:
+        raise PageError(422, "The payload cannot be read.", f"It {error}.") from None
 
 
 PAGES = (ConsolePage("/rules", build, label="Rules", key="r"),)
-ACTIONS = (ConsoleAction("/rules", explain_text, LOOK),)
+ACTIONS = (ConsoleAction("/rules", explain_given, LOOK),)
