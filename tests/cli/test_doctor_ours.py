@@ -234,6 +234,14 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"rules": Rules("abc", 3, service_secrets=("ORDERS_TOKEN",))},
         "services", "fine", "are set",
     ),
+    "a receiver of forwards without its secret": (
+        {"rules": Rules("abc", 3, receivers=("crm",),
+                        receiver_problems=("CRM_SECRET is not set",))},
+        "forwards", "warning", "CRM_SECRET is not set",
+    ),
+    "a receiver of forwards": (
+        {"rules": Rules("abc", 3, receivers=("crm",))}, "forwards", "fine", "are set",
+    ),
     "a disk that is full": ({"disk": Disk(99 * MB)}, "disk", "broken", "Only 99.0 MB are free."),
     "a disk that is nearly full": ({"disk": Disk(GB - 1)}, "disk", "warning", "Only 1,024.0 MB"),
     "a disk too small for a rewrite": (
@@ -296,18 +304,43 @@ def test_what_others_wrote_cannot_move_the_cursor() -> None:
     assert said[0].message == " [2J Redis is away."
 
 
-def test_the_rules_are_judged_with_the_hours_that_are_tried(tmp_path: Path) -> None:
-    (tmp_path / "rules.yaml").write_text("version: 1\nrules: [{name: it, then: Hi.}]\n")
-    (tmp_path / "hours").write_text("closed\n")
+def loading(tmp_path: Path, rules: str) -> Settings:
+    """Return settings that name these rules."""
+    (tmp_path / "rules.yaml").write_text(f"version: 1\n{rules}\n")
     names = ("META_APP_SECRET", "META_VERIFY_TOKEN", "META_ACCESS_TOKEN")
     env = dict.fromkeys(names, "t") | {"REDIS_URL": "redis://host", "META_PHONE_NUMBER_ID": "1"}
     paths = {
         "GATEWAY_RULES": str(tmp_path / "rules.yaml"),
         "GATEWAY_TRIAL_HOURS": str(tmp_path / "hours"),
     }
-    tried = probes.rules(Settings.from_env(env | paths))
+    return Settings.from_env(env | paths)
+
+
+def test_the_rules_are_judged_with_the_hours_that_are_tried(tmp_path: Path) -> None:
+    (tmp_path / "hours").write_text("closed\n")
+    given = loading(tmp_path, "rules: [{name: it, then: Hi.}]")
+    tried = probes.rules(given)
     (tmp_path / "hours").unlink()
-    untried = probes.rules(Settings.from_env(env | paths))
+    untried = probes.rules(given)
 
     assert (tried.count, tried.trial_now, untried.trial_now) == (1, "closed", "")
     assert tried.version != untried.version
+
+
+def test_each_receiver_that_cannot_be_signed_for_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(
+        f"  - {{to: {name}, url: 'http://127.0.0.1:9/', secret: {name.upper()}_SECRET{form}}}\n"
+        for name, form in (("unset", ""), ("malformed", ""), ("bot", ", as: meta"))
+    )
+    monkeypatch.setenv("MALFORMED_SECRET", "hush")
+    monkeypatch.setenv("BOT_SECRET", "any text")
+
+    loaded = probes.rules(loading(tmp_path, f"forwards:\n{rows}rules: []"))
+
+    assert loaded.receivers == ("unset", "malformed", "bot")
+    assert [one.partition(" is ")[0] for one in loaded.receiver_problems] == [
+        "UNSET_SECRET", "MALFORMED_SECRET",
+    ]  # fmt: skip
+    assert "hush" not in str(loaded.receiver_problems)

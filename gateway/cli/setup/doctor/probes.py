@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from gateway.cli.setup.doctor.checks.store import Redis
 from gateway.cli.setup.doctor.checks.workers import Broker
 from gateway.cli.setup.doctor.findings import Unseen
 from gateway.config.environment import environment, read_settings
+from gateway.config.receiver_secrets import ReceiverSecretError, ReceiverSecrets
 from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
+from gateway.core.forwards.receiver import Receiver
 from gateway.rules.loader import load_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
@@ -25,6 +27,7 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import inspect_servers
 from gateway.store.server.rights import find_missing_rights, rights_problem
 from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing, count_listeners
+from tasks.outgoing.forwarding.preparation import check_secret
 
 Look = Callable[[], Any]
 
@@ -157,12 +160,15 @@ def rules(settings: Settings) -> Rules:
     if problems:
         return Rules(problems=tuple(problems))
     secrets = tuple(dict.fromkeys(name for one in books.values() for name in one.secret_names))
+    receivers = [receiver for one in books.values() for receiver in one.receivers]
     return Rules(
         RulesInForce(accounts, books).version,
         sum(len(one.rules) for one in books.values()),
         notifies=any(one.posts_notifications for one in books.values()),
         service_secrets=secrets,
         missing_secrets=_missing(secrets),
+        receivers=tuple(one.name for one in receivers),
+        receiver_problems=tuple(dict.fromkeys(_secret_problems(receivers))),
         templates=tuple(dict.fromkeys(each for one in books.values() for each in one.templates)),
         trial_now=trial_now,
     )
@@ -173,6 +179,16 @@ def _missing(names: Sequence[str]) -> tuple[str, ...]:
     fields = [name.lower() for name in names]
     found = read_settings(fields, environment())
     return tuple(name for name in names if name.lower() not in found)
+
+
+def _secret_problems(receivers: Iterable[Receiver]) -> Iterator[str]:
+    """Yield why posts to some receivers cannot be signed, with the names of their settings."""
+    secrets = ReceiverSecrets()
+    for one in receivers:
+        try:
+            check_secret(one, secrets)
+        except ReceiverSecretError as error:
+            yield str(error)
 
 
 def disk(settings: Settings, redis_facts: Redis | Unseen) -> Disk | Unseen:

@@ -29,6 +29,8 @@ class Rules:
     notifies: bool = False  # some rule notifies the operator's address
     service_secrets: tuple[str, ...] = ()  # variables of the services that rules call
     missing_secrets: tuple[str, ...] = ()  # those of them that are not set
+    receivers: tuple[str, ...] = ()  # of forwards
+    receiver_problems: tuple[str, ...] = ()  # why posts to some of them cannot be signed
     templates: tuple[NamedTemplate, ...] = ()  # that rules send
     trial_now: str = ""  # what opening hours take for now, "" for the time that it is
 
@@ -97,6 +99,17 @@ def service_secrets(loaded_rules: Rules) -> Iterator[Finding]:
         yield fine("The secrets of the services that rules call are set.")
 
 
+def receiver_secrets(loaded_rules: Rules) -> Iterator[Finding]:
+    """Check that posts to the receivers of forwards can be signed."""
+    if not loaded_rules.receivers:
+        yield fine("No application gets forwards.")
+    elif loaded_rules.receiver_problems:
+        problems = "; ".join(loaded_rules.receiver_problems)
+        yield warning(f"Forwards wait, because they cannot be signed here: {problems}.")
+    else:
+        yield fine("The secrets of the applications that get forwards are set.")
+
+
 def disk(local_disk: Disk) -> Iterator[Finding]:
     """Check that there is enough room to write, and to rewrite the append-only file."""
     free = megabytes(local_disk.free_bytes)
@@ -129,6 +142,11 @@ CHECKS: tuple[Check[Any], ...] = (
         "rules", "services", lambda facts: facts.rules, service_secrets,
         "Set each for worker-outgoing, as a variable or a file (NAME_FILE); until then its calls "
         "fail (docs/services.md).",
+    ),
+    Check(
+        "rules", "forwards", lambda facts: facts.rules, receiver_secrets,
+        "Set each for worker-outgoing, as a variable or a file (NAME_FILE); what waits for longer "
+        "than three days becomes a dead letter (docs/forwards.md).",
     ),
     Check(
         "disk", "disk", lambda facts: facts.disk, disk,
