@@ -19,6 +19,7 @@ from gateway.web.console.pages import (
     numbers,
     overview,
     rules,
+    services,
     templates,
 )
 
@@ -31,6 +32,7 @@ PAGES: Sequence[ConsolePage] = (
     *templates.PAGES,
     *rules.PAGES,
     *forwards.PAGES,
+    *services.PAGES,
     *numbers.PAGES,
     *accounts.PAGES,
     *jobs.PAGES,

@@ -1,24 +1,32 @@
 """Pages of what an installation is made of: templates, rules, numbers and accounts."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.core.contacts.contact import Contact
 from gateway.core.forwards.forward import Forward, forward_id
+from gateway.core.planning.batch import Plan
+from gateway.core.services.attempt_outcome import BREAKS_AFTER, CallOutcome
+from gateway.core.services.service_call import ServiceCall
 from gateway.store import keys, number_list
 from gateway.store.campaigns.reach import note_limit
 from gateway.store.console import audit_log
+from gateway.store.outgoing import calls
 from gateway.store.outgoing.forwards import queue_forwards
 from gateway.store.outgoing.receiver_states import read_receiver_states
+from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
 from gateway.web.console.pages.rules import MOST_PAYLOAD
-from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.factories import NUMBER, a_message, delivery_body, message_item
 from tests.support.servers import Server
+from tests.support.store.sends import WEEK
 from tests.support.templates import WABA, MetaList, a_row
 from tests.support.web.console_client import enter
 from tests.support.web.console_world import HOSTILE, receive
@@ -135,6 +143,31 @@ async def test_a_receiver_is_paused_and_resumed(server: Server, store: Store) ->
     assert [one.status_code for one in (odd, nobody, paused, resumed)] == [422, 404, 303, 303]
     assert state.condition == "paused"
     assert read_receiver_states(store, [NUMBER])[0].condition == "well"
+
+
+async def test_a_service_that_answers_nobody_is_shown_with_what_waits_for_it(
+    server: Server, store: Store
+) -> None:
+    number_list.add_number(store, NUMBER)
+    call = ServiceCall("one", "orders", {"service": "orders", "method": "GET", "path": "/1"})
+    plan = Plan(NUMBER, Contact(""), changed=False, events=(a_message("wamid.1"),), calls=(call,))
+    assert commit(store, [plan], WEEK) == [True]
+    (attempt,) = calls.take(store, NUMBER, "orders", 1, timedelta(seconds=60)).attempts
+    outcome = CallOutcome("later", "ReadTimeout", "ReadTimeout", 30_000, "sick")
+    assert calls.settle(store, NUMBER, attempt, outcome, WEEK)
+    async with a_web(server.url) as web:
+        enter(web, store, "look")
+        failing, _ = await read(web, "/console/services")
+        store.redis.hset(f"{keys.number(NUMBER)}breaker:orders", "failures", BREAKS_AFTER)
+        down, html = await read(web, "/console/services")
+
+    (state,) = failing["services"]["data"]
+    assert (state["service"], state["condition"], state["waiting"]) == ("orders", "failing", 1)
+    assert state["next_at"]
+    assert down["services"]["data"][0]["condition"] == "down"
+    (numbers,) = down["calls"]["data"]
+    assert (numbers["waiting"], numbers["counts"]) == (1, {"planned": 1})
+    assert "orders" in html
 
 
 async def test_rules_show_their_state_how_often_they_fired_and_who_answers_a_text(

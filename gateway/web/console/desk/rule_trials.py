@@ -57,6 +57,17 @@ def _build(files: tuple[File, ...], trial_now: str, zone: str) -> Rulebook:
     return build_rulebook(files, trial_now, zone)
 
 
+def list_services(desk: ConsoleDesk, number: str) -> list[str]:
+    """Return the services that the rules of a number name, none where these cannot be used."""
+    owner = desk.accounts().owner_of(number)
+    if not owner:
+        return []
+    try:
+        return list(load_rulebook(desk, find_path(desk, owner), owner.time_zone).services)
+    except RulebookError:
+        return []
+
+
 def try_rules(desk: ConsoleDesk, traces: Sequence[Trace]) -> list[Mapping[str, Any]]:
     """Return why each rule answers the events of some traces or not, by the rules of now.
 
