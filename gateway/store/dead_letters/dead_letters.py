@@ -57,13 +57,18 @@ def iter_dead_letters(
     wanted: DeadLetterFilter,
     most: int | None = None,
     bodies: Bodies = WITHOUT_KEYS,
+    *,
+    at_once: int = AT_ONCE,
 ) -> Iterator[DeadLetter]:
-    """Yield the wanted dead letters, newest first, read in pages; with `most` only the newest."""
+    """Yield the wanted dead letters, newest first; with `most` only the newest.
+
+    They are read in pages of `at_once`: who wants few need not read the rows of many.
+    """
     known = number_list.numbers(store) if wanted.number is None else [wanted.number]
     numbers = filter(wanted.has_number, known)
     per_number = [_iter_entries(store, number, wanted) for number in numbers]
     entries = islice(merge(*per_number, key=lambda one: one.died_ms, reverse=True), most)
-    while page := list(islice(entries, AT_ONCE)):
+    while page := list(islice(entries, at_once)):
         yield from filter(wanted.matches, _read(store, bodies, page))
 
 

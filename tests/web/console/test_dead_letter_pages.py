@@ -63,6 +63,17 @@ async def test_letters_are_grouped_by_cause_with_metas_advice(server: Server, st
     assert "Redrive all that match" not in html
 
 
+def test_who_wants_few_letters_reads_the_rows_of_few(store: Store) -> None:
+    ids = [let_die(store, f"s{nth}") for nth in range(6)]
+    store.redis.config_resetstat()
+
+    newest = dead_letters.iter_dead_letters(store, DeadLetterFilter(), at_once=2)
+
+    assert next(newest).id == ids[-1]
+    assert store.redis.info("commandstats")["cmdstat_hgetall"]["calls"] == 2
+    assert {one.id for one in newest} == set(ids[:-1])
+
+
 @pytest.mark.parametrize("verb", ["redrive", "drop"])
 async def test_an_act_does_what_its_preview_said(server: Server, store: Store, verb: str) -> None:
     ids = {let_die(store, f"s{nth}") for nth in range(4)}

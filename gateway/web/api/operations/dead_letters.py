@@ -18,7 +18,7 @@ from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
-from gateway.store.dead_letters.dead_letters import DeadLetter
+from gateway.store.dead_letters.dead_letters import AT_ONCE, DeadLetter
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import LETTER, LETTERS, REDRIVE
 from gateway.web.api.json_body import json_response, read_object
@@ -118,7 +118,10 @@ class DeadLetterRoutes:
         died, _, last = cursors.read_name(cursor).partition("|")
         if died:
             wanted = replace(wanted, until=datetime_from_ms(int(died)))
-        letters = dead_letters.iter_dead_letters(self.store, wanted)
+        # Without a filter a page needs the rows that it shows, and one to go on from.
+        is_filtered = wanted.causes or wanted.codes
+        at_once = AT_ONCE if is_filtered else min(limit + 1, AT_ONCE)
+        letters = dead_letters.iter_dead_letters(self.store, wanted, at_once=at_once)
         found = list(islice(_skip_to(letters, int(died), last) if died else letters, limit + 1))
         page = found[:limit]
         is_last = len(found) <= limit
