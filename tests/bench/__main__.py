@@ -25,6 +25,8 @@ from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
 from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
 from tests.bench.cloud_api import CloudApi
+from tests.bench.console import FEW as FEW_THINGS
+from tests.bench.console import ConsoleStore
 from tests.bench.forwarding import Answering, Forwarding, RecipeForwarding
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
@@ -56,6 +58,7 @@ class Asked:
     answered: int
     scheduled: int
     large: float
+    things: int
 
 
 def main() -> None:
@@ -68,6 +71,7 @@ def main() -> None:
     parser.add_argument("--sends", type=int, default=6_000, help="replies that wait, each round")
     parser.add_argument("--answered", type=int, default=20_000, help="messages to grow old")
     parser.add_argument("--scheduled", type=int, default=100_000, help="messages due at one moment")
+    parser.add_argument("--things", type=int, default=50_000, help="in the store of the console")
     parser.add_argument(
         "--large", type=float, default=1.0, help="share of the full size of the step of that name"
     )
@@ -76,7 +80,7 @@ def main() -> None:
         nargs="+",
         choices=STEPS,
         default=QUICK,
-        help="large and scheduled take minutes",
+        help="console, large and scheduled take minutes",
     )
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
     parser.add_argument("--json", action="store_true")
@@ -90,6 +94,7 @@ def main() -> None:
         given.answered,
         given.scheduled,
         given.large,
+        given.things,
     )
     recipe = given.baseline if given.baseline.exists() else None
     ours, theirs = measure(asked, given.only, recipe)
@@ -321,6 +326,16 @@ def room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
         into.setdefault("sends compacted : messages planned", []).append(ratio)
 
 
+def console(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long each page of the console takes, beside few things and many."""
+    with contextlib.closing(Store(system.server.url)) as store:
+        shown = ConsoleStore(system, store)
+        for count in (FEW_THINGS, asked.things):
+            shown.fill(count)
+            for name, figures_ in shown.measure():
+                into.setdefault(name, []).extend(figures_)
+
+
 def templates(_: None, asked: Asked, turn: int, into: Figures) -> None:
     """Measure a check of a message, rules that send templates, and a fetch of 5,000 of them."""
     into.setdefault("template check, µs", []).append(check_us())
@@ -377,11 +392,12 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
     "templates": (templates, None, None),
+    "console": (console, gateway, None),
     "large": (large, None, None),
     "room": (room, gateway, None),
 }
 
-QUICK = [name for name in STEPS if name not in ("large", "scheduled")]
+QUICK = [name for name in STEPS if name not in ("console", "large", "scheduled")]
 
 if __name__ == "__main__":
     main()
