@@ -214,12 +214,16 @@ CURLS = [
 
 
 @pytest.mark.parametrize("example", CURLS, ids=[one.split()[2] for one in CURLS])
-def test_each_curl_of_the_pages_is_answered_as_it_stands(stack: Stack, example: str) -> None:
+def test_each_curl_of_the_pages_is_answered_as_it_stands(
+    stack: Stack, tmp_path: Path, example: str
+) -> None:
+    (tmp_path / "people.csv").write_text(f"phone,name\n+{ANA},Ana\n")
     tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
     command = example.replace("http://127.0.0.1:8001", stack.api)
     command = command.replace("351912345678", ANA).replace("2026-12-01", tomorrow)
     env = {"KEY": KEY, "NUMBER": NUMBER, "PATH": os.environ["PATH"]}
-    done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, check=False)
+    shell = ["/bin/sh", "-c", command]
+    done = subprocess.run(shell, env=env, cwd=tmp_path, capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert "error" not in json.loads(done.stdout)
