@@ -103,6 +103,7 @@ def test_hostile_texts_stay_texts_on_both_sides(tab: Tab) -> None:
     write(ana, HOSTILE)
     expect(last_line(ana)).to_contain_text("Welcome!")
     write(ana, "😀" * 2048)
+    expect(ana.locator(".line.written").last).to_contain_text("😀")
     write(ana, "any color?")
 
     expect(last_line(ana)).to_contain_text("Yes: red, green and blue.")

@@ -68,6 +68,7 @@ def first_arrivals(application: Application) -> dict[str, list[int]]:
     return {customer: list(texts) for customer, texts in arrived.items()}
 
 
+@pytest.mark.long
 def test_killed_workers_lose_no_forward_and_keep_the_order(
     stack: Stack, application: Application
 ) -> None:

@@ -1,5 +1,6 @@
 """A refused token stops the house and not the sends; a renewed one lets it go on."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,10 @@ def test_a_token_that_was_renewed_in_its_file_is_used_at_once(
 ) -> None:
     def until_renewed(body: Any) -> Reply:
         if meta.tokens[-1] == "Bearer EAAold":
-            token_file.write_text("EAAnew")
+            # Another thread may read it meanwhile, so it changes at once, as a mounted secret does.
+            renewed = token_file.with_suffix(f".{threading.get_ident()}")
+            renewed.write_text("EAAnew")
+            renewed.replace(token_file)
             return refuse(190, 401)(body)
         return accept(body)
 

@@ -131,7 +131,9 @@ def test_every_address_answers_as_the_document_says(schema: OpenApiSchema) -> No
 def test_what_one_answer_names_is_there_for_the_next_request(schema: OpenApiSchema) -> None:
     wanted = {("POST /v1/messages", 202), ("GET /v1/messages/{id}", 200)}
 
-    assert wanted <= check_links(schema, 50, wanted)
+    messages = schema.include(path_regex="^/v1/messages")
+    assert isinstance(messages, OpenApiSchema)
+    assert wanted <= check_links(messages, 50, wanted)
 
 
 @pytest.mark.long

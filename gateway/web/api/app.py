@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -161,7 +162,8 @@ def _show_method_error(routes: Sequence[APIRoute], request: Request, error: Exce
     here = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
     methods = sorted({method for one in here for method in one.methods or ()})
     if not methods:  # the document's own address
-        return _show_http_error(request, error)
+        named = Headers(error.headers).get("allow", "").split(", ")
+        methods = sorted(one for one in named if one)
     return _respond(request, ApiError("method", headers={"allow": ", ".join(methods)}))
 
 

@@ -81,6 +81,8 @@ class ClosingResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give the answer, then close the request unless the client has hung up before."""
+        # The gate gives the body once more, and what it gives would be taken for a sign of life.
+        await self._request.body()
         has_left = await self._request.is_disconnected()
         await super().__call__(scope, receive, send)
         if not has_left and self._about.known:
