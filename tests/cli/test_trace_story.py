@@ -11,7 +11,8 @@ from gateway.core.contacts.hand_over import HandOver
 from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferred
 from gateway.core.sending.pauses import Hold, NumberPauses
 from gateway.store.inbox.lookup import GONE, KeptEvent
-from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
+from gateway.store.outgoing.notifications import TracedNotification
+from gateway.store.outgoing.traced_posts import PostedAttempt
 from gateway.store.sending.lookup import (
     DeliveryWait,
     StatusEntry,

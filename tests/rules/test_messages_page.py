@@ -104,7 +104,7 @@ def test_body_of_the_page_is_what_metas_schema_describes(body: dict[str, Any]) -
 
 def load_script() -> Any:
     """Import the script that draws the pictures."""
-    spec = importlib.util.spec_from_file_location("drawing", ROOT / "scripts/message_pictures.py")
+    spec = importlib.util.spec_from_file_location("drawing", ROOT / "scripts/pictures/messages.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

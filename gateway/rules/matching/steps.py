@@ -67,12 +67,12 @@ class StepsRun:
             return self._answered_actions(step, values())
         built = step.always or step.build_action(values())
         if built and step.request:
-            own = {"position": step.position, "said": self._said}
+            own = {"position": step.position, "said": self._digest_of_text}
             built = replace(built, body={**built.body, **own})
         return (built,) if built else None
 
     @property
-    def _said(self) -> str:
+    def _digest_of_text(self) -> str:
         """Return a digest of what was written, by which the loop guard knows a repetition."""
         return digest_said(self.facts.text.normal)
 

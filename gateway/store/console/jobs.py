@@ -34,7 +34,7 @@ class JobProgress:
     is_over: bool = False
 
     @property
-    def done(self) -> int:
+    def done_count(self) -> int:
         """Return how many things are done."""
         return sum(self.outcomes.values())
 

@@ -13,7 +13,7 @@ import orjson
 from gateway.core.services.attempt_outcome import BREAKS_AFTER, REST_S, CallOutcome
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
-from gateway.store.outgoing.notifications import PostedAttempt, parse_attempt
+from gateway.store.outgoing.traced_posts import TracedPost
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Damage, parse_damages
 from gateway.store.sending.lookup import run_commands
@@ -77,20 +77,8 @@ def is_stored(store: Store, number: str, call: str) -> bool:
     return bool(store.run(lambda client: client.exists(name)))
 
 
-@dataclass(frozen=True, slots=True)
-class TracedCall:
-    """A call and what became of it; no stage where it is no longer stored.
-
-    Of one that is answered `payload` has only the request, the event and the rule.
-    """
-
-    id: str
-    stage: str = ""
-    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    planned_at: datetime | None = None
-    next_at: datetime | None = None  # when it is made, or made again, while it waits
-    attempts: tuple[PostedAttempt, ...] = ()  # the latest twenty
-    count: int = 0  # of all attempts
+class TracedCall(TracedPost):
+    """A call of a service; of one that is answered `payload` has the request, event and rule."""
 
 
 def read_calls(store: Store, number: str, ids: Sequence[str]) -> tuple[TracedCall, ...]:
@@ -100,19 +88,4 @@ def read_calls(store: Store, number: str, ids: Sequence[str]) -> tuple[TracedCal
     due_keys = (f"{prefix}calls_due:{row.get(b'service', b'').decode()}" for row in rows)
     queries = [("ZSCORE", key, one) for key, one in zip(due_keys, ids, strict=True)]
     due = run_commands(store, *queries) if queries else []
-    return tuple(_parse_row(*each) for each in zip(ids, rows, due, strict=True))
-
-
-def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedCall:
-    if not row.keys() >= {b"payload", b"planned"}:
-        return TracedCall(id_)
-    shown = [parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
-    return TracedCall(
-        id_,
-        row[b"stage"].decode(),
-        orjson.loads(row[b"payload"]),
-        datetime_from_ms(row[b"planned"]),
-        None if due_ms is None else datetime_from_ms(due_ms),
-        tuple(sorted(shown, key=lambda one: one.ordinal)),
-        int(row[b"attempts"]),
-    )
+    return tuple(TracedCall.parse(*each) for each in zip(ids, rows, due, strict=True))

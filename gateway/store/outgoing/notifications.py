@@ -3,10 +3,9 @@
 Every function may raise StoreUnavailableError or ScriptError.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
 
@@ -14,6 +13,7 @@ from gateway.core.sending.notifications.notification import LASTS, Notification
 from gateway.core.sending.notifications.post_outcome import PostOutcome
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
+from gateway.store.outgoing.traced_posts import TracedPost
 from gateway.store.redis.client import Store
 from gateway.store.sending.lanes import Damage, parse_damages
 from gateway.store.sending.lookup import run_commands
@@ -82,29 +82,8 @@ def _whole_ms(kept: timedelta) -> int:
     return max(1, int(kept.total_seconds() * 1000))
 
 
-@dataclass(frozen=True, slots=True)
-class PostedAttempt:
-    """One attempt as it is shown; no outcome while it is under way, or its process died."""
-
-    ordinal: int
-    at: datetime
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class TracedNotification:
-    """A notification and what became of it; no stage where it is no longer stored.
-
-    Of one that ended `payload` has only the event and the rule.
-    """
-
-    id: str
-    stage: str = ""
-    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    planned_at: datetime | None = None
-    next_at: datetime | None = None  # when it is posted again, while it waits
-    attempts: tuple[PostedAttempt, ...] = ()  # the latest twenty
-    count: int = 0  # of all attempts
+class TracedNotification(TracedPost):
+    """A notification; of one that ended `payload` has only the event and the rule."""
 
 
 def read_notifications(
@@ -122,25 +101,4 @@ def read_notifications(
     ]
     replies = run_commands(store, *commands) if commands else []
     rows = zip(ids, replies[::2], replies[1::2], strict=True)
-    return tuple(_parse_row(one, row, due) for one, row, due in rows)
-
-
-def _parse_row(id_: str, row: Any, due_ms: Any) -> TracedNotification:
-    if not row.keys() >= {b"payload", b"planned"}:
-        return TracedNotification(id_)
-    shown = [parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
-    return TracedNotification(
-        id_,
-        row[b"stage"].decode(),
-        orjson.loads(row[b"payload"]),
-        datetime_from_ms(row[b"planned"]),
-        None if due_ms is None else datetime_from_ms(due_ms),
-        tuple(sorted(shown, key=lambda one: one.ordinal)),
-        int(row[b"attempts"]),
-    )
-
-
-def parse_attempt(value: bytes) -> PostedAttempt:
-    """Return an attempt from its stored form: its number, its moment and how it ended."""
-    ordinal, at_ms, outcome = value.decode().split("|", 2)
-    return PostedAttempt(int(ordinal), datetime_from_ms(at_ms), outcome)
+    return tuple(TracedNotification.parse(one, row, due) for one, row, due in rows)

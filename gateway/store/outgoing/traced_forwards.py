@@ -10,7 +10,7 @@ from typing import Any
 from gateway.core.forwards.forward import forward_id
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
-from gateway.store.outgoing.notifications import PostedAttempt
+from gateway.store.outgoing.traced_posts import PostedAttempt, parse_attempts
 from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
@@ -43,18 +43,12 @@ def read_event_forwards(store: Store, number: str, event_key: str) -> tuple[Trac
 
 
 def _parse(id_: str, receiver: str, row: Any) -> TracedForward:
-    shown = [_parse_attempt(row[name]) for name in row if name.startswith(b"attempt:")]
     return TracedForward(
         id_,
         receiver,
         row[b"stage"].decode(),
         datetime_from_ms(row[b"planned"]),
-        tuple(sorted(shown, key=lambda one: one.ordinal)),
+        parse_attempts(row),
         int(row.get(b"attempts", 0)),
         row.get(b"error", b"").decode(errors="replace"),
     )
-
-
-def _parse_attempt(value: bytes) -> PostedAttempt:
-    ordinal, at_ms, outcome = value.decode().split("|", 2)
-    return PostedAttempt(int(ordinal), datetime_from_ms(at_ms), outcome)

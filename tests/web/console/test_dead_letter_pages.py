@@ -166,4 +166,4 @@ async def test_a_job_stops_after_what_it_does_now(store: Store) -> None:
         while not (progress := read_progress(store, job)) or not progress.is_over:  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(0.02)
 
-    assert 0 < progress.done == len(done) < 1_000
+    assert 0 < progress.done_count == len(done) < 1_000

@@ -135,12 +135,12 @@ class PhonePages:
 
     async def curl(self, request: Request) -> Response:
         """Return the call that lets the customer write a message again."""
-        customer, line = self._written(request)
+        customer, line = self._find_written(request)
         return PlainTextResponse(to_curl(str(request.base_url).rstrip("/"), customer, line))
 
     async def rule_test(self, request: Request) -> Response:
         """Return the test of a rule by a message and its replies."""
-        customer, line = self._written(request)
+        customer, line = self._find_written(request)
         log = self._live.log(customer)
         first = next(one for one in log.lines if one.kind == "written")
         is_first = first.number == line.number and log.lines[0].number == 1
@@ -150,7 +150,7 @@ class PhonePages:
 
     async def payload(self, request: Request) -> Response:
         """Return the delivery of a message as a capture file, for `gateway replay`."""
-        customer, line = self._written(request)
+        customer, line = self._find_written(request)
         person = self._sandbox.customers.of(customer)
         number = self._sandbox.number(line.business) or self._sandbox.config.numbers[0]
         name = self._sandbox.phones.of(person.key).name
@@ -177,7 +177,7 @@ class PhonePages:
             raise ControlError("This message is no longer on the phone.")
         return line
 
-    def _written(self, request: Request) -> tuple[str, ChatLine]:
+    def _find_written(self, request: Request) -> tuple[str, ChatLine]:
         """Return the customer and the message of theirs that the path names."""
         customer = path_customer(request)
         line = self._line(customer, request.path_params["line"])

@@ -48,7 +48,7 @@ def read_chat(
     filtered = MessageFilter(recipient=name, until=before)
     sends = MessageList(store, bodies, [number], filtered).read_page(None, limit)
     inbox = TracedInbox(store, bodies)
-    said = [entry for one in events.items if (entry := _heard(inbox, one))]
+    said = [entry for one in events.items if (entry := _read_customer_entry(inbox, one))]
     records = {one.id: one.record for one in events.items if isinstance(one.record, PlanRecord)}
     answered = [
         ChatEntry(
@@ -65,7 +65,7 @@ def read_chat(
     return CustomerChat(tuple(sorted(entries, key=_order)), oldest)
 
 
-def _heard(inbox: TracedInbox, one: ListedEvent) -> ChatEntry | None:
+def _read_customer_entry(inbox: TracedInbox, one: ListedEvent) -> ChatEntry | None:
     """Return what the customer did, None for an event that is no word of theirs."""
     record = one.record
     if not isinstance(record, PlanRecord) or not record.planned_at:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from gateway.core.formats import format_time, pluralize
+from gateway.core.formats import format_time
 from gateway.store.outgoing.calls import TracedCall
-from gateway.store.outgoing.notifications import PostedAttempt
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.attempts import attempt_lines
 from gateway.store.tracing.story.story_line import StoryLine, Tone
 
 FORGOTTEN = "forgotten: what is left of a call goes after GATEWAY_RETENTION, or a day"
@@ -32,20 +32,8 @@ def describe_call(call: TracedCall, masking: Masking) -> StoryLine:
 
 
 def _attempt_lines(call: TracedCall) -> Iterator[StoryLine]:
-    if hidden := call.count - len(call.attempts):
-        yield StoryLine("attempts", f"{pluralize(hidden, 'more', 'more')} before these")
-    for attempt in call.attempts:
-        yield _attempt_line(attempt, call)
+    yield from attempt_lines(call, has_succeeded=call.stage == "answered")
     if call.stage == "waiting" and not call.count:
         yield StoryLine("no attempt yet", "worker-outgoing makes it", tone="odd")
     elif call.stage == "waiting" and call.next_at:
         yield StoryLine("made next", f"at {format_time(call.next_at)}", tone="odd")
-
-
-def _attempt_line(attempt: PostedAttempt, call: TracedCall) -> StoryLine:
-    name = f"attempt {attempt.ordinal}"
-    if not attempt.outcome:
-        return StoryLine(name, "under way, or its process died", attempt.at, "odd")
-    is_last = attempt.ordinal == call.count
-    tone: Tone = "good" if is_last and call.stage == "answered" else "odd"
-    return StoryLine(name, attempt.outcome, attempt.at, tone)

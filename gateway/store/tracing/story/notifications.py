@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from gateway.core.formats import format_time, pluralize
-from gateway.store.outgoing.notifications import PostedAttempt, TracedNotification
+from gateway.core.formats import format_time
+from gateway.store.outgoing.notifications import TracedNotification
 from gateway.store.tracing.masking import Masking
+from gateway.store.tracing.story.attempts import attempt_lines
 from gateway.store.tracing.story.story_line import StoryLine, Tone
 
 FORGOTTEN = "forgotten: what is left of a notification goes after GATEWAY_RETENTION, or a day"
@@ -31,20 +32,8 @@ def describe_notification(notification: TracedNotification, masking: Masking) ->
 
 
 def _attempt_lines(notification: TracedNotification) -> Iterator[StoryLine]:
-    if hidden := notification.count - len(notification.attempts):
-        yield StoryLine("attempts", f"{pluralize(hidden, 'more', 'more')} before these")
-    for attempt in notification.attempts:
-        yield _attempt_line(attempt, notification)
+    yield from attempt_lines(notification, has_succeeded=notification.stage == "delivered")
     if notification.stage == "waiting" and not notification.count:
         yield StoryLine("no attempt yet", WAITS_FOR_ADDRESS, tone="odd")
     elif notification.stage == "waiting" and notification.next_at:
         yield StoryLine("posted next", f"at {format_time(notification.next_at)}", tone="odd")
-
-
-def _attempt_line(attempt: PostedAttempt, notification: TracedNotification) -> StoryLine:
-    name = f"attempt {attempt.ordinal}"
-    if not attempt.outcome:
-        return StoryLine(name, "under way, or its process died", attempt.at, "odd")
-    is_last = attempt.ordinal == notification.count
-    tone: Tone = "good" if is_last and notification.stage == "delivered" else "odd"
-    return StoryLine(name, attempt.outcome, attempt.at, tone)

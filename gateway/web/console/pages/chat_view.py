@@ -52,10 +52,12 @@ def _bubble(
         body = send.body if send.has_text else _note(_GONE)
         shown = body if masking.reveal or not send.has_text else _note(masking.request(send.body))
         return ChatMessage(shown, stage=send.stage, time=time, quoted=quoted)
-    return ChatMessage(_heard(entry, masking), False, time=time, author=author, quoted=quoted)
+    return ChatMessage(
+        _customer_content(entry, masking), False, time=time, author=author, quoted=quoted
+    )
 
 
-def _heard(entry: ChatEntry, masking: Masking) -> Mapping[str, Any]:
+def _customer_content(entry: ChatEntry, masking: Masking) -> Mapping[str, Any]:
     event = entry.event
     if event is None:
         return _note(_GONE)

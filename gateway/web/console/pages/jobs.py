@@ -32,7 +32,7 @@ async def build(visit: PageVisit) -> PageView:
         "by": job.user,
         "started_at": job.started_at,
         "total": job.total,
-        "done": job.done,
+        "done": job.done_count,
         "outcomes": job.outcomes,
         "is_over": job.is_over,
         "is_broken": job.is_broken(datetime.now(UTC)),

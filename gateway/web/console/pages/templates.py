@@ -28,7 +28,7 @@ async def build_list(visit: PageVisit) -> PageView:
     asked = {name: visit.query.get(name, "").strip() for name in _FILTERS}
     query = {**asked, "limit": PER_PAGE, "cursor": visit.query.get("cursor", "")}
     panels = await visit.desk.panels(
-        templates=visit.desk.api.call(visit.user, "GET", PATH, _given(query))
+        templates=visit.desk.api.call(visit.user, "GET", PATH, _drop_empty(query))
     )
     data = {
         **panels,
@@ -42,7 +42,7 @@ async def build_list(visit: PageVisit) -> PageView:
 async def build_one(visit: PageVisit) -> PageView:
     """Return one template, drawn as the chat shows it."""
     name, language = visit.path["name"], visit.path["language"]
-    query = _given({"from": visit.query.get("from", "")})
+    query = _drop_empty({"from": visit.query.get("from", "")})
     found = await visit.desk.api.call(visit.user, "GET", f"{PATH}/{name}/{language}", query)
     data = {"template": found, "bubble": _draw(found), "asked": query}
     return PageView(f"Template {name}", "setup/template.html", data)
@@ -50,7 +50,7 @@ async def build_one(visit: PageVisit) -> PageView:
 
 async def fetch(visit: PageVisit) -> Redirection:
     """Fetch the list from Meta now."""
-    query = _given({"from": visit.form.get("from", "")})
+    query = _drop_empty({"from": visit.form.get("from", "")})
     await visit.desk.note(visit.user, "fetch templates", query.get("from", ""))
     await visit.desk.api.call(visit.user, "POST", f"{PATH}/sync", query)
     number = query.get("from")
@@ -65,7 +65,7 @@ def _draw(template: Mapping[str, Any]) -> Markup:
     return Markup(render_chat([message]))  # noqa: S704 - the renderer escapes every text
 
 
-def _given(query: Mapping[str, str]) -> Mapping[str, str]:
+def _drop_empty(query: Mapping[str, str]) -> Mapping[str, str]:
     return {name: text for name, text in query.items() if text}
 
 

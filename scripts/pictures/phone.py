@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from picture import env, free_port, wait_for
 from playwright.sync_api import Locator, Page, sync_playwright
+from terminals import env, free_port, wait_for
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ANA, RUI = "351900000001", "351900000002"
 SIZE = {"width": 1180, "height": 720}
 COLUMNS = 92

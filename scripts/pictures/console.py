@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 import httpx
-from picture import CUSTOMER, GATEWAY, ROOT, crowd, env, free_port, until, wait_for
 from playwright.sync_api import Page, sync_playwright
+from terminals import CUSTOMER, GATEWAY, ROOT, crowd, env, free_port, until, wait_for
 
 SIZE = {"width": 1180, "height": 900}
 COLUMNS = 92

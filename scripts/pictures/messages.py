@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.core.messages.rendering import STYLESHEET, ChatMessage, render_chat, render_picture
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE, FOLDER = ROOT / "docs/messages.md", ROOT / "docs/messages"
 WIDTH = 380
 SECTION = re.compile(r"^##+ .*?(?=^##|\Z)", re.DOTALL | re.MULTILINE)

@@ -19,7 +19,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GATEWAY = [sys.executable, "-m", "gateway.cli"]
 CUSTOMER = "+351900000001"
 SAID = ["hello", "2", "1", "/voice", "where is order 4711?", "/why"]
