@@ -81,8 +81,13 @@ class _Lines:
 
     def _read_text(self, file: BinaryIO) -> Iterator[str]:
         text = io.TextIOWrapper(file, self.encoding, newline="")
-        while line := text.readline(MOST_LINE):
-            yield line
+        try:
+            while line := text.readline(MOST_LINE):
+                yield line
+        finally:
+            # Otherwise it would close the file, which an import reads once more.
+            with suppress(ValueError):  # its owner has closed it
+                text.detach()
 
 
 def _check_encoding(encoding: str) -> None:

@@ -56,6 +56,17 @@ def test_a_file_that_cannot_be_read_changes_nothing(store: Store) -> None:
     assert list(iter_contacts(store, NUMBER)) == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [people(2).encode("utf-16"), people(2).replace("\n", "\r").encode()],
+    ids=["utf-16", "ended by returns"],
+)
+def test_a_file_as_older_spreadsheets_write_it_is_imported(store: Store, content: bytes) -> None:
+    result = import_contacts(store, NUMBER, io.BytesIO(content), ImportOptions())
+
+    assert counts(result) == (2, 0, 0, 0)
+
+
 def test_a_change_by_an_event_meanwhile_is_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
