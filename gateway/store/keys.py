@@ -63,7 +63,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | one notification, its attempts | while it waits, then GATEWAY_RETENTION |
 | {n}notifications, {n}notifications_due | those that wait, and until when | while they wait |
 | {n}call:<id> | one call of a service, its attempts | while it waits, then GATEWAY_RETENTION |
-| {n}calls, {n}calls_due:<service>, {n}services | those that wait | while they wait |
+| {n}calls, {n}calls_crowded, {n}calls_due:<service>, {n}services | those that wait | then |
 | {n}breaker:<service> | failures of a service in a row, until when it rests | a day |
 | {n}forward:<id> | one event for one receiver | while it waits, GATEWAY_RESULTS, dead: 30 days |
 | {n}forwards, {n}forwards:<receiver> | receivers | forever |
@@ -167,7 +167,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}notification:<id> | 10,000 that wait; of those that ended no text; 20 attempts |
 | {n}notifications, {n}notifications_due | 10,000 |
 | {n}call:<id> | 10,000 that wait; of those that ended the request only; 20 attempts |
-| {n}calls, {n}calls_due:<service>, {n}services | 10,000 |
+| {n}calls, {n}calls_crowded, {n}calls_due:<service>, {n}services | 10,000; crowded: a second's |
 | {n}breaker:<service> | one for each service |
 | {n}forward:<id> | of a receiver a tenth of the store, and 10,000 that are dead; 20 attempts |
 | {n}forwards, {n}forwards:<receiver> | receivers that rules named |

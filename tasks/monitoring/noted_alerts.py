@@ -67,7 +67,7 @@ NOTIFICATIONS_LOST = Alert(
 CALLS_LOST = Alert(
     Cause("calls_lost"),
     "critical",
-    "Calls of services were dropped, and their customers got no answer.",
+    "Calls of services were not made, because too many waited; the branch `failed` followed.",
     "More than 10,000 waited: is worker-outgoing running? gateway status says how many wait, and "
     "service_called in the logs how the services answer.",
 )

@@ -39,8 +39,8 @@ from tasks.wakeup import call_bell, call_inbox, ring_call
 
 log = structlog.get_logger(__name__)
 
-# Calls under way at once in a process.
-MOST_CALLS, MOST_OF_SERVICE = 64, 32
+# Calls under way at once in a process, and of them to one service: those that hang leave room.
+MOST_CALLS, MOST_OF_SERVICE = 64, 16
 # After so long a thread makes room for calls of other numbers.
 SLICE_S = 5.0
 # A lease must outlast the call, and a store that is away while its answer is put into the inbox.

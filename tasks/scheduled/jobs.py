@@ -26,6 +26,7 @@ from tasks.app import app
 from tasks.campaigns.process import wake_for_campaigns
 from tasks.context import StoreAccess, worker_context
 from tasks.monitoring.noted_alerts import note_damage
+from tasks.outgoing.crowded_calls import fail_crowded_calls
 from tasks.requests.results import write_results
 from tasks.scheduled.schedules import MOST_AT_ONCE, fire_schedules
 from tasks.scheduled.templates import resume_templates
@@ -113,6 +114,8 @@ def move_due(
             moved += _fire_due(ctx, due.number, may_fire)
             may_fire -= due.due_schedules
         _ring_outgoing(ctx, due)
+        if due.crowded_calls:
+            fail_crowded_calls(ctx, due.number)
         resume_templates(ctx, due.number, due.templates)
         _ring_ready(ctx, due)
     return moved

@@ -208,6 +208,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>call:queuedx*": FOREVER,
     r"<n>call:calledx*": (7 * DAY, 7 * DAY),
     "<n>calls": FOREVER,
+    "<n>calls_crowded": FOREVER,
     "<n>calls_due:orders": FOREVER,
     "<n>services": FOREVER,
     "<n>breaker:orders": (DAY, DAY),
@@ -351,10 +352,19 @@ def wait_for_later(store: Store) -> None:
         store.call("commit", PREFIX, "", "", "", "", "call", 3, name, "orders", "{}")
         for call in calls.take(store, NUMBER, "orders", 1, WEEK).attempts[: name == "called"]:
             calls.settle(store, NUMBER, call, CallOutcome("failed", "", health="sick"), WEEK)
+    crowd_out_call(store)
     wait_for_receivers(store)
     store.mark(keys.number_bell(NUMBER, "outgoing"), keys.BELL_MS)
     until = now_ms(store) + 3_600_000
     store.call("commit", PREFIX, "1", "", "v", "{}", "hand_over", 2, "1", until)
+
+
+def crowd_out_call(store: Store) -> None:
+    """Let one call more be planned than there is room for."""
+    newer = {f"newer-{n}": 9e12 + n for n in range(9_999)}
+    raw(store).zadd(f"{PREFIX}calls", newer)
+    store.call("commit", PREFIX, "", "", "", "", "call", 3, "queuedx", "orders", "{}")
+    raw(store).zrem(f"{PREFIX}calls", *newer)
 
 
 def wait_for_receivers(store: Store) -> None:

@@ -26,6 +26,7 @@ from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
 from tests.support.store.sends import WEEK
+from tests.support.tasks.deaths import Deaths, deaths_of
 from tests.support.tasks.service import TOKEN, RunningService, a_service
 from tests.support.tasks.worker_state import PREFIX, counted, keep, planned, raw, rung, take_effect
 
@@ -47,6 +48,24 @@ rules:
       call: {to: "orders:/ask", json: {text: "{{ text }}", name: "{{ name }}"}}
       failed: A person will answer.
 """
+
+
+HANGING = """
+version: 1
+services:
+  one: {url: %s, timeout: 50s}
+  two: {url: %s, timeout: 50s}
+  orders: {url: %s}
+rules:
+  - {name: one, when: {text: {starts_with: one}}, then: {call: "one:/", failed: No.}}
+  - {name: two, when: {text: {starts_with: two}}, then: {call: "two:/", failed: No.}}
+  - {name: orders, when: {text: {starts_with: orders}}, then: {call: "orders:/", failed: No.}}
+"""
+
+
+@pytest.fixture
+def deaths(monkeypatch: pytest.MonkeyPatch) -> Deaths:
+    return deaths_of(monkeypatch)
 
 
 @pytest.fixture
@@ -306,3 +325,82 @@ def test_a_call_rings_when_it_is_planned_and_a_tick_rings_again(
     move_due(at_work, [NUMBER])
 
     assert rung(at_work.store, "outgoing") == 2
+
+
+def crowd_out(at_work: WorkerContext, rules: Rulebook) -> None:
+    """Let a call be planned, then as many newer ones as there is room for."""
+    write(at_work, rules, "order 7")
+    newer = {f"newer-{n}": 9e12 + n for n in range(9_999)}
+    raw(at_work.store).zadd(f"{PREFIX}calls", newer)
+    write(at_work, rules, "order 8", sender="351900000002")
+
+
+def test_a_call_without_room_is_not_made_and_its_customer_hears_it_once(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    store = at_work.store
+    crowd_out(at_work, rules)
+    for _ in range(2):
+        move_due(at_work, [NUMBER])
+        take_effect(at_work, rules)
+
+    assert planned(store) == ["A person will answer."]
+    make_calls(at_work, rules)
+    assert service.asked == [("GET", "/api/orders/8")]
+    assert counted(store, "calls.crowded_out") == 1
+    assert raw(store).zcard(f"{PREFIX}calls_crowded") == 0
+
+
+def test_a_tick_that_dies_while_it_ends_calls_without_room_is_followed_by_another(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService, deaths: Deaths
+) -> None:
+    store, calls = at_work.store, 0
+    while deaths.left < 0:
+        store.redis.flushdb()
+        crowd_out(at_work, rules)
+        deaths.left = calls
+        deaths.insist(lambda: move_due(at_work, [NUMBER]))
+        move_due(at_work, [NUMBER])
+        take_effect(at_work, rules)
+        assert planned(store) == ["A person will answer."], calls
+        assert counted(store, "calls.crowded_out") == 1
+        calls += 1
+    assert calls > 4
+
+
+def test_an_answer_that_came_in_time_counts_although_there_was_no_room(
+    at_work: WorkerContext, rules: Rulebook, service: RunningService
+) -> None:
+    store = at_work.store
+    crowd_out(at_work, rules)
+    (crowded,) = raw(store).zrange(f"{PREFIX}calls_crowded", 0, -1)
+    # As if a worker had it in hand: its lease ends, and it is made once more.
+    raw(store).zadd(f"{PREFIX}calls_due:orders", {crowded: 1})
+    make_calls(at_work, rules)
+    move_due(at_work, [NUMBER])
+    take_effect(at_work, rules)
+
+    assert sorted(text.partition(" is ")[0] for text in planned(store)) == ["Order 7", "Order 8"]
+    assert raw(store).zcard(f"{PREFIX}calls_crowded") == 0
+
+
+def test_services_that_hang_leave_room_for_another(
+    at_work: WorkerContext, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_service() as slow:
+        slow.status = None
+        text = HANGING % (slow.url, slow.url, service.url)
+        Path(at_work.settings.gateway_rules).write_text(text)
+        monkeypatch.setattr(at_work, "rules", build_context(at_work.settings).rules)
+        names = [f"{name} {n}" for name in ("one", "two") for n in range(outgoing.MOST_CALLS // 2)]
+        write(at_work, book(text), *names, "orders 1")
+        for name in ("one", "two"):
+            outgoing.start_calls(at_work, NUMBER, name)
+        most = 2 * outgoing.MOST_OF_SERVICE
+        wait_until(lambda: len(slow.asked) == most, "as many hang as may", 30)
+
+        outgoing.start_calls(at_work, NUMBER, "orders")
+        wait_until(lambda: len(service.asked) == 1, "the other service is asked", 30)
+        assert len(slow.asked) == most
+        slow.over.set()
+        wait_until(lambda: not outgoing._threads()._running.total(), "no call is left", 60)

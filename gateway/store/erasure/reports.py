@@ -40,6 +40,7 @@ def erase_calls(store: Store, prefix: str, ids: Sequence[str]) -> int:
         for service in services:
             pipe.zrem(f"{prefix}calls_due:{service.decode()}", *ids)
         pipe.zrem(f"{prefix}calls", *ids)
+        pipe.zrem(f"{prefix}calls_crowded", *ids)
         pipe.delete(*(f"{prefix}call:{one}" for one in ids))
         return int(pipe.execute()[-1])
 

@@ -32,6 +32,7 @@ class TickResult:
     oldest_referred_ms: int | None = None  # when the oldest delivery was kept that one refers to
     templates: tuple[str, ...] = ()  # those for which sends wait, a hundred at most
     services: tuple[str, ...] = ()  # those that can be called now, a hundred at most
+    crowded_calls: int = 0  # calls of services for which there was no room
 
 
 def tick(store: Store, names: Sequence[str] | None = None) -> Iterator[TickResult]:
@@ -105,7 +106,8 @@ def has_cursor_moved(store: Store, partition: int, cursor: str) -> bool:
 
 def _parse_tick_result(number: str, reply: Any) -> TickResult:
     moved_items, timers, overdue, doubts, damaged, notification_overdue_ms, *more = reply
-    owed_results, due_schedules, templates, services, forward_overdue_ms, oldest_referred = more
+    owed_results, due_schedules, templates, services, *more = more
+    forward_overdue_ms, oldest_referred, crowded_calls = more
     return TickResult(
         number=number,
         moved_items=moved_items,
@@ -120,4 +122,5 @@ def _parse_tick_result(number: str, reply: Any) -> TickResult:
         oldest_referred_ms=int(float(oldest_referred)) if oldest_referred else None,
         templates=tuple(name.decode() for name in templates),
         services=tuple(name.decode() for name in services),
+        crowded_calls=crowded_calls,
     )

@@ -10,13 +10,18 @@ from typing import Any
 
 import orjson
 
-from gateway.core.services.attempt_outcome import BREAKS_AFTER, REST_S, CallOutcome
+from gateway.core.services.attempt_outcome import (
+    BREAKS_AFTER,
+    CROWDED_OUT,
+    REST_S,
+    CallOutcome,
+)
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.outgoing.traced_posts import TracedPost
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from gateway.store.sending.lanes import Damage, parse_damages
-from gateway.store.sending.lookup import run_commands
+from gateway.store.sending.lookup import read_each, run_commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,51 @@ def settle(
 
     The answer must be in the inbox by then. What is left of the call can be read for `kept`.
     """
-    kept_ms = max(1, int(kept.total_seconds() * 1000))
-    args: list[str | int] = [attempt.id, attempt.attempt, outcome.step, outcome.wait_ms]
-    args += [outcome.shown, outcome.health]
-    args += [BREAKS_AFTER, int(REST_S * 1000), kept_ms]
+    args = [attempt.id, attempt.attempt, outcome.step, outcome.wait_ms, outcome.shown]
+    args += [outcome.health, *_policy(kept)]
     return bool(store.call("settle_call", keys.number(number), *args))
+
+
+def _policy(kept: timedelta) -> list[Any]:
+    return [BREAKS_AFTER, int(REST_S * 1000), max(1, int(kept.total_seconds() * 1000))]
+
+
+def read_crowded(store: Store, number: str, most: int) -> dict[str, Mapping[str, Any] | None]:
+    """Return the payloads of calls for which there was no room, the oldest first, by their ids.
+
+    None stands for one that is over or erased, or cannot be read.
+    """
+    prefix = keys.number(number)
+    (found,) = run_commands(store, ("ZRANGE", f"{prefix}calls_crowded", 0, most - 1))
+    ids = [one.decode() for one in found]
+    names = (f"{prefix}call:{one}" for one in ids)
+    rows = read_each(store, [("HMGET", name, "stage", "payload") for name in names])
+    return {id_: _waiting_payload(row) for id_, row in zip(ids, rows, strict=True)}
+
+
+_OF_ANSWER = {"number", "contact", "at"}  # without these no answer finds its customer
+
+
+def _waiting_payload(row: Any) -> Mapping[str, Any] | None:
+    stage, payload = row or (None, None)
+    if stage != b"waiting" or not payload:
+        return None
+    try:
+        read = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    return read if isinstance(read, dict) and read.keys() >= _OF_ANSWER else None
+
+
+def end_crowded(store: Store, number: str, ids: Sequence[str], kept: timedelta) -> None:
+    """End calls for which there was no room; their answers must be in the inbox by then."""
+    prefix = keys.number(number)
+    ends = [[one, 0, "crowded_out", 0, CROWDED_OUT, "", *_policy(kept)] for one in ids]
+    for reply in store.call_many([Call("settle_call", prefix, args) for args in ends]):
+        if isinstance(reply, StoreUnavailableError):
+            raise reply
+    if ids:  # also those of which no row is left, or a damaged one
+        run_commands(store, ("ZREM", f"{prefix}calls_crowded", *ids))
 
 
 def is_stored(store: Store, number: str, call: str) -> bool:

@@ -5,9 +5,10 @@
 -- Returns {moved, timers as {id, row, ...}, overdue ms of the oldest ready lane per rank, how many
 -- sends are unconfirmed, damaged items in threes of kind, id and why, overdue ms of the oldest
 -- notification that is due, -1 for none, how many results are owed, how many schedules are due,
--- templates for which sends wait, overdue ms of the receiver of forwards that has something to do, -1
--- for none, and when the oldest delivery was kept to which a forward refers, "" for none}; a number that may not send has no ready lane, one whose pause is
--- over has something to do.
+-- templates for which sends wait, services that can be called, overdue ms of the receiver of forwards
+-- that has something to do, -1 for none, when the oldest delivery was kept to which a forward refers,
+-- "" for none, and for how many calls there was no room}; a number that may not send has no ready
+-- lane, one whose pause is over has something to do.
 local number = KEYS[1]
 local now = clock()
 local most = tonumber(ARGV[1])
@@ -121,6 +122,8 @@ local function note_due_services()
 end
 local _, torn = guarded(note_due_services)
 if torn then note_damage(damaged, 'services', '', torn) end
+local crowded_calls, worn = guarded(redis.call, 'ZCARD', number .. 'calls_crowded')
+if worn then note_damage(damaged, 'calls', '', worn) end
 local schedules, why = guarded(redis.call, 'ZCOUNT', number .. 'schedules', '-inf', now)
 if why then note_damage(damaged, 'schedules', '', why) end
 local templates, broken = guarded(redis.call, 'SRANDMEMBER', number .. 'templates', 100)
@@ -140,4 +143,4 @@ local receiver = redis.call('ZRANGE', number .. 'forwards', 0, 0, 'WITHSCORES')[
 local forward_overdue = receiver and receiver ~= 'inf' and math.max(-1, now - tonumber(receiver)) or -1
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
   notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0,
-  templates or {}, services, forward_overdue, oldest_referred()}
+  templates or {}, services, forward_overdue, oldest_referred(), crowded_calls or 0}

@@ -13,7 +13,7 @@ STAGES: Mapping[str, tuple[str, Tone]] = {
     "waiting": ("waits for its answer", "odd"),
     "answered": ("answered", "good"),
     "failed": ("failed", "bad"),
-    "crowded_out": ("dropped, because 10,000 newer ones waited", "bad"),
+    "crowded_out": ("failed, because 10,000 newer ones waited", "bad"),
 }
 
 

@@ -2,6 +2,8 @@
 -- inbox. `calls` has those that wait, by the moment of their plan; `calls_due:<service>` those of one
 -- service, by the moment of the next attempt; `services` the services that have some. An attempt
 -- moves its call to the end of its lease, so what a dead worker had in hand is due again by itself.
+-- `calls_crowded` has those for which there was no room: nobody makes them any more, and a tick lets
+-- their branch `failed` follow.
 local MOST_CALLS = 10000
 local ATTEMPTS_SHOWN = 20
 
@@ -41,16 +43,23 @@ local function end_call(number, id, stage, kept_ms)
     redis.call('PEXPIRE', key, kept_ms)
     redis.call('ZREM', calls_due(number, row[1]), id)
   end
+  redis.call('ZREM', number .. 'calls_crowded', id)
   count(number, 'calls.' .. stage)
+end
+
+local function crowd_out_call(number, id, planned)
+  redis.call('ZADD', number .. 'calls_crowded', planned, id)
+  local service = redis.call('HGET', call_key(number, id), 'service')
+  if service then redis.call('ZREM', calls_due(number, service), id) end
 end
 
 -- Beyond the room of a number the oldest goes, whose customer has waited for longest.
 local function crowd_out_calls(number)
   for _ = 1, 10 do
     if redis.call('ZCARD', number .. 'calls') <= MOST_CALLS then return end
-    local oldest = redis.call('ZRANGE', number .. 'calls', 0, 0)[1]
-    local _, why = guarded(end_call, number, oldest, 'crowded_out', C.DAY_MS)
-    if why then redis.call('ZREM', number .. 'calls', oldest) end
+    local oldest = redis.call('ZRANGE', number .. 'calls', 0, 0, 'WITHSCORES')
+    guarded(crowd_out_call, number, oldest[1], oldest[2])
+    redis.call('ZREM', number .. 'calls', oldest[1])
   end
 end
 
