@@ -12,11 +12,12 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys, number_list
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
-from gateway.store.campaigns.campaigns import Campaign, pack_mark, stamp
+from gateway.store.campaigns.campaigns import Campaign, pack_mark
 from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
 from gateway.store.campaigns.reach import count_promised, read_reach, refresh_limit
+from gateway.store.campaigns.row_fields import stamp
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from tasks.app import app
@@ -143,11 +144,11 @@ def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
 
 def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -> None:
     """Store how far the first batch is, and from where stop rules look on."""
-    fields: dict[str, str | int] = {}
+    fields: dict[str, str] = {}
     if step.reason == "first_batch_posted":
         fields["first_done"] = now
     if step.reason == "first_batch_over":
-        fields["first_over"] = 1
+        fields["first_over"] = "1"
     if mark := next_mark(campaign.funnel, campaign.mark, campaign.definition.stop):
         fields["mark"] = pack_mark(mark)
     rests = stamp(step.until) if step.is_reach_used_up else NOT_RESTING

@@ -14,6 +14,7 @@ from gateway.core.tables.phone_cells import TableError
 from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients, read_states
 from gateway.store.campaigns.campaigns import Campaign, campaign_key, list_campaigns
+from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.erasure.eraser import Eraser
@@ -22,6 +23,7 @@ from gateway.store.templates.waiting_sends import resume_sends
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
     BODIES,
+    INPUTS,
     a_campaign,
     cells,
     csv_of,
@@ -212,6 +214,26 @@ def test_an_audience_counts_whole_or_not_at_all(store: Store) -> None:
     ]
     chunks = [key for key in store.redis.keys(f"{PREFIX}campaign:*") if b":chunk:" in key]
     assert len(chunks) == 1
+
+
+def test_a_check_says_nothing_of_an_audience_that_came_meanwhile(store: Store) -> None:
+    campaign = a_campaign(store, 3)
+
+    def swap(_: int) -> None:
+        give_audience(store, campaign, csv_of(9))
+
+    check_campaign(store, BODIES, campaign, INPUTS, swap)
+
+    assert read(store, campaign).checked_at is None
+
+
+def test_a_start_is_of_the_audience_that_was_checked(store: Store) -> None:
+    campaign = a_campaign(store, 3)
+    give_audience(store, campaign, csv_of(9))
+
+    assert "another audience" in control.start(store, campaign, "test", NOW)
+    assert read(store, campaign).phase == "draft"
+    assert control.start(store, read(store, campaign), "test", NOW) == ""
 
 
 def test_a_campaign_that_runs_keeps_its_audience(store: Store) -> None:

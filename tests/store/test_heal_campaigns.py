@@ -61,7 +61,8 @@ def _timeless(key: bytes, content: Any) -> Any:
 
 
 def phase_call(campaign: Campaign, within: str, to: str, rest: str = "") -> Call:
-    return Call("campaign_phase", PREFIX, [campaign.id, within, to, "ana", "why", rest, LIVES_MS])
+    args = [campaign.id, within, to, "ana", "why", rest, LIVES_MS, campaign.audience]
+    return Call("campaign_phase", PREFIX, args)
 
 
 def running(store: Store) -> Campaign:

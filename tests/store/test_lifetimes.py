@@ -597,7 +597,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY]),
-    "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY]),
+    "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY, ""]),
     "expand_campaign": (PREFIX, ["abcdefghijkl", 0, 10, 10, "next", "spring", *RECIPIENT]),
     "find_campaigns": (PREFIX, [DAY, 20, 1, "wamid.1", 1, ANA]),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),

@@ -128,7 +128,7 @@ def expanded(n: int) -> list[Any]:
 CASES = {
     "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS]),
     "campaign_phase": Case(
-        lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "mark", "{}"]
+        lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "", "mark", "{}"]
     ),
     "expand_campaign": Case(expanded),
     "find_campaigns": Case(lambda n: [DAY_MS, 20, FAR, f"wamid.{n}", 2, "hot", f"c{n}"]),

@@ -20,7 +20,7 @@ from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup
 from gateway.core.planning.campaign_answers import CampaignAnswers
-from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import next_look, row_fields
@@ -194,9 +194,10 @@ def change_phase(
     to: Phase | Literal[""],
     by: str,
     why: str,
+    audience: str = "",
     **fields: str | int,
 ) -> tuple[bool, str]:
-    """Lead a campaign into a phase, "" to change fields only.
+    """Lead a campaign into a phase, "" to change fields only, if it has this audience or any ("").
 
     Return whether that was done, and the phase in which it was, "" for a forgotten campaign.
     """
@@ -204,8 +205,10 @@ def change_phase(
         # First, so that the tick looks at it whatever happens to this process.
         store.run(lambda client: client.hset(ACTIVE, campaign.id, campaign.number))
     pairs = [part for pair in fields.items() for part in pair]
-    args = [campaign.id, ",".join(within), to, by, why[:500], _REST.get(to, ""), LIVES_MS, *pairs]
-    done, before = store.call("campaign_phase", keys.number(campaign.number), *args)
+    args = [campaign.id, ",".join(within), to, by, why[:500], _REST.get(to, ""), LIVES_MS]
+    done, before = store.call(
+        "campaign_phase", keys.number(campaign.number), *args, audience, *pairs
+    )
     next_look.look_again(store, campaign.id)
     return done == b"1", before.decode()
 
@@ -293,8 +296,3 @@ def _parse(
 def pack_mark(mark: Window) -> str:
     """Return the mark of the stop rules as the row holds it."""
     return orjson.dumps(mark).decode()
-
-
-def stamp(at: datetime | None) -> str:
-    """Return a moment as the row holds it."""
-    return str(ms_from_datetime(at)) if at else ""

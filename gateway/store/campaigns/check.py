@@ -30,8 +30,9 @@ from gateway.core.templates.template import MetaTemplate, Mismatch
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
-from gateway.store.campaigns.campaigns import Campaign, change_phase, server_ms, stamp
+from gateway.store.campaigns.campaigns import Campaign, change_phase, server_ms
 from gateway.store.campaigns.reach import ask_limit, read_reach
+from gateway.store.campaigns.row_fields import stamp
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, Store
 from gateway.store.templates.judgement import TemplateJudge
@@ -114,7 +115,9 @@ def check_campaign(
     )
     if not check.problems:
         lasts = int(takes.total_seconds())
-        change_phase(store, campaign, ["draft"], "", "", "", checked=stamp(now), takes=lasts)
+        # Another audience may have taken the place of this one meanwhile.
+        fields = {"checked": stamp(now), "takes": str(lasts)}
+        change_phase(store, campaign, ["draft"], "", "", "", campaign.audience, **fields)
     return check
 
 

@@ -11,7 +11,8 @@ from gateway.core.campaigns.definition import choose_end
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_states
-from gateway.store.campaigns.campaigns import Campaign, change_phase, pack_mark, stamp
+from gateway.store.campaigns.campaigns import Campaign, change_phase, pack_mark
+from gateway.store.campaigns.row_fields import stamp
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 
@@ -19,13 +20,20 @@ STATES_AT_ONCE = 10_000
 
 
 def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
-    """Start a draft, now or at its time; return "" or the phase that forbids it."""
+    """Start a draft with the audience that was looked at, now or at its time.
+
+    Return "", or the phase that forbids it.
+    """
     prolong_audience(store, campaign)
     begins = max(now, campaign.definition.start_at or now)
     finish_by = stamp(choose_end(campaign.definition, begins, campaign.takes))
     phase: Phase = "scheduled" if begins > now else "running"
     fields = {"finish_by": finish_by} | ({"started": stamp(now)} if phase == "running" else {})
-    done, before = change_phase(store, campaign, ["draft"], phase, by, "started", **fields)
+    done, before = change_phase(
+        store, campaign, ["draft"], phase, by, "started", campaign.audience, **fields
+    )
+    if before == "draft" and not done:
+        return "a draft that was given another audience meanwhile: check it again"
     # A repeated request finds it started.
     return "" if done or before in ("scheduled", "running") else before or "forgotten"
 

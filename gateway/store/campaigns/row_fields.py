@@ -1,4 +1,4 @@
-"""Fields of a campaign's row that hold more than one value."""
+"""Fields of a campaign's row that hold a moment, or more than one value."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
-from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 GROUP_DONE = "next:"
 BUTTON = "button:"
@@ -18,6 +18,11 @@ BUTTON = "button:"
 def parse_moment(stamp: str | None) -> datetime | None:
     """Return a moment, None where there is none."""
     return datetime_from_ms(stamp) if stamp else None
+
+
+def stamp(at: datetime | None) -> str:
+    """Return a moment as the row holds it."""
+    return str(ms_from_datetime(at)) if at else ""
 
 
 def parse_groups(text: Mapping[str, str]) -> Sequence[ZoneGroup]:
