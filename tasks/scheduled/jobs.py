@@ -71,10 +71,11 @@ def run_tick(ctx: StoreAccess) -> int:
     if not run_ages.may_tick(ctx.store):
         return 0
     bounds = references.read_bounds(ctx.store)  # before what refers to deliveries is read
-    oldest_referred = references.OldestReferred()
+    numbers, oldest_referred = number_list.numbers(ctx.store), references.OldestReferred()
     try:
-        return move_due(ctx, number_list.numbers(ctx.store), oldest_referred)
+        return move_due(ctx, numbers, oldest_referred)
     finally:  # a number with damaged keys delays no other work
+        references.read_unseen(ctx.store, numbers, oldest_referred)
         references.note_unreferred(ctx.store, bounds, oldest_referred.at_ms)
         wake_for_campaigns(ctx)
         _apply_late_failures(ctx)
@@ -98,7 +99,7 @@ def move_due(
     may_fire = MOST_AT_ONCE
     for due in due_items.tick(ctx.store, numbers):
         moved += due.moved_items
-        noted.note(due.oldest_referred_ms)
+        noted.note(due.number, due.oldest_referred_ms)
         note_damage(ctx.store, due.number, due.damaged)
         if due.unconfirmed and repeat_lost_sends(ctx, due.number, read_partitions()):
             ring_number(ctx.store, due.number, REPLY)

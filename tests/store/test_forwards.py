@@ -304,7 +304,7 @@ def test_trimming_passes_a_delivery_when_nothing_refers_to_it_any_more(store: St
     def look_and_trim(between: Any = None) -> int:
         bounds, oldest = references.read_bounds(store), references.OldestReferred()
         for due in due_items.tick(store, [NUMBER]):
-            oldest.note(due.oldest_referred_ms)
+            oldest.note(due.number, due.oldest_referred_ms)
         references.note_unreferred(store, bounds, oldest.at_ms)
         if between:
             between()

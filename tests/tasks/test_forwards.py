@@ -26,7 +26,7 @@ from gateway.store.outgoing.forwards import (
     ReceiverOutcome,
     settle_forwards,
 )
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.story.story import Teller
 from gateway.store.tracing.trace import Search
@@ -35,6 +35,7 @@ from tasks.context import WorkerContext
 from tasks.outgoing import forwards as outgoing
 from tasks.outgoing.forwarding import forwarder
 from tasks.outgoing.forwarding.rounds import ForwardRounds, Taken, Wish
+from tasks.scheduled import jobs
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
@@ -437,3 +438,19 @@ def test_an_answer_that_meta_would_refuse_sends_nothing_and_is_told(
     told = str(Teller(Masking(), datetime.now(UTC), WEEK).tell(Search((found,))))
     assert "crm answered, and nothing is sent: #/messages/1/colour" in told
     assert "Hush" not in told
+
+
+def test_a_tick_that_fails_lets_trimming_pass_no_delivery_that_waits(
+    forwarding: WorkerContext,
+) -> None:
+    store = forwarding.store
+    effect(forwarding, *(delivery_body(message_item(f"wamid.{i}", "Hello", ANA)) for i in range(2)))
+    kept = raw(store).zrange(f"{PREFIX}forwards:crm:kept", 0, 0, withscores=True)
+    raw(store).set(f"{PREFIX}due", "damaged")
+
+    with pytest.raises(ScriptError):
+        jobs.run_tick(forwarding)
+
+    cursors = (raw(store).hgetall(f"{keys.partition(i)}cursor") for i in range(keys.PARTITIONS))
+    limits = [one[b"unreferred"].decode() for one in cursors if b"at" in one]
+    assert limits == [f"{kept[0][1]:.0f}-0"]

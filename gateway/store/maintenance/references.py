@@ -6,8 +6,9 @@ then lets trimming pass what is before both. A delivery that is done later was n
 its references are found by the next tick. May raise StoreUnavailableError.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.store import keys
 from gateway.store.redis.client import Store
@@ -27,11 +28,29 @@ class OldestReferred:
     """When the oldest delivery was kept to which a forward refers, of the numbers seen so far."""
 
     at_ms: int | None = None
+    seen: set[str] = field(default_factory=set)
 
-    def note(self, at_ms: int | None) -> None:
+    def note(self, number: str, at_ms: int | None) -> None:
         """Note the oldest of one number, None if none of its forwards waits."""
+        self.seen.add(number)
         if at_ms is not None:
             self.at_ms = at_ms if self.at_ms is None else min(self.at_ms, at_ms)
+
+
+def read_unseen(store: Store, numbers: Iterable[str], oldest: OldestReferred) -> None:
+    """Note the oldest of the numbers that were not seen: their tick failed, or one before it.
+
+    Forwards whose keys are damaged are never posted, so they hold nothing back.
+    """
+    names = [one for one in numbers if one not in oldest.seen]
+    listed = read_each(store, [("ZRANGE", f"{keys.number(name)}forwards", 0, -1) for name in names])
+    for name, receivers in zip(names, listed, strict=True):
+        queues = [f"{keys.number(name)}forwards:{one.decode()}" for one in receivers or ()]
+        found: Any = read_each(
+            store, [("ZRANGE", f"{one}:kept", 0, 0, "WITHSCORES") for one in queues]
+        )
+        moments = [int(first[0][1]) for first in found if first]
+        oldest.note(name, min(moments, default=None))
 
 
 def read_bounds(store: Store) -> Sequence[PartitionBound | None]:
