@@ -560,7 +560,7 @@ RECIPIENT = ("1abcdefghijkl00000000000", ANA, 0, "", "r", "{}")
 SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "add_sign_in": (keys.CONSOLE, ["d", "{}", 9_999_999_999_999, 9]),
     "take_try": (keys.CONSOLE, ["name:n", "address:a", 5, 20, 60_000, 900_000]),
-    "note_action": (keys.CONSOLE, [9, "ana", "sign in", "", "{}"]),
+    "note_action": (keys.CONSOLE, [9, "ana", "sign in", "", "{}", ""]),
     "keep": (keys.partition(2), ["meta||", b"body"]),
     "take": (keys.partition(2), ["holder", 5_000, 9, 9_999, 0, 0]),
     "give_up": (keys.partition(2), ["1-0"]),

@@ -192,7 +192,7 @@ CASES = {
     "replace_list": Case(lambda n: ["holder", n, 0]),
     "add_sign_in": Case(lambda n: [f"digest{n}", ROW, FAR, 1_000]),
     "take_try": Case(lambda n: [f"name:{n}", f"address:{n}", 5, 20, 60_000, 900_000]),
-    "note_action": Case(lambda n: [10_000, "ana", "reveal", f"message {n}", ROW]),
+    "note_action": Case(lambda n: [10_000, "ana", "reveal", f"message {n}", ROW, ""]),
     "note_secrets": Case(lambda n: [100, f"secret{n}", 1]),
 }
 MORE = {

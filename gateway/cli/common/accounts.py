@@ -1,6 +1,6 @@
 """Accounts of a command: all of them, or the one that an option names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,14 @@ def choose_account(accounts: Accounts, name: str) -> Account:
     names = [one.name for one in accounts if one.name]
     hint = suggestion_for(name, names) if names else "GATEWAY_ACCOUNTS is not set"
     raise errors.fail(f"There is no account {name}; {hint}")
+
+
+def choose_names(given: Settings, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of accounts, each once; end the command for one that the file lacks."""
+    if not names:
+        return ()
+    accounts = load_or_end(given)
+    return tuple(dict.fromkeys(choose_account(accounts, name).name for name in names))
 
 
 def choose_one_account(accounts: Accounts, name: str) -> Account:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import choose_account, load_or_end
+from gateway.cli.common.accounts import choose_names
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
@@ -67,7 +67,7 @@ def new(
         scopes=_parse_scopes(scope or ["read", "send"]),
         name=_parse_name(name),
         numbers=tuple(_parse_number(one) for one in number or ()),
-        accounts=_check_accounts(account or []),
+        accounts=choose_names(target.settings(), account or ()),
         rate=rate,
         created_at=now,
         expires_at=now + _parse_lifetime(expires) if expires else None,
@@ -147,14 +147,6 @@ def _parse_number(number: str) -> str:
     if not number.isascii() or not number.isdigit():
         raise errors.fail(f"{number} is no phone number id: it has digits only.")
     return number
-
-
-def _check_accounts(names: list[str]) -> tuple[str, ...]:
-    """Return the names of accounts. Ends the command for one that the accounts file lacks."""
-    if not names:
-        return ()
-    accounts = load_or_end(target.settings())
-    return tuple(choose_account(accounts, name).name for name in names)
 
 
 def _parse_lifetime(text: str) -> timedelta:

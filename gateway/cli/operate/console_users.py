@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.common import errors
+from gateway.cli.common.accounts import choose_names
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_own_store, open_store
@@ -35,8 +36,12 @@ commands = typer.Typer(
 def add(
     name: Annotated[str, typer.Argument(help="Name to sign in with, such as ana.")],
     role: Annotated[str, typer.Option(help=f"What they may do: {', '.join(ROLES)}.")] = LOOK,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="Show them only this account of GATEWAY_ACCOUNTS; may be repeated."),
+    ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Give a user a new role and password.")
+        bool, typer.Option("--replace", help="Give a user a new role, accounts and password.")
     ] = False,
 ) -> None:
     """Add a user; the password is asked for, or read from standard input."""
@@ -44,30 +49,44 @@ def add(
         raise errors.fail("Give a name of up to 64 letters, digits and . @ _ -.")
     if role not in ROLES:
         raise errors.fail(f"{role} is no role; {suggestion_for(role, ROLES)}")
-    user = new_user(name, role, _read_password(), datetime.now(UTC))
-    with open_own_store(target.settings(), "so no user was added") as store:
+    settings = target.settings()
+    accounts = choose_names(settings, account or ())
+    user = new_user(name, role, _read_password(), datetime.now(UTC), accounts)
+    bound = f" of {', '.join(accounts)}" if accounts else ""
+    with open_own_store(settings, "so no user was added") as store:
         try:
             users.add_user(store, user, replace=replace)
         except users.KnownUserError:
             raise errors.fail(
-                f"There is a user {name} already; --replace gives them a new role and password."
+                f"There is a user {name} already; --replace gives them a new role, accounts "
+                "and password."
             ) from None
         except users.TooManyUsersError:
             raise errors.fail(f"There are {users.MOST_USERS:,} users: remove one first.") from None
-        audit_log.note_action(store, AuditEntry(_OPERATOR, f"add user as {role}", name))
-    typer.echo(f"{name} may sign in, with the role {role}.")
+        audit_log.note_action(store, AuditEntry(_OPERATOR, f"add user as {role}{bound}", name))
+    typer.echo(f"{name} may sign in, with the role {role}{bound}.")
 
 
 @commands.command("list")
 def list_users(json: Json = False) -> None:
-    """List all users with their roles."""
+    """List all users with their roles and accounts."""
     with open_store(target.settings().redis_url, "so nothing can be told") as store:
         found = users.read_users(store)
-    rows = [{"name": one.name, "role": one.role, "created_at": one.created_at} for one in found]
+    rows = [
+        {
+            "name": one.name,
+            "role": one.role,
+            "accounts": list(one.accounts),
+            "created_at": one.created_at,
+        }
+        for one in found
+    ]
     if json:
         print_json({"users": rows})
         return
-    _print_table(("name", "role", "created"), rows)
+    bound = [", ".join(one.accounts) or "all" for one in found]
+    shown = [row | {"accounts": names} for row, names in zip(rows, bound, strict=True)]
+    _print_table(("name", "role", "accounts", "created"), shown)
 
 
 @commands.command()

@@ -37,6 +37,7 @@ class AuditEntry:
     what: str
     about: str = ""
     subject: AuditSubject | None = None
+    accounts: tuple[str, ...] = ()  # to which the user was bound
     id: str = ""  # the store gives it, with the moment
 
     @property

@@ -19,7 +19,8 @@ LOG, SUBJECTS = f"{keys.CONSOLE}audit", f"{keys.CONSOLE}audit_subjects"
 def note_action(store: Store, entry: AuditEntry) -> None:
     """Add an entry; the oldest goes where there are too many."""
     subject = entry.subject.pack() if entry.subject else b""
-    args = (MOST_ENTRIES, entry.user, entry.what, entry.about, subject)
+    accounts = ",".join(entry.accounts)
+    args = (MOST_ENTRIES, entry.user, entry.what, entry.about, subject, accounts)
     store.call("note_action", keys.CONSOLE, *args)
 
 
@@ -53,10 +54,11 @@ def _is_of(subject: AuditSubject | None, numbers: Sequence[str] | None) -> bool:
 
 
 def _to_entry(id_: bytes, fields: dict[bytes, bytes], subject: bytes | None) -> AuditEntry:
-    user, what, about = (
-        fields.get(name, b"").decode(errors="replace") for name in (b"u", b"w", b"a")
+    user, what, about, accounts = (
+        fields.get(name, b"").decode(errors="replace") for name in (b"u", b"w", b"a", b"c")
     )
-    return AuditEntry(user, what, about, _parse(subject), id_.decode())
+    bound_to = tuple(filter(None, accounts.split(",")))
+    return AuditEntry(user, what, about, _parse(subject), bound_to, id_.decode())
 
 
 def _parse(row: bytes | None) -> AuditSubject | None:

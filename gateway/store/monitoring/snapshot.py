@@ -35,11 +35,11 @@ from gateway.store.sending.lookup import run_commands
 from gateway.store.server.health import REFUSE_FROM, ServerHealth, judge_servers
 
 
-def _concerns(cause: AlertCause, numbers: Container[str], account: str) -> bool:
-    """Say whether an alert is about one of these numbers, about an account, or about all."""
+def _concerns(cause: AlertCause, numbers: Container[str], names: Container[str]) -> bool:
+    """Say whether an alert is about one of these numbers or accounts, or about all."""
     if cause.number:
         return cause.number in numbers
-    return cause.account in ("", account)
+    return not cause.account or cause.account in names
 
 
 def record_memory_use(store: Store, now_ms: int, used_bytes: int) -> None:
@@ -116,15 +116,20 @@ class Snapshot:
         deferred = sum(one.deferred for one in self.partitions)
         return dict(cause_counts) | ({"aside": deferred} if deferred else {})
 
-    def of_account(self, account: Account) -> "Snapshot":
+    def of_accounts(self, *accounts: Account) -> "Snapshot":
         """Return the snapshot with nothing of the numbers of other accounts."""
-        own = {one.number for one in self.numbers if account.number(one.number)}
+        names = {one.name for one in accounts}
+        own = {
+            one.number
+            for one in self.numbers
+            if any(account.number(one.number) for account in accounts)
+        }
         return replace(
             self,
             numbers=tuple(one for one in self.numbers if one.number in own),
             receivers=tuple(one for one in self.receivers if one.number in own),
             letters={group: n for group, n in self.letters.items() if group.number in own},
-            alerts=tuple(one for one in self.alerts if _concerns(one.cause, own, account.name)),
+            alerts=tuple(one for one in self.alerts if _concerns(one.cause, own, names)),
         )
 
     @property

@@ -69,7 +69,9 @@ class Console:
         store, bodies = Store(settings.redis_url), Bodies(settings.encryption_keys)
         most = settings.gateway_store_bytes
         history = StateHistory(lambda letters: snapshot.read(store, most, accounts(), letters))
-        desk = ConsoleDesk(settings, store, bodies, ApiCalls(), accounts, history, JobRunner(store))
+        desk = ConsoleDesk(
+            settings, store, bodies, ApiCalls(accounts), accounts, history, JobRunner(store)
+        )
         return cls(desk, LiveStreams(desk, TOPICS))
 
     def routes(self, api: ASGIApp) -> Sequence[BaseRoute]:

@@ -45,6 +45,10 @@ class LiveReader:
     sign_in: str
     rest: str = ""
 
+    def may_see(self, number: str) -> bool:
+        """Say whether the user may see one of our numbers."""
+        return self.desk.may_see(self.user, number)
+
 
 # Returns a fragment of HTML whose elements have the ids of those that they replace.
 ReadTopic = Callable[[LiveReader], Awaitable[str]]
@@ -75,7 +79,7 @@ class LiveStreams:
 
     desk: ConsoleDesk
     topics: Mapping[str, LiveTopic]
-    _feeds: dict[tuple[str, str], _Feed] = field(default_factory=dict)
+    _feeds: dict[tuple[str, ...], _Feed] = field(default_factory=dict)
     _open: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -127,7 +131,7 @@ class LiveStreams:
         finally:
             self._open -= 1
             for name in readers:
-                self._leave(name, sign_in)
+                self._leave(name, readers[name])
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -146,22 +150,24 @@ class LiveStreams:
         return found is not None
 
     def _join(self, name: str, reader: LiveReader) -> _Feed:
-        feed = self._feeds.setdefault(self._key(name, reader.sign_in), _Feed())
+        feed = self._feeds.setdefault(self._key(name, reader), _Feed())
         feed.readers += 1
         if feed.task is None:
             feed.task = asyncio.create_task(self._follow(name, reader, feed))
         return feed
 
-    def _leave(self, name: str, sign_in: str) -> None:
-        key = self._key(name, sign_in)
+    def _leave(self, name: str, reader: LiveReader) -> None:
+        key = self._key(name, reader)
         feed = self._feeds[key]
         feed.readers -= 1
         if not feed.readers and feed.task:
             feed.task.cancel()
             del self._feeds[key]
 
-    def _key(self, name: str, sign_in: str) -> tuple[str, str]:
-        return name, sign_in if self.topics[_topic(name)].is_personal else ""
+    def _key(self, name: str, reader: LiveReader) -> tuple[str, ...]:
+        """Return what names a feed: only who sees the same of it may share it."""
+        is_personal = self.topics[_topic(name)].is_personal
+        return name, reader.sign_in if is_personal else "", *sorted(reader.user.accounts)
 
     async def _follow(self, name: str, reader: LiveReader, feed: _Feed) -> None:
         topic = self.topics[_topic(name)]

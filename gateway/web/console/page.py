@@ -24,6 +24,15 @@ class PageVisit:
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     request: Request | None = field(default=None, repr=False)  # of an upload, which is not read yet
 
+    def may_see(self, number: str) -> bool:
+        """Say whether the user may see one of our numbers; "" is what belongs to none."""
+        return self.desk.may_see(self.user, number)
+
+    def check_number(self, number: str) -> None:
+        """Refuse a number that the user may not see as one that is not there. Raises PageError."""
+        if number and not self.may_see(number):
+            raise not_found("None of our numbers has this id.")
+
 
 @dataclass(frozen=True, slots=True)
 class PageView:

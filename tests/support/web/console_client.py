@@ -25,17 +25,21 @@ def _hashed() -> str:
     return new_user("any", "look", PASSWORD, datetime.now(UTC)).password_hash
 
 
-def know_user(store: Store, role: str, name: str = "") -> ConsoleUser:
+def know_user(
+    store: Store, role: str, name: str = "", accounts: tuple[str, ...] = ()
+) -> ConsoleUser:
     """Store a user of a role, whose name is that of the role unless it is given."""
     name = name or role
-    user = ConsoleUser(f"id-{name}", name, role, _hashed(), datetime.now(UTC))
+    user = ConsoleUser(f"id-{name}", name, role, _hashed(), datetime.now(UTC), accounts)
     add_user(store, user, replace=True)
     return user
 
 
-def enter(web: Web, store: Store, role: str, name: str = "") -> ConsoleUser:
+def enter(
+    web: Web, store: Store, role: str, name: str = "", accounts: tuple[str, ...] = ()
+) -> ConsoleUser:
     """Let the client of the second address be signed in, without a password's cost."""
-    user, now = know_user(store, role, name), datetime.now(UTC)
+    user, now = know_user(store, role, name, accounts), datetime.now(UTC)
     token = f"token of {user.name}"
     add_sign_in(store, SignIn(hash_token(token), user.name, user.id, now, now + LIFETIME))
     web.api.headers.update(SAME_ORIGIN)

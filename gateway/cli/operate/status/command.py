@@ -68,7 +68,7 @@ class StatusWatch:
             now = snapshot.read(self.store, self.settings.gateway_store_bytes, self.accounts)
         except StoreUnavailableError:
             return None
-        return now.of_account(self.account) if self.account else now
+        return now.of_accounts(self.account) if self.account else now
 
     def _rulebook(self) -> str:
         """Return the version of the rules in the files here, "" if they cannot be used."""

@@ -3,7 +3,7 @@
 A call takes the same way as a client's, except that the user's role stands in for a key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,7 +12,8 @@ import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope
 
-from gateway.core.api.keys import ApiKey
+from gateway.accounts.account import Accounts
+from gateway.core.api.keys import ApiKey, bind_accounts
 from gateway.core.console.users import ConsoleUser
 from gateway.store.redis.client import StoreUnavailableError
 from gateway.web.api.server.gate import needed_scope
@@ -51,6 +52,7 @@ class _Answer:
 class ApiCalls:
     """Calls the application that holds the routes of the API."""
 
+    accounts: Callable[[], Accounts]
     app: ASGIApp | None = None  # set once it is built
 
     async def call(
@@ -89,7 +91,7 @@ class ApiCalls:
         headers: list[tuple[bytes, bytes]],
         receive: Receive,
     ) -> Any:
-        key = user.api_key()
+        key = bind_accounts(user.api_key(), self.accounts().numbers_of)
         if not key.may(needed_scope(method, path)):
             raise ApiRefusalError(403, {"detail": "Your role may not do this."})
         answer = _Answer()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from gateway.accounts.account import Accounts
+from gateway.accounts.account import Account, Accounts
 from gateway.config.settings import Settings
 from gateway.core.console.audit import AuditEntry, AuditSubject
 from gateway.core.console.users import ConsoleUser
@@ -73,11 +73,23 @@ class ConsoleDesk:
         found = await asyncio.gather(*map(_panel, panels.values()))
         return dict(zip(panels, found, strict=True))
 
+    def accounts_of(self, user: ConsoleUser) -> list[Account]:
+        """Return the accounts that a user may see."""
+        return [one for one in self.accounts() if user.may_see(one.name)]
+
+    def numbers_of(self, user: ConsoleUser) -> list[str]:
+        """Return the numbers that are listed for the accounts that a user may see."""
+        return [number.id for account in self.accounts_of(user) for number in account.numbers]
+
+    def may_see(self, user: ConsoleUser, number: str) -> bool:
+        """Say whether a user may see one of our numbers; "" is what belongs to none."""
+        return user.may_see(self.accounts().name_of(number))
+
     async def note(
         self, user: ConsoleUser, what: str, about: str = "", subject: AuditSubject | None = None
     ) -> None:
         """Note an action in the audit log before it is done. Raises StoreUnavailableError."""
-        entry = AuditEntry(user.name, what, about[:MOST_ABOUT], subject)
+        entry = AuditEntry(user.name, what, about[:MOST_ABOUT], subject, user.accounts)
         await self.read(audit_log.note_action, self.store, entry)
 
     def close(self) -> None:

@@ -8,8 +8,8 @@ from gateway.web.console.page import ConsolePage, PageView, PageVisit
 
 
 async def build(visit: PageVisit) -> PageView:
-    """Return all accounts; they come from the settings, so no store is needed."""
-    accounts = [_view(one) for one in visit.desk.accounts()]
+    """Return the accounts; they come from the settings, so no store is needed."""
+    accounts = [_view(one) for one in visit.desk.accounts_of(visit.user)]
     return PageView("Accounts", "setup/accounts.html", {"accounts": accounts})
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.campaigns.recipient_state import CELLS
-from gateway.core.console.users import OPERATE
+from gateway.core.console.users import OPERATE, ConsoleUser
 from gateway.store.campaigns.campaigns import read_campaign
 from gateway.store.campaigns.view import read_log, view_campaign
 from gateway.web.console.desk.desk import ConsoleDesk
@@ -40,7 +40,7 @@ async def build_list(visit: PageVisit) -> PageView:
     """Return a page of campaigns, the newest first."""
     query = {name: visit.query[name] for name in ("cursor",) if visit.query.get(name)}
     panels = await visit.desk.panels(campaigns=visit.desk.api.call(visit.user, "GET", API, query))
-    numbers = [one.id for account in visit.desk.accounts() for one in account.numbers]
+    numbers = visit.desk.numbers_of(visit.user)
     data = {**panels, "numbers": numbers, "may_act": visit.user.may(OPERATE)}
     return PageView("Campaigns", "campaigns/list.html", data)
 
@@ -52,13 +52,14 @@ async def build_one(visit: PageVisit) -> PageView:
 
 async def read_live(reader: LiveReader) -> str:
     """Return the funnel of a campaign for the live stream."""
-    campaign = await reader.desk.read(read_shown, reader.desk, reader.rest)
+    campaign = await reader.desk.read(read_shown, reader.desk, reader.user, reader.rest)
     return render_fragment("campaigns/progress.html", {"campaign": campaign})
 
 
 async def create(visit: PageVisit) -> Redirection:
     """Make a draft."""
     body = _definition(visit.form)
+    visit.check_number(body.get("from", ""))
     await visit.desk.note(visit.user, "create a campaign", str(body["name"]))
     made = await visit.desk.api.call(visit.user, "POST", API, {}, body)
     return Redirection(f"{CAMPAIGNS}/{made['id']}")
@@ -94,7 +95,7 @@ async def control(visit: PageVisit) -> Redirection:
 
 async def _show(visit: PageVisit, **found: Any) -> PageView:
     desk, id_ = visit.desk, visit.path["id"]
-    campaign = await desk.read(read_shown, desk, id_)
+    campaign = await desk.read(read_shown, desk, visit.user, id_)
     data = {
         "campaign": campaign,
         "verbs": VERBS.get(campaign["phase"], ()) if visit.user.may(OPERATE) else (),
@@ -105,10 +106,10 @@ async def _show(visit: PageVisit, **found: Any) -> PageView:
     return PageView(campaign["name"], "campaigns/one.html", data, (f"campaign/{id_}",))
 
 
-def read_shown(desk: ConsoleDesk, id_: str) -> Mapping[str, Any]:
+def read_shown(desk: ConsoleDesk, user: ConsoleUser, id_: str) -> Mapping[str, Any]:
     """Return what the page shows of a campaign. Raises PageError."""
     campaign = read_campaign(desk.store, desk.bodies, id_) if _ID.fullmatch(id_) else None
-    if campaign is None:
+    if campaign is None or not desk.may_see(user, campaign.number):
         raise not_found("There is no such campaign.", "It may be forgotten.")
     shown = view_campaign(campaign, datetime.now(UTC))
     funnel = shown["funnel"]

@@ -49,14 +49,14 @@ async def build_list(visit: PageVisit) -> PageView:
     """Return the customers who wait for a person, and those who wrote last."""
     desk = visit.desk
     panels = await desk.panels(
-        waiting=desk.read(read_waiting, desk), recent=desk.read(read_recent, desk)
+        waiting=desk.read(read_waiting, visit), recent=desk.read(read_recent, visit)
     )
     return PageView("Conversations", "conversations.html", panels)
 
 
 async def build_one(visit: PageVisit) -> PageView:
     """Return a customer's chat with one number, and what the number knows of them."""
-    number, contact = await _find(visit.desk, visit.path)
+    number, contact = await _find(visit)
     masking = await masking_of(visit, _what(number, contact))
     before = _moment(visit.query.get("before", ""))
     chat = await visit.desk.read(_read_chat, visit.desk, number, contact, before, masking)
@@ -79,8 +79,9 @@ async def read_live(reader: LiveReader) -> str:
     """Return the newest page of a chat for the live stream, masked as for the page."""
     number, _, handle = reader.rest.partition("/")
     desk = reader.desk
-    number, contact = await _find(desk, {"number": number, "handle": handle})
-    visit = PageVisit(reader.user, reader.sign_in, desk)
+    path = {"number": number, "handle": handle}
+    visit = PageVisit(reader.user, reader.sign_in, desk, path)
+    number, contact = await _find(visit)
     masking = await masking_of(visit, _what(number, contact))
     chat = await desk.read(_read_chat, desk, number, contact, None, masking)
     return render_fragment("chat.html", chat)
@@ -88,14 +89,14 @@ async def read_live(reader: LiveReader) -> str:
 
 async def reveal_one(visit: PageVisit) -> Redirection:
     """Let the user see the conversation unmasked."""
-    number, contact = await _find(visit.desk, visit.path)
+    number, contact = await _find(visit)
     await reveal(visit, _what(number, contact), "conversation", number, contact.key)
     return _back(visit)
 
 
 async def reply(visit: PageVisit) -> Redirection:
     """Send a text by hand, as a client of the API would, once however often the form is sent."""
-    number, contact = await _find(visit.desk, visit.path)
+    number, contact = await _find(visit)
     text, nonce = visit.form.get("text", "").strip(), visit.form.get("nonce", "")
     if not 0 < len(text) <= MOST_TEXT or not _NONCE.fullmatch(nonce):
         raise PageError(422, "There is nothing to send.", f"Write 1 to {MOST_TEXT:,} characters.")
@@ -129,7 +130,7 @@ async def mute(visit: PageVisit) -> Redirection:
 
 
 async def _change(visit: PageVisit, what: str, body: Mapping[str, Any]) -> Redirection:
-    number, contact = await _find(visit.desk, visit.path)
+    number, contact = await _find(visit)
     await _note(visit, what, number, contact)
     path = f"/v1/contacts/{contact.key}"
     await visit.desk.api.call(visit.user, "PATCH", path, {"number": number}, body)
@@ -141,25 +142,28 @@ async def _note(visit: PageVisit, what: str, number: str, contact: Contact) -> N
     await visit.desk.note(visit.user, what, "conversation", subject)
 
 
-async def _find(desk: ConsoleDesk, path: Mapping[str, str]) -> tuple[str, Contact]:
-    return await desk.read(find_conversation, desk, path["number"], path["handle"])
+async def _find(visit: PageVisit) -> tuple[str, Contact]:
+    return await visit.desk.read(find_conversation, visit)
 
 
-def find_conversation(desk: ConsoleDesk, number: str, handle: str) -> tuple[str, Contact]:
+def find_conversation(visit: PageVisit) -> tuple[str, Contact]:
     """Return the number and the contact of an address. Raises PageError."""
+    desk, number, handle = visit.desk, visit.path["number"], visit.path["handle"]
     name = read_handle(read_secret(desk.store), number, handle)
     known = find_known(desk.store, [number], name) if _NUMBER.fullmatch(number) else {}
-    if number not in known:
+    if number not in known or not visit.may_see(number):
         raise not_found("Nothing is known of this customer.", "They may have been erased.")
     return number, known[number]
 
 
-def read_waiting(desk: ConsoleDesk) -> list[Mapping[str, Any]]:
+def read_waiting(visit: PageVisit) -> list[Mapping[str, Any]]:
     """Return the customers whom a person answers, those that wait longest first."""
+    desk = visit.desk
     secret, masking = read_secret(desk.store), Masking()
     found = [
         (number, one)
         for number in number_list.numbers_at_meta(desk.store)
+        if visit.may_see(number)
         for one in find_handed_over(desk.store, number, LISTED).contacts
     ]
     found.sort(key=lambda pair: pair[1].hand_over.since)
@@ -176,10 +180,12 @@ def read_waiting(desk: ConsoleDesk) -> list[Mapping[str, Any]]:
     ]
 
 
-def read_recent(desk: ConsoleDesk) -> list[Mapping[str, Any]]:
+def read_recent(visit: PageVisit) -> list[Mapping[str, Any]]:
     """Return the customers of the newest events, each once."""
+    desk = visit.desk
     secret, masking = read_secret(desk.store), Masking()
     numbers = [one for one in number_list.numbers_at_meta(desk.store) if one]
+    numbers = [one for one in numbers if visit.may_see(one)]
     page = EventList(desk.store, numbers, EventFilter()).read_page(None, LISTED)
     newest = {(one.number, one.contact): one for one in reversed(page.items) if one.contact}
     return [

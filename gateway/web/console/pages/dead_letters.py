@@ -54,10 +54,11 @@ class LetterChoice:
             raise PageError(422, "There is no such filter.", f"Causes: {', '.join(CAUSES)}.")
         return cls(number, cause, code, int(until))
 
-    def to_filter(self) -> DeadLetterFilter:
-        """Return the filter by which the store finds them."""
+    def to_filter(self, numbers: frozenset[str] | None) -> DeadLetterFilter:
+        """Return the filter by which the store finds those of some numbers, or of all."""
         return DeadLetterFilter(
             number=self.number or None,
+            numbers=numbers,
             causes=frozenset({self.cause} - {""}),
             codes=frozenset({int(self.code)}) if self.code else frozenset(),
             until=datetime_from_ms(self.until_ms) if self.until_ms else None,
@@ -72,7 +73,7 @@ async def build(visit: PageVisit) -> PageView:
     """Return the groups by cause, and a page of the newest letters."""
     choice, desk = LetterChoice.of(visit.query), visit.desk
     panels = await desk.panels(
-        groups=desk.read(count_groups, desk.store),
+        groups=desk.read(count_groups, desk.store, _visible_numbers(visit)),
         letters=desk.api.call(visit.user, "GET", PATH, _query(choice, visit.query)),
     )
     data = {**panels, "asked": choice.view(), "causes": CAUSES, "may_act": visit.user.may(OPERATE)}
@@ -82,7 +83,9 @@ async def build(visit: PageVisit) -> PageView:
 async def preview(visit: PageVisit) -> PageView:
     """Return exactly what an act on all that match would do."""
     choice, verb = LetterChoice.of(visit.form), _verb(visit.form)
-    found = await visit.desk.read_much(count_chosen, visit.desk.store, choice)
+    found = await visit.desk.read_much(
+        count_chosen, visit.desk.store, choice, _visible_numbers(visit)
+    )
     data = {
         **found,
         "verb": verb,
@@ -96,7 +99,7 @@ async def act(visit: PageVisit) -> Redirection:
     """Begin the job that was previewed: those that died since are not touched."""
     choice, verb = LetterChoice.of(visit.form), _verb(visit.form)
     desk, user = visit.desk, visit.user
-    chosen = await desk.read_much(list_chosen, desk.store, choice)
+    chosen = await desk.read_much(list_chosen, desk.store, choice, _visible_numbers(visit))
     if not choice.until_ms or not chosen:
         raise PageError(409, "Nothing matches any more.", "Look at the dead letters again.")
     about = ", ".join(f"{name} {text}" for name, text in choice.view().items() if text) or "all"
@@ -128,9 +131,10 @@ async def act_on_one(visit: PageVisit) -> Redirection:
     return Redirection(f"{ROOT}/dead-letters")
 
 
-def count_groups(store: Store) -> Mapping[str, Any]:
+def count_groups(store: Store, numbers: frozenset[str] | None) -> Mapping[str, Any]:
     """Count the newest letters by number, cause and code, with what to do about each group."""
-    newest = dead_letters.iter_dead_letters(store, DeadLetterFilter(), MOST_COUNTED + 1)
+    wanted = DeadLetterFilter(numbers=numbers)
+    newest = dead_letters.iter_dead_letters(store, wanted, MOST_COUNTED + 1)
     counts = Counter((one.number, one.cause, one.code) for one in newest)
     return {
         "has_more": counts.total() > MOST_COUNTED,
@@ -142,10 +146,12 @@ def count_groups(store: Store) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def count_chosen(store: Store, choice: LetterChoice) -> Mapping[str, Any]:
+def count_chosen(
+    store: Store, choice: LetterChoice, numbers: frozenset[str] | None
+) -> Mapping[str, Any]:
     """Return how many letters a choice has now, by cause, and the first few."""
     now_ms = ms_from_datetime(dead_letters.server_time(store))
-    found = list(islice(_iter_chosen(store, choice), MOST_CHOSEN + 1))
+    found = list(islice(_iter_chosen(store, choice, numbers), MOST_CHOSEN + 1))
     causes = Counter(one.cause if one.code is None else f"{one.cause} {one.code}" for one in found)
     return {
         "count": min(len(found), MOST_CHOSEN),
@@ -156,13 +162,20 @@ def count_chosen(store: Store, choice: LetterChoice) -> Mapping[str, Any]:
     }
 
 
-def list_chosen(store: Store, choice: LetterChoice) -> list[str]:
+def list_chosen(store: Store, choice: LetterChoice, numbers: frozenset[str] | None) -> list[str]:
     """Return the ids of the letters of a choice, the newest first."""
-    return [one.id for one in islice(_iter_chosen(store, choice), MOST_CHOSEN)]
+    return [one.id for one in islice(_iter_chosen(store, choice, numbers), MOST_CHOSEN)]
 
 
-def _iter_chosen(store: Store, choice: LetterChoice) -> Iterator[DeadLetter]:
-    return dead_letters.iter_dead_letters(store, choice.to_filter())
+def _iter_chosen(
+    store: Store, choice: LetterChoice, numbers: frozenset[str] | None
+) -> Iterator[DeadLetter]:
+    return dead_letters.iter_dead_letters(store, choice.to_filter(numbers))
+
+
+def _visible_numbers(visit: PageVisit) -> frozenset[str] | None:
+    """Return the numbers whose letters the user may see, None for all that there are."""
+    return frozenset(visit.desk.numbers_of(visit.user)) if visit.user.accounts else None
 
 
 def _query(choice: LetterChoice, asked: Mapping[str, str]) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from gateway.core.console.users import OPERATE
-from gateway.store.console.jobs import ask_to_stop, read_progress
+from gateway.store.console.jobs import JobProgress, ask_to_stop, read_progress
 from gateway.web.console.page import (
     ROOT,
     ConsoleAction,
@@ -20,12 +20,7 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 async def build(visit: PageVisit) -> PageView:
     """Return how far the job is."""
-    id_ = visit.path["id"]
-    job = (
-        await visit.desk.read(read_progress, visit.desk.store, id_) if _ID.fullmatch(id_) else None
-    )
-    if job is None:
-        raise not_found("There is no such job.", "Jobs are kept for a day.")
+    job = await _find(visit)
     data = {
         "id": job.id,
         "what": job.what,
@@ -43,12 +38,20 @@ async def build(visit: PageVisit) -> PageView:
 
 async def stop(visit: PageVisit) -> Redirection:
     """Let the job stop."""
-    id_ = visit.path["id"]
-    if not _ID.fullmatch(id_):
-        raise not_found("There is no such job.")
+    id_ = (await _find(visit)).id
     await visit.desk.note(visit.user, "stop job", id_)
     await visit.desk.read(ask_to_stop, visit.desk.store, id_)
     return Redirection(f"{ROOT}/jobs/{id_}")
+
+
+async def _find(visit: PageVisit) -> JobProgress:
+    """Return the job of an address. Raises PageError."""
+    desk, id_ = visit.desk, visit.path["id"]
+    job = await desk.read(read_progress, desk.store, id_) if _ID.fullmatch(id_) else None
+    # What a job is about is not stored, so who may not see everything sees their own alone.
+    if job is None or (visit.user.accounts and job.user != visit.user.name):
+        raise not_found("There is no such job.", "Jobs are kept for a day.")
+    return job
 
 
 PAGES = (ConsolePage("/jobs/{id}", build),)

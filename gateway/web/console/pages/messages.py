@@ -61,9 +61,9 @@ async def search(visit: PageVisit) -> Redirection:
             "a user id, or the reference of a message.",
         )
     is_id, contact = any(one.fullmatch(asked) for one in _IDS), read_contact_name(asked)
-    if is_id and await visit.desk.read(_is_known, visit.desk, asked):
+    if is_id and await visit.desk.read(_is_known, visit, asked):
         return Redirection(_address(asked))
-    if contact and (place := await visit.desk.read(_find_conversation, visit.desk, contact)):
+    if contact and (place := await visit.desk.read(_find_conversation, visit, contact)):
         return Redirection(place)
     # Others number their orders as they like: a reference may look like an id or a phone number.
     if not (is_id or contact) or await _has_reference(visit, asked):
@@ -77,7 +77,7 @@ async def build_one(visit: PageVisit) -> PageView:
     """Return the story of a message by its wamid, its id, or the id of an event."""
     id_ = visit.path["id"]
     masking = await masking_of(visit, f"message {id_}")
-    found = await visit.desk.read(find_known_message, visit.desk, id_)
+    found = await visit.desk.read(find_known_message, visit, id_)
     data = await visit.desk.read(read_message, visit.desk, found, masking)
     panels = await visit.desk.panels(trials=visit.desk.read(try_rules, visit.desk, found.traces))
     shown = {"id": id_, "revealed": masking.reveal, "may_reveal": visit.user.may(REVEALS)}
@@ -87,7 +87,7 @@ async def build_one(visit: PageVisit) -> PageView:
 async def reveal_one(visit: PageVisit) -> Redirection:
     """Let the user see a message unmasked."""
     id_ = visit.path["id"]
-    found = await visit.desk.read(find_known_message, visit.desk, id_)
+    found = await visit.desk.read(find_known_message, visit, id_)
     number, contact = _subject_of(found.traces)
     await reveal(visit, f"message {id_}", "message", number, contact)
     return Redirection(_address(id_))
@@ -117,16 +117,28 @@ def try_rules(desk: ConsoleDesk, traces: Sequence[Trace]) -> list[Mapping[str, A
     return rule_trials.try_rules(desk, traces)
 
 
-def find_known_message(desk: ConsoleDesk, id_: str) -> Search:
+def find_known_message(visit: PageVisit, id_: str) -> Search:
     """Find a message or an event by its id. Raises PageError where nothing is known."""
-    found = find_message(desk, id_)
+    found = find_message(visit, id_)
     if not found.has_results:
         raise not_found("Nothing is known of this id.", "It was never here, or it is forgotten.")
     return found
 
 
-def find_message(desk: ConsoleDesk, id_: str) -> Search:
-    """Find a message by its wamid or id, or an event by its id. Raises PageError."""
+def find_message(visit: PageVisit, id_: str) -> Search:
+    """Find a message by its wamid or id, or an event by its id; only what the user may see.
+
+    Raises PageError.
+    """
+    found = _find_anywhere(visit.desk, id_)
+    if not visit.user.accounts:
+        return found
+    # Of a delivery that is not planned yet, others may be no business of the user's.
+    traces = tuple(one for one in found.traces if visit.may_see(one.number))
+    return Search(traces)
+
+
+def _find_anywhere(desk: ConsoleDesk, id_: str) -> Search:
     traces = Traces(desk.store, desk.bodies)
     if _WAMID.fullmatch(id_):
         return traces.find_by_wamid(id_)
@@ -162,8 +174,8 @@ def _address(id_: str) -> str:
     return f"{MESSAGES}/{quote(id_)}"
 
 
-def _is_known(desk: ConsoleDesk, id_: str) -> bool:
-    return find_message(desk, id_).has_results
+def _is_known(visit: PageVisit, id_: str) -> bool:
+    return find_message(visit, id_).has_results
 
 
 async def _has_reference(visit: PageVisit, text: str) -> bool:
@@ -175,12 +187,13 @@ async def _has_reference(visit: PageVisit, text: str) -> bool:
     return bool(found["data"])
 
 
-def _find_conversation(desk: ConsoleDesk, contact: str) -> str:
+def _find_conversation(visit: PageVisit, contact: str) -> str:
     """Return the address of a customer's conversation, with the number that heard them last.
 
     It is "" where none of our numbers knows the customer.
     """
-    numbers = [one for one in number_list.numbers(desk.store) if one]
+    desk = visit.desk
+    numbers = [one for one in number_list.numbers(desk.store) if one and visit.may_see(one)]
     if not (known := find_known(desk.store, numbers, contact)):
         return ""
     oldest = datetime.min.replace(tzinfo=UTC)

@@ -1,10 +1,13 @@
 """Overview: what comes in and goes out, what waits, what is wrong, and each number's state."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from gateway.accounts.account import Accounts
+from gateway.accounts.account import Account, Accounts
+from gateway.core.alerts import Alert
+from gateway.core.console.users import ConsoleUser
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import number_list
@@ -13,7 +16,6 @@ from gateway.store.monitoring.number_state import NumberState
 from gateway.store.monitoring.problems import find_problems
 from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.planning.rulebooks import count_versions
-from gateway.store.redis.client import Store
 from gateway.web.console.desk.desk import ConsoleDesk, PagePanel
 from gateway.web.console.desk.state_history import StateHistory
 from gateway.web.console.live import LiveReader, LiveTopic
@@ -27,20 +29,39 @@ ENDED = ("dead", "expired", "dropped", "doubled")
 
 async def build(visit: PageVisit) -> PageView:
     """Return the page."""
-    return PageView("Overview", "overview.html", await _read(visit.desk), topics=("overview",))
+    data = await _read(visit.desk, visit.user)
+    return PageView("Overview", "overview.html", data, topics=("overview",))
 
 
 async def read_live(reader: LiveReader) -> str:
     """Return the panels for the live stream."""
-    return render_fragment("overview_panels.html", await _read(reader.desk))
+    return render_fragment("overview_panels.html", await _read(reader.desk, reader.user))
 
 
-async def _read(desk: ConsoleDesk) -> Mapping[str, PagePanel | str | None]:
+async def _read(
+    desk: ConsoleDesk, user: ConsoleUser
+) -> Mapping[str, PagePanel | str | bool | None]:
+    reads_all = not user.accounts
+    read = read_state if reads_all else partial(read_own_state, owners=desk.accounts_of(user))
     panels = await desk.panels(
-        state=desk.read(read_state, desk.history, desk.accounts()),
-        reach=desk.read(view_reach, desk.store, desk.accounts()),
+        state=desk.read(read, desk.history, desk.accounts()),
+        reach=desk.read(view_reach, desk, user),
     )
-    return {**panels, "flower": desk.settings.gateway_flower_url or None}
+    flower = desk.settings.gateway_flower_url if reads_all else ""
+    return {**panels, "flower": flower or None, "is_whole": reads_all}
+
+
+def read_own_state(
+    history: StateHistory, accounts: Accounts, owners: Sequence[Account]
+) -> Mapping[str, Any]:
+    """Return the state of some accounts alone, and nothing that all have in common.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    now = history.read().of_accounts(*owners)
+    alerts = [one for one in now.alerts if one.cause.number or one.cause.account]
+    rates = history.rates(lambda reading: _count_attempts(reading.of_accounts(*owners)))
+    return {"problems": [], "warnings": [], **_view_numbers(now, accounts, alerts, rates)}
 
 
 def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
@@ -48,23 +69,16 @@ def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
     now = history.read()
     problems = list(find_problems(now))
     kinds = {one.kind for one in problems}
+    alerts = [one for one in now.alerts if one.cause.kind not in kinds]
     forecast = now.forecast
     return {
-        "at": datetime_from_ms(now.now_ms),
+        **_view_numbers(now, accounts, alerts, history.rates(_count_attempts)),
         "problems": [{"what": one.sentence, "advice": one.advice} for one in problems],
-        "alerts": [
-            {"number": one.cause.number or None, "what": one.title, "advice": one.advice}
-            for one in now.alerts
-            if one.cause.kind not in kinds
-        ],
         "warnings": list(now.health.warnings),
         "kept": now.kept,
         "kept_rates": history.rates(lambda reading: reading.kept),
-        "sent": _count_attempts(now),
-        "sent_rates": history.rates(_count_attempts),
         "waiting": now.waiting,
         "oldest_s": now.oldest_s,
-        "funnel": _funnel(now),
         "dead_letters": now.causes,
         "canary": {"took_s": now.canary.took_s, "age_s": now.canary.age_s},
         "last_s": dict(now.ago_s),
@@ -75,20 +89,38 @@ def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
             "forecast": str(forecast) if forecast else None,
         },
         "rulebooks": count_versions(now.rulebooks),
+    }
+
+
+def _view_numbers(
+    now: Snapshot, accounts: Accounts, alerts: Iterable[Alert], rates: Sequence[float]
+) -> Mapping[str, Any]:
+    """Return what is known of each number, and of all these together."""
+    return {
+        "at": datetime_from_ms(now.now_ms),
+        "alerts": [
+            {"number": one.cause.number or None, "what": one.title, "advice": one.advice}
+            for one in alerts
+        ],
+        "sent": _count_attempts(now),
+        "sent_rates": rates,
+        "funnel": _funnel(now),
         "numbers": [_view_number(one, accounts) for one in now.numbers],
     }
 
 
-def view_reach(store: Store, accounts: Accounts) -> Mapping[str, Mapping[str, int | None]]:
+def view_reach(desk: ConsoleDesk, user: ConsoleUser) -> Mapping[str, Mapping[str, int | None]]:
     """Return how many customers each number may begin with in 24 hours, and how many it did.
 
     It is known of numbers that had a campaign checked or running within a day; a limit of None is
     none at all, and nothing is counted for it. Raises StoreUnavailableError or ScriptError.
     """
     groups: dict[str, list[str]] = {}
-    for number in accounts.numbers_among(number_list.numbers_at_meta(store)):
-        groups.setdefault(accounts.name_of(number), []).append(number)
-    found = read_reaches(store, groups.values())
+    accounts = desk.accounts()
+    for number in accounts.numbers_among(number_list.numbers_at_meta(desk.store)):
+        if user.may_see(name := accounts.name_of(number)):
+            groups.setdefault(name, []).append(number)
+    found = read_reaches(desk.store, groups.values())
     return {
         number: {"limit": one.limit if one.is_limited else None, "used": one.used}
         for number, one in found.items()

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.accounts.account import Account
 from gateway.core.capture.file_format import CaptureFormatError
-from gateway.core.console.users import LOOK
+from gateway.core.console.users import LOOK, ConsoleUser
 from gateway.store import number_list
 from gateway.store.api.lists.event_list import EventFilter, EventList
 from gateway.store.planning import rulebooks
@@ -38,7 +38,7 @@ async def explain_given(visit: PageVisit) -> PageView:
     """Return the same, and which rule answers a made-up text, or the events of a payload."""
     given = {name: visit.form.get(name, "").strip() for name in ("text", "payload")}
     path = visit.form.get("path", "")
-    owners = await asyncio.to_thread(_find_owners, visit.desk)
+    owners = await asyncio.to_thread(_find_owners, visit)
     found = next((one for one in owners if str(one) == path), None)
     if found is None or sum(map(bool, given.values())) != 1 or len(given["text"]) > MOST_TEXT:
         advice = "Write a text or paste a payload, and choose the rules."
@@ -54,24 +54,31 @@ async def explain_given(visit: PageVisit) -> PageView:
 async def _show(visit: PageVisit, explained: Mapping[str, Any]) -> PageView:
     desk = visit.desk
     panels = await desk.panels(
-        books=asyncio.to_thread(_view_books, desk),
-        hits=desk.read(count_hits, desk.store),
-        processes=desk.read(view_processes, desk.store),
+        books=asyncio.to_thread(_view_books, visit),
+        hits=desk.read(count_hits, visit),
+        processes=desk.read(view_processes, desk.store, visit.user),
     )
     data = {**panels, "explained": explained, "looked_at": LOOKED_AT}
     return PageView("Rules", "setup/rules.html", data)
 
 
-def count_hits(store: Store) -> Mapping[str, int]:
+def count_hits(visit: PageVisit) -> Mapping[str, int]:
     """Count how often each rule fired for the newest events, those in shadow as well."""
-    numbers = [one for one in number_list.numbers_at_meta(store) if one]
+    store = visit.desk.store
+    known = number_list.numbers_at_meta(store)
+    numbers = [one for one in known if one and visit.may_see(one)]
     page = EventList(store, numbers, EventFilter()).read_page(None, LOOKED_AT)
     records = (one.record for one in page.items if isinstance(one.record, PlanRecord))
     return Counter(rule for record in records for rule, _ in record.fired)
 
 
-def view_processes(store: Store) -> list[Mapping[str, Any]]:
-    """Return what the processes have in force, and why they took up no change."""
+def view_processes(store: Store, user: ConsoleUser) -> list[Mapping[str, Any]]:
+    """Return what the processes have in force, and why they took up no change.
+
+    A process reports of all accounts together, so users of some see nothing of it.
+    """
+    if user.accounts:
+        return []
     reports = Counter(
         (one.version, problem)
         for one in rulebooks.read(store)
@@ -84,18 +91,18 @@ def view_processes(store: Store) -> list[Mapping[str, Any]]:
     ]
 
 
-def _view_books(desk: ConsoleDesk) -> list[Mapping[str, Any]]:
+def _view_books(visit: PageVisit) -> list[Mapping[str, Any]]:
     """Return the rules as the files of this machine have them now, each path once."""
-    return [_view_book(desk, path, owners) for path, owners in _find_owners(desk).items()]
+    return [_view_book(visit.desk, *one) for one in _find_owners(visit).items()]
 
 
-def _find_owners(desk: ConsoleDesk) -> Mapping[Path, list[Account]]:
+def _find_owners(visit: PageVisit) -> Mapping[Path, list[Account]]:
     """Return where the rules are at this moment, as workers look for them, and whose they are."""
     from gateway.web.console.desk import rule_trials  # noqa: PLC0415
 
     by_path: dict[Path, list[Account]] = {}
-    for one in desk.accounts():
-        by_path.setdefault(rule_trials.find_path(desk, one), []).append(one)
+    for one in visit.desk.accounts_of(visit.user):
+        by_path.setdefault(rule_trials.find_path(visit.desk, one), []).append(one)
     return by_path
 
 

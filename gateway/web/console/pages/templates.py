@@ -26,6 +26,7 @@ _FILTERS = ("from", "status", "q")
 async def build_list(visit: PageVisit) -> PageView:
     """Return a page of the templates of a number's account, by name."""
     asked = {name: visit.query.get(name, "").strip() for name in _FILTERS}
+    asked["from"] = _choose_number(visit, asked["from"])
     query = {**asked, "limit": PER_PAGE, "cursor": visit.query.get("cursor", "")}
     panels = await visit.desk.panels(
         templates=visit.desk.api.call(visit.user, "GET", PATH, _drop_empty(query))
@@ -33,7 +34,7 @@ async def build_list(visit: PageVisit) -> PageView:
     data = {
         **panels,
         "asked": asked,
-        "numbers": [one.id for account in visit.desk.accounts() for one in account.numbers],
+        "numbers": visit.desk.numbers_of(visit.user),
         "may_fetch": visit.user.may(REPLY),
     }
     return PageView("Templates", "setup/templates.html", data)
@@ -42,7 +43,7 @@ async def build_list(visit: PageVisit) -> PageView:
 async def build_one(visit: PageVisit) -> PageView:
     """Return one template, drawn as the chat shows it."""
     name, language = visit.path["name"], visit.path["language"]
-    query = _drop_empty({"from": visit.query.get("from", "")})
+    query = _drop_empty({"from": _choose_number(visit, visit.query.get("from", ""))})
     found = await visit.desk.api.call(visit.user, "GET", f"{PATH}/{name}/{language}", query)
     data = {"template": found, "bubble": _draw(found), "asked": query}
     return PageView(f"Template {name}", "setup/template.html", data)
@@ -50,11 +51,21 @@ async def build_one(visit: PageVisit) -> PageView:
 
 async def fetch(visit: PageVisit) -> Redirection:
     """Fetch the list from Meta now."""
-    query = _drop_empty({"from": visit.form.get("from", "")})
+    query = _drop_empty({"from": _choose_number(visit, visit.form.get("from", ""))})
     await visit.desk.note(visit.user, "fetch templates", query.get("from", ""))
     await visit.desk.api.call(visit.user, "POST", f"{PATH}/sync", query)
     number = query.get("from")
     return Redirection(f"{TEMPLATES}?from={quote(number)}" if number else TEMPLATES)
+
+
+def _choose_number(visit: PageVisit, given: str) -> str:
+    """Return the number whose account's templates are meant, "" for the default one.
+
+    Raises PageError.
+    """
+    visit.check_number(given)
+    own = visit.desk.numbers_of(visit.user) if visit.user.accounts else []
+    return given or next(iter(own), "")
 
 
 def _draw(template: Mapping[str, Any]) -> Markup:

@@ -112,9 +112,11 @@ def safe_address(wanted: str) -> str:
     return wanted if is_ours else f"{ROOT}/"
 
 
-def new_user(name: str, role: str, password: str, now: datetime) -> ConsoleUser:
+def new_user(
+    name: str, role: str, password: str, now: datetime, accounts: tuple[str, ...] = ()
+) -> ConsoleUser:
     """Return a user with the hash of a password."""
-    user = ConsoleUser(secrets.token_hex(8), name, role, "", now)
+    user = ConsoleUser(secrets.token_hex(8), name, role, "", now, accounts)
     return replace(user, password_hash=_hasher().hash(password))
 
 
