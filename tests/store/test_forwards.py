@@ -1,6 +1,6 @@
 """Forwards in the store: committed with their event, taken in order, settled once, bounded."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from gateway.core.contacts.contact import Contact
 from gateway.core.forwards.forward import LASTS, ROW_BYTES, Forward, forward_id
 from gateway.core.planning.batch import Plan
-from gateway.store import keys
+from gateway.store import keys, number_list
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import due_items, references, retention
 from gateway.store.outgoing import forwards
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.store
 BEN = "351900000002"
 CRM = f"{PREFIX}forwards:crm"
 DAY = timedelta(days=1)
+MOST_DEAD = 100_000  # letters of a number
 
 
 def a_forward(name: str, lane: str = ANA, delivery: str = "0:1000-0", item: int = 0) -> Forward:
@@ -251,6 +252,26 @@ def test_a_dead_forward_has_its_copy_and_begins_again_at_its_place(store: Store)
     (again,) = take(store)
     assert (again.id, again.copy, waiting(store)) == (first.id, b"packed", 2)
     assert raw(store).zcard(f"{PREFIX}dead") == 0
+
+
+def test_a_dead_forward_leaves_the_list_of_its_receiver_with_that_of_its_number(
+    store: Store,
+) -> None:
+    number_list.add_number(store, NUMBER)
+    old, crowded, kept = a_forward("1"), a_forward("2"), a_forward("3")
+    queue(store, old, crowded, kept)
+    for made in (old, crowded):
+        settle(store, WaitingForward(made.id, ""), "dead", copy=b"packed")
+    raw(store).zadd(f"{CRM}:dead", {old.id: 1})
+    raw(store).zadd(f"{PREFIX}dead", {f"forward:{old.id}": 1})
+
+    assert retention.forget_dead_letters(store, datetime.fromtimestamp(9, UTC)) == 1
+    assert raw(store).zrange(f"{CRM}:dead", 0, -1) == [crowded.id.encode()]
+
+    later = now_ms(store) + keys.DAY_MS
+    raw(store).zadd(f"{PREFIX}dead", {f"event:{i}": later for i in range(MOST_DEAD - 1)})
+    settle(store, WaitingForward(kept.id, ""), "dead", copy=b"packed")
+    assert raw(store).zrange(f"{CRM}:dead", 0, -1) == [kept.id.encode()]
 
 
 @pytest.mark.parametrize("step", ["delivered", "dead"])

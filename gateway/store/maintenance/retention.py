@@ -64,8 +64,15 @@ def forget_dead_letters(store: Store, before: datetime) -> int:
     """Remove dead letters that are older than `before` from the lists."""
     oldest = ms_from_datetime(before)
     for prefix in _prefixes(store):
-        _forget_listed(store, f"{prefix}unreadable", oldest)
+        for name in ("unreadable", *_lists_of_dead_forwards(store, prefix)):
+            _forget_listed(store, f"{prefix}{name}", oldest)
     return sum(_forget_listed(store, f"{prefix}dead", oldest) for prefix in _prefixes(store))
+
+
+def _lists_of_dead_forwards(store: Store, prefix: str) -> list[str]:
+    """Return the list that each receiver of a number has of its own dead letters."""
+    receivers: Any = store.run(lambda client: client.zrange(f"{prefix}forwards", 0, -1))
+    return [f"forwards:{one.decode()}:dead" for one in receivers]
 
 
 def _forget_listed(store: Store, key: str, before_ms: int) -> int:

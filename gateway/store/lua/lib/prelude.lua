@@ -84,6 +84,12 @@ end
 
 -- List a dead letter. A number has room for so many: beyond it the oldest is dropped and counted.
 local MOST_DEAD = 100000
+-- A forward is no dead letter any more: it leaves the list of its receiver, whose name ends its id.
+local function leave_dead_forwards(number, id)
+  redis.call('ZREM', number .. 'forwards:' .. id:match('^%x+%-(.*)$') .. ':dead', id)
+  redis.call('ZREM', number .. 'dead', 'forward:' .. id)
+end
+
 local function list_dead(number, now, letter)
   local dead = number .. 'dead'
   redis.call('ZADD', dead, now, letter)
@@ -95,7 +101,10 @@ local function list_dead(number, now, letter)
     local send = oldest:match('^send:(.*)$')
     if send then redis.call('ZADD', number .. 'finished', 'XX', now, send) end
     local forward = oldest:match('^forward:(.*)$')
-    if forward then redis.call('DEL', number .. 'forward:' .. forward) end
+    if forward then
+      redis.call('DEL', number .. 'forward:' .. forward)
+      leave_dead_forwards(number, forward)
+    end
     count(number, 'dead.crowded_out')
   end
 end

@@ -33,7 +33,7 @@ function control.queue()
     local is_new = redis.call('HGET', forward_key(number, id), 'stage') == 'new'
     announce_forward(number, now, id, place + i / (#ARGV + 1))
     if is_new then
-      leave_dead_forwards(number, id, receiver)
+      leave_dead_forwards(number, id)
       queued = queued + 1
     end
   end
@@ -46,7 +46,7 @@ function control.redrive()
   local row, key = read_forward(number, id), forward_key(number, id)
   if not row then return 0 end
   if row.stage == 'waiting' then
-    leave_dead_forwards(number, id, receiver)
+    leave_dead_forwards(number, id)
     return 0
   end
   local died = redis.call('ZSCORE', number .. 'dead', 'forward:' .. id)
@@ -55,7 +55,7 @@ function control.redrive()
   redis.call('HSET', key, 'planned', now)
   enqueue_forward(number, now, id, row, redis.call('HGET', key, 'order') or 0)
   redis.call('HSET', key, 'stage', 'waiting')
-  leave_dead_forwards(number, id, receiver)
+  leave_dead_forwards(number, id)
   count(number, 'forwards.redriven')
   return 1
 end
@@ -79,7 +79,7 @@ function control.erase()
   for i = 3, #ARGV do
     local row = read_forward(number, ARGV[i])
     if row and row.lane then
-      leave_dead_forwards(number, ARGV[i], row.receiver)
+      leave_dead_forwards(number, ARGV[i])
       leave_forwards(number, now, ARGV[i], row)
       redis.call('DEL', forward_key(number, ARGV[i]))
       erased = erased + 1

@@ -12,7 +12,7 @@ if send then redis.call('ZADD', KEYS[1] .. 'finished', 'XX', clock(), send) end
 local forward = ARGV[1]:match('^forward:(.*)$')
 if forward then
   redis.call('DEL', KEYS[1] .. 'forward:' .. forward)
-  redis.call('ZREM', KEYS[1] .. 'forwards:' .. forward:match('^%x+%-(.*)$') .. ':dead', forward)
+  leave_dead_forwards(KEYS[1], forward)
 end
 redis.call('ZREM', KEYS[1] .. 'dead', ARGV[1])
 return 1

@@ -102,16 +102,10 @@ local function note_forward_attempt(key, attempt, at, outcome)
     string.format('%d|%.0f|%s', attempt, at, outcome))
 end
 
--- A forward is no dead letter any more.
-local function leave_dead_forwards(number, id, receiver)
-  redis.call('ZREM', forwards_of(number, receiver) .. ':dead', id)
-  redis.call('ZREM', number .. 'dead', 'forward:' .. id)
-end
-
 -- It was received. What happened to it can be read for a while; all else goes, since they are many.
 local function deliver_forward(number, now, id, row, kept_ms)
   local key = forward_key(number, id)
-  if row.stage == 'dead' then leave_dead_forwards(number, id, row.receiver) end
+  if row.stage == 'dead' then leave_dead_forwards(number, id) end
   redis.call('PEXPIRE', key, kept_ms)
   leave_forwards(number, now, id, row)
   redis.call('HSET', key, 'stage', 'delivered')
@@ -136,7 +130,7 @@ local function bury_forward(number, now, id, row, why, copy)
     if redis.call('ZCARD', dead) <= MOST_DEAD_FORWARDS then return end
     local oldest = redis.call('ZRANGE', dead, 0, 0)[1]
     redis.call('DEL', forward_key(number, oldest))
-    leave_dead_forwards(number, oldest, row.receiver)
+    leave_dead_forwards(number, oldest)
     count(number, 'forwards.crowded_out')
   end
 end
