@@ -55,6 +55,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unanswered = 0  # whole requests
         self._has_begun = False  # a request has begun, this one or one before
         self._input_ended = False  # nothing is read any more
+        self._is_stopping = False  # the process ends after this request
         self._final_response = b""
         self._drains_input = False
 
@@ -140,6 +141,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if size > self.limits.head_bytes:
                 self._abort_parsing("head_too_large")
         super().on_headers_complete()
+        self.cycle.keep_alive = self.cycle.keep_alive and not self._is_stopping
         self.headers = []  # trailers after a body are no headers of the request
         self._arriving = Phase.BODY
         self._unparsed_bytes = 0
@@ -194,13 +196,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._update_phase()
 
     def shutdown(self) -> None:
-        """Let requests whose head is complete arrive, and close the rest."""
+        """Let requests whose head is complete arrive, and close the rest.
+
+        A proxy may have sent the first request of a new connection that was not read yet, so that
+        gets a moment.
+        """
+        self._is_stopping = True
         if self._input_ended:
             return
-        if self._arriving is Phase.HEAD:
+        if not self._has_begun:
+            self.loop.call_later(self.door.bounds.stop_s, self._end_if_silent)
+        elif self._arriving is Phase.HEAD:
             self.refuse("stopping")
         else:
             super().shutdown()
+
+    def _end_if_silent(self) -> None:
+        if not self._has_begun and not self._input_ended:
+            self._close_silently()
 
     def refuse(self, reason: str) -> None:
         """Refuse the arriving request, once earlier ones are answered."""

@@ -34,10 +34,12 @@ class Bounds:
     pipelined: int = 16  # whole requests of one connection that wait for the one before them
     unverified_bytes: int = 16 * 1024 * 1024  # of requests that are not whole
     idle_s: float = 5.0  # between two requests of a connection
+    stop_s: float = 1.0  # for the first request of a connection, when the process stops
     answer_s: float = 30.0  # for the application, and for a client that does not read
     end_s: float = 2.0  # for a client to take its last answer and to close
     sweep_s: float = 0.5
 
     def of(self, path: bytes) -> ConnectionLimits:
-        """Return the limits of a route."""
-        return self.webhook if path == b"/webhook" else self.page
+        """Return the limits of a route; each account's `/webhook/NAME` takes deliveries too."""
+        is_webhook = path == b"/webhook" or path.startswith(b"/webhook/")
+        return self.webhook if is_webhook else self.page

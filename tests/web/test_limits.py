@@ -22,6 +22,7 @@ from tests.support.web.web_server import (
     head,
     is_whole,
     serving,
+    until,
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
@@ -198,6 +199,34 @@ async def test_what_has_not_arrived_when_the_process_stops_is_a_gap(
     assert (await answered).startswith(b"HTTP/1.1 503 ")
     assert counted(store) == {"stopping": 1}
     assert not is_whole(store)
+
+
+async def test_the_first_request_of_a_connection_still_arrives_while_the_process_stops(
+    server: Server, store: Store
+) -> None:
+    async with serving(server.url, replace(ROOMY, stop_s=NEVER)) as web:
+        line = await web.open()
+        await web.entered(1, Phase.SILENT)
+        web.stays = web.server.should_exit = True
+        connections: Any = web.server.server_state.connections
+        await until(lambda: all(one._is_stopping for one in connections))
+        await line.send(head() + BODY)
+        answer = await line.all()
+
+    assert (all_statuses(answer), b"connection: close" in answer) == ([200], True)
+    assert (counted(store), is_whole(store)) == ({}, True)
+
+
+async def test_a_connection_that_never_spoke_is_closed_soon_when_the_process_stops(
+    server: Server, store: Store
+) -> None:
+    async with serving(server.url, replace(ROOMY, stop_s=0.05)) as web:
+        line = await web.open()
+        await web.entered(1, Phase.SILENT)
+        web.stays = web.server.should_exit = True
+        assert await line.all() == b""
+
+    assert (counted(store), is_whole(store)) == ({}, True)
 
 
 async def test_whoever_says_nothing_is_let_go_without_a_word(server: Server, store: Store) -> None:

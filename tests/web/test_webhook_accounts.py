@@ -12,10 +12,12 @@ from gateway.accounts.account import AppSecret
 from gateway.store import keys
 from gateway.store.monitoring.secret_uses import UsedSecret, read_uses
 from gateway.store.redis.client import Store
+from gateway.web.request_limits import Bounds
 from gateway.web.webhook import MOST_TRIED_BYTES, MOST_TRIES_PER_S
 from tests.support.accounts import CLINIC, SHOP, TestAccount, accounts_text, write_accounts
 from tests.support.servers import Server, wait_until
 from tests.support.web.web_app import BODY, Web, a_web, kept
+from tests.support.web.web_server import head, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.store]
 
@@ -76,6 +78,21 @@ async def test_another_accounts_secret_opens_no_door(web: Web, store: Store, pat
     assert (answer.status_code, answer.content, kept(store)) == (401, b"", [])
     await until(lambda: refused(store, "signature_account") == b"1")
     assert refused(store, "signature_mismatch") is None
+
+
+async def test_an_accounts_delivery_may_be_as_large_as_any(
+    server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = BODY + b" " * 3_000_000
+    env = write_accounts(tmp_path, (SHOP, CLINIC, DEFAULT))
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    async with serving(server.url, Bounds(), **env) as web:
+        line = await web.open(head(body, path="/webhook/shop", secret=SECRETS["shop"]) + body)
+        assert await line.status() == 200
+
+    assert kept(store) == [(f"meta|{IDS['shop']}|shop", body)]
 
 
 async def test_a_large_body_is_not_tried_with_the_others_secrets(web: Web, store: Store) -> None:

@@ -87,11 +87,11 @@ class RealWeb:
 
 
 @asynccontextmanager
-async def serving(url: str, bounds: Bounds) -> AsyncIterator[RealWeb]:
+async def serving(url: str, bounds: Bounds, **env: str) -> AsyncIterator[RealWeb]:
     """Serve for the length of a test."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(settings(url), lambda: None, bounds),
+        create_app(settings(url, **env), lambda: None, bounds),
         http=BoundedHttpProtocol,
         ws="none",
         log_config=None,
@@ -113,10 +113,15 @@ async def serving(url: str, bounds: Bounds) -> AsyncIterator[RealWeb]:
 
 
 def head(
-    body: bytes = BODY, *more: str, path: str = "/webhook", length: int | None = None
+    body: bytes = BODY,
+    *more: str,
+    path: str = "/webhook",
+    length: int | None = None,
+    secret: str = NEW,
 ) -> bytes:
     """Return the head of a signed delivery, whatever length it claims."""
-    lines = [f"POST {path} HTTP/1.1", "Host: gateway", f"X-Hub-Signature-256: {signed(body, NEW)}"]
+    signature = signed(body, secret)
+    lines = [f"POST {path} HTTP/1.1", "Host: gateway", f"X-Hub-Signature-256: {signature}"]
     if length != 0:
         lines.append(f"Content-Length: {length or len(body)}")
     return "\r\n".join([*lines, *more, "", ""]).encode()
