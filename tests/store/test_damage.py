@@ -14,6 +14,7 @@ from gateway.store import number_list
 from gateway.store.dead_letters import dead_letters
 from gateway.store.maintenance import due_items
 from gateway.store.maintenance.due_items import TickResult
+from gateway.store.outgoing.receiver_states import read_receiver_states
 from gateway.store.redis.client import Call, ScriptError, Store
 from gateway.store.sending import pauses
 from tests.support.factories import NUMBER
@@ -291,3 +292,26 @@ def test_a_number_that_is_damaged_as_a_whole_says_so(store: Store) -> None:
 
     with pytest.raises(ScriptError, match="WRONGTYPE"):
         lanes(store).pump([], 9)
+
+
+@pytest.mark.parametrize("key", ["forwards", "forwards:crm:kept"])
+def test_a_tick_goes_on_beside_damaged_receivers_of_forwards(listed: Store, key: str) -> None:
+    queue(listed, WELL)
+    raw(listed).zadd(f"{PREFIX}forwards", {"crm": 1, "bot": 2})
+    raw(listed).zadd(f"{PREFIX}forwards:bot:kept", {"id": 9})
+    another_type(f"{PREFIX}{key}")(listed)
+
+    due = ticked(listed)
+
+    assert [one.kind for one in due.damaged] == ["forwards"]
+    assert due.overdue_ms["reply"] >= 0
+    assert due.oldest_referred_ms == (None if key == "forwards" else 9)
+    known = [one.receiver for one in read_receiver_states(listed, [NUMBER])]
+    assert known == ([] if key == "forwards" else ["crm", "bot"])
+
+
+def test_a_damaged_receiver_hides_no_other(listed: Store) -> None:
+    raw(listed).zadd(f"{PREFIX}forwards", {"crm": 1, "bot": 2})
+    another_type(f"{PREFIX}forwards:crm:waiting")(listed)
+
+    assert [one.receiver for one in read_receiver_states(listed, [NUMBER])] == ["bot"]

@@ -244,12 +244,8 @@ def _count_dead_letters(store: Store) -> Counter[DeadLetterGroup]:
 
 
 def _read_receivers(store: Store, numbers: Iterable[NumberState]) -> tuple[ReceiverState, ...]:
-    """Read the receivers of forwards, none where their keys are damaged."""
     names = [one.number for one in numbers if "forwards.planned" in one.counts]
-    try:
-        return tuple(read_receiver_states(store, names))
-    except ScriptError:
-        return ()
+    return tuple(read_receiver_states(store, names))
 
 
 def _find_unassigned(numbers: Iterable[NumberState], accounts: Accounts | None) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """States of receivers: what waits for each of them, and how it is.
 
-May raise StoreUnavailableError or ScriptError.
+May raise StoreUnavailableError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW
 from gateway.store.redis.client import Store
-from gateway.store.sending.lookup import run_commands
+from gateway.store.sending.lookup import read_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,22 @@ class ReceiverState:
 
 
 def read_receiver_states(store: Store, numbers: Iterable[str]) -> list[ReceiverState]:
-    """Return the state of each receiver that these numbers have or had something for."""
+    """Return the state of each receiver that these numbers have or had something for.
+
+    One whose keys are damaged is left out, and hides no other.
+    """
     names = list(numbers)
-    listed = run_commands(
-        store, *(("ZRANGE", f"{keys.number(name)}forwards", 0, -1) for name in names)
-    )
+    listed = read_each(store, [("ZRANGE", f"{keys.number(name)}forwards", 0, -1) for name in names])
     pairs = [
         (name, receiver.decode())
         for name, receivers in zip(names, listed, strict=True)
-        for receiver in receivers
+        for receiver in receivers or ()
     ]
-    commands = [one for pair in pairs for one in _commands(*pair)]
-    replies = run_commands(store, *commands)
-    return [_parse(*pair, replies[4 * i : 4 * i + 4]) for i, pair in enumerate(pairs)]
+    replies = read_each(store, [one for pair in pairs for one in _commands(*pair)])
+    groups = [replies[4 * i : 4 * i + 4] for i in range(len(pairs))]
+    return [
+        _parse(*pair, group) for pair, group in zip(pairs, groups, strict=True) if None not in group
+    ]
 
 
 def _commands(number: str, receiver: str) -> Sequence[Sequence[Any]]:

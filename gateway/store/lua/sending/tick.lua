@@ -129,18 +129,21 @@ if why then note_damage(damaged, 'schedules', '', why) end
 local templates, broken = guarded(redis.call, 'SRANDMEMBER', number .. 'templates', 100)
 if broken then note_damage(damaged, 'templates', '', broken) end
 
--- Forwards refer to deliveries, which are trimmed only after that.
-local function oldest_referred()
-  local oldest
-  for _, receiver in ipairs(redis.call('ZRANGE', number .. 'forwards', 0, -1)) do
-    local kept = redis.call('ZRANGE', number .. 'forwards:' .. receiver .. ':kept', 0, 0, 'WITHSCORES')[2]
-    if kept and (not oldest or tonumber(kept) < tonumber(oldest)) then oldest = kept end
-  end
-  return oldest or ''
+-- Forwards refer to deliveries, which are trimmed only after that. A receiver whose keys are damaged
+-- gets nothing, and holds nothing back.
+local receivers, lost_receivers = guarded(redis.call, 'ZRANGE', number .. 'forwards', 0, -1, 'WITHSCORES')
+if lost_receivers then note_damage(damaged, 'forwards', '', lost_receivers) end
+receivers = receivers or {}
+local oldest_referred = ''
+for i = 1, #receivers, 2 do
+  local kept = number .. 'forwards:' .. receivers[i] .. ':kept'
+  local oldest, why_not = guarded(redis.call, 'ZRANGE', kept, 0, 0, 'WITHSCORES')
+  if why_not then note_damage(damaged, 'forwards', receivers[i], why_not) end
+  local at = oldest and oldest[2]
+  if at and (oldest_referred == '' or tonumber(at) < tonumber(oldest_referred)) then oldest_referred = at end
 end
-
-local receiver = redis.call('ZRANGE', number .. 'forwards', 0, 0, 'WITHSCORES')[2]
-local forward_overdue = receiver and receiver ~= 'inf' and math.max(-1, now - tonumber(receiver)) or -1
+local next_at = receivers[2]
+local forward_overdue = next_at and next_at ~= 'inf' and math.max(-1, now - tonumber(next_at)) or -1
 return {due + lost + moved, timers, overdue, redis.call('ZCARD', number .. 'unconfirmed'), damaged,
   notification_overdue, redis.call('ZCOUNT', number .. 'results', '-inf', now), schedules or 0,
-  templates or {}, services, forward_overdue, oldest_referred(), crowded_calls or 0}
+  templates or {}, services, forward_overdue, oldest_referred, crowded_calls or 0}
