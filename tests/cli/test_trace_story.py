@@ -73,6 +73,10 @@ STORIES = {
         Trace(NUMBER, KEY, KEPT, is_known=True),
         [KEPT_LINE, "planned: known, but no rule fired: no record is kept"],
     ),
+    "a record without a rule": (
+        Trace(NUMBER, KEY, KEPT, is_known=True, record=replace(RECORD, fired=(), sends=())),
+        [KEPT_LINE, "planned: rulebook v1, first contact: no rule fired"],
+    ),
     "waiting": (
         Trace(NUMBER, KEY, KEPT, waiting_state="waiting"),
         [KEPT_LINE, "planned: not yet: still waiting in partition 3"],

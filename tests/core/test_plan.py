@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.hand_over import HandOver
 from gateway.core.contacts.loop_guard import Volley
 from gateway.core.events import Event, Message, Notice, Unreadable
 from gateway.core.messages import mark_read, text
@@ -19,7 +18,7 @@ from gateway.core.planning.batch import PlanningInput, PlanningResult, plan
 from gateway.core.planning.decision import Action, Decision, FiredRule
 from gateway.core.planning.event import record_id
 from gateway.core.sending.send import StatusUpdate
-from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
+from tests.support.factories import ANA, NOW, NUMBER, a_call, a_message, a_status
 
 BEN = "351900000002"
 SEND = "a" * 24
@@ -139,20 +138,18 @@ def test_what_rules_ask_for_becomes_addressed_sends_and_a_record_that_names_them
     ]
 
 
-def test_an_event_that_no_rule_answers_is_committed_without_a_record() -> None:
-    (one,) = planned(a_message(text="silence")).plans
+@pytest.mark.parametrize("event", [a_message(text="silence"), a_call()])
+def test_what_a_customer_says_has_a_record_also_where_no_rule_answers(event: Event) -> None:
+    (one,) = planned(event).plans
 
-    assert (one.changed, len(one.events), one.sends, one.records) == (True, 1, (), ())
+    assert (one.changed, one.events, one.sends) == (True, (event,), ())
+    assert [(record.id, record.fired) for record in one.records] == [(record_id(event), ())]
 
 
-@pytest.mark.parametrize("hours", [1, 0])
-def test_what_is_written_while_a_person_answers_has_a_record_to_be_found_by(hours: int) -> None:
-    handed = HandOver(NOW - timedelta(hours=1), NOW + timedelta(hours=hours), "ana")
-    contact = Contact(ANA, hand_over=handed)
+def test_an_event_of_nobody_that_no_rule_answers_has_no_record() -> None:
+    (one,) = planned(a_status("wamid.o", "sent")).plans
 
-    (one,) = planned(a_message(text="silence"), contacts={ANA: contact}).plans
-
-    assert [record.fired for record in one.records] == [()] * hours
+    assert one.records == ()
 
 
 def test_planning_twice_gives_equal_plans() -> None:

@@ -130,8 +130,10 @@ def test_late_event_leaves_a_record_that_says_why_nothing_was_sent() -> None:
     assert [one.rule for one in record.fired] == ["hi"]
 
 
-def test_late_event_without_a_rule_leaves_no_record() -> None:
-    assert planned("- {name: bye, when: {text: bye}, then: B}", a_message(at=LATE)).records == ()
+def test_late_event_without_a_rule_is_not_called_too_old() -> None:
+    (record,) = planned("- {name: bye, when: {text: bye}, then: B}", a_message(at=LATE)).records
+
+    assert (record.is_too_old, record.fired) == (False, ())
 
 
 LIMITED = "- {name: hi, cooldown: 1h, then: [{tag: met}, Hi.]}\n- {name: rest, then: Rest.}"
@@ -191,7 +193,10 @@ def test_late_first_message_is_no_longer_the_first_contact_of_the_next() -> None
 
     made = planned(rules, a_message("wamid.1", at=LATE), a_message("wamid.2"), contact=stranger)
 
-    assert [record.is_too_old for record in made.records] == [True]
+    assert [(record.is_too_old, len(record.fired)) for record in made.records] == [
+        (True, 1),
+        (False, 0),
+    ]
 
 
 def plans(rulebook: Rulebook, events: list[Event], max_age: timedelta) -> tuple[Plan, ...]:

@@ -58,7 +58,8 @@ class Record:
 class EventPlan:
     """The contact after one event, and what to do.
 
-    There is a record if anything was planned, or if a person answers meanwhile.
+    There is a record if anything was planned, and of all that customers say: whoever looks for
+    that finds it in the records.
     """
 
     contact: Contact
@@ -92,8 +93,9 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     contact = contact.with_event(event)
     forwards = plan_forwards(event, contact.key, decision.receivers)
     is_planned = decision.fired or changes or decision.limited
-    if not is_planned and not _is_for_a_person(event, own.contact, now):
-        after = contact if isinstance(event, Message | PhoneCall) else before
+    is_of_chat = isinstance(event, Message | PhoneCall) and contact.key
+    if not is_planned and not is_of_chat:
+        after = contact if isinstance(event, PhoneCall) else before
         return EventPlan(after, alerts=news, forwards=forwards)
     id_ = record_id(event)
     effects = apply_rules(event, decision, contact, id_, now)
@@ -117,12 +119,6 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     alerts = (*news, *own.alerts, *effects.alerts)
     notifications, calls = effects.notifications, effects.calls
     return EventPlan(effects.contact, effects.sends, alerts, record, notifications, forwards, calls)
-
-
-def _is_for_a_person(event: Event, contact: Contact, now: datetime) -> bool:
-    """Say whether a person answers meanwhile, who looks for what was written in the records."""
-    handed = contact.hand_over
-    return isinstance(event, Message) and handed is not None and handed.until > now
 
 
 def _ask_rules(

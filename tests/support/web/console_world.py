@@ -1,7 +1,9 @@
 """What the console shows in tests: messages that came in and were answered, without workers."""
 
-from gateway.core.events import Message
+from gateway.core.contacts.contact import Contact
+from gateway.core.events import Event, Message
 from gateway.core.planning.batch import plan
+from gateway.core.planning.decision import Decision, RuleDecider
 from gateway.core.planning.event import record_id
 from gateway.core.webhook.parser import split
 from gateway.store import number_list
@@ -24,7 +26,22 @@ HOSTILE = (
 MANY_EMOJI = "\N{GRINNING FACE}" * 4_096
 
 
-def receive(store: Store, wamid: str, text: str = "hi", sender: str = ANA) -> str:
+class Silent:
+    """Answers nothing."""
+
+    version = "v1"
+
+    def decide(self, event: Event, contact: Contact, now: object) -> Decision:
+        return Decision(note="no rule")
+
+
+def receive(
+    store: Store,
+    wamid: str,
+    text: str = "hi",
+    sender: str = ANA,
+    rules: RuleDecider | None = None,
+) -> str:
     """Keep, plan and commit a customer's message; return the id of its event."""
     number_list.add_number(store, NUMBER)
     body = delivery_body(message_item(wamid, text, sender))
@@ -33,5 +50,5 @@ def receive(store: Store, wamid: str, text: str = "hi", sender: str = ANA) -> st
     (event,) = split(opened)
     assert isinstance(event, Message)
     (view,) = load(store, {NUMBER: [event]})
-    assert commit(store, list(plan(view, [event], Greeter()).plans), WEEK) == [True]
+    assert commit(store, list(plan(view, [event], rules or Greeter()).plans), WEEK) == [True]
     return record_id(event)

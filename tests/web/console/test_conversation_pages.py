@@ -12,7 +12,7 @@ from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
 from tests.support.store.sends import lanes
 from tests.support.web.console_client import enter
-from tests.support.web.console_world import HOSTILE, MANY_EMOJI, receive
+from tests.support.web.console_world import HOSTILE, MANY_EMOJI, Silent, receive
 from tests.support.web.web_app import Web, a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
@@ -158,3 +158,19 @@ async def test_what_customers_write_stays_text(server: Server, store: Store) -> 
     assert "&lt;script&gt;" in html
     assert "<script>document" not in html
     assert "<img" not in html
+
+
+async def test_what_no_rule_answered_is_in_the_chat_as_well(server: Server, store: Store) -> None:
+    receive(store, "wamid.1", "is anybody there?", rules=Silent())
+    receive(store, "wamid.2", "hello", rules=Silent())
+    async with a_web(server.url) as web:
+        enter(web, store, "reply")
+        recent = await shown(web, "/console/conversations")
+        (listed,) = recent["recent"]["data"]
+        await web.api.post(f"{listed['address']}/reveal", data={"reason": "nobody answered"})
+        chat = await shown(web, listed["address"])
+
+    (first, second) = said(chat)
+    assert (first[0], second[0]) == ("customer", "customer")
+    assert "is anybody there?" in first[1]
+    assert "hello" in second[1]

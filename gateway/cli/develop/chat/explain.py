@@ -125,7 +125,8 @@ class ChatTraces:
         book = self._rulebook()
         if record and (book is None or book.version != record.rulebook):
             limited = [f"✗ {': '.join(record.limited)}"] if record.limited else []
-            return [*(f"✓ {rule}: {why}" for rule, why in record.fired), *limited, CHANGED]
+            decided = [*(f"✓ {rule}: {why}" for rule, why in record.fired), *limited]
+            return [*decided, CHANGED] if decided else [f"{NO_ANSWER} {CHANGED}"]
         if book is None:
             return [f"{NO_ANSWER}; the rules cannot be read now"]
         explanations = replace(message, record=record).explain(book)

@@ -1,4 +1,4 @@
-"""Lists of events for which something was planned, of several numbers, the newest first.
+"""Lists of events that have a record, of several numbers, the newest first.
 
 All of it may raise StoreUnavailableError or ScriptError.
 """

@@ -175,9 +175,8 @@ class Teller:
             for rule, text in trace.record.alerts:
                 fired.append(StoryLine("alert", f"{self.masking.quote(text)}, by rule {rule}"))
             changes = [StoryLine("changed", change, tone="odd") for change in trace.record.changes]
-            details = (
-                f"rulebook {trace.record.rulebook}, {first}" if fired else _no_rule(trace.record)
-            )
+            rulebook = f"rulebook {trace.record.rulebook}, {first}"
+            details = rulebook if fired else _no_rule(trace.record, rulebook)
             yield StoryLine("planned", details, trace.record.planned_at).with_below(
                 *fired, *changes
             )
@@ -206,10 +205,10 @@ class Teller:
             yield from (*self._planned_lines(answer), *self._send_lines(answer))
 
 
-def _no_rule(record: PlanRecord) -> str:
+def _no_rule(record: PlanRecord, rulebook: str) -> str:
     if until := record.muted_until:
         return f"no rule fired, and none sends before {format_time(until)}: a person answers"
-    return "no rule was asked"
+    return "no rule was asked" if record.changes else f"{rulebook}: no rule fired"
 
 
 def _describe_origin(kept: KeptEvent) -> str:

@@ -47,7 +47,7 @@ MESSAGES: dict[str, Any] = {
 
 
 class EventOut(BaseModel):
-    """An event for which something was planned."""
+    """A message or a call of a customer, or another event for which something was planned."""
 
     id: str
     number: str
