@@ -50,6 +50,7 @@ UNALERTED = frozenset(
 SENDS_DOUBLED = problems.SENDS_DOUBLED.alert
 # The longest pause between two attempts is an hour.
 REFUSED_FOR = timedelta(minutes=70)
+UNNAMED_FOR = timedelta(minutes=5)  # a worker looks once a minute
 NOTIFY_REFUSED = Alert(
     Cause("notify_refused"),
     "warning",
@@ -127,6 +128,17 @@ def foreign_number_alert(account: str, number: str) -> Alert:
         "and are dropped.",
         "Unsubscribe that account's app from the WhatsApp account of the number, or find out who "
         "has its app secret.",
+    )
+
+
+def unnamed_receiver_alert(number: str, receiver: str) -> Alert:
+    """Return the alert that events wait for a receiver that the rules no longer name."""
+    return Alert(
+        Cause("forward_unnamed", receiver, number),
+        "warning",
+        f"Events wait for {receiver}, which the rules no longer name.",
+        f"Name it under forwards again, or end it: gateway forwards drop {receiver} makes dead "
+        "letters of them.",
     )
 
 

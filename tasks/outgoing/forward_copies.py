@@ -4,10 +4,11 @@ import time
 
 import structlog
 
-from gateway.accounts.receivers import receivers_of
+from gateway.accounts.receivers import is_unnamed, receivers_of
 from gateway.store.outgoing.detached_forwards import detach_forwards, list_referring
 from gateway.store.outgoing.forwards import list_receivers
 from tasks.context import WorkerContext
+from tasks.outgoing.forwarding.burial import UNNAMED, burial_of
 from tasks.outgoing.forwarding.preparation import PostPreparation
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,7 @@ AT_ONCE, LASTS_S = 100, 1.0
 def detach_oldest(ctx: WorkerContext, number: str) -> int:
     """Give the oldest forwards of a number copies of their own; return how many.
 
+    Those of receivers that the rules no longer name become dead letters.
     One that waits would hold back all deliveries that came after its own, in every partition, and
     a single refused event shuts the door on all others. Raises StoreUnavailableError or
     ScriptError.
@@ -31,8 +33,11 @@ def detach_oldest(ctx: WorkerContext, number: str) -> int:
 
 
 def _detach_of_receiver(ctx: WorkerContext, number: str, name: str) -> int:
-    receiver = receivers_of(ctx.rules.current(), number).get(name)
-    if receiver is None:  # nothing says in which form it would get them
+    rules = ctx.rules.current()
+    receiver = receivers_of(rules, number).get(name)
+    if is_unnamed(rules, number, name):  # nothing says in which form it would get them
+        return burial_of(ctx).bury_all(number, name, UNNAMED)
+    if receiver is None:
         return 0
     preparation = PostPreparation(ctx.store, ctx.bodies, ctx.rules)
     detached, began = 0, time.monotonic()

@@ -20,6 +20,7 @@ from gateway.core.storage.ownership import Installation, StoreOwner
 from gateway.store.monitoring.canary import NONE_YET, Canary
 from gateway.store.monitoring.number_state import LaneFigures
 from gateway.store.monitoring.problems import find_problems
+from gateway.store.outgoing.receiver_states import ReceiverState
 from gateway.store.planning.rulebooks import InForce
 from gateway.store.server.ownership import OwnerRow
 from tests.cli.test_status_view import VERDICTS
@@ -241,6 +242,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "a receiver of forwards": (
         {"rules": Rules("abc", 3, receivers=("crm",))}, "forwards", "fine", "are set",
+    ),
+    "events for a receiver that the rules name": (
+        {"rules": Rules("abc", 3, receivers=("crm",)),
+         **reading(receivers=(ReceiverState("1", "crm", waiting=2),))},
+        "receivers", "fine", "for which events wait",
+    ),
+    "events for a receiver that the rules lack": (
+        {"rules": Rules("abc", 3, receivers=("crm",)),
+         **reading(receivers=(ReceiverState("1", "old", waiting=2),))},
+        "receivers", "warning", "wait for old",
     ),
     "a disk that is full": ({"disk": Disk(99 * MB)}, "disk", "broken", "Only 99.0 MB are free."),
     "a disk that is nearly full": ({"disk": Disk(GB - 1)}, "disk", "warning", "Only 1,024.0 MB"),

@@ -24,6 +24,7 @@ from gateway.store.outgoing.forwards import (
     TakenForwards,
     TakeRequest,
     pause_receiver,
+    queue_copy,
     settle_forwards,
     take_forwards,
 )
@@ -153,6 +154,28 @@ def test_a_range_is_posted_again_under_the_same_ids(store: Store) -> None:
     assert shown("replay", "crm", "--since", "1h")["queued"] == 2
     waiting = raw(store).zrange(f"{keys.number(NUMBER)}forwards:crm:waiting", 0, -1)
     assert sorted(one.decode() for one in waiting) == sorted(ids)
+
+
+@pytest.mark.parametrize("name", ["crm", "old"])
+def test_what_waits_for_a_receiver_is_dropped_also_if_the_rules_lack_it(
+    store: Store, name: str
+) -> None:
+    for n in range(150):
+        queue_copy(store, NUMBER, name, f"{n}-{name}", Bodies().pack(b"{}"))
+    keep(store, delivery_body(message_item("wamid.1")))
+    if name == "crm":
+        assert shown("replay", "crm", "--since", "1h")["queued"] == 1
+
+    count = 151 if name == "crm" else 150
+    assert run("drop", name, "--yes").output.startswith(f"{count} events dropped")
+
+    queue = f"{keys.number(NUMBER)}forwards:{name}"
+    assert not raw(store).exists(f"{queue}:waiting", f"{queue}:kept", f"{queue}:ready")
+    dead = [one.decode() for one in raw(store).zrange(f"{queue}:dead", 0, -1)]
+    assert len(dead) == count
+    assert all(raw(store).hget(f"{keys.number(NUMBER)}forward:{one}", "copy") for one in dead)
+    result = run("drop", name, "--yes")
+    assert (result.exit_code, "Nothing waits" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("is_changed", [False, True])

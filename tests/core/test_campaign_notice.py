@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.core.api.message_request import MessageRequest, read_request
@@ -60,6 +61,20 @@ def test_a_phone_gets_the_text_and_the_template_outside_its_window() -> None:
     assert unpack_definition(pack_definition(definition)) == definition
 
 
+def test_a_receiver_of_forwards_gets_the_same_with_an_id_of_its_own() -> None:
+    definition = read(notify={"forward": "crm"})
+    assert isinstance(definition, Definition)
+
+    id_, body = NOTICE.as_forward(definition.notice.forward, "shop")
+    payload = orjson.loads(body)
+
+    assert NOTICE.as_forward("crm", "shop")[0] == id_ == payload["id"]
+    assert id_.endswith("-crm")
+    assert (payload["type"], payload["account"]) == ("campaign.paused", "shop")
+    assert payload["data"]["campaign"] == NOTICE.as_notification("").payload["campaign"]
+    assert unpack_definition(pack_definition(definition)) == definition
+
+
 def test_the_alert_alone_is_usual_and_can_be_left_out() -> None:
     usual, quiet = read(), read(notify={"alert": False, "post": True})
 
@@ -72,6 +87,7 @@ def test_the_alert_alone_is_usual_and_can_be_left_out() -> None:
     [
         ("post", "#/notify"),
         ({"email": "a@b.c"}, "#/notify/email"),
+        ({"forward": "The CRM"}, "#/notify/forward"),
         ({"to": "12", "template": STAFF}, "#/notify/to"),
         ({"to": "+351900000099"}, "#/notify/template"),
         ({"template": STAFF}, "#/notify/template"),

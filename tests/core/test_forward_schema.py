@@ -9,6 +9,8 @@ import jsonschema
 import orjson
 import pytest
 
+from gateway.core.campaigns.course import Funnel
+from gateway.core.campaigns.notice import CampaignNotice
 from gateway.core.events import CallOutcome, Delivery
 from gateway.core.forwards.payload import TEST, build_payload, build_test_payload
 from gateway.core.webhook.parser import split
@@ -38,6 +40,10 @@ def payloads() -> Iterator[tuple[str, Any]]:
             if kind := kind_of(event):
                 built = build_payload(event, kind, delivery, "crm", {})
                 yield f"{path.stem} {event.item}", orjson.loads(built)
+    for phase in ("completed", "expired", "paused"):
+        notice = CampaignNotice("c1", "1", "spring", phase, "stop_rule", "many", NOW, Funnel({}))
+        _, body = notice.as_forward("crm", "shop")
+        yield phase, orjson.loads(body)
     yield TEST, orjson.loads(build_test_payload("a-test", NOW))
 
 
@@ -55,7 +61,8 @@ def test_what_is_posted_has_the_fields_of_the_schema_and_no_others(built: dict[s
 
 
 def test_the_schema_names_each_kind_and_each_is_tried(built: dict[str, Any]) -> None:
-    kinds = {*EVENTS, TEST}
+    told = {f"campaign.{phase}" for phase in ("completed", "expired", "paused")}
+    kinds = {*EVENTS, *told, TEST}
 
     assert set(SCHEMA["properties"]["type"]["enum"]) == kinds
     assert {payload["type"] for payload in built.values()} == kinds

@@ -340,3 +340,17 @@ def test_trimming_passes_a_delivery_when_nothing_refers_to_it_any_more(store: St
     cursor = f"{keys.partition(partition)}cursor"
     assert look_and_trim(lambda: raw(store).hset(cursor, "at", third)) == 1
     assert look_and_trim() == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_each_write_of_queueing_a_copy_may_fail_and_it_is_there_once(
+    store: Store, again: bool
+) -> None:
+    begin, writes = dump(store), 0
+    args = ["queue_copy", "crm", "one-crm", b"copy", 904]
+    for writes in each_write(store, Call("control_forwards", PREFIX, args)):
+        for _ in range(1 + again):
+            forwards.queue_copy(store, NUMBER, "crm", "one-crm", b"copy")
+        assert [(one.id, one.copy) for one in take(store)] == [("one-crm", b"copy")], writes
+        restore(store, begin)
+    assert writes > 8

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from gateway.core.campaigns.course import decide_step
+from gateway.core.forwards.forward import forward_id
 from gateway.core.sending.outcome import Outcome
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.monitoring.alert_store import active_alerts
 from gateway.store.outgoing import notifications
+from gateway.store.outgoing.forwards import oldest_forwards
 from gateway.store.redis.client import Store
 from tasks.campaigns import process
 from tests.support.factories import NUMBER
@@ -22,7 +24,7 @@ from tests.support.tasks.deaths import Deaths, deaths_of
 pytestmark = [pytest.mark.store, pytest.mark.usefixtures("at_work")]
 ADMIN = "+351900000099"
 STAFF = {"name": "over", "language": "en", "params": ["{{ campaign }}", "{{ phase }}"]}
-ALL = {"post": True, "to": ADMIN, "template": STAFF}
+ALL = {"post": True, "forward": "crm", "to": ADMIN, "template": STAFF}
 
 
 @pytest.fixture
@@ -49,11 +51,16 @@ def done(store: Store, **others: Any) -> Campaign:
     return campaign
 
 
+def forwarded(store: Store) -> list[str]:
+    """Return the ids of what waits for the receiver, each with its copy."""
+    return [one.id for one in oldest_forwards(store, NUMBER, "crm", 1, 99) if one.copy]
+
+
 def waiting(store: Store) -> list[bytes]:
     return list(raw(store).zrange(f"{PREFIX}notifications", 0, -1))
 
 
-def test_its_end_is_an_alert_a_post_and_a_message_to_a_phone(store: Store) -> None:
+def test_its_end_is_an_alert_a_post_a_forward_and_a_message_to_a_phone(store: Store) -> None:
     campaign = done(store)
 
     assert process.mark_campaign_complete(campaign.id) == {"completed": True}
@@ -62,6 +69,7 @@ def test_its_end_is_an_alert_a_post_and_a_message_to_a_phone(store: Store) -> No
     assert attempt.id == read(store, campaign).noticed
     assert b'"campaign.completed"' in attempt.payload
     assert posted(store) == [ADMIN]
+    assert forwarded(store) == [forward_id(attempt.id, "crm")]
     assert [one.cause.kind for one in active_alerts(store, now_ms(store)).values()] == [
         "campaign_completed"
     ]
@@ -81,6 +89,7 @@ def test_a_death_at_any_call_gives_it_neither_twice_nor_never(
             deaths.insist(lambda: process.process_broadcast_campaign(campaign.id))  # noqa: B023
         assert len(waiting(store)) == 1, calls
         assert posted(store) == [ADMIN], calls
+        assert len(forwarded(store)) == 1, calls
         assert campaigns.list_active(store) == [], calls
         calls += 1
     assert calls > 15
@@ -136,10 +145,11 @@ def test_a_notice_that_was_received_long_ago_is_not_given_again(store: Store) ->
     (id_,) = waiting(store)
     for name in ("notifications", "notifications_due", f"notification:{id_.decode()}"):
         raw(store).delete(f"{PREFIX}{name}")
+    raw(store).delete(*raw(store).keys(f"{PREFIX}forward*"))
 
     process.process_broadcast_campaign(campaign.id)
 
-    assert waiting(store) == []
+    assert (waiting(store), forwarded(store)) == ([], [])
 
 
 def test_a_pause_by_hand_is_reported_to_nobody(store: Store) -> None:

@@ -37,6 +37,7 @@ from tasks.monitoring.noted_alerts import (
     old_templates_alert,
     refused_alert,
     unassigned_number_alert,
+    unnamed_receiver_alert,
 )
 from tasks.scheduled.schedule_entries import broken_alert
 from tests.cli.test_status_view import IDLE, MB, NOW_MS, number, partition
@@ -111,6 +112,15 @@ MATTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "an application waits for days": (receiver(waits_days=2.3), {"forwards_near_bound crm"}),
     "an application takes much room": (
         receiver(size=50 * MB) | {"health": ServerHealth(used_bytes=1, limit_bytes=600 * MB)},
+        {"forwards_near_bound crm"},
+    ),
+    "an application takes much room with several numbers": (
+        {
+            "receivers": (
+                ReceiverState("1", "crm", size=24 * MB), ReceiverState("2", "crm", size=25 * MB),
+            ),
+            "health": ServerHealth(used_bytes=1, limit_bytes=600 * MB),
+        },
         {"forwards_near_bound crm"},
     ),
     "the token was refused": (
@@ -272,6 +282,7 @@ def test_every_cause_is_in_the_table_of_the_docs(store: Store) -> None:
     found.append(unassigned_number_alert("106"))
     found.append(foreign_number_alert("shop", "106"))
     found.append(broken_alert("canary"))
+    found.append(unnamed_receiver_alert("106", "crm"))
     found.append(old_templates_alert("102"))
     found.append(failing_schedules_alert("106"))
     found.append(unreadable_alert("abcdefghijkl", "106"))

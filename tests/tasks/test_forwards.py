@@ -15,30 +15,40 @@ import orjson
 import pytest
 
 from gateway.accounts.rulebooks import RulesInForce
+from gateway.core.alerts import Cause
+from gateway.core.campaigns.course import Funnel
+from gateway.core.campaigns.notice import CampaignNotice
 from gateway.core.dead_letters.dead_letter import DeadForward
+from gateway.core.dead_letters.filter import DeadLetterFilter
+from gateway.core.forwards.forward import ROW_BYTES
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.maintenance.retention import memory_health
+from gateway.store.monitoring import alert_store
 from gateway.store.outgoing.forwards import (
     FAILURES_IN_A_ROW,
     LEASE_MS,
     ReceiverOutcome,
+    queue_copy,
     settle_forwards,
 )
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
+from gateway.store.server.health import ServerHealth
 from gateway.store.tracing.masking import Masking
 from gateway.store.tracing.story.story import Teller
 from gateway.store.tracing.trace import Search
 from gateway.store.tracing.traces import Traces
 from tasks.context import WorkerContext
 from tasks.outgoing import forwards as outgoing
+from tasks.outgoing.forward_copies import detach_oldest
 from tasks.outgoing.forwarding import forwarder
 from tasks.outgoing.forwarding.rounds import ForwardRounds, Taken, Wish
 from tasks.scheduled import jobs
 from tests.support.factories import NUMBER, delivery_body, message_item, status_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
+from tests.support.store.raw import now_ms
 from tests.support.store.sends import WEEK
 from tests.support.tasks.receiving_application import Application, an_application
 from tests.support.tasks.worker_state import (
@@ -56,6 +66,7 @@ pytestmark = pytest.mark.store
 SIGNING = b"s" * 32
 SECRET = f"whsec_{base64.b64encode(SIGNING).decode()}"
 ANA, BEN = "351900000001", "351900000002"
+OTHER = "106540352242999"  # another number of ours
 
 
 @pytest.fixture
@@ -359,6 +370,7 @@ def test_rules_without_the_receiver_let_its_forwards_wait(
     changed: Any = for_all(forwarding, book("version: 1\nrules: []\n"))
     assert isinstance(changed, RulesInForce)
     monkeypatch.setattr(forwarding.rules, "_in_force", changed)
+    monkeypatch.setattr(outgoing, "_looked_at", {})
 
     outgoing.forward(NUMBER)
     look = f"{PREFIX}forwards"
@@ -366,12 +378,92 @@ def test_rules_without_the_receiver_let_its_forwards_wait(
 
     assert (crm.posts, waits(forwarding.store, "crm")) == ([], 1)
 
+    alerts = alert_store.active_alerts(forwarding.store, now_ms(forwarding.store)).values()
+    unnamed = {Cause("forward_unnamed", name, NUMBER) for name in ("crm", "bot")}
+    assert {one.cause for one in alerts} == unnamed
+
     # What it gets once nobody names it in time is kept, so that redrive can post it.
     (id_,) = raw(forwarding.store).zrange(f"{PREFIX}forwards:crm:waiting", 0, -1)
     raw(forwarding.store).zadd(f"{PREFIX}forwards:crm:waiting", {id_: 1})
     assert bury(forwarding) == 1
     copy = raw(forwarding.store).hget(f"{PREFIX}forward:{id_.decode()}", "copy")
     assert orjson.loads(forwarding.bodies.open(copy))["id"] == id_.decode()
+
+
+def test_where_memory_is_short_what_nobody_names_holds_nothing_back(
+    forwarding: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = forwarding.store
+    effect(forwarding, delivery_body(message_item("wamid.1", "kept")))
+    changed: Any = for_all(forwarding, book("version: 1\nrules: []\n"))
+    monkeypatch.setattr(forwarding.rules, "_in_force", changed)
+
+    assert detach_oldest(forwarding, NUMBER) == 2
+
+    assert not raw(store).exists(f"{PREFIX}forwards:crm:kept", f"{PREFIX}forwards:bot:kept")
+    (id_,) = raw(store).zrange(f"{PREFIX}forwards:crm:dead", 0, -1)
+    copy = raw(store).hget(f"{PREFIX}forward:{id_.decode()}", "copy")
+    assert orjson.loads(forwarding.bodies.open(copy))["data"]["text"] == "kept"
+
+
+def test_rules_that_cannot_be_used_drop_nothing(
+    forwarding: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect(forwarding, delivery_body(message_item("wamid.1")))
+    broken = RulesInForce(forwarding.rules.current().accounts, {})
+    monkeypatch.setattr(forwarding.rules, "_in_force", broken)
+
+    outgoing.report_unnamed(forwarding, NUMBER)
+
+    assert detach_oldest(forwarding, NUMBER) == 0
+    assert alert_store.active_alerts(forwarding.store, now_ms(forwarding.store)) == {}
+    assert waits(forwarding.store, "crm") == 1
+
+
+def test_all_numbers_share_the_room_of_a_receiver(forwarding: WorkerContext) -> None:
+    store, copy = forwarding.store, Bodies().pack(b"{}")
+    queued = [(NUMBER, f"{n}-crm") for n in range(3)] + [(OTHER, "3-crm")]
+    for number, id_ in queued:
+        number_list.add_number(store, number)
+        assert queue_copy(store, number, "crm", id_, copy)
+    room = 2 * (ROW_BYTES + len(copy))
+    outgoing._rooms.cache_clear()
+
+    for number in (OTHER, NUMBER):
+        outgoing.bury_overdue(forwarding, number, ServerHealth(limit_bytes=10 * room))
+
+    left = [
+        raw(store).zrange(f"{keys.number(n)}forwards:crm:waiting", 0, -1) for n in (NUMBER, OTHER)
+    ]
+    assert left == [[b"2-crm"], [b"3-crm"]]
+
+
+def test_a_receiver_that_is_down_has_one_post_whatever_number_it_is_for(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, _ = applications
+    store = forwarding.store
+    crm.status = 503
+    people = [f"3519000{n:05}" for n in range(FAILURES_IN_A_ROW + 5)]
+    effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
+    outgoing.forward(NUMBER)
+    wait_until(lambda: raw(store).hget(f"{PREFIX}forwards:crm", "open_until"), "it rests", 30)
+    posts = forwarder.forwarder_of(forwarding)
+    wait_until(lambda: (NUMBER, "crm") not in posts._lines, "nothing is under way to it", 30)
+
+    crm.hangs.clear()
+    number_list.add_number(store, OTHER)
+    for receiver, n in [(one, n) for one in ("crm", "bot") for n in range(6)]:
+        queue_copy(store, OTHER, receiver, f"{n}-{receiver}", Bodies().pack(b"{}"))
+    outgoing.forward(OTHER)
+    bots = f"{keys.number(OTHER)}forwards:bot:waiting"
+    wait_until(lambda: not raw(store).exists(bots), "the other receiver has all", 30)
+
+    assert posts._lines[OTHER, "crm"].under_way == 1
+    crm.status = 204
+    crm.hangs.set()
+    crms = f"{keys.number(OTHER)}forwards:crm:waiting"
+    wait_until(lambda: not raw(store).exists(crms), "this one too, once it is well", 30)
 
 
 def test_what_a_receiver_answers_is_sent_once_though_it_was_asked_twice(
@@ -454,3 +546,28 @@ def test_a_tick_that_fails_lets_trimming_pass_no_delivery_that_waits(
     cursors = (raw(store).hgetall(f"{keys.partition(i)}cursor") for i in range(keys.PARTITIONS))
     limits = [one[b"unreferred"].decode() for one in cursors if b"at" in one]
     assert limits == [f"{kept[0][1]:.0f}-0"]
+
+
+def test_the_end_of_a_campaign_is_received_once_and_never_as_a_webhook_of_meta(
+    forwarding: WorkerContext, applications: list[Application]
+) -> None:
+    crm, bot = applications
+    store = forwarding.store
+    number_list.add_number(store, NUMBER)
+    at = datetime.now(UTC)
+    notice = CampaignNotice("c1", NUMBER, "spring", "completed", "", "", at, Funnel({}))
+    for receiver in ("crm", "bot", "crm"):
+        forward, body = notice.as_forward(receiver, "")
+        queue_copy(store, NUMBER, receiver, forward, Bodies().pack(body))
+
+    outgoing.forward(NUMBER)
+    all_received(store)
+    again = queue_copy(store, NUMBER, "crm", notice.as_forward("crm", "")[0], b"")
+
+    (ids,) = (headers["webhook-id"] for headers, _ in crm.posts)
+    assert (ids, again) == (notice.as_forward("crm", "")[0], False)
+    assert json.loads(crm.posts[0][1])["data"]["campaign"]["name"] == "spring"
+    assert bot.posts == []
+    (letter,) = dead_letters.iter_dead_letters(store, DeadLetterFilter(), 9)
+    assert isinstance(letter, DeadForward)
+    assert "as: meta" in letter.error["reason"]

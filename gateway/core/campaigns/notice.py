@@ -7,6 +7,8 @@ from typing import Any
 
 from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.notice_form import NoticeForm
+from gateway.core.forwards.forward import forward_id
+from gateway.core.forwards.payload import CAMPAIGN, build_notice_payload
 from gateway.core.sending.notifications.notification import Notification
 from gateway.core.sending.send import send_id
 
@@ -55,23 +57,39 @@ class CampaignNotice:
         """Return it as it is posted to the operator's address."""
         payload = {
             "id": self.id,
-            "type": f"campaign.{self.phase}",
+            "type": self._kind,
             "timestamp": self.at.isoformat(timespec="milliseconds"),
             "text": self.text,
             "number": self.number,
-            "campaign": {
-                "id": self.campaign,
-                "name": self.name,
-                "phase": self.phase,
-                "by": self.by,
-                "why": self.why,
-                "total": self.funnel.total,
-                "skipped": sum(self.funnel.skipped.values()),
-                **self.funnel.cells,
-                "export": f"/v1/campaigns/{self.campaign}/export.csv",
-            },
+            "campaign": self._details,
         }
         return Notification(self.id, payload).of_account(account)
+
+    def as_forward(self, receiver: str, account: str) -> tuple[str, bytes]:
+        """Return the id and the body of what a receiver of forwards gets."""
+        forward = forward_id(self.id, receiver)
+        data = {"text": self.text, "campaign": self._details}
+        return forward, build_notice_payload(
+            forward, self._kind, self.at, data, account=account, number=self.number
+        )
+
+    @property
+    def _kind(self) -> str:
+        return f"{CAMPAIGN}{self.phase}"
+
+    @property
+    def _details(self) -> Mapping[str, Any]:
+        return {
+            "id": self.campaign,
+            "name": self.name,
+            "phase": self.phase,
+            "by": self.by,
+            "why": self.why,
+            "total": self.funnel.total,
+            "skipped": sum(self.funnel.skipped.values()),
+            **self.funnel.cells,
+            "export": f"/v1/campaigns/{self.campaign}/export.csv",
+        }
 
     def as_request(self, form: NoticeForm) -> dict[str, Any]:
         """Return the request that sends it to a phone; the template goes outside the window."""

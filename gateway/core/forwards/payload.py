@@ -16,6 +16,7 @@ from gateway.core.forwards.forward import forward_id
 from gateway.core.sending.send import parse_callback_data
 
 TEST = "test"  # the kind of what `gateway forwards test` posts
+CAMPAIGN = "campaign."  # with the phase, the kind of what is told of a campaign
 
 
 def build_payload(
@@ -40,17 +41,40 @@ def build_payload(
 
 def build_test_payload(forward: str, at: datetime) -> bytes:
     """Build the body of a test, which has no event."""
+    return build_notice_payload(forward, TEST, at, {})
+
+
+def build_notice_payload(
+    forward: str,
+    kind: str,
+    at: datetime,
+    data: Mapping[str, Any],
+    *,
+    account: str = "",
+    number: str = "",
+) -> bytes:
+    """Build the body of what the gateway itself tells, which is no event of Meta's."""
     payload: dict[str, Any] = {
-        "type": TEST,
+        "type": kind,
         "timestamp": _moment(at),
         "id": forward,
         "received_at": _moment(at),
-        "account": "",
-        "number": "",
+        "account": account,
+        "number": number,
         "contact": None,
-        "data": {},
+        "data": data,
     }
     return orjson.dumps(payload)
+
+
+def is_notice(body: bytes) -> bool:
+    """Say whether a body that is posted is no event of Meta's, which Meta's form cannot tell."""
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    kind = payload.get("type") if isinstance(payload, dict) else None
+    return isinstance(kind, str) and kind.startswith(CAMPAIGN)
 
 
 def _moment(at: datetime) -> str:

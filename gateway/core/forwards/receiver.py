@@ -1,10 +1,12 @@
 """Receiver of forwards: an application's address, and which events it gets."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 # As the gateway describes one event, or Meta's own envelope.
 Form = Literal["ours", "meta"]
+RECEIVER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,8 @@ def find_problems(snapshot: Snapshot) -> Iterator[HealthProblem]:
     yield from find_unassigned_numbers(snapshot.numbers, snapshot.unassigned)
     yield from _find_lane_problems(snapshot)
     yield from _find_notification_problems(snapshot)
-    limit_bytes = snapshot.health.limit_bytes
-    yield from find_forward_problems(snapshot.receivers, snapshot.now_ms, limit_bytes)
+    limit_bytes, names = snapshot.health.limit_bytes, snapshot.accounts_by_number
+    yield from find_forward_problems(snapshot.receivers, snapshot.now_ms, limit_bytes, names)
     pauses = {one.number: one.pauses for one in snapshot.numbers}
     yield from find_pause_problems(pauses, snapshot.accounts_by_number)
     yield from _find_damaged_numbers(snapshot)

@@ -3,6 +3,8 @@
 May raise StoreUnavailableError or ScriptError.
 """
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,7 @@ from gateway.core.events import Event
 from gateway.core.forwards.forward import Forward, forward_id, plan_forwards
 from gateway.core.forwards.receiver import Receiver
 from gateway.core.planning.event import record_id
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.webhook.parser import split
 from gateway.rules.event_kinds import kind_of
 from gateway.store import keys
@@ -36,6 +39,7 @@ class ReplayResult:
     queued: int
     numbers: tuple[str, ...]
     unopened: int  # deliveries that this process cannot open
+    next_at: datetime | None = None  # from when to go on, where time was over before the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,19 @@ class ForwardReplay:
     until: datetime | None = None
     number: str = ""  # "" for all
 
-    def run(self, name: str, *, is_trial: bool = False) -> ReplayResult:
-        """Queue each event that was meant for the receiver of this name; a trial only counts."""
-        history = History(self.store, self.bodies)
-        found, queued, numbers = 0, 0, dict[str, None]()
-        events = self._events(history)
+    def run(self, name: str, *, is_trial: bool = False, lasts_s: float = math.inf) -> ReplayResult:
+        """Queue each event that was meant for the receiver of this name; a trial only counts.
+
+        It stops after `lasts_s`; what is queued from its `next_at` on may have been queued once.
+        """
+        history, began = History(self.store, self.bodies), time.monotonic()
+        found, queued, read, numbers = 0, 0, 0, dict[str, None]()
+        events, next_at = self._events(history), None
         while batch := list(islice(events, AT_ONCE)):
+            is_over = read > 0 and time.monotonic() - began > lasts_s
+            if is_over and (next_at := self._later_moment(batch[0])):
+                break
+            read += len(batch)
             for number, group in groupby(self._wanted(name, batch), key=lambda pair: pair[0]):
                 forwards = [forward for _, forward in group]
                 found += len(forwards)
@@ -62,7 +73,13 @@ class ForwardReplay:
                 if not is_trial:
                     add_number(self.store, number)
                     queued += queue_forwards(self.store, number, name, forwards)
-        return ReplayResult(found, queued, tuple(numbers), history.unopened)
+        return ReplayResult(found, queued, tuple(numbers), history.unopened, next_at)
+
+    def _later_moment(self, event: Event) -> datetime | None:
+        """Return when the delivery of an event was kept; None if that is where it began."""
+        _, _, entry = event.delivery.partition(":")
+        kept_at = datetime_from_ms(int(entry.partition("-")[0]))
+        return kept_at if self.since is None or kept_at > self.since else None
 
     def _events(self, history: History) -> Iterator[Event]:
         for delivery in history.deliveries(self.since, self.until):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from gateway.core.forwards.forward import LASTS, Forward
+from gateway.core.forwards.forward import LASTS, ROW_BYTES, Forward
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
@@ -18,7 +18,6 @@ from gateway.store.sending.lookup import run_commands
 
 # Longer than a post may last, and than it takes to settle it in a store far away.
 LEASE_MS = 60_000
-_LASTS_MS = int(LASTS.total_seconds() * 1000)
 # A receiver that failed so often in a row gets one post at a time, with growing pauses between.
 FAILURES_IN_A_ROW = 5
 # Forwards of one delivery and customer that Meta's form posts together.
@@ -161,13 +160,18 @@ def list_receivers(store: Store, number: str) -> dict[str, datetime | None]:
 
 
 def oldest_forwards(
-    store: Store, number: str, receiver: str, most_bytes: int, most: int
+    store: Store,
+    number: str,
+    receiver: str,
+    most_bytes: int,
+    most: int,
+    lasts: timedelta = LASTS,
 ) -> tuple[WaitingForward, ...]:
-    """Return forwards that have waited for three days, or are the oldest beyond `most_bytes`.
+    """Return forwards that have waited for `lasts`, or are the oldest beyond `most_bytes`.
 
     0 is no bound on bytes.
     """
-    args = [receiver, _LASTS_MS, most_bytes, most]
+    args = [receiver, int(lasts.total_seconds() * 1000), most_bytes, most]
     found = store.call("oldest_forwards", keys.number(number), *args)
     rows = zip(*(found[i::3] for i in range(3)), strict=True)
     return tuple(
@@ -181,6 +185,15 @@ def queue_forwards(store: Store, number: str, receiver: str, forwards: Sequence[
     for one in forwards:
         args += [one.id, one.place, one.contact, one.lane, one.size]
     return int(store.call("control_forwards", keys.number(number), "queue", receiver, *args))
+
+
+def queue_copy(store: Store, number: str, receiver: str, forward: str, copy: bytes) -> bool:
+    """Queue what is no event of the inbox, as it is posted; false if it was queued before.
+
+    That is known while it waits, for a day once it was received, and for 30 days of a dead letter.
+    """
+    args = ["queue_copy", receiver, forward, copy, ROW_BYTES + len(copy)]
+    return bool(store.call("control_forwards", keys.number(number), *args))
 
 
 def pause_receiver(store: Store, number: str, receiver: str) -> bool:

@@ -44,6 +44,7 @@ from gateway.web.api.messages.tasks import TaskRoutes
 from gateway.web.api.messages.template_check import TemplateCheck
 from gateway.web.api.operations.dead_letters import DeadLetterRoutes
 from gateway.web.api.operations.forwards import ForwardRoutes
+from gateway.web.api.operations.named_receivers import NamedReceivers
 from gateway.web.api.operations.numbers import NumberRoutes
 from gateway.web.api.operations.templates import TemplateRoutes
 from gateway.web.api.server.busy_routes import Endpoint
@@ -105,12 +106,18 @@ class MessageApi:
         self._campaign_routes = self._build_campaign_routes(
             settings, bodies, judge, prices, sending
         )
-        book = ScheduleBook(self._store, bodies)
-        self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
+        self._schedule_routes = ScheduleRoutes(
+            sending, ScheduleBook(self._store, bodies), self._sender_of, self._all_numbers
+        )
         self._erasure_routes = ErasureRoutes(
             self._store, bodies, settings.gateway_retention, self._all_numbers
         )
         self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
+        self._forward_routes = self._build_forward_routes(settings, bodies)
+
+    def _build_forward_routes(self, settings: Settings, bodies: Bodies) -> ForwardRoutes:
+        receivers = NamedReceivers(settings, self._accounts)
+        return ForwardRoutes(self._store, bodies, self._all_numbers, receivers)
 
     def _build_campaign_routes(
         self,
@@ -157,7 +164,7 @@ class MessageApi:
         others = (
             self._number_routes,
             self._letter_routes,
-            ForwardRoutes(self._store, self._all_numbers),
+            self._forward_routes,
             self._template_routes,
         )
         routes = (*about_messages, *about_customers, *others, self._campaign_routes)

@@ -20,18 +20,17 @@ from gateway.config.receiver_secrets import ReceiverSecretError, ReceiverSecrets
 from gateway.core.forwards.receiver import Receiver
 from gateway.core.forwards.receiver_health import FIRST_WINDOW, next_window
 from gateway.http_out.exchange import Exchange
-from gateway.http_out.outgoing import OutgoingClient, OutgoingRequest
-from gateway.store.outgoing.forwards import list_receivers
+from gateway.http_out.outgoing import OutgoingClient
+from gateway.http_out.receiver_posts import check_secret, post_request
+from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW, list_receivers
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.context import WorkerContext
-from tasks.outgoing.forwarding.preparation import PreparedPost, check_secret, headers_of
+from tasks.outgoing.forwarding.preparation import PreparedPost
 from tasks.outgoing.forwarding.rounds import EndedPost, ForwardRounds, Taken, Wish
 from tasks.processes.ending import is_stopping
 
 log = structlog.get_logger(__name__)
 
-# An answer that takes longer counts as none; the lease must outlast it.
-ANSWER_WITHIN_S = 15.0
 # Of a process at once, and of them to one address: one that hangs for all numbers leaves room.
 MOST_POSTS, MOST_OF_RECEIVER = 256, 64
 # Outcomes that the store did not take are offered again after so long.
@@ -65,6 +64,7 @@ class Forwarder:
         self._inbox: queue.SimpleQueue[str | EndedPost] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(MOST_POSTS, thread_name_prefix="forward")
         self._lines: dict[Line, _LineState] = {}
+        self._failures = Counter[str]()  # of each address in a row, whoever posted there
         self._unsettled: list[EndedPost] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -115,13 +115,17 @@ class Forwarder:
         at_receiver = self._under_way_at_receivers()
         rooms = {}
         for key, line in self._lines.items():
-            own = MOST_OF_RECEIVER - at_receiver[line.url] if line.url else MOST_OF_RECEIVER
+            own = self._most_at(line.url) - at_receiver[line.url] if line.url else MOST_OF_RECEIVER
             room = min(line.room, own, left)
             if line.is_woken and room > 0:
                 rooms[key] = room
                 left -= room
                 at_receiver[line.url] += room
         return rooms
+
+    def _most_at(self, url: str) -> int:
+        """Return how many posts to an address may be under way: one at a time while it is down."""
+        return 1 if self._failures[url] >= FAILURES_IN_A_ROW else MOST_OF_RECEIVER
 
     def _under_way_at_receivers(self) -> Counter[str]:
         under_way = Counter[str]()
@@ -136,7 +140,14 @@ class Forwarder:
         line.is_woken = True
         if not ended.exchange.is_local:
             line.window = next_window(line.window, down=ended.is_down)
+            self._note_health(post.receiver.url, down=ended.is_down)
         self._unsettled.append(ended)
+
+    def _note_health(self, url: str, *, down: bool) -> None:
+        if down:
+            self._failures[url] += 1
+        else:
+            del self._failures[url]
 
     def _run_round(self, numbers: set[str]) -> None:
         for number in numbers:
@@ -195,14 +206,8 @@ class Forwarder:
     def _post(self, post: PreparedPost, taken: Taken) -> None:
         began = time.monotonic()
         try:
-            headers = headers_of(post, self._secrets, taken.now)
-            request = OutgoingRequest(
-                "POST",
-                post.receiver.url,
-                {"Content-Type": "application/json", **headers},
-                post.body,
-                ANSWER_WITHIN_S,
-            )
+            forward, secrets = post.forwards[0].id, self._secrets
+            request = post_request(post.receiver, forward, post.body, secrets, taken.now)
             exchange = self._client.send(request)
         except ReceiverSecretError as error:
             exchange = Exchange(None, error=str(error), is_sent=False, is_local=True)

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import groupby
 
 from gateway.accounts.rulebooks import AccountRules
-from gateway.config.receiver_secrets import ReceiverSecrets
 from gateway.core.events import Event
 from gateway.core.forwards.envelope import build_envelope
 from gateway.core.forwards.forward import forward_id
-from gateway.core.forwards.payload import build_payload, own_send
+from gateway.core.forwards.payload import build_payload, is_notice, own_send
 from gateway.core.forwards.receiver import Receiver
-from gateway.core.sending.notifications.signature import signed_headers
-from gateway.core.webhook.signature import sign
 from gateway.rules.event_kinds import kind_of
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.outgoing.forward_events import (
@@ -30,6 +26,7 @@ from tasks.outgoing.forwarding.own_receivers import (
 )
 
 UNOPENED_WAITS_MS = 300_000
+NOT_IN_META = "its receiver takes Meta's webhooks only (as: meta), and this is none"
 NO_RECEIVER = "the rules of its account name no such receiver"
 
 
@@ -41,20 +38,6 @@ class PreparedPost:
     receiver: Receiver
     forwards: tuple[WaitingForward, ...]
     body: bytes = field(repr=False)
-
-
-def headers_of(post: PreparedPost, secrets: ReceiverSecrets, at: datetime) -> Mapping[str, str]:
-    """Return the headers that sign a post at this moment. Raises ReceiverSecretError."""
-    if post.receiver.form == "meta":
-        (newest, *_) = secrets.shared(post.receiver.secret)
-        return {"X-Hub-Signature-256": sign(post.body, newest)}
-    signing = secrets.signing(post.receiver.secret)
-    return signed_headers(signing, post.forwards[0].id, int(at.timestamp()), post.body)
-
-
-def check_secret(receiver: Receiver, secrets: ReceiverSecrets) -> None:
-    """Raise ReceiverSecretError if posts to a receiver cannot be signed."""
-    (secrets.shared if receiver.form == "meta" else secrets.signing)(receiver.secret)
 
 
 class PostPreparation:
@@ -132,6 +115,10 @@ class PostPreparation:
             return _unopened(forward, str(error))
         rules = self._rules.current()
         own = receiver if number else receiver_of_copy(rules, body, receiver.name)
+        if own and own.form == "meta" and is_notice(body):
+            return SettledForward(
+                forward.id, forward.attempt, "dead", NOT_IN_META, copy=forward.copy
+            )
         return PreparedPost(number, own, (forward,), body) if own else _ownerless(forward)
 
     def _references(

@@ -59,7 +59,9 @@ def create(
     ] = "",
     notify: Annotated[
         list[str] | None,
-        typer.Option(help="Where its end is reported: post, or a phone such as +351900000099."),
+        typer.Option(
+            help="Where its end is reported: post, a forward such as crm, or +351900000099."
+        ),
     ] = None,
     notify_template: Annotated[
         str, typer.Option(help="Template for that phone: done, or done:{{ campaign }}.")

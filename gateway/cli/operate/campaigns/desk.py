@@ -15,6 +15,7 @@ from gateway.cli.local import target
 from gateway.config.prices import read_prices
 from gateway.core.api.field_errors import FieldError
 from gateway.core.campaigns.definition import Definition
+from gateway.core.forwards.receiver import RECEIVER_NAME
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns
@@ -84,12 +85,15 @@ def opened_desk(otherwise: str) -> Iterator[CampaignDesk]:
 def read_notify(places: Sequence[str], template: str, language: str) -> dict[str, Any]:
     """Return where a campaign's end is reported, in the form of the API, or end the command."""
     name, *values = template.split(":")
-    phones = [one for one in places if one != "post"]
-    if len(phones) > 1:
-        raise errors.fail("--notify takes post, and one phone.")
+    receivers = [one for one in places if RECEIVER_NAME.fullmatch(one) and one != "post"]
+    phones = [one for one in places if one not in ("post", *receivers)]
+    if len(phones) > 1 or len(receivers) > 1:
+        raise errors.fail("--notify takes post, one receiver of forwards, and one phone.")
     if bool(phones) != bool(name):
         raise errors.fail("--notify-template names the template that the phone of --notify gets.")
     form: dict[str, Any] = {"post": "post" in places}
+    if receivers:
+        form["forward"] = receivers[0]
     if phones:
         params = [one.strip() for one in values]
         staff = {"name": name, "language": language, "params": params}

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway.accounts.receivers import receivers_of
+from gateway.accounts.rulebooks import AccountRules
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import load_or_end, open_rules
 from gateway.cli.common.options import Json, Number, Since, Until, Yes, parse_moment
@@ -17,11 +18,11 @@ from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target, workspace
 from gateway.cli.operate.forwards.listen import listen
 from gateway.cli.operate.forwards.listing import print_states
-from gateway.cli.operate.forwards.trial import post_trial
 from gateway.config.receiver_secrets import ReceiverSecretError
 from gateway.core.formats import pluralize
 from gateway.core.forwards.receiver import Receiver
 from gateway.core.text import suggestion_for
+from gateway.http_out.receiver_posts import post_trial
 from gateway.rules.problems import RulebookError
 from gateway.store import number_list
 from gateway.store.body_codec import Bodies
@@ -29,11 +30,12 @@ from gateway.store.outgoing.forward_replay import ForwardReplay
 from gateway.store.outgoing.forwards import pause_receiver, resume_receiver
 from gateway.store.outgoing.receiver_states import read_receiver_states
 from gateway.store.redis.client import Store
+from tasks.outgoing.forwarding.burial import DROPPED, ForwardBurial
 from tasks.wakeup import ring_forwards
 
 commands = typer.Typer(
     name="forwards",
-    help="List, test, pause, resume and replay receivers of events.",
+    help="List, test, pause, resume, replay and drop receivers of events.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -48,6 +50,7 @@ class _Receivers:
 
     by_number: Callable[[str], dict[str, Receiver]]
     numbers: list[str]
+    rules: AccountRules
 
     def of_name(self, name: str) -> list[tuple[str, Receiver]]:
         """Return the receivers of a name with their numbers, or end the command."""
@@ -143,6 +146,30 @@ def replay(
         typer.echo(f"{pluralize(result.unopened, 'delivery')} cannot be opened with the keys here.")
 
 
+@commands.command()
+def drop(name: Name, number: Number = "", yes: Yes = False) -> None:
+    """Make dead letters of all that waits for a receiver, also one that the rules lack."""
+    settings = target.settings()
+    with _open(number, writes=True) as (store, receivers):
+        states = read_receiver_states(store, receivers.numbers)
+        waiting = {one.number: one.waiting for one in states if one.receiver == name}
+        total = sum(waiting.values())
+        if not total:
+            raise errors.fail(f"Nothing waits for {name}.")
+        if not yes:
+            asked = f"Make dead letters of {pluralize(total, 'event')} for {name}, 10,000 at most?"
+            typer.confirm(asked, abort=True, err=True)
+        burial = ForwardBurial(
+            store, Bodies(settings.encryption_keys), receivers.rules, settings.gateway_results
+        )
+        dropped = sum(_drop_all(burial, one, name) for one in waiting)
+    typer.echo(f"{pluralize(dropped, 'event')} dropped; gateway dead-letters list shows them.")
+
+
+def _drop_all(burial: ForwardBurial, number: str, name: str) -> int:
+    return sum(iter(lambda: burial.bury_all(number, name, DROPPED), 0))
+
+
 def _ring(store: Store, numbers: list[str] | tuple[str, ...]) -> None:
     # The Celery settings are those of the environment, and dev's beat rings within a second.
     if workspace.find_running() is None:
@@ -154,7 +181,8 @@ def _ring(store: Store, numbers: list[str] | tuple[str, ...]) -> None:
 def _open(number: str, *, writes: bool) -> Iterator[tuple[Store, _Receivers]]:
     settings = target.settings()
     try:
-        rules = open_rules(load_or_end(settings), settings).current()
+        opened_rules = open_rules(load_or_end(settings), settings)
+        rules = opened_rules.current()
     except RulebookError as error:
         raise errors.fail(f"The rules cannot be used:\n{error}") from None
     opened = open_own_store(settings) if writes else open_store(settings.redis_url)
@@ -162,4 +190,4 @@ def _open(number: str, *, writes: bool) -> Iterator[tuple[Store, _Receivers]]:
         known = {*number_list.numbers_at_meta(store)}
         known |= {one.id for account in rules.accounts for one in account.numbers}
         numbers = [number] if number else sorted(known)
-        yield store, _Receivers(lambda one: dict(receivers_of(rules, one)), numbers)
+        yield store, _Receivers(lambda one: dict(receivers_of(rules, one)), numbers, opened_rules)

@@ -19,6 +19,7 @@ from gateway.config.receiver_secrets import ReceiverSecretError, ReceiverSecrets
 from gateway.config.redis_address import parse
 from gateway.config.settings import Settings
 from gateway.core.forwards.receiver import Receiver
+from gateway.http_out.receiver_posts import check_secret
 from gateway.rules.loader import load_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
@@ -27,7 +28,6 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.server.inspection import inspect_servers
 from gateway.store.server.rights import find_missing_rights, rights_problem
 from tasks.monitoring.worker_ping import BrokerAwayError, WorkerPing, count_listeners
-from tasks.outgoing.forwarding.preparation import check_secret
 
 Look = Callable[[], Any]
 

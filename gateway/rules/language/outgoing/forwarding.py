@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from gateway.core.forwards.forward import FORWARD
-from gateway.core.forwards.receiver import Receiver
+from gateway.core.forwards.receiver import RECEIVER_NAME, Receiver
 from gateway.core.messages import Body
 from gateway.core.web_address import find_address_problem
 from gateway.rules.event_kinds import EVENTS
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import Matching, Model, one_of, word_of, wrap_in_list
 
-Forwarded = Annotated[str, Matching(r"[a-z][a-z0-9_-]{0,31}", "crm or help-desk")]
+Forwarded = Annotated[str, Matching(RECEIVER_NAME.pattern, "crm or help-desk")]
 SettingName = Annotated[str, Matching(r"[A-Z][A-Z0-9_]{0,63}", "CRM_SECRET")]
 NumberId = Annotated[str, Matching(r"[0-9]{1,32}", "106540352242922")]
 

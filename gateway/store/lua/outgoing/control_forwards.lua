@@ -1,9 +1,10 @@
--- control_forwards: pause or resume a receiver, queue forwards for it, let a dead one begin again, let
--- some wait with copies of their own, or erase some.
+-- control_forwards: pause or resume a receiver, queue forwards for it, or what is no event of the
+-- inbox, let a dead one begin again, let some wait with copies of their own, or erase some.
 -- with: forwards
 -- KEYS  1 the number's prefix
--- ARGV  1 "pause", "resume", "queue", "redrive", "detach" or "erase", 2 receiver ("" of `erase`), then
+-- ARGV  1 "pause", "resume", "queue", "queue_copy", "redrive", "detach" or "erase", 2 receiver ("" of `erase`), then
 --       queue    fives: id, place, contact, lane, size
+--       queue_copy  id, copy of what is posted, size
 --       redrive  id, moment of its death
 --       detach   pairs: id, copy of what is posted
 --       erase    ids
@@ -38,6 +39,18 @@ function control.queue()
     end
   end
   return queued
+end
+
+-- It refers to no delivery, and waits for no other. What was queued before stays as it is, also once
+-- it is over.
+function control.queue_copy()
+  local id = ARGV[3]
+  local key = forward_key(number, id)
+  if (redis.call('HGET', key, 'stage') or 'new') ~= 'new' then return 0 end
+  write_forward(number, now, id, receiver, '', '', '', ARGV[5])
+  redis.call('HSET', key, 'copy', ARGV[4])
+  announce_forward(number, now, id, redis.call('INCR', number .. 'places'))
+  return 1
 end
 
 -- It goes to the place that it had, before what its contact has had since.

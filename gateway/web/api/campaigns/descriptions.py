@@ -42,7 +42,8 @@ class CampaignIn(BaseModel):
     notify: dict[str, Any] | None = Field(
         None,
         description="Where the notice of its end goes: alert (true unless false), post to "
-        "GATEWAY_NOTIFY_URL, or to a phone, with a template for a closed window.",
+        "GATEWAY_NOTIFY_URL, to a receiver of forwards (forward), or to a phone, with a template "
+        "for a closed window.",
     )
     marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from gateway.web.api.descriptions import problems_of
+from gateway.web.api.descriptions import body_of, problems_of
 
 
 class ReceiverOut(BaseModel):
@@ -31,5 +31,51 @@ class ReceiversOut(BaseModel):
     data: list[ReceiverOut]
 
 
+class TestIn(BaseModel):
+    """Which receiver of a name is tested."""
+
+    model_config = ConfigDict(extra="forbid")
+    number: str | None = Field(None, description="The phone number id whose rules name it.")
+
+
+class TestOut(BaseModel):
+    """How a receiver answered a test."""
+
+    receiver: str
+    number: str = Field(description="The phone number id whose rules name it.")
+    status: int | None = Field(description="Its HTTP status, null if none came.")
+    error: str = Field(description="Why it did not take the test, empty if it did.")
+    ms: int
+
+
+class ReplayIn(BaseModel):
+    """A range of time, by when webhooks were kept."""
+
+    model_config = ConfigDict(extra="forbid")
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    number: str | None = Field(None, description="One phone number id; else all that the key has.")
+    dry_run: bool = Field(False, description="Only count the events.")
+
+
+class ReplayOut(BaseModel):
+    """What was queued of a range."""
+
+    found: int = Field(description="How many events were meant for the receiver.")
+    queued: int = Field(description="How many it gets once more; the others wait already.")
+    unopened: int = Field(description="How many webhooks cannot be opened with the keys here.")
+    next_since: AwareDatetime | None = Field(
+        description="From when to ask again, since the range was too long for one request."
+    )
+
+
 FORWARDS: dict[str, Any] = {"responses": {200: {"model": ReceiversOut}, **problems_of()}}
 FORWARD: dict[str, Any] = {"responses": {200: {"model": ReceiversOut}, **problems_of("not-found")}}
+TEST: dict[str, Any] = {
+    "responses": {200: {"model": TestOut}, **problems_of("invalid", "not-found", "conflict")},
+    "openapi_extra": body_of(TestIn),
+}
+REPLAY: dict[str, Any] = {
+    "responses": {200: {"model": ReplayOut}, **problems_of("invalid", "not-found", "conflict")},
+    "openapi_extra": body_of(ReplayIn),
+}

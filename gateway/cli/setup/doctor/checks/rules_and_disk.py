@@ -110,6 +110,18 @@ def receiver_secrets(loaded_rules: Rules) -> Iterator[Finding]:
         yield fine("The secrets of the applications that get forwards are set.")
 
 
+def unnamed_receivers(inputs: tuple[Rules, Snapshot]) -> Iterator[Finding]:
+    """Check that the rules name each receiver for which events wait."""
+    loaded_rules, reading = inputs
+    waited_for = {one.receiver for one in reading.receivers if one.waiting}
+    if loaded_rules.problems:
+        yield unseen("the rules here cannot be read")
+    elif unnamed := sorted(waited_for - {*loaded_rules.receivers}):
+        yield warning(f"Events wait for {', '.join(unnamed)}, which the rules here do not name.")
+    else:
+        yield fine("The rules name each application for which events wait.")
+
+
 def disk(local_disk: Disk) -> Iterator[Finding]:
     """Check that there is enough room to write, and to rewrite the append-only file."""
     free = megabytes(local_disk.free_bytes)
@@ -147,6 +159,10 @@ CHECKS: tuple[Check[Any], ...] = (
         "rules", "forwards", lambda facts: facts.rules, receiver_secrets,
         "Set each for worker-outgoing, as a variable or a file (NAME_FILE); what waits for longer "
         "than three days becomes a dead letter (docs/forwards.md).",
+    ),
+    Check(
+        "rules", "receivers", lambda facts: both(facts.rules, facts.reading), unnamed_receivers,
+        "Name it under forwards again, or end it with gateway forwards drop NAME.",
     ),
     Check(
         "disk", "disk", lambda facts: facts.disk, disk,
