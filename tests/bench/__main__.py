@@ -23,6 +23,7 @@ from rich.table import Table
 from gateway.store.redis.client import Store
 from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
+from tests.bench.calling import AnsweringAndCalling, Calling
 from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
 from tests.bench.cloud_api import CloudApi
 from tests.bench.console import FEW as FEW_THINGS
@@ -226,6 +227,21 @@ def forwarding(
         into.setdefault(name, []).append(figure)
 
 
+def calling(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how many calls of services are made a second, and what a dead one costs."""
+    for is_dead in (False, True)[:: -1 if turn % 2 else 1]:
+        with_system(partial(Calling, beside_a_dead_one=is_dead), partial(_collect, into=into))
+        with_system(
+            partial(AnsweringAndCalling, is_dead=is_dead),
+            partial(_answer, seconds=asked.seconds, into=into),
+        )
+
+
+def _collect(system: Calling, into: Figures) -> None:
+    for name, figure in system.measure():
+        into.setdefault(name, []).append(figure)
+
+
 def answering(_: None, asked: Asked, turn: int, into: Figures) -> None:
     """Measure what a receiver that is dead costs replies and deliveries, which is nothing."""
     for is_dead in (False, True)[:: -1 if turn % 2 else 1]:
@@ -385,6 +401,7 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
         None,
     ),
     "answering": (answering, None, None),
+    "calling": (calling, None, None),
     "campaign_room": (campaign_room, gateway, None),
     "scheduled": (scheduled, None, None),
     "numbers": (numbers, None, None),

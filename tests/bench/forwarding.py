@@ -99,7 +99,7 @@ class Answering:
         self.receivers = SlowReceivers(folder)
         self._dead = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.stack = Stack(folder, server, GATEWAY_LOG_LEVEL="warning", BENCH_SECRET=SECRET)
-        dead = f"http://127.0.0.1:{self._dead.getsockname()[1]}/events"
+        self.dead_url = dead = f"http://127.0.0.1:{self._dead.getsockname()[1]}/events"
         self.name = f"where each is forwarded to a {'dead' if is_dead else 'quick'} receiver"
         answers = "rules:\n  - {name: it, then: Yes.}\n"
         forwards = rules_for([dead if is_dead else self.receivers.urls[0]])

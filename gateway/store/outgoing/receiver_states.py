@@ -63,14 +63,14 @@ def read_receiver_states(store: Store, numbers: Iterable[str]) -> list[ReceiverS
 def with_waiting(store: Store, number: str, receivers: Sequence[str]) -> list[str]:
     """Return those of some receivers for which something of a number waits."""
     queues = (f"{keys.number(number)}forwards:{one}:waiting" for one in receivers)
-    counts = run_commands(store, *(("ZCARD", queue) for queue in queues))
+    counts = read_each(store, [("ZCARD", queue) for queue in queues])
     return [one for one, count in zip(receivers, counts, strict=True) if count]
 
 
 def read_sizes(store: Store, numbers: Iterable[str], receiver: str) -> list[int]:
     """Return what waits of each number for a receiver, in bytes."""
     queues = (f"{keys.number(one)}forwards:{receiver}" for one in numbers)
-    sizes = run_commands(store, *(("HGET", queue, "size") for queue in queues))
+    sizes = read_each(store, [("HGET", queue, "size") for queue in queues])
     return [int(size or 0) for size in sizes]
 
 
