@@ -32,6 +32,8 @@ from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.store, pytest.mark.e2e]
 KEY = "gwk_contract"
+# An upload waits for its turn and for a process of its own, which takes a while on a busy machine.
+ASKED_WITH: dict[str, Any] = {"headers": {"authorization": f"Bearer {KEY}"}, "timeout": 120}
 MOST_REQUESTS = 3_000
 CHECKS = [
     not_a_server_error,
@@ -76,7 +78,7 @@ def check_operations(schema: OpenApiSchema, examples: int) -> int:
         @given(case=one_of([operation.as_strategy(mode) for mode in GenerationMode]))
         def ask(case: Case[Any]) -> None:
             next(asked)
-            case.call_and_validate(headers={"authorization": f"Bearer {KEY}"}, checks=CHECKS)
+            case.call_and_validate(checks=CHECKS, **ASKED_WITH)
 
         ask()
     return next(asked)
@@ -102,7 +104,7 @@ def check_links(
             case.query.pop("wait", None)  # the message of a gateway without workers never changes
 
         def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
-            return {"headers": {"authorization": f"Bearer {KEY}"}}
+            return ASKED_WITH
 
         def validate_response(self, response: Response, case: Case[Any], **others: Any) -> None:
             followed.append((case.operation.label, response.status_code))
