@@ -118,6 +118,17 @@ def process_batch(
         _commit_one_by_one(ctx, leases, batch, routing, tally, deadline)
     else:
         _commit_with_replanning(ctx, batch.events, routing, tally)
+    _wake_workers(ctx, tally)
+    if tally.gap:
+        note_gap(ctx.store, tally.gap)
+    if tally.deferred:
+        log.error("deliveries_aside", why={k: one.reason for k, one in tally.deferred.items()})
+    _log_batch(batch, tally)
+    return tally.deferred
+
+
+def _wake_workers(ctx: WorkerContext, tally: BatchTally) -> None:
+    """Wake workers for what a batch made ready, beside the next batch."""
     for number in tally.sends:
         ctx.ring_pool.submit(ring_number, ctx.store, number, REPLY)
     for number in tally.notifications:
@@ -126,10 +137,9 @@ def process_batch(
         ctx.ring_pool.submit(ring_call, ctx.store, called_number, service)
     for number in tally.forwards:
         ctx.ring_pool.submit(ring_forwards, ctx.store, number)
-    if tally.gap:
-        note_gap(ctx.store, tally.gap)
-    if tally.deferred:
-        log.error("deliveries_aside", why={k: one.reason for k, one in tally.deferred.items()})
+
+
+def _log_batch(batch: Batch, tally: BatchTally) -> None:
     log.info(
         "batch_drained",
         deliveries=len(batch.deliveries),
@@ -144,7 +154,6 @@ def process_batch(
         send_ids=tally.named_sends,
         statuses=tally.statuses,
     )
-    return tally.deferred
 
 
 def _commit_one_by_one(

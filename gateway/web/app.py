@@ -183,7 +183,36 @@ def create_app(
     )
     warn = partial(_find_warnings, parts.client, parts.accounts.current)
     health = HealthPages(parts.pressure.refresh, warn)
-    api = create_api(
+    api = _build_api(settings, parts, health)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
+        async with parts.running(api, second_socket):
+            yield {"door": parts.door}
+        await parts.close()
+
+    app = Starlette(
+        routes=[*_webhook_routes(webhook), Route("/healthz", health.live)],
+        exception_handlers=_exception_handlers(parts.refusals),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
+    app.state.api, app.state.answer_all = api, parts.answer_all
+    return app
+
+
+def _webhook_routes(webhook: Webhook) -> list[Route]:
+    return [
+        Route("/webhook", webhook.receive, methods=["POST"]),
+        Route("/webhook", webhook.answer_handshake, methods=["GET"]),
+        Route("/webhook/{account}", webhook.receive, methods=["POST"]),
+        Route("/webhook/{account}", webhook.answer_handshake, methods=["GET"]),
+    ]
+
+
+def _build_api(settings: Settings, parts: _Parts, health: HealthPages) -> Starlette:
+    """Return the application of the second address."""
+    return create_api(
         health,
         MetricsPage(parts.counters.read),
         parts.messages.routers(),
@@ -193,27 +222,6 @@ def create_app(
         RequestRate(parts.client).take,
         parts.console.routes,
     )
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Door]]:
-        async with parts.running(api, second_socket):
-            yield {"door": parts.door}
-        await parts.close()
-
-    app = Starlette(
-        routes=[
-            Route("/webhook", webhook.receive, methods=["POST"]),
-            Route("/webhook", webhook.answer_handshake, methods=["GET"]),
-            Route("/webhook/{account}", webhook.receive, methods=["POST"]),
-            Route("/webhook/{account}", webhook.answer_handshake, methods=["GET"]),
-            Route("/healthz", health.live),
-        ],
-        exception_handlers=_exception_handlers(parts.refusals),
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False  # Meta follows no redirect, and strangers need none
-    app.state.api, app.state.answer_all = api, parts.answer_all
-    return app
 
 
 def _build_key_table(settings: Settings, parts: _Parts) -> KeyTable:

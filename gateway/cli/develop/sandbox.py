@@ -23,32 +23,39 @@ TOKEN_BYTES = 16
 _NUMBER = re.compile(r"(?:(?P<id>[0-9]+)=)?\+?(?P<display>[0-9]{5,15})", re.ASCII)
 
 
+Webhook = Annotated[str, typer.Option(help="Where the bot receives webhooks.")]
+AppSecret = Annotated[str, typer.Option(help="What signs webhooks; if left out, an invented one.")]
+VerifyToken = Annotated[
+    str, typer.Option(help="Do the handshake with it before anything is delivered.")
+]
+AccessToken = Annotated[
+    str, typer.Option(help="What the bot sends with; if left out, an invented one.")
+]
+Numbers = Annotated[
+    list[str] | None,
+    typer.Option("--number", help="Phone number of the bot, or ID=NUMBER; also several."),
+]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+FaultWords = Annotated[
+    list[str] | None,
+    typer.Option("--fault", help="What goes wrong, as lose=0.1 or code:131026=0.05."),
+]
+Seed = Annotated[int | None, typer.Option(help="Repeat the faults of an earlier run.", min=0)]
+ConfigFile = Annotated[
+    str, typer.Option(help="Everything in a JSON file, or - for standard input.")
+]
+
+
 def sandbox(
-    webhook: Annotated[str, typer.Option(help="Where the bot receives webhooks.")] = "",
-    app_secret: Annotated[
-        str, typer.Option(help="What signs webhooks; if left out, an invented one.")
-    ] = "",
-    verify_token: Annotated[
-        str, typer.Option(help="Do the handshake with it before anything is delivered.")
-    ] = "",
-    access_token: Annotated[
-        str, typer.Option(help="What the bot sends with; if left out, an invented one.")
-    ] = "",
-    numbers: Annotated[
-        list[str] | None,
-        typer.Option("--number", help="Phone number of the bot, or ID=NUMBER; also several."),
-    ] = None,
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8081,
-    faults: Annotated[
-        list[str] | None,
-        typer.Option("--fault", help="What goes wrong, as lose=0.1 or code:131026=0.05."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Repeat the faults of an earlier run.", min=0)
-    ] = None,
-    config: Annotated[
-        str, typer.Option(help="Everything in a JSON file, or - for standard input.")
-    ] = "",
+    webhook: Webhook = "",
+    app_secret: AppSecret = "",
+    verify_token: VerifyToken = "",
+    access_token: AccessToken = "",
+    numbers: Numbers = None,
+    port: Port = 8081,
+    faults: FaultWords = None,
+    seed: Seed = None,
+    config: ConfigFile = "",
 ) -> None:
     """Be Meta for any bot: take its messages, send it webhooks, and let customers write to it."""
     invented = {} if config else _invent(app_secret, access_token)

@@ -87,13 +87,8 @@ def check_campaign(
     template, is_stopped = inputs.find_template(use) if use else (None, False)
     category = (template.category.lower() if template else "") if use else SERVICE
     tally = CheckTally(campaign.definition, category, prepared, now)
-    for chunk in _chunks(store, bodies, campaign):
-        for member, contact in _with_contacts(store, campaign, chunk):
-            tally.add(member.phone, member.values, contact)
-        note(chunk[-1].row + 1)
-    takes = _duration(campaign, min(inputs.pace, campaign.definition.pace), now)
-    if inputs.reach:
-        takes = max(takes, inputs.reach.time_for(tally.outreach))
+    _add_all(store, bodies, campaign, tally, note)
+    takes = _duration(campaign, inputs, tally.outreach, now)
     ends_at = max(now, campaign.definition.start_at or now) + takes
     check = CampaignCheck(
         recipients=campaign.recipients,
@@ -114,11 +109,29 @@ def check_campaign(
         checked_at=now,
     )
     if not check.problems:
-        lasts = int(takes.total_seconds())
-        # Another audience may have taken the place of this one meanwhile.
-        fields = {"checked": stamp(now), "takes": str(lasts)}
-        change_phase(store, campaign, ["draft"], "", "", "", campaign.audience, **fields)
+        _remember(store, campaign, check)
     return check
+
+
+def _add_all(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    tally: CheckTally,
+    note: Callable[[int], None],
+) -> None:
+    """Add every recipient to the tally."""
+    for chunk in _chunks(store, bodies, campaign):
+        for member, contact in _with_contacts(store, campaign, chunk):
+            tally.add(member.phone, member.values, contact)
+        note(chunk[-1].row + 1)
+
+
+def _remember(store: Store, campaign: Campaign, check: CampaignCheck) -> None:
+    """Let a draft start, unless another audience has taken the place of this one meanwhile."""
+    lasts = int(check.takes.total_seconds())
+    fields = {"checked": stamp(check.checked_at), "takes": str(lasts)}
+    change_phase(store, campaign, ["draft"], "", "", "", campaign.audience, **fields)
 
 
 def is_checked(campaign: Campaign, now: datetime) -> bool:
@@ -126,11 +139,15 @@ def is_checked(campaign: Campaign, now: datetime) -> bool:
     return campaign.checked_at is not None and now - campaign.checked_at <= FRESH
 
 
-def _duration(campaign: Campaign, pace: float, now: datetime) -> timedelta:
+def _duration(campaign: Campaign, inputs: CheckInputs, outreach: int, now: datetime) -> timedelta:
+    """Return for how long it goes on, at its pace and by the reach that Meta allows."""
     quiet, start = campaign.definition.quiet, max(now, campaign.definition.start_at or now)
+    pace = min(inputs.pace, campaign.definition.pace)
     if quiet is None:
-        return duration_at(campaign.recipients, pace)
-    return estimate_end(campaign.groups, quiet, pace, start) - start
+        takes = duration_at(campaign.recipients, pace)
+    else:
+        takes = estimate_end(campaign.groups, quiet, pace, start) - start
+    return max(takes, inputs.reach.time_for(outreach)) if inputs.reach else takes
 
 
 def _chunks(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Sequence[AudienceMember]]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -171,61 +171,63 @@ def read(
     """
     began = time.time()
     partitions = tuple(Inbox(store, Bodies()).partition_states())
-    between = (began + time.time()) / 2
-    infos = store.infos()
-    (
-        layout,
-        owner,
-        counts,
-        stopped_release,
-        stopped_rules,
-        canary_row,
-        rulebook_rows,
-        release,
-        beat_lock,
-        memory_rows,
-        *ttls,
-    ) = run_commands(
-        store,
-        ("GET", keys.LAYOUT_KEY),
-        ("HGET", keys.OWNER, "owner"),
-        ("HGETALL", f"{keys.SPACE}count"),
-        ("GET", keys.STOPPED_RELEASE),
-        ("GET", keys.STOPPED_RULES),
-        ("HGETALL", keys.CANARY),
-        ("HGETALL", keys.RULEBOOKS),
-        ("GET", f"{keys.LAST_RUN}watch"),
-        ("EXISTS", keys.BEAT_LOCK),
-        ("HGETALL", keys.MEMORY_HISTORY),
-        *(("PTTL", f"{keys.LAST_RUN}{what}") for what in SCHEDULED_RUNS),
-    )
-    numbers = _read_numbers(store)
-    return Snapshot(
-        now_ms=partitions[0].now_ms,
-        health=judge_servers(infos, layout.decode() if layout else "", limit_bytes),
+    between, now_ms = (began + time.time()) / 2, partitions[0].now_ms
+    infos, rows, numbers = store.infos(), _read_rows(store), _read_numbers(store)
+    found = Snapshot(
+        now_ms=now_ms,
+        health=judge_servers(infos, _text(rows["layout"]), limit_bytes),
         partitions=partitions,
         numbers=numbers,
         letters=_count_dead_letters(store) if letters is None else letters,
-        ago_s={
-            what: (keys.DAY_MS - left) / 1000
-            for what, left in zip(SCHEDULED_RUNS, ttls, strict=True)
-            if left > 0
-        },
-        counts=parse_counts(counts),
-        stopped_release=stopped_release.decode() if stopped_release else "",
-        stopped_rules=stopped_rules.decode() if stopped_rules else "",
-        canary=read_canary(canary_row, partitions[0].now_ms),
-        rulebooks=rulebooks.parse_reports(rulebook_rows, partitions[0].now_ms),
-        release=release.decode() if release else "",
-        has_beat_leader=bool(beat_lock),
-        memory_samples=samples(memory_rows),
         alerts=_read_alerts(store),
-        owner=StoreOwner.unpack(owner or b""),
-        ahead_s=partitions[0].now_ms / 1000 - between,
+        ahead_s=now_ms / 1000 - between,
         receivers=_read_receivers(store, numbers),
         unassigned=_find_unassigned(numbers, accounts),
         accounts_by_number=_name_accounts(numbers, accounts),
     )
+    return _with_rows(found, rows)
+
+
+# What is stored once for all numbers: how each row is read, by its name.
+_ROWS: Mapping[str, Sequence[str]] = {
+    "layout": ("GET", keys.LAYOUT_KEY),
+    "owner": ("HGET", keys.OWNER, "owner"),
+    "counts": ("HGETALL", f"{keys.SPACE}count"),
+    "stopped_release": ("GET", keys.STOPPED_RELEASE),
+    "stopped_rules": ("GET", keys.STOPPED_RULES),
+    "canary": ("HGETALL", keys.CANARY),
+    "rulebooks": ("HGETALL", keys.RULEBOOKS),
+    "release": ("GET", f"{keys.LAST_RUN}watch"),
+    "beat_lock": ("EXISTS", keys.BEAT_LOCK),
+    "memory": ("HGETALL", keys.MEMORY_HISTORY),
+    **{what: ("PTTL", f"{keys.LAST_RUN}{what}") for what in SCHEDULED_RUNS},
+}
+
+
+def _read_rows(store: Store) -> Mapping[str, Any]:
+    return dict(zip(_ROWS, run_commands(store, *_ROWS.values()), strict=True))
+
+
+def _with_rows(found: Snapshot, rows: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot with what is stored once for all numbers."""
+    left_ms = {what: rows[what] for what in SCHEDULED_RUNS}
+    return replace(
+        found,
+        ago_s={what: (keys.DAY_MS - left) / 1000 for what, left in left_ms.items() if left > 0},
+        counts=parse_counts(rows["counts"]),
+        stopped_release=_text(rows["stopped_release"]),
+        stopped_rules=_text(rows["stopped_rules"]),
+        canary=read_canary(rows["canary"], found.now_ms),
+        rulebooks=rulebooks.parse_reports(rows["rulebooks"], found.now_ms),
+        release=_text(rows["release"]),
+        has_beat_leader=bool(rows["beat_lock"]),
+        memory_samples=samples(rows["memory"]),
+        owner=StoreOwner.unpack(rows["owner"] or b""),
+    )
+
+
+def _text(row: bytes | None) -> str:
+    return row.decode() if row else ""
 
 
 def _read_alerts(store: Store) -> tuple[Alert, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import timedelta
 
 from fastapi import APIRouter
 from starlette.routing import Route
@@ -89,35 +90,46 @@ class MessageApi:
         self._list_routes = MessageListRoutes(
             self._store, bodies, self._all_numbers, self._country_of, damage_log, prices
         )
-        self._event_routes = EventRoutes(self._store, bodies, self._all_numbers, self._account_of)
         self._results, self._open = SendResults(client), OpenRequests(client)
         self._cloud_routes = self._build_cloud_routes(settings, sending, lookup)
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
-        self._number_routes = NumberRoutes(self._store, accounts, self._numbers)
-        self._template_routes = TemplateRoutes(
-            self._store, accounts, self._numbers, settings.meta_graph_url
-        )
+        book = ScheduleBook(self._store, bodies)
+        self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
         self._uploads = FileUploads(settings.redis_url, settings.encryption_keys)
-        self._contact_routes = ContactRoutes(self._store, self._all_numbers)
-        self._contact_table_routes = ContactTableRoutes(
-            self._store, self._uploads, self._default_number, self._country_of, self._numbers
-        )
         self._campaign_streams = CampaignStreams(self._store, bodies)
         self._campaign_routes = self._build_campaign_routes(
             settings, bodies, judge, prices, sending
         )
-        self._schedule_routes = ScheduleRoutes(
-            sending, ScheduleBook(self._store, bodies), self._sender_of, self._all_numbers
-        )
-        self._erasure_routes = ErasureRoutes(
-            self._store, bodies, settings.gateway_retention, self._all_numbers
-        )
-        self._letter_routes = DeadLetterRoutes(self._store, bodies, self._all_numbers, ring)
-        self._forward_routes = self._build_forward_routes(settings, bodies)
+        self._other_routers = [
+            *self._build_customer_routers(bodies, settings.gateway_retention),
+            *self._build_operation_routers(settings, bodies, ring),
+        ]
 
-    def _build_forward_routes(self, settings: Settings, bodies: Bodies) -> ForwardRoutes:
+    def _build_customer_routers(self, bodies: Bodies, retention: timedelta) -> list[APIRouter]:
+        """Return the routes about customers; a table's go before those with the id of a contact."""
+        store, numbers = self._store, self._all_numbers
+        tables = ContactTableRoutes(
+            store, self._uploads, self._default_number, self._country_of, self._numbers
+        )
+        return [
+            tables.router(),
+            ContactRoutes(store, numbers).router(),
+            ErasureRoutes(store, bodies, retention, numbers).router(),
+            EventRoutes(store, bodies, numbers, self._account_of).router(),
+        ]
+
+    def _build_operation_routers(
+        self, settings: Settings, bodies: Bodies, ring: Callable[[str, str], None]
+    ) -> list[APIRouter]:
+        """Return the routes for operators."""
+        store, numbers, graph_url = self._store, self._all_numbers, settings.meta_graph_url
         receivers = NamedReceivers(settings, self._accounts)
-        return ForwardRoutes(self._store, bodies, self._all_numbers, receivers)
+        return [
+            NumberRoutes(store, self._accounts, self._numbers).router(),
+            DeadLetterRoutes(store, bodies, numbers, ring).router(),
+            ForwardRoutes(store, bodies, numbers, receivers).router(),
+            TemplateRoutes(store, self._accounts, self._numbers, graph_url).router(),
+        ]
 
     def _build_campaign_routes(
         self,
@@ -155,20 +167,8 @@ class MessageApi:
     def routers(self) -> Sequence[APIRouter]:
         """Return the routes of all parts."""
         about_messages = (self._routes, self._list_routes, self._tasks, self._schedule_routes)
-        about_customers = (
-            self._contact_table_routes,
-            self._contact_routes,
-            self._erasure_routes,
-            self._event_routes,
-        )
-        others = (
-            self._number_routes,
-            self._letter_routes,
-            self._forward_routes,
-            self._template_routes,
-        )
-        routes = (*about_messages, *about_customers, *others, self._campaign_routes)
-        return [part.router() for part in routes]
+        routers = [part.router() for part in about_messages]
+        return [*routers, *self._other_routers, self._campaign_routes.router()]
 
     def busy(self) -> Mapping[tuple[str, str], Endpoint]:
         """Return the endpoints that are under load; their documents are among those of all."""

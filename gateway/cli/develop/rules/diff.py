@@ -81,31 +81,39 @@ def _format_flow(content: Any) -> str:
 MOST_EXAMPLES = 10
 
 
+OldRules = Annotated[
+    Path | None,
+    typer.Argument(help="The rules as they are: a file or a folder.", show_default=False),
+]
+NewRules = Annotated[
+    Path | None, typer.Argument(help="The rules as they would be.", show_default=False)
+]
+Deliveries = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Captured deliveries: files or folders; what is still in the inbox if left out.",
+        show_default=False,
+    ),
+]
+Recorded = Annotated[
+    bool,
+    typer.Option(
+        "--recorded",
+        help="Compare the rules that fired when each message was planned with those of "
+        "GATEWAY_RULES, or of the one path given: what a release changes.",
+    ),
+]
+Examples = Annotated[int, typer.Option(help="Show so many changes.", min=0)]
+Reveal = Annotated[bool, typer.Option(help="Show texts and phone numbers.")]
+
+
 def diff(
-    old: Annotated[
-        Path | None,
-        typer.Argument(help="The rules as they are: a file or a folder.", show_default=False),
-    ] = None,
-    new: Annotated[
-        Path | None, typer.Argument(help="The rules as they would be.", show_default=False)
-    ] = None,
-    deliveries: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Captured deliveries: files or folders; what is still in the inbox if left out.",
-            show_default=False,
-        ),
-    ] = None,
-    recorded: Annotated[
-        bool,
-        typer.Option(
-            "--recorded",
-            help="Compare the rules that fired when each message was planned with those of "
-            "GATEWAY_RULES, or of the one path given: what a release changes.",
-        ),
-    ] = False,
-    examples: Annotated[int, typer.Option(help="Show so many changes.", min=0)] = MOST_EXAMPLES,
-    reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
+    old: OldRules = None,
+    new: NewRules = None,
+    deliveries: Deliveries = None,
+    recorded: Recorded = False,
+    examples: Examples = MOST_EXAMPLES,
+    reveal: Reveal = False,
     json: Json = False,
 ) -> None:
     """Tell whose answer would change; the exit code is 1 where any would.

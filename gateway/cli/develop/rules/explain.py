@@ -39,50 +39,58 @@ NOT_FOUND = 1
 MADE_UP_NUMBER, MADE_UP_CUSTOMER = "100000000000001", "351900000001"
 
 
+What = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE|WAMID|RULES",
+        help="A captured delivery, or a message's id; beside --text the rules.",
+        show_default=False,
+    ),
+]
+MadeUpText = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        help="Instead: what a made-up customer writes, now or --at, for the first time.",
+        show_default=False,
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="'DAY TIME [ZONE]'",
+        help="With --text: when it is written, such as '2026-11-30 20:15'; without a zone by "
+        "the clock of the opening hours.",
+        show_default=False,
+    ),
+]
+Campaign = Annotated[
+    str | None,
+    typer.Option(
+        "--campaign",
+        metavar="NAME",
+        help="With --text: the campaign whose message they got an hour before.",
+        show_default=False,
+    ),
+]
+Rules = Annotated[
+    Path | None, typer.Option("--rules", help="Other rules than those in use.", show_default=False)
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Tell of every rule, also of those far from fitting.")
+]
+Reveal = Annotated[bool, typer.Option(help="Show texts and phone numbers.")]
+
+
 def explain_event(
-    what: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|WAMID|RULES",
-            help="A captured delivery, or a message's id; beside --text the rules.",
-            show_default=False,
-        ),
-    ] = None,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            "--text",
-            help="Instead: what a made-up customer writes, now or --at, for the first time.",
-            show_default=False,
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="'DAY TIME [ZONE]'",
-            help="With --text: when it is written, such as '2026-11-30 20:15'; without a zone by "
-            "the clock of the opening hours.",
-            show_default=False,
-        ),
-    ] = None,
-    campaign: Annotated[
-        str | None,
-        typer.Option(
-            "--campaign",
-            metavar="NAME",
-            help="With --text: the campaign whose message they got an hour before.",
-            show_default=False,
-        ),
-    ] = None,
-    rules: Annotated[
-        Path | None,
-        typer.Option("--rules", help="Other rules than those in use.", show_default=False),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Tell of every rule, also of those far from fitting.")
-    ] = False,
-    reveal: Annotated[bool, typer.Option(help="Show texts and phone numbers.")] = False,
+    what: What = None,
+    text: MadeUpText = None,
+    at: At = None,
+    campaign: Campaign = None,
+    rules: Rules = None,
+    everything: Everything = False,
+    reveal: Reveal = False,
     json: Json = False,
 ) -> None:
     """Tell which rule answers an event, which nearly do, and on which condition each fails.

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.dead_letters.deferred_delivery import DeferredDelivery
 from gateway.core.events import Message
+from gateway.store.inbox.lookup import KeptEvent
 from gateway.store.outgoing.calls import TracedCall
 from gateway.store.outgoing.notifications import TracedNotification
 from gateway.store.outgoing.traced_forwards import TracedForward
@@ -21,7 +23,7 @@ from gateway.store.sending.lookup import (
 )
 from gateway.store.tracing.masking import Masking, no_account
 from gateway.store.tracing.records import PlanRecord
-from gateway.store.tracing.trace import Conversation, Search, Trace
+from gateway.store.tracing.trace import Conversation, FailedEvent, Search, Trace
 
 # Of what Meta or the gateway said of an attempt or a failure.
 _REASONS = ("code", "reason", "title", "details", "fbtrace_id")
@@ -84,33 +86,16 @@ class TraceData:
             "text": self._text(event.text or "") if isinstance(event, Message) else None,
             "data": self.masking.fields(event) if event else {},
             "state": _state(trace),
-            "kept": {
-                "at": _iso(kept.at), "delivery": kept.delivery, "item": kept.item,
-                "origin": kept.origin or None, "account": kept.account or None,
-                "problem": kept.problem or None,
-            }
-            if kept
-            else None,
-            "deferred": {
-                "at": _iso(trace.deferred.at), "attempts": trace.deferred.attempts,
-                "next_at": _iso(trace.deferred.next_at),
-                "reason": str(trace.deferred.last_error["reason"]),
-            }
-            if trace.deferred
-            else None,
-            "failure": {
-                "at": _iso(trace.failure.at), "error": trace.failure.error,
-                "dead_letter": trace.failure.dead_letter_id or None,
-            }
-            if trace.failure
-            else None,
+            "kept": _describe_kept(kept) if kept else None,
+            "deferred": _describe_deferred(trace.deferred) if trace.deferred else None,
+            "failure": _describe_failure(trace.failure) if trace.failure else None,
             "plan": self.plan(trace.record) if trace.record else None,
             "sends": [self._send(one) for one in trace.sends],
             "notifications": [self._notification(one) for one in trace.notifications],
             "forwards": [_describe_forward(one) for one in trace.forwards],
             "calls": [self._call(one, trace) for one in trace.calls],
             "statuses_of_others": list(trace.foreign_statuses),
-        }  # fmt: skip
+        }
 
     def plan(self, record: PlanRecord) -> dict[str, Any]:
         """Return what was planned, and why."""
@@ -246,6 +231,34 @@ def _delivery_wait(send: TracedSend) -> dict[str, str | None] | None:
 
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="milliseconds") if at else None
+
+
+def _describe_kept(kept: KeptEvent) -> dict[str, Any]:
+    return {
+        "at": _iso(kept.at),
+        "delivery": kept.delivery,
+        "item": kept.item,
+        "origin": kept.origin or None,
+        "account": kept.account or None,
+        "problem": kept.problem or None,
+    }
+
+
+def _describe_deferred(deferred: DeferredDelivery) -> dict[str, Any]:
+    return {
+        "at": _iso(deferred.at),
+        "attempts": deferred.attempts,
+        "next_at": _iso(deferred.next_at),
+        "reason": str(deferred.last_error["reason"]),
+    }
+
+
+def _describe_failure(failure: FailedEvent) -> dict[str, Any]:
+    return {
+        "at": _iso(failure.at),
+        "error": failure.error,
+        "dead_letter": failure.dead_letter_id or None,
+    }
 
 
 def _describe_forward(one: TracedForward) -> dict[str, Any]:
