@@ -41,19 +41,10 @@ def campaign_send_id(campaign: str, row: int) -> str:
     return f"{CAMPAIGN_MARK}{campaign}{row:0{_ROW_DIGITS}d}"
 
 
-def parse_campaign_send(send: str) -> tuple[str, int] | None:
-    """Return the campaign and the recipient of a send, None for the send of no campaign."""
-    start = len(CAMPAIGN_MARK) + CAMPAIGN_ID_LENGTH
-    if len(send) != ID_LENGTH or not send.startswith(CAMPAIGN_MARK):
-        return None
-    digits = send[start:]
-    return (send[len(CAMPAIGN_MARK) : start], int(digits)) if digits.isdecimal() else None
-
-
 def slot_by_contact(campaign_key: str, recipients: int, name: str) -> tuple[str, bytes]:
     """Return in which hash, and under which field, it is noted that a contact was queued.
 
-    As the scripts find it (`reached.lua`); `recipients` is how many the campaign has.
+    As the scripts find it (`recipients_by_contact.lua`); `recipients` is how many the campaign has.
     """
     digest = sha1(name.encode(), usedforsecurity=False).digest()
     buckets = -(-max(1, recipients) // RECIPIENTS_PER_BUCKET)

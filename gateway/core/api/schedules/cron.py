@@ -65,11 +65,6 @@ def iter_moments(expression: str, zone: str, after: datetime) -> Iterator[dateti
             last = moment
 
 
-def next_moment(expression: str, zone: str, after: datetime) -> datetime | None:
-    """Return the first moment after `after`, None if there is none within fifty years."""
-    return next(iter_moments(expression, zone, after), None)
-
-
 def next_moments(expression: str, zone: str, after: datetime, most: int) -> list[datetime]:
     """Return the first few moments after `after`."""
     return list(islice(iter_moments(expression, zone, after), most))

@@ -85,13 +85,6 @@ def write_schedules(
     return [reply.decode() for reply in replies]
 
 
-def find_schedule(
-    store: Store, bodies: Bodies, numbers: Sequence[str], id_: str
-) -> StoredSchedule | None:
-    """Return the schedule of an id, of any of the numbers; None where there is none."""
-    return next(iter(read_schedules(store, bodies, [(number, id_) for number in numbers])), None)
-
-
 def read_schedules(
     store: Store, bodies: Bodies, names: Sequence[tuple[str, str]]
 ) -> list[StoredSchedule]:
