@@ -11,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from tasks.processes.ending import finish_at_end
+
 log = structlog.get_logger(__name__)
 
 
 class BoundedThreads:
-    """Runs work for strangers, each in a thread; the process ends once all of it is done."""
+    """Runs work for strangers, each in a thread; a worker that ends waits for all of it."""
 
     def __init__(self, name: str, most: int, most_of_each: int) -> None:
         """Take how many threads may run at once, in all and for one stranger; start none yet."""
@@ -23,19 +25,24 @@ class BoundedThreads:
         self._pool = ThreadPoolExecutor(most, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._running = Counter[str]()
+        self._is_closed = False
+        finish_at_end(self.close)
 
     def start(self, stranger: str, work: Callable[[], None]) -> bool:
-        """Start work for a stranger; false if as much runs as may."""
+        """Start work for a stranger; false if as much runs as may, or the worker ends."""
         with self._lock:
             running = self._running
-            if running[stranger] >= self._most_of_each or running.total() >= self._most:
+            is_full = running.total() >= self._most or running[stranger] >= self._most_of_each
+            if is_full or self._is_closed:
                 return False
             running[stranger] += 1
-        self._pool.submit(self._run, stranger, work)
+            self._pool.submit(self._run, stranger, work)
         return True
 
     def close(self) -> None:
         """Wait for all that runs; nothing can be started any more."""
+        with self._lock:
+            self._is_closed = True
         self._pool.shutdown()
 
     def _run(self, stranger: str, work: Callable[[], None]) -> None:

@@ -14,6 +14,17 @@ from tests.support.servers import wait_until
 # It starts a child of its own, tells which, and leaves it behind.
 LEAVES = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True); exit(3)"
 
+# Asked to end, it takes longer than the others have.
+SLOW = """
+import signal, time
+asked = []
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+print("up", flush=True)
+while not asked:
+    time.sleep(0.02)
+time.sleep(0.5)
+"""
+
 # It writes down when it is asked to end.
 TELLS = "trap 'echo {} >> ended; exit' TERM; echo up; while :; do sleep 0.05; done"
 
@@ -57,6 +68,15 @@ def test_only_what_is_deaf_is_killed_and_named(processes: ProcessSet) -> None:
 
     assert processes.stop(0.5) == ["deaf"]
     assert (processes.exit_code("deaf"), processes.exit_code("one")) == (-9, -15)
+
+
+def test_one_that_may_take_longer_is_waited_for(processes: ProcessSet, tmp_path: Path) -> None:
+    for name in ("deaf", "slow"):
+        command = [sys.executable, "-c", STUBBORN if name == "deaf" else SLOW]
+        first_line(processes.start(name, command, stdout=subprocess.PIPE, cwd=tmp_path))
+
+    assert processes.stop(0.2, longer_s={"slow": 60}) == ["deaf"]
+    assert processes.exit_code("slow") == 0
 
 
 def test_what_the_others_need_ends_last(processes: ProcessSet, tmp_path: Path) -> None:

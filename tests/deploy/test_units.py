@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.local import dev_guard
+from gateway.cli.run.worker import CALLS_STOP_WITHIN_S
+from gateway.rules.language.outgoing.services import MOST_TIMEOUT
 from tests.deploy.compose import OURS, ROOT, SERVICES
 
 UNITS = ROOT / "deploy/systemd"
@@ -32,8 +35,13 @@ def test_a_unit_has_few_rights_and_the_time_of_compose_to_end(path: Path) -> Non
     lines = path.read_text().splitlines()
 
     assert set(RIGHTS) <= set(lines)
-    assert f"TimeoutStopSec={75 if path.stem.endswith('outgoing') else 45}" in lines
+    makes_calls = path.stem in ("gateway-worker", "gateway-worker-outgoing")
+    assert f"TimeoutStopSec={75 if makes_calls else 45}" in lines
     assert "EnvironmentFile=-/etc/whatsapp-gateway.env" in lines
+
+
+def test_gateway_worker_ends_within_the_time_of_its_unit() -> None:
+    assert MOST_TIMEOUT.total_seconds() < CALLS_STOP_WITHIN_S < dev_guard.STOP_WITHIN_S < 75
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name.startswith(("worker-", "celery-"))])

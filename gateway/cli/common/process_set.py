@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -43,35 +43,45 @@ class ProcessSet:
         """Remove a process that has ended, and kill what is left of its group."""
         _send(os.killpg, self._by_name.pop(name).pid, signal.SIGKILL)
 
-    def stop(self, within_s: float, *, needed: str = "") -> list[str]:
-        """End all, `needed` last, since the others need it; return the names of those it killed."""
-        others = [name for name in self._by_name if name != needed]
-        killed = self._end(others, within_s)
-        return killed + self._end([needed] if needed in self else [], within_s)
+    def stop(
+        self, within_s: float, *, needed: str = "", longer_s: Mapping[str, float] | None = None
+    ) -> list[str]:
+        """End all, `needed` last, since the others need it; return the names of those it killed.
 
-    def _end(self, names: Sequence[str], within_s: float) -> list[str]:
+        Those that `longer_s` names have so many seconds in place of `within_s`.
+        """
+        times_s = {name: (longer_s or {}).get(name, within_s) for name in self._by_name}
+        others = [name for name in times_s if name != needed]
+        last = [name for name in times_s if name == needed]
+        return self._end(others, times_s) + self._end(last, times_s)
+
+    def _end(self, names: Sequence[str], times_s: Mapping[str, float]) -> list[str]:
         by_pid = {self._by_name[name].pid: name for name in names}
         killed = end_processes(
-            list(by_pid), lambda pid: self.exit_code(by_pid[pid]) is None, within_s
+            {pid: times_s[name] for pid, name in by_pid.items()},
+            lambda pid: self.exit_code(by_pid[pid]) is None,
         )
         for name in names:
             self._by_name[name].wait()
         return [by_pid[pid] for pid in killed]
 
 
-def end_processes(
-    pids: Sequence[int], is_alive: Callable[[int], bool], within_s: float
-) -> list[int]:
-    """Ask the processes to end, then kill the remaining groups; return the ids of those killed."""
-    for pid in filter(is_alive, pids):
+def end_processes(times_s: Mapping[int, float], is_alive: Callable[[int], bool]) -> list[int]:
+    """Ask processes to end, and kill the group of each whose seconds are over before it did.
+
+    Return the ids of those killed.
+    """
+    for pid in filter(is_alive, times_s):
         _send(os.kill, pid, signal.SIGTERM)
-    deadline = time.monotonic() + within_s
-    while any(map(is_alive, pids)) and time.monotonic() < deadline:
-        time.sleep(LOOK_EVERY_S)
-    left = [pid for pid in pids if is_alive(pid)]
-    for pid in left:
-        _send(os.killpg, pid, signal.SIGKILL)
-    return left
+    began, killed = time.monotonic(), list[int]()
+    while left := [pid for pid in times_s if pid not in killed and is_alive(pid)]:
+        late = [pid for pid in left if time.monotonic() - began >= times_s[pid]]
+        for pid in late:
+            _send(os.killpg, pid, signal.SIGKILL)
+        killed += late
+        if not late:
+            time.sleep(LOOK_EVERY_S)
+    return killed
 
 
 def _send(kill: Callable[[int, int], None], pid: int, what: signal.Signals) -> None:

@@ -9,8 +9,8 @@ import sys
 
 from gateway.cli.common.process_set import end_processes
 
-# A little more than `gateway worker` and `gateway serve` give their own children to end.
-STOP_WITHIN_S = 22.0
+# A little more than `gateway worker` gives a worker to end that may be calling a service.
+STOP_WITHIN_S = 72.0
 
 
 def _is_alive(pid: int) -> bool:
@@ -25,7 +25,7 @@ def main() -> None:
     """Read process ids until stdin closes, then end them; the first last, as the others need it."""
     pids = [int(line) for line in sys.stdin]
     for part in (pids[1:], pids[:1]):
-        end_processes(part, _is_alive, STOP_WITHIN_S)
+        end_processes(dict.fromkeys(part, STOP_WITHIN_S), _is_alive)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
-STOP_WITHIN_S = 20
+STOP_WITHIN_S = 18.0
+# A call of a service may last a minute; one that is cut off is not repeated, unless it may be.
+CALLS_STOP_WITHIN_S = 70.0
 LOOK_EVERY_S = 0.25
 # A worker that dies at once, again and again, must not be restarted in a tight loop. One that ran
 # for longer died of something else, such as an unavailable broker, and is needed back.
@@ -115,7 +117,7 @@ def _supervise(running: list[Kind], store: Store) -> None:
             time.sleep(LOOK_EVERY_S)
     finally:
         # Every worker finishes its task.
-        for name in processes.stop(STOP_WITHIN_S - 2):
+        for name in processes.stop(STOP_WITHIN_S, longer_s={"outgoing": CALLS_STOP_WITHIN_S}):
             log.error("worker_killed", worker=name)
 
 

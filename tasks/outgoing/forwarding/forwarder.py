@@ -27,7 +27,7 @@ from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.context import WorkerContext
 from tasks.outgoing.forwarding.preparation import PreparedPost
 from tasks.outgoing.forwarding.rounds import EndedPost, ForwardRounds, Taken, Wish
-from tasks.processes.ending import is_stopping
+from tasks.processes.ending import finish_at_end, is_stopping
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 MOST_POSTS, MOST_OF_RECEIVER = 256, 64
 # Outcomes that the store did not take are offered again after so long.
 PAUSE_S = 1.0
+# A worker that ends waits so long for its posts and their outcomes; then they are due again.
+END_WITHIN_S = ANSWER_WITHIN_S + 15.0
 Line = tuple[str, str]  # a number and a receiver
 
 
@@ -61,13 +63,14 @@ class Forwarder:
         self._ctx = ctx
         self._rounds = ForwardRounds(ctx)
         self._client, self._secrets = OutgoingClient(), ReceiverSecrets()
-        self._inbox: queue.SimpleQueue[str | EndedPost] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[str | EndedPost | None] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(MOST_POSTS, thread_name_prefix="forward")
         self._lines: dict[Line, _LineState] = {}
         self._failures = Counter[str]()  # of each address in a row, whoever posted there
         self._unsettled: list[EndedPost] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._is_ending = False
 
     def wake(self, number: str) -> None:
         """Look for what a number's receivers are due to get."""
@@ -77,8 +80,16 @@ class Forwarder:
                 self._thread.start()
         self._inbox.put(number)
 
+    def finish(self) -> None:
+        """Wait until the outcome of each post under way is recorded; none begins any more."""
+        with self._lock:
+            thread = self._thread
+        if thread:
+            self._inbox.put(None)
+            thread.join(END_WITHIN_S)
+
     def _run(self) -> None:
-        while True:
+        while not self._is_over():
             try:
                 self._run_round(self._receive())
             except StoreUnavailableError:
@@ -92,16 +103,24 @@ class Forwarder:
     def _receive(self) -> set[str]:
         """Wait for posts that ended or numbers that woke; return these numbers."""
         numbers = set[str]()
-        item: str | EndedPost | None = None if self._has_work() else self._inbox.get()
+        waits = not self._has_work()
         while True:
+            try:
+                item = self._inbox.get(waits)
+            except queue.Empty:
+                return numbers
+            waits = False
             if isinstance(item, str):
                 numbers.add(item)
             elif item is not None:
                 self._note_end(item)
-            try:
-                item = self._inbox.get_nowait()
-            except queue.Empty:
-                return numbers
+            else:
+                self._is_ending = True
+
+    def _is_over(self) -> bool:
+        """Say whether this process ends, and has no post whose outcome is not recorded."""
+        under_way = any(line.under_way for line in self._lines.values())
+        return self._is_ending and not (under_way or self._unsettled)
 
     def _has_work(self) -> bool:
         """Say whether a round could do anything before a post ends."""
@@ -109,7 +128,7 @@ class Forwarder:
 
     def _rooms(self) -> dict[Line, int]:
         """Return how many posts may begin now, of those that may have something due."""
-        if is_stopping():
+        if self._is_ending or is_stopping():
             return {}
         left = MOST_POSTS - sum(line.under_way for line in self._lines.values())
         at_receiver = self._under_way_at_receivers()
@@ -228,5 +247,6 @@ def forwarder_of(ctx: WorkerContext) -> Forwarder:
         made_for, forwarder = _forwarders.get(os.getpid(), (None, None))
         if forwarder is None or made_for is not ctx:
             forwarder = Forwarder(ctx)
+            finish_at_end(forwarder.finish)
             _forwarders[os.getpid()] = ctx, forwarder
         return forwarder
