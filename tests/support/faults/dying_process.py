@@ -5,11 +5,14 @@
 What follows KIND is what Python would be given. Every boundary between two steps of the way through
 (ARCHITECTURE.md) looks into FOLDER; where a file `KIND.<step>` stands, the first process that gets
 there takes it away and kills itself and its whole group. Nothing of this is in the programs.
+
+`KIND.reached` lists the steps to which the threads of a worker's pool came, and those of its posts.
 """
 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,8 +22,11 @@ import celery.beat
 
 import tasks.context
 import tasks.outbound
+import tasks.outgoing.calls
+import tasks.outgoing.forwards
 import tasks.wakeup
 from gateway.graph.messages import Graph
+from gateway.http_out.outgoing import OutgoingClient, OutgoingRequest
 from gateway.store.api import send_writer
 from gateway.store.inbox import inbox
 from gateway.store.inbox.lease import RELEASE
@@ -28,8 +34,12 @@ from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Call, Store
 from tests.support.fork_server import run_as_python
 
-TAKEN = ".taken"
+TAKEN, REACHED = ".taken", "reached"
 CURSOR, LEASE_OUTCOMES, MOST = 7, 5, 1  # where among the arguments of `next` and `pump`
+# Scripts that lease something: a death after them is one of a worker that has it in hand.
+LEASING = ("lease", "take", "take_calls", "take_forwards")
+# Threads that do what a worker was woken for; others look after the worker itself.
+WORKING = ("ThreadPoolExecutor", "call", "forward")
 
 
 class Halting:
@@ -37,6 +47,7 @@ class Halting:
 
     def __init__(self, folder: Path, kind: str) -> None:
         self._start = f"{folder}/{kind}."
+        self._reached = set[str]()
 
     def at(self, step: str) -> None:
         """Die here, if that is asked for and nobody did already."""
@@ -65,7 +76,7 @@ class Halting:
                 run(store, calls[: len(calls) // 2])
                 die()
             results = run(store, calls)
-            if step not in ("lease", "take") or got_something(step, results):
+            if step not in LEASING or got_something(step, results):
                 self.at(f"{step}.after")
             return results
 
@@ -98,14 +109,32 @@ class Halting:
 
         return halting
 
+    def exchanges(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `OutgoingClient.send` with steps before and after a call, or a forward's post."""
+
+        def halting(client: OutgoingClient, request: OutgoingRequest) -> Any:
+            step = "call" if "Idempotency-Key" in request.headers else "forward"
+            return self.around(step, send)(client, request)
+
+        return halting
+
     def _claims(self, step: str) -> bool:
         """Say whether this process is the one to die at a step: nobody else is from now on."""
+        self._note(step)
         asked = self._start + step
         try:
             os.rename(asked, asked + TAKEN)
         except FileNotFoundError:
             return False
         return True
+
+    def _note(self, step: str) -> None:
+        """List a step the first time that a thread which works comes to it."""
+        is_new = step not in self._reached and not step.endswith(".half")
+        if is_new and threading.current_thread().name.startswith(WORKING):
+            self._reached.add(step)
+            with Path(self._start + REACHED).open("a") as reached:
+                reached.write(f"{step}\n")
 
     def install(self) -> None:
         """Put the steps around everything that reaches outside the process."""
@@ -116,6 +145,9 @@ class Halting:
             (Graph, "post_message", lambda one: self.around("post", one)),
             (inbox, "clear_wakeup", lambda one: self.around("bell", one)),
             (tasks.outbound, "clear_wakeup", lambda one: self.around("bell", one)),
+            (tasks.outgoing.calls, "clear_wakeup", lambda one: self.around("bell", one)),
+            (tasks.outgoing.forwards, "clear_wakeup", lambda one: self.around("bell", one)),
+            (OutgoingClient, "send", self.exchanges),
             (tasks.context, "add_number", lambda one: self.around("list", one)),
             (tasks.wakeup, "_ring", lambda one: self.around("ring", one)),
             (celery.beat.Scheduler, "apply_async", lambda one: self.around("ring", one)),
@@ -147,9 +179,9 @@ def named(calls: Sequence[Call]) -> str:
 
 def got_something(step: str, results: Sequence[Any]) -> bool:
     """Say whether scripts that lease or take have done so."""
-    if step == "take":
-        return any(isinstance(result, list) and result[-1] for result in results)
-    return any(result is not None for result in results)
+    if step == "lease":
+        return any(result is not None for result in results)
+    return any(isinstance(result, list) and result[-1] for result in results)
 
 
 def main() -> None:

@@ -13,11 +13,17 @@ import redis
 from gateway.core.sending.send import REPLY, send_id
 from gateway.store import keys
 from tests.support.factories import NUMBER, delivery_body, message_item
-from tests.support.faults.dying_process import TAKEN
-from tests.support.faults.elapsed_time import end_lane_waits, end_partition_leases, end_silences
+from tests.support.faults.dying_process import REACHED, TAKEN
+from tests.support.faults.elapsed_time import (
+    end_lane_waits,
+    end_outgoing_bells,
+    end_outgoing_leases,
+    end_partition_leases,
+    end_silences,
+)
 from tests.support.faults.ledger import at_rest, places, stages
 from tests.support.servers import Server, wait_until
-from tests.support.stack import Stack
+from tests.support.stack import RULES, Stack
 
 TOLD = frozenset({"sent", "delivered", "read"})
 
@@ -25,8 +31,8 @@ TOLD = frozenset({"sent", "delivered", "read"})
 class HaltedStack(Stack):
     """A gateway of which each process can be told at which step to die."""
 
-    def __init__(self, folder: Path, server: Server, **env: str) -> None:
-        super().__init__(folder, server, **env)
+    def __init__(self, folder: Path, server: Server, rules: str = RULES, **env: str) -> None:
+        super().__init__(folder, server, rules, **env)
         self.steps = folder / "steps"
         self.steps.mkdir()
 
@@ -81,12 +87,19 @@ class HaltedStack(Stack):
             if kind == "inbound":
                 end_partition_leases(client, ago_s=61 if for_good else 0)
                 client.delete(keys.task_bell("tasks.tick"), keys.task_bell("tasks.sweep"))
+                end_outgoing_bells(client)  # which no sweep rings again
             if kind == "outbound":
                 end_lane_waits(client)
+            if kind == "outgoing":
+                end_outgoing_leases(client)
             if kind == "beat":
                 client.delete(f"{keys.BEAT_PREFIX}:lock")
             if of_bells:
                 client.delete(keys.INBOX_BELL, keys.number_bell(NUMBER, REPLY))
+
+    def reached(self, kind: str) -> set[str]:
+        """Return the steps to which working threads of this kind came, without those in halves."""
+        return set((self.steps / f"{kind}.{REACHED}").read_text().split())
 
     def settle(self) -> None:
         """Wait until nothing waits, and let lanes go on behind a send in doubt."""

@@ -5,6 +5,7 @@ from typing import Any
 from gateway.core.sending.resend_policy import CONFIRM_WAIT
 from gateway.core.sending.send import PRIORITIES
 from gateway.store import keys
+from tests.support.factories import NUMBER
 from tests.support.faults.ledger import PREFIX
 
 
@@ -20,6 +21,29 @@ def end_lane_waits(client: Any) -> None:
     """Let the 30 seconds be over for which senders hold their lanes, and every pause of a lane."""
     for rank, lane in _waiting_lanes(client):
         client.zadd(f"{PREFIX}ready:{rank}", {lane: 1}, xx=True)
+
+
+def end_outgoing_leases(client: Any) -> None:
+    """Let the time be over for which a worker holds calls and forwards, and their wake-ups too."""
+    for due in client.scan_iter(f"{PREFIX}calls_due:*", 1000):
+        for call in client.zrange(due, 0, -1):
+            client.zadd(due, {call: 1}, xx=True)
+    for receiver in client.zrange(f"{PREFIX}forwards", 0, -1):
+        ready = f"{PREFIX}forwards:{receiver.decode()}:ready"
+        for lane in client.zrange(ready, 0, -1):
+            client.zadd(ready, {lane: 1}, xx=True)
+            client.zadd(f"{PREFIX}forwards", {receiver: 1})
+    end_outgoing_bells(client)
+
+
+def end_outgoing_bells(client: Any) -> None:
+    """Let the minute be over for which a lost wake-up for calls and forwards counts as on its way.
+
+    The next tick rings again.
+    """
+    services = client.smembers(f"{PREFIX}services")
+    for kind in ("forwards", *(f"call:{one.decode()}" for one in services)):
+        client.delete(keys.number_bell(NUMBER, kind))
 
 
 def end_pair_waits(client: Any) -> None:

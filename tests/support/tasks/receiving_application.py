@@ -1,7 +1,7 @@
 """An application that receives forwards: real sockets, and an answer as a test says."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,9 +17,21 @@ class Application:
         self.port = free_port()
         self.posts: list[tuple[dict[str, str], bytes]] = []
         self.status = 204
-        self.answer = b""  # in JSON
+        self.answer: bytes | Callable[[bytes], bytes] = b""  # in JSON, or made of what it is posted
         self.hangs = threading.Event()
         self.hangs.set()
+        self.at_once = self.most_at_once = 0
+        self._lock = threading.Lock()
+
+    def take(self, headers: dict[str, str], body: bytes) -> None:
+        """Note a post, and hang if a test says so."""
+        with self._lock:
+            self.posts.append((headers, body))
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.hangs.wait(20)
+        with self._lock:
+            self.at_once -= 1
 
     @property
     def ids(self) -> list[str]:
@@ -40,9 +52,10 @@ def an_application() -> Iterator[Application]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            application.posts.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            application.hangs.wait(20)
+            application.take({k.lower(): v for k, v in self.headers.items()}, body)
             answer = application.answer
+            if callable(answer):
+                answer = answer(body)
             self.send_response(application.status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(answer)))
