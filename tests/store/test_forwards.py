@@ -207,6 +207,7 @@ def test_a_receiver_that_fails_rests_and_is_then_tried_one_at_a_time(store: Stor
     assert take(store) == []
     raw(store).hset(CRM, "open_until", now_ms(store) - 1)
     (probe,) = take(store)
+    assert take(store) == [], "while one tries it"
     settle(store, probe, "delivered", health="up")
 
     assert len(take(store)) == 9 - FAILURES_IN_A_ROW - 1

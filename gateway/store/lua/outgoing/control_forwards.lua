@@ -21,7 +21,7 @@ end
 
 function control.resume()
   wake_receiver(number, receiver, now)
-  redis.call('HDEL', queue, 'failures', 'open_until', 'down_since')
+  redis.call('HDEL', queue, 'failures', 'open_until', 'down_since', 'tried_until')
   return redis.call('HDEL', queue, 'paused')
 end
 

@@ -41,6 +41,7 @@ for i = 6, #ARGV, 6 do
   settle(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4], ARGV[i + 5])
 end
 
+if tonumber(ARGV[7] or 0) > 0 then redis.call('HDEL', queue, 'tried_until') end
 if health == 'up' then
   redis.call('HDEL', queue, 'failures', 'open_until', 'down_since')
 elseif health == 'down' then

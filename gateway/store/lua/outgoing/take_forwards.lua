@@ -5,13 +5,13 @@
 --       together, 5 after how many failures in a row one attempt at a time is made
 -- Returns {now, when it has something to do again ('' for never), failures in a row, damaged items in
 -- threes, {id, attempt, place, copy ('' for none), ...}}. A receiver that is paused, or
--- failed a moment ago, gets nothing.
+-- failed a moment ago, gets nothing; nor does one that an attempt is trying after its failures.
 local number, receiver = KEYS[1], ARGV[1]
 local now = clock()
 local queue = forwards_of(number, receiver)
 local RESTS = 300000
 local taken, damaged = {}, {}
-local state = redis.call('HMGET', queue, 'paused', 'open_until', 'failures')
+local state = redis.call('HMGET', queue, 'paused', 'open_until', 'failures', 'tried_until')
 local failures = tonumber(state[3] or 0)
 
 local function look_again(at)
@@ -22,7 +22,8 @@ end
 -- What waits is looked at now and then, since it may have waited for too long, or hold back trimming.
 local LOOKED_AT_EACH = 60000
 if state[1] or ARGV[2] == '0' then return look_again(now + LOOKED_AT_EACH) end
-if tonumber(state[2] or 0) > now then return look_again(tonumber(state[2])) end
+local rests_until = math.max(tonumber(state[2] or 0), tonumber(state[4] or 0))
+if rests_until > now then return look_again(rests_until) end
 
 -- The heads of a lane: the first that waits, and those behind it from the same delivery.
 local function heads_of(lane)
@@ -65,13 +66,18 @@ local function take(lane)
   end
 end
 
-local most = failures >= tonumber(ARGV[5]) and math.min(1, tonumber(ARGV[2])) or tonumber(ARGV[2])
+local is_trial = failures >= tonumber(ARGV[5])
+local most = is_trial and math.min(1, tonumber(ARGV[2])) or tonumber(ARGV[2])
 for _, lane in ipairs(redis.call('ZRANGEBYSCORE', queue .. ':ready', '-inf', now, 'LIMIT', 0, most)) do
   local _, why = guarded(take, lane)
   if why then
     redis.call('ZADD', queue .. ':ready', now + RESTS, lane)
     note_damage(damaged, 'forward', receiver, why)
   end
+end
+if is_trial and #taken > 0 then
+  redis.call('HSET', queue, 'tried_until', now + ARGV[3])
+  return look_again(now + ARGV[3])
 end
 local head = redis.call('ZRANGE', queue .. ':ready', 0, 0, 'WITHSCORES')[2]
 return look_again(head and math.min(tonumber(head), now + LOOKED_AT_EACH) or '+inf')
