@@ -21,7 +21,7 @@ from gateway.core.forwards.receiver import Receiver
 from gateway.core.forwards.receiver_health import FIRST_WINDOW, next_window
 from gateway.http_out.exchange import Exchange
 from gateway.http_out.outgoing import OutgoingClient
-from gateway.http_out.receiver_posts import check_secret, post_request
+from gateway.http_out.receiver_posts import ANSWER_WITHIN_S, check_secret, post_request
 from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW, list_receivers
 from gateway.store.redis.client import ScriptError, StoreUnavailableError
 from tasks.context import WorkerContext
