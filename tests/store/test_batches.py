@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.store.body_codec import Bodies
-from gateway.store.inbox.lease import MOST_EVENTS, Batch
+from gateway.store.inbox.lease import MOST_EVENTS, QUIET_BATCHES, STATUS_EVENTS, Batch
 from gateway.store.inbox.partitions import partition_of, partition_of_delivery
 from gateway.store.redis.client import Store
 from tests.store.test_large import ITEMS, WHERE, keep, large, names
@@ -97,12 +97,21 @@ def test_statuses_of_small_deliveries_come_from_all_partitions(store: Store) -> 
         assert len(held.next_batch().events) == 24
 
 
-def test_statuses_get_the_room_that_messages_leave(store: Store) -> None:
-    keep(store, some_statuses(1), delivery_body(message_item("wamid.o")))
-    with inbox(store).lease() as held:
-        kinds = [event.kind for event in held.next_batch().events]
+def test_statuses_are_few_while_messages_come_and_fill_batches_otherwise(store: Store) -> None:
+    keep(store, *(some_statuses(contact) for contact in range(3)))
+    mine = inbox(store)
 
-    assert (kinds.count("message"), kinds.count("status")) == (1, MOST_EVENTS - 1)
+    def next_kinds() -> tuple[int, int]:
+        with mine.lease() as held:
+            kinds = [event.kind for event in held.next_batch().events]
+            held.close()
+        return kinds.count("message"), kinds.count("status")
+
+    assert next_kinds() == (0, MOST_EVENTS)
+    keep(store, delivery_body(message_item("wamid.o")))
+    assert next_kinds() == (1, STATUS_EVENTS)
+    assert [next_kinds() for _ in range(QUIET_BATCHES)] == [(0, STATUS_EVENTS)] * QUIET_BATCHES
+    assert next_kinds() == (0, MOST_EVENTS)
 
 
 def full_of_statuses(store: Store, partitions: int = 1) -> set[int]:

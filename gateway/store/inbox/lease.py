@@ -28,8 +28,10 @@ MOST_DELIVERIES = MANY_DELIVERIES
 MOST_BYTES = 512 * 1024
 # A batch is passed, and its leases are renewed, before the next one is touched.
 MOST_EVENTS = MOST_TOUCHED
-# Statuses always get a quarter of each batch, and whatever room messages leave.
+# Statuses always get a quarter of each batch. While messages come it is no more, since the next
+# message waits until the batch is committed; after so many batches without one it may be all.
 STATUS_EVENTS = MOST_EVENTS // 4
+QUIET_BATCHES = 16
 # This many workers die over a delivery, or one event of it, after it is taken with care.
 MOST_DEATHS = 2
 # Positions, in the arguments of `take`, of how much to read and whether to release the lease.
@@ -68,11 +70,13 @@ class LeasedPartitions:
         lease_ms: int = LEASE_MS,
         avoids_care: bool = False,
         begun: Mapping[str, HeldDelivery] = NONE_BEGUN,
+        quiet_batches: int = QUIET_BATCHES,
     ) -> None:
         """Start without partitions.
 
         `avoids_care` leaves deliveries that may kill for later, if others wait; `begun` holds those
-        that the slice before read and did not finish, which need not be read again.
+        that the slice before read and did not finish, which need not be read again; and there were
+        `quiet_batches` of nothing but statuses since this process saw the last message.
         """
         self._store = store
         self._bodies = bodies
@@ -82,6 +86,7 @@ class LeasedPartitions:
         self._first_status_partition = secrets.randbelow(keys.STATUS_PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
         self._begun = begun
+        self.quiet_batches = quiet_batches
         self.unfinished: dict[str, HeldDelivery] = {}
         self.damaged: dict[int, str] = {}  # partitions that are left out, and why
         self.is_shared = False
@@ -235,8 +240,9 @@ class LeasedPartitions:
     def _mark_batch(self) -> list[HeldDelivery]:
         """Mark what the batch in hand holds: messages of all partitions, then statuses.
 
-        A message never waits for another partition's. Statuses are taken from one partition after
-        another, so that few large deliveries are split for a batch; which is first is random.
+        A message never waits for another partition's, nor for many statuses. These are taken from
+        one partition after another, so that few large deliveries are split for a batch; which is
+        first is random.
         """
         messages = [held for i, held in self._held.items() if holds_messages(i)]
         statuses = [held for i, held in self._held.items() if not holds_messages(i)]
@@ -245,9 +251,14 @@ class LeasedPartitions:
         )
         most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
         marked = fill_batch(messages, most, ceil(most / max(1, len(messages))), self._bodies)
-        room = MOST_EVENTS - sum(held.in_hand for held in messages)
+        room = self._room_for_statuses(sum(held.in_hand for held in messages), bool(statuses))
         marked |= fill_batch(statuses, room, room, self._bodies)
         return [one for i in self._held for one in marked[i]]
+
+    def _room_for_statuses(self, messages: int, waits: bool) -> int:
+        self.quiet_batches = 0 if messages else self.quiet_batches + waits
+        most = STATUS_EVENTS if self.quiet_batches <= QUIET_BATCHES else MOST_EVENTS
+        return min(most, MOST_EVENTS - messages)
 
     def _release(self, args_by_partition: dict[int, list[object]]) -> None:
         for i, args in args_by_partition.items():
