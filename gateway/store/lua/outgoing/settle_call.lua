@@ -1,5 +1,5 @@
 -- settle_call: record how an attempt to call a service ended, and what follows.
--- with: calls
+-- with: calls, attempts
 -- KEYS  1 the number's prefix
 -- ARGV  1 id, 2 attempt, 3 "answered", "failed" or "later", 4 wait in ms, 5 the outcome in words,
 --       6 "well" or "sick" as the service showed itself, "" where it was not asked, 7 after so many
@@ -11,9 +11,7 @@ local now = clock()
 local row = redis.call('HMGET', key, 'stage', 'attempts', 'service')
 if not row[1] then return 0 end
 
-local shown = redis.call('HGET', key, 'attempt:' .. attempt % ATTEMPTS_SHOWN)
-local shown_attempt, at = (shown or ''):match('^(%d+)|(%d+)|')
-if tonumber(shown_attempt) == attempt then note_call_attempt(key, attempt, tonumber(at), ARGV[5]) end
+end_attempt(key, attempt, ARGV[5])
 
 local breaker = number .. 'breaker:' .. row[3]
 if ARGV[6] == 'well' then

@@ -1,5 +1,5 @@
 -- settle_forwards: record how attempts to post forwards to one receiver ended, and what follows.
--- with: forwards
+-- with: forwards, attempts
 -- KEYS  1 the number's prefix
 -- ARGV  1 receiver, 2 for how many ms one that was received can be read,
 --       3 "up" if the receiver answered, "down" if it did not, "" if nothing is known of it,
@@ -17,9 +17,7 @@ local function settle(id, attempt, step, wait, reason, copy)
   local key = forward_key(number, id)
   local row = read_forward(number, id)
   if not row or row.stage == 'delivered' then return end
-  local shown = redis.call('HGET', key, 'attempt:' .. attempt % FORWARD_ATTEMPTS_SHOWN)
-  local shown_attempt, at = (shown or ''):match('^(%d+)|(%d+)|')
-  if tonumber(shown_attempt) == attempt then note_forward_attempt(key, attempt, tonumber(at), reason) end
+  end_attempt(key, attempt, reason)
   if step == 'delivered' then
     deliver_forward(number, now, id, row, ARGV[2])
     ended = ended + 1

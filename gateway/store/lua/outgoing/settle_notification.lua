@@ -1,5 +1,5 @@
 -- settle_notification: record how an attempt to post a notification ended, and what follows.
--- with: notifications
+-- with: notifications, attempts
 -- KEYS  1 the number's prefix
 -- ARGV  1 id, 2 attempt, 3 "delivered", "later" or "dead", 4 wait in ms, 5 the reason in words,
 --       6 how long it may wait in ms, 7 how long one that ended can be read
@@ -11,9 +11,7 @@ local now = clock()
 local row = redis.call('HMGET', key, 'stage', 'attempts', 'planned')
 if not row[1] then return 0 end
 
-local shown = redis.call('HGET', key, 'attempt:' .. attempt % ATTEMPTS_SHOWN)
-local shown_attempt, at = (shown or ''):match('^(%d+)|(%d+)|')
-if tonumber(shown_attempt) == attempt then note_attempt(key, attempt, tonumber(at), ARGV[5]) end
+end_attempt(key, attempt, ARGV[5])
 
 if ARGV[3] == 'delivered' then
   if row[1] == 'delivered' then return 0 end

@@ -1,5 +1,5 @@
 -- take_calls: begin attempts at calls of one service that are due, each under a lease.
--- with: calls
+-- with: calls, attempts
 -- KEYS  1 the number's prefix
 -- ARGV  1 service, 2 most, 3 lease in ms, 4 after so many failures in a row the service rests
 -- Returns {now, how many more are due, damaged items in threes of kind, id and why, {id, attempt,
@@ -12,11 +12,6 @@ local now = clock()
 local due = calls_due(number, service)
 local RESTS = 300000
 local taken, damaged = {}, {}
-
-local function is_interrupted(key, attempt)
-  local before = redis.call('HGET', key, 'attempt:' .. (attempt - 1) % ATTEMPTS_SHOWN)
-  return before and before:sub(-1) == '|'
-end
 
 local function is_resting()
   local breaker = number .. 'breaker:' .. service
@@ -36,9 +31,9 @@ local function take(id)
     return
   end
   local attempt, planned = tonumber(row[2]) + 1, tonumber(row[3])
-  local state = is_interrupted(key, attempt) and 'interrupted' or is_resting() and 'rests' or ''
+  local state = is_attempt_open(key, attempt - 1) and 'interrupted' or is_resting() and 'rests' or ''
   redis.call('ZADD', due, now + ARGV[3], id)
-  note_call_attempt(key, attempt, now, '')
+  begin_attempt(key, attempt, now)
   redis.call('HSET', key, 'attempts', attempt)
   for _, value in ipairs({id, attempt, planned, state, row[4]}) do taken[#taken + 1] = value end
 end

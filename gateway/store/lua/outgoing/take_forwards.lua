@@ -1,5 +1,5 @@
 -- take_forwards: begin attempts to post what one receiver is due to get, each lane under a lease.
--- with: forwards
+-- with: forwards, attempts
 -- KEYS  1 the number's prefix
 -- ARGV  1 receiver, 2 most lanes, 3 lease in ms, 4 how many forwards of one delivery and lane may go
 --       together, 5 after how many failures in a row one attempt at a time is made
@@ -52,7 +52,7 @@ local function take(lane)
       if not delivery then redis.call('ZADD', queue .. ':ready', now + ARGV[3], lane) end
       delivery = from
       local attempt = row.attempts + 1
-      note_forward_attempt(forward_key(number, id), attempt, now, '')
+      begin_attempt(forward_key(number, id), attempt, now)
       redis.call('HSET', forward_key(number, id), 'attempts', attempt)
       for _, value in ipairs({id, attempt, row.place, row.copy or ''}) do
         taken[#taken + 1] = value

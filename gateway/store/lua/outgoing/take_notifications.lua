@@ -1,5 +1,5 @@
 -- take_notifications: begin attempts to post notifications that are due, each under a lease.
--- with: notifications
+-- with: notifications, attempts
 -- KEYS  1 the number's prefix
 -- ARGV  1 most, 2 lease in ms, 3 how long a notification may wait in ms, 4 how long one that was
 --       given up can be read
@@ -40,7 +40,7 @@ local function take(id)
   else
     local attempt = tonumber(row[2]) + 1
     redis.call('ZADD', due, now + ARGV[2], id)
-    note_attempt(key, attempt, now, '')
+    begin_attempt(key, attempt, now)
     redis.call('HSET', key, 'attempts', attempt)
     for _, value in ipairs({id, attempt, row[4]}) do taken[#taken + 1] = value end
   end

@@ -5,7 +5,6 @@
 -- `calls_crowded` has those for which there was no room: nobody makes them any more, and a tick lets
 -- their branch `failed` follow.
 local MOST_CALLS = 10000
-local ATTEMPTS_SHOWN = 20
 
 local function call_key(number, id)
   return number .. 'call:' .. id
@@ -74,12 +73,6 @@ local function announce_call(number, now, id)
   redis.call('HSET', key, 'stage', 'waiting')
   count(number, 'calls.planned')
   crowd_out_calls(number)
-end
-
--- Attempts as they are shown: the latest twenty, each as its number, its moment and how it ended.
-local function note_call_attempt(key, attempt, at, outcome)
-  redis.call('HSET', key, 'attempt:' .. attempt % ATTEMPTS_SHOWN,
-    string.format('%d|%.0f|%s', attempt, at, outcome))
 end
 
 local calls = {write = write_call, announce = announce_call}

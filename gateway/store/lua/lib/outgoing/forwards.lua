@@ -6,7 +6,6 @@
 -- alone. An attempt moves its lane to the end of its lease, so that what a dead worker had in hand is
 -- due again by itself.
 local MOST_DEAD_FORWARDS = 10000
-local FORWARD_ATTEMPTS_SHOWN = 20
 
 local function forward_key(number, id)
   return number .. 'forward:' .. id
@@ -95,11 +94,6 @@ local function drop_from_queue(number, receiver, now, id, row)
   local queue = forwards_of(number, receiver)
   redis.call('ZREM', queue .. ':kept', id)
   redis.call('ZREM', queue .. ':waiting', id)
-end
-
-local function note_forward_attempt(key, attempt, at, outcome)
-  redis.call('HSET', key, 'attempt:' .. attempt % FORWARD_ATTEMPTS_SHOWN,
-    string.format('%d|%.0f|%s', attempt, at, outcome))
 end
 
 -- It was received. What happened to it can be read for a while; all else goes, since they are many.

@@ -3,7 +3,6 @@
 -- the moment of the next attempt. An attempt moves its own to the end of its lease, so what a dead
 -- worker had in hand is due again by itself.
 local MOST_NOTIFICATIONS = 10000
-local ATTEMPTS_SHOWN = 20
 
 local function notification_key(number, id)
   return number .. 'notification:' .. id
@@ -59,12 +58,6 @@ local function announce(number, now, id)
   redis.call('HSET', key, 'stage', 'waiting')
   count(number, 'notifications.planned')
   crowd_out(number)
-end
-
--- Attempts as they are shown: the latest twenty, each as its number, its moment and how it ended.
-local function note_attempt(key, attempt, at, outcome)
-  redis.call('HSET', key, 'attempt:' .. attempt % ATTEMPTS_SHOWN,
-    string.format('%d|%.0f|%s', attempt, at, outcome))
 end
 
 local notifications = {write = write_notification, announce = announce}
