@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from gateway.core.formats import pluralize
-from gateway.store.outgoing.traced_posts import PostedAttempt
+from gateway.core.formats import format_time, pluralize
+from gateway.store.outgoing.traced_posts import PostedAttempt, TracedPost
 from gateway.store.tracing.story.story_line import StoryLine, Tone
 
 
@@ -26,6 +26,20 @@ def attempt_lines(attempted: Attempted, *, has_succeeded: bool) -> Iterator[Stor
         yield StoryLine("attempts", f"{pluralize(hidden, 'more', 'more')} before these")
     for one in attempted.attempts:
         yield _attempt_line(one, is_good=has_succeeded and one.ordinal == attempted.count)
+
+
+def post_lines(
+    post: TracedPost, *, has_succeeded: bool, first: str, again: str
+) -> Iterator[StoryLine]:
+    """Yield the attempts at a post, and while it waits who makes the `first`, or when one is next.
+
+    `again` says in the words of the post what is done then.
+    """
+    yield from attempt_lines(post, has_succeeded=has_succeeded)
+    if post.stage == "waiting" and not post.count:
+        yield StoryLine("no attempt yet", first, tone="odd")
+    elif post.stage == "waiting" and post.next_at:
+        yield StoryLine(again, f"at {format_time(post.next_at)}", tone="odd")
 
 
 def _attempt_line(attempt: PostedAttempt, *, is_good: bool) -> StoryLine:

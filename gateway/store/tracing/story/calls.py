@@ -1,11 +1,10 @@
 """Story of one call of a service: its attempts, and its answer; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from gateway.core.formats import format_time
 from gateway.store.outgoing.calls import TracedCall
 from gateway.store.tracing.masking import Masking
-from gateway.store.tracing.story.attempts import attempt_lines
+from gateway.store.tracing.story.attempts import post_lines
 from gateway.store.tracing.story.story_line import StoryLine, Tone
 
 FORGOTTEN = "forgotten: what is left of a call goes after GATEWAY_RETENTION, or a day"
@@ -28,12 +27,8 @@ def describe_call(call: TracedCall, masking: Masking) -> StoryLine:
     )
     details = f"{method} {service}, {masking.quote(path)}, by rule {rule}: {stage}"
     head = StoryLine(name, details, call.planned_at, tone)
-    return head.with_below(*_attempt_lines(call))
-
-
-def _attempt_lines(call: TracedCall) -> Iterator[StoryLine]:
-    yield from attempt_lines(call, has_succeeded=call.stage == "answered")
-    if call.stage == "waiting" and not call.count:
-        yield StoryLine("no attempt yet", "worker-outgoing makes it", tone="odd")
-    elif call.stage == "waiting" and call.next_at:
-        yield StoryLine("made next", f"at {format_time(call.next_at)}", tone="odd")
+    is_answered = call.stage == "answered"
+    made_by = "worker-outgoing makes it"
+    return head.with_below(
+        *post_lines(call, has_succeeded=is_answered, first=made_by, again="made next")
+    )
