@@ -1,4 +1,4 @@
-"""Secrets of receivers of forwards: settings whose names the rules say."""
+"""Secrets of receivers of forwards and of services: settings whose names the rules say."""
 
 import binascii
 import re
@@ -48,12 +48,16 @@ class ReceiverSecrets:
         now = time.monotonic()
         read_at, value = self._read.get(name, (0.0, ""))
         if not read_at or now - read_at > READ_EVERY_S:
-            value = _read_setting(name)
+            value = read_secret(name)
             self._read[name] = now, value
         return value
 
 
-def _read_setting(name: str) -> str:
+def read_secret(name: str) -> str:
+    """Return the value of a setting as it is now, "" if it is not set.
+
+    Raises ReceiverSecretError if the file that holds it, or `.env`, cannot be read.
+    """
     try:
         values, unreadable = read_fields([name.lower()], environment())
     except SettingsError as error:

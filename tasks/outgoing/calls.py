@@ -13,7 +13,7 @@ from functools import cache, partial
 
 import structlog
 
-from gateway.config.environment import environment, read_settings
+from gateway.config.receiver_secrets import ReceiverSecretError, read_secret
 from gateway.core.services.answer import answer_delivery
 from gateway.core.services.attempt_outcome import (
     NO_SERVICE,
@@ -170,10 +170,12 @@ def _headers(service: Service, attempt: CallAttempt) -> tuple[Mapping[str, str],
         headers["Content-Type"] = content_type
     if not service.auth:
         return headers, ""
-    name = service.auth
-    secret = read_settings([name.lower()], environment()).get(name.lower(), "")
+    try:
+        secret = read_secret(service.auth)
+    except ReceiverSecretError as error:
+        return {}, f"of worker-outgoing {error}"
     if not secret:
-        return {}, f"the secret {name} is not set for worker-outgoing"
+        return {}, f"the secret {service.auth} is not set for worker-outgoing"
     return {**headers, **secret_header(service.header, secret)}, ""
 
 

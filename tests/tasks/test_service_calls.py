@@ -316,6 +316,22 @@ def test_a_missing_secret_is_told_and_nothing_is_called(
     assert planned(at_work.store) == ["A person will answer."]
 
 
+def test_a_secret_whose_file_cannot_be_read_is_told_as_such(
+    at_work: WorkerContext,
+    rules: Rulebook,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ORDERS_TOKEN")
+    monkeypatch.setenv("ORDERS_TOKEN_FILE", "/nowhere/token")
+    write(at_work, rules, "order 7")
+    make_calls(at_work, rules)
+
+    assert service.asked == []
+    (told,) = outcomes(at_work.store)
+    assert told == ["of worker-outgoing ORDERS_TOKEN_FILE names a file that cannot be read"]
+
+
 def test_a_call_rings_when_it_is_planned_and_a_tick_rings_again(
     at_work: WorkerContext, rules: Rulebook
 ) -> None:
