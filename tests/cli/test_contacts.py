@@ -187,3 +187,18 @@ def test_a_table_that_cannot_be_imported_is_one_sentence(store: Store) -> None:
         result = run(*words)
         assert result.exit_code == 2, words
         assert sentence in " ".join(result.output.split())
+
+
+def test_tags_of_a_table_are_those_that_a_table_can_hold(store: Store) -> None:
+    Path("people.csv").write_text(f"phone\n+{ANA}\n")
+    at = ("--number", NUMBER)
+
+    assert run("tag", "vip; spring", "people.csv", *at).exit_code == 0
+    assert find_contact(store, NUMBER, ANA).tags == ("spring", "vip")
+    for words, sentence in (
+        (("tag", " ;", "people.csv", *at), "Name the tag."),
+        (("import", "people.csv", "--tag", "x" * 201, *at), "up to 200 characters"),
+    ):
+        result = run(*words)
+        assert result.exit_code == 2, words
+        assert sentence in " ".join(result.output.split())

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.core.api.contact_request import MOST_TAG
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.recipient import read_contact_name
 from gateway.core.campaigns.audience import ZONE_COLUMN, AudienceReader
@@ -17,7 +18,6 @@ from gateway.store.redis.client import Store
 
 MOST_LISTED = 10_000
 MOST_PHONE = 64
-MOST_TAG = 200
 PHONE, NAME = "phone", "name"
 
 Row = tuple[int, dict[str, str]]

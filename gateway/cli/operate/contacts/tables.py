@@ -1,7 +1,7 @@
 """Commands about many customers: imported from a file, tagged by one, and exported to one."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +14,9 @@ from gateway.cli.common.options import Json, Number
 from gateway.cli.common.output import print_json, progress_bar
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
+from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS
 from gateway.core.formats import pluralize
+from gateway.core.tables.contact_rows import split_tags
 from gateway.store import number_list
 from gateway.store.planning.contact_import import ImportOptions, ImportResult, import_contacts
 from gateway.store.planning.contact_scan import iter_contacts, list_variables
@@ -42,7 +44,7 @@ def import_table(
 
     Repeated it changes nothing. A file that cannot be read changes nothing either.
     """
-    _import(file, number, ImportOptions(tags=tuple(tag or ()), encoding=encoding), json)
+    _import(file, number, ImportOptions(tags=_read_tags(tag or ()), encoding=encoding), json)
 
 
 def tag_table(
@@ -54,7 +56,10 @@ def tag_table(
     json: Json = False,
 ) -> None:
     """Tag the customers of a file, or take the tag from them; its other columns do not count."""
-    given, taken = ((), (tag,)) if remove else ((tag,), ())
+    tags = _read_tags([tag])
+    if not tags:
+        raise errors.fail("Name the tag.")
+    given, taken = ((), tags) if remove else (tags, ())
     _import(file, number, ImportOptions(given, taken, tags_only=True, encoding=encoding), json)
 
 
@@ -79,6 +84,14 @@ def choose_number(store: Store, number: str) -> str:
     if chosen not in ours:
         raise errors.fail("Say with --number which of our numbers is meant.")
     return chosen
+
+
+def _read_tags(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the tags in some texts, in each with ; between them, as a table has them."""
+    tags = tuple(tag for text in given for tag in split_tags(text))
+    if len(tags) > MOST_TAGS or any(len(tag) > MOST_TAG for tag in tags):
+        raise errors.fail(f"Give up to {MOST_TAGS} tags of up to {MOST_TAG} characters.")
+    return tags
 
 
 def _write(store: Store, number: str, tag: str, form: Form) -> Iterator[str]:
