@@ -70,9 +70,19 @@ def take_try(store: Store, name: str, address: str) -> int:
     return int(store.call("take_try", keys.CONSOLE, *_tries_of(name, address), *limits))
 
 
-def forget_tries(store: Store, name: str, address: str) -> None:
-    """Forget the tries of a user who has signed in."""
-    store.delete(*(f"{keys.CONSOLE}tries:{one}" for one in _tries_of(name, address)))
+def count_success(store: Store, name: str, address: str) -> None:
+    """Forget the tries of a user who has signed in, and of the address this try alone.
+
+    Whoever may sign in as one user must not be able to try others' passwords without end.
+    """
+    of_name, of_address = (f"{keys.CONSOLE}tries:{one}" for one in _tries_of(name, address))
+    run_commands(
+        store,
+        ("DEL", of_name),
+        ("HINCRBY", of_address, "count", -1),
+        # It may have been forgotten in between, and is made by this.
+        ("PEXPIRE", of_address, TRIES_FORGOTTEN_MS),
+    )
 
 
 def reveal(store: Store, digest: str, what: str) -> None:

@@ -103,7 +103,7 @@ class SigningIn:
         sign_in = SignIn(hash_token(token), user.name, user.id, now, now + LIFETIME)
         await self.desk.note(user, "sign in")
         await self.desk.read(sign_ins.add_sign_in, self.desk.store, sign_in)
-        await self.desk.read(sign_ins.forget_tries, self.desk.store, user.name, address)
+        await self.desk.read(sign_ins.count_success, self.desk.store, user.name, address)
 
 
 def safe_address(wanted: str) -> str:
