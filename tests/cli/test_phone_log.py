@@ -16,6 +16,7 @@ from gateway.rules.testing.testfile import read_cases
 from tests.core.test_rendering import HOSTILE
 
 ANA, ASKED, ANSWER = "351900000001", "wamid.asked", "wamid.answer"
+CONSOLE = "http://127.0.0.1:8001/console"
 
 
 def written(text: str = "which color?", id_: str = ASKED, **message: Any) -> dict[str, Any]:
@@ -33,7 +34,8 @@ def of(id_: str, kind: str, **more: Any) -> dict[str, Any]:
 
 
 def explained(*answers: str) -> dict[str, Any]:
-    return of(ASKED, "explanation", summary="✓ colour: text", tried=["✓ colour"], answers=answers)
+    more = {"tried": ["✓ colour"], "console": CONSOLE}
+    return of(ASKED, "explanation", summary="✓ colour: text", answers=answers, **more)
 
 
 def log_of(*events: dict[str, Any]) -> ChatLog:
@@ -139,6 +141,20 @@ def test_any_message_can_be_shown(message: dict[str, Any]) -> None:
         assert render_line(ANA, line, None)
 
 
+def test_a_message_and_its_answer_lead_to_their_pages_in_the_console() -> None:
+    odd = "wamid.a/b+c=="
+    lines = log_of(
+        written(id_=odd),
+        received(),
+        of(odd, "explanation", summary="", tried=[], answers=[ANSWER], console=CONSOLE),
+    ).lines
+    asked, answer = (render_line(ANA, line, None) for line in lines)
+
+    assert f'<a href="{CONSOLE}/messages/wamid.a/b%2Bc%3D%3D" target="_blank"' in asked
+    assert f'<a href="{CONSOLE}/messages/{ANSWER}" target="_blank"' in answer
+    assert "/messages/" not in render_line(ANA, line_of(written()), None)
+
+
 @pytest.mark.parametrize("text", [one for one in HOSTILE if one.isprintable()])
 def test_no_text_becomes_markup(text: str) -> None:
     buttons = [{"type": "reply", "reply": {"id": text, "title": text}}]
@@ -146,7 +162,7 @@ def test_no_text_becomes_markup(text: str) -> None:
     lines = log_of(
         written(text),
         received(type="interactive", interactive=interactive),
-        of(ASKED, "explanation", summary=text, tried=[text, text], answers=[ANSWER]),
+        of(ASKED, "explanation", summary=text, tried=[text, text], answers=[ANSWER], console=""),
     ).lines
     html = "".join(render_line(ANA, line, None) for line in lines)
 

@@ -70,6 +70,11 @@ def test_a_newcomer_writes_and_sees_the_answer_with_its_rule(tab: Tab) -> None:
     last_line(ana).get_by_text("tried").click()
     expect(last_line(ana).locator("li").first).to_contain_text("✗ welcome")
     assert tab.findings() == []
+    for line in (last_line(ana), ana.locator(".line.written").last):
+        story = line.get_by_role("link", name="whole story").get_attribute("href") or ""
+        led = httpx.get(story)
+        assert led.status_code == 303
+        assert led.headers["location"].startswith("/console/sign-in?next=/console/messages/wamid.")
 
 
 def test_customers_stand_side_by_side_and_a_fault_hits_the_next_answer(tab: Tab) -> None:

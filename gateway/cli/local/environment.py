@@ -129,6 +129,7 @@ class LocalSetup:
             number=self.settings.meta_phone_number_id,
             app_secret=self.environment["META_APP_SECRET"] if self.mode == "play" else "",
             token=self.environment["META_ACCESS_TOKEN"] if self.mode == "play" else "",
+            api=self.api,
         )
 
     @property

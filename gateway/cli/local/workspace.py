@@ -28,6 +28,7 @@ class Running:
     number: str
     app_secret: str = field(repr=False)
     token: str = field(default="", repr=False)  # of the sandbox
+    api: str = ""  # the second address
 
     @property
     def webhook(self) -> str:

@@ -40,6 +40,7 @@ class ChatLine:
     reactions: dict[str, str] = field(default_factory=dict)  # by who reacted
     reason: ReplyReason | None = field(default=None, repr=False)
     answered_ms: int | None = None
+    console: str = ""  # the address of the console that shows everything of it
 
 
 @dataclass(slots=True)
@@ -151,7 +152,10 @@ def _explain(log: ChatLog, event: Event) -> None:
     """Put the reason beside the answers, or beside the customer's message if there are none."""
     asked = log.by_id(event["message_id"])
     answers = [line for wamid in event["answers"] if (line := log.by_id(wamid))]
-    for line in answers or ([asked] if asked else []):
+    own = [asked] if asked else []
+    for line in (*own, *answers):
+        line.console, line.seq = event["console"], event["seq"]
+    for line in answers or own:
         line.reason, line.seq = ReplyReason(event["summary"], tuple(event["tried"])), event["seq"]
         if answers and asked:
             line.answered_ms = max(0, round((line.at - asked.at) * 1000))

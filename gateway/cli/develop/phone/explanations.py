@@ -21,11 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReplyExplanation:
-    """Why a message was answered or not: in one line, by each rule, and by which messages."""
+    """Why a message was answered or not: in one line, by each rule, and by which messages.
+
+    `console` is where the console is that shows everything of them, "" where there is none.
+    """
 
     summary: str
     tried: tuple[str, ...]
     answers: tuple[str, ...]
+    console: str = ""
 
 
 class Explainer(Protocol):
@@ -49,29 +53,29 @@ class DevExplainer:
 
     async def prepare(self, customer: str) -> Contact | None:
         """Return the state of a customer before they write."""
-        with self._traces() as traces:
+        with self._find() as (_, traces):
             return await _ask(lambda: traces.contact(customer)) if traces else None
 
     async def explain(
         self, customer: str, message: Mapping[str, Any], before: object
     ) -> ReplyExplanation | None:
         """Wait until each answer was attempted, and return why it was given."""
-        with self._traces() as traces:
-            if traces is None or not isinstance(before, Contact):
+        with self._find() as (running, traces):
+            if running is None or traces is None or not isinstance(before, Contact):
                 return None
             tracked = traces.track_message(customer, message, before)
             await _wait_until(lambda: traces.is_answered(tracked))
-            return await _ask(lambda: _explain(traces, tracked))
+            return await _ask(lambda: _explain(traces, tracked, console_of(running)))
 
     @contextmanager
-    def _traces(self) -> Iterator[ChatTraces | None]:
+    def _find(self) -> Iterator[tuple[workspace.Running | None, ChatTraces | None]]:
         """Open the store of the gateway, if one runs here and this is its sandbox."""
         running = workspace.find_running(0)
         if running is None or running.sandbox != self._sandbox:
-            yield None
+            yield None, None
             return
         with closing(Store(running.redis_url)) as store:
-            yield ChatTraces(store, running.number, Path(running.rules))
+            yield running, ChatTraces(store, running.number, Path(running.rules))
 
 
 async def _ask(question: Callable[[], T | None]) -> T | None:
@@ -90,11 +94,17 @@ async def _wait_until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _explain(traces: ChatTraces, tracked: StoredEvent) -> ReplyExplanation | None:
+def console_of(running: workspace.Running) -> str:
+    """Return the address of a gateway's console, "" where it says none."""
+    return f"{running.api}/console" if running.api else ""
+
+
+def _explain(traces: ChatTraces, tracked: StoredEvent, console: str) -> ReplyExplanation | None:
     if not traces.is_planned(tracked):
         return None
     return ReplyExplanation(
         traces.summarize_reply(tracked, more=""),
         tuple(traces.explain_reply(tracked)),
         tuple(traces.answers(tracked)),
+        console,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,7 @@ class PhonePages:
         found = await self._explainer.explain(customer, message, before)
         if found is not None:
             phone = self._sandbox.phones.of(self._sandbox.customers.of(customer).key)
-            reason = {"summary": found.summary, "tried": found.tried, "answers": found.answers}
-            phone.show("explanation", message_id=message["id"], **reason)
+            phone.show("explanation", message_id=message["id"], **asdict(found))
 
     def _handshake(self) -> str:
         first = self._sandbox.first_handshake
