@@ -64,7 +64,11 @@ def render_error(
     """Return an error as a page, or as JSON for an address of JSON."""
     if path.endswith(".json"):
         return _json({"title": error.title, "advice": error.advice}, error.status)
-    data = {"advice": error.advice, "tries_again": error.tries_again}
+    data = {
+        "advice": error.advice,
+        "tries_again": error.tries_again,
+        "must_sign_in": error.status == 401,
+    }
     view = PageView(error.title, "error.html", data, status=error.status)
     return render_page(view, user, pages, path)
 

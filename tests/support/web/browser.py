@@ -66,7 +66,7 @@ def _answers(port: int) -> bool:
 def connected(address: str) -> Iterator[Browser]:
     """Connect to the browser for one test."""
     with sync_playwright() as playwright:
-        yield playwright.chromium.connect_over_cdp(address)
+        yield playwright.chromium.connect_over_cdp(address, timeout=4 * PATIENT_MS)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from gateway.store import number_list
+from gateway.store.console.sign_ins import end_sign_ins, read_sign_ins
 from gateway.store.redis.client import Store
+from gateway.web.console import live
 from gateway.web.console.page_table import PAGES
 from tests.support.factories import ANA, NUMBER
-from tests.support.servers import Server
+from tests.support.servers import Server, wait_until
 from tests.support.store.dead_sends import die
 from tests.support.store.sends import a_send, lanes, queue
 from tests.support.web.browser import Tab, a_tab
@@ -151,6 +154,84 @@ def test_a_hand_over_is_answered_by_hand(server: Server, store: Store, browser: 
 
     posted = [one.body["text"]["body"] for one in lanes(store).pump([], 9).attempts]
     assert posted  # the first of the lane; the rest waits behind it
+
+
+def test_of_many_open_windows_some_are_live_and_every_page_can_be_loaded(
+    server: Server, store: Store, browser: Browser
+) -> None:
+    know_user(store, "look")
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, "look")
+        others = [tab.page.context.new_page() for _ in range(9)]
+        for page in others:
+            page.goto(f"{console.url}/console/overview")
+        states = [page.locator("#live-state") for page in (tab.page, *others)]
+        for state in states[:4]:
+            expect(state).to_have_text("live")
+        for state in states[4:]:
+            expect(state).to_have_text("not live: 4 other windows are")
+        tab.open("/console/messages")
+        expect(tab.page.get_by_role("heading", name="Messages", exact=True)).to_be_visible()
+
+        def has_another() -> bool:
+            return [one.text_content() for one in states[4:]].count("live") == 1
+
+        wait_until(has_another, "the place of the page that was left is another's", 60)
+
+
+def test_a_page_says_that_its_user_is_signed_out_and_comes_back_by_itself(
+    server: Server, store: Store, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SIGN_IN_CHECKED_S", 0.1)
+    know_user(store, "reply")
+    receive(store, WAMID, "I need a person")
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, "reply")
+        state = tab.page.locator("#live-state")
+        chat = tab.page.context.new_page()
+        chat.goto(f"{console.url}/console/conversations")
+        chat.get_by_role("link", name="…0001").click()
+        chat.get_by_label("Reply by hand").fill("half a sen")
+        expect(chat.locator("#live-state")).to_have_text("live")
+        end_sign_ins(store, [one.digest for one in read_sign_ins(store, datetime.now(UTC))])
+        for page in (tab.page, chat):
+            expect(page.locator("#live-state")).to_contain_text("You are signed out")
+        assert tab.findings() == []
+        again = tab.page.context.new_page()
+        place = tab.page.get_by_role("link", name="Sign in").get_attribute("href")
+        again.goto(f"{console.url}{place}")
+        again.get_by_label("Name").fill("reply")
+        again.get_by_label("Password").fill(PASSWORD)
+        again.get_by_role("button", name="Sign in").click()
+        expect(again.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(state).to_have_text("live")
+        expect(tab.page.get_by_role("link", name="Sign in")).to_be_hidden()
+        expect(chat.locator("#live-state")).to_have_text("live")
+        expect(chat.get_by_label("Reply by hand")).to_have_value("half a sen")
+        # The browser itself notes the status of the streams.
+        tab.troubles = [one for one in tab.troubles if "401" not in one]
+
+
+def test_a_form_that_is_sent_signed_out_can_be_sent_again(
+    server: Server, store: Store, browser: Browser
+) -> None:
+    know_user(store, "operate")
+    let_die(store, "one")
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, "operate")
+        tab.open("/console/dead-letters")
+        end_sign_ins(store, [one.digest for one in read_sign_ins(store, datetime.now(UTC))])
+        tab.page.get_by_role("button", name="Redrive all that match").click()
+        expect(tab.page.get_by_role("heading")).to_have_text("You are not signed in.")
+        with tab.page.context.expect_page() as opened:
+            tab.page.get_by_role("link", name="Sign in in another tab").click()
+        opened.value.get_by_label("Name").fill("operate")
+        opened.value.get_by_label("Password").fill(PASSWORD)
+        opened.value.get_by_role("button", name="Sign in").click()
+        expect(opened.value.get_by_role("heading", name="Overview")).to_be_visible()
+        tab.page.reload()
+        expect(tab.page.get_by_text("This would redrive 1 dead letter")).to_be_visible()
+        tab.troubles = [one for one in tab.troubles if "401" not in one]
 
 
 def test_dead_letters_are_redriven_as_the_preview_says(

@@ -1,7 +1,8 @@
 """Desk of the console: what its pages work with, each read within a time limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -70,7 +71,13 @@ class ConsoleDesk:
 
     async def panels(self, **panels: Awaitable[Any]) -> Mapping[str, PagePanel]:
         """Return panels by name, all read at once; one that fails says so and stops no other."""
-        found = await asyncio.gather(*map(_panel, panels.values()))
+        try:
+            found = await asyncio.gather(*map(_panel, panels.values()))
+        finally:
+            # Of a page that nobody waits for any more, some readings have not begun.
+            for reading in panels.values():
+                if inspect.iscoroutine(reading) and _is_untouched(reading):
+                    reading.close()
         return dict(zip(panels, found, strict=True))
 
     def accounts_of(self, user: ConsoleUser) -> list[Account]:
@@ -97,6 +104,10 @@ class ConsoleDesk:
         self.jobs.end()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.store.close()
+
+
+def _is_untouched(reading: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(reading) == inspect.CORO_CREATED
 
 
 async def _panel(reading: Awaitable[Any]) -> PagePanel:

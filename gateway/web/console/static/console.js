@@ -37,46 +37,115 @@
     if (act) { event.preventDefault(); act(); }
   });
 
-  // A stream that is paused is closed, so that it costs the gateway nothing; on it comes back whole.
-  // A tab that is opened behind the others begins when it is looked at: a browser keeps six
-  // connections to a server, and with as many streams it could load no page any more.
+  // A page is live while somebody looks at it and has not paused it. Otherwise its stream is closed,
+  // so that it costs the gateway nothing; on it comes back whole. A browser keeps six connections to
+  // a server, and with as many streams it could load no page any more: so a few windows are live at
+  // a time, and another waits until one of these ends.
+  const MOST_LIVE = 4;
   const state = find("#live-state");
   const button = find("#live-pause");
-  const setState = (word) => { if (state) state.textContent = word; };
-  const goOn = () => {
+  const signIn = find("#live-sign-in");
+  let isPaused = false;
+  let attempt = null; // aborted when the stream ends
+  let timer = 0;
+  let wasSignedOut = false;
+
+  const takeAny = (signal) => new Promise((resolve, reject) => {
+    const others = new AbortController();
+    signal.addEventListener("abort", () => { others.abort(); reject(signal.reason); });
+    const keep = () => {
+      if (others.signal.aborted) return undefined; // another place was free first
+      others.abort();
+      return new Promise((release) => resolve(release));
+    };
+    for (let nth = 0; nth < MOST_LIVE; nth += 1) {
+      navigator.locks.request(`console-live-${nth}`, { signal: others.signal }, keep).catch(() => {});
+    }
+  });
+  const takePlace = async (signal) => {
+    if (!navigator.locks) return () => {};
+    const note = setTimeout(() => {
+      state.textContent = `not live: ${MOST_LIVE} other windows are`;
+    }, 300);
+    try {
+      return await takeAny(signal);
+    } finally {
+      clearTimeout(note);
+    }
+  };
+
+  const end = () => {
+    clearTimeout(timer);
+    attempt?.abort();
+    attempt = null;
+    const live = find("#live");
+    if (!live) return;
+    htmx.trigger(live, "htmx:abort");
+    htmx.swap({ target: find("#live-host"), text: "", swap: "innerHTML" });
+    find("#live-host").replaceChildren();
+  };
+  const begin = async () => {
+    if (attempt || isPaused || document.hidden) return;
+    const own = new AbortController();
+    attempt = own;
+    let release;
+    try {
+      release = await takePlace(own.signal);
+    } catch {
+      return; // it was ended while it waited
+    }
+    if (own.signal.aborted) return release();
+    own.signal.addEventListener("abort", release);
     const live = document.createElement("div");
     live.id = "live";
     live.setAttribute("hx-sse:connect", state.dataset.topics);
     live.setAttribute("hx-swap", "none");
     find("#live-host").append(live);
     htmx.process(live);
-    setState("live");
-    button.textContent = "Pause";
-  };
-  const pause = () => {
-    const host = find("#live-host");
-    htmx.swap({ target: host, text: "", swap: "innerHTML" });
-    host.replaceChildren();
-    setState("paused");
-    button.textContent = "Go on";
   };
   const togglePause = () => {
     if (!state) return;
-    if (find("#live")) pause();
-    else goOn();
+    isPaused = !isPaused;
+    button.textContent = isPaused ? "Go on" : "Pause";
+    if (isPaused) {
+      end();
+      state.textContent = "paused";
+    } else begin();
   };
-  const beginOnceSeen = () => {
-    if (document.hidden) return;
-    document.removeEventListener("visibilitychange", beginOnceSeen);
-    if (!find("#live")) goOn();
+  const follow = () => {
+    if (document.hidden) end();
+    else begin();
+  };
+
+  const isDirty = () => [...document.querySelectorAll("input:not([type=hidden]), textarea")]
+    .some((field) => field.value !== field.defaultValue);
+  // Whoever signed in meanwhile may be somebody else, who sees other things of this page.
+  const comeBack = () => {
+    if (wasSignedOut && !isDirty()) return location.reload();
+    wasSignedOut = false;
+    signIn.hidden = true;
+    state.textContent = "live";
+  };
+  const fail = (status) => {
+    end();
+    wasSignedOut = wasSignedOut || status === 401;
+    signIn.hidden = !wasSignedOut;
+    const here = encodeURIComponent(location.pathname + location.search);
+    signIn.href = `${signIn.dataset.address}?next=${here}`;
+    state.textContent = wasSignedOut
+      ? "You are signed out, so this page stays as it was."
+      : "waits for the gateway";
+    timer = setTimeout(begin, 2000 + Math.random() * 2000);
   };
   if (state) {
-    document.addEventListener("visibilitychange", beginOnceSeen);
-    beginOnceSeen();
+    document.addEventListener("visibilitychange", follow);
+    button.addEventListener("click", togglePause);
+    document.addEventListener("htmx:sse:after:connection", comeBack);
+    document.addEventListener("htmx:sse:error", (event) => fail(event.detail.status));
+    document.addEventListener("htmx:response:error", (event) => fail(event.detail.ctx.response.status));
+    document.addEventListener("htmx:error", () => fail(0));
+    begin();
   }
-  button?.addEventListener("click", togglePause);
-  document.addEventListener("htmx:sse:error", () => setState("waits for the gateway"));
-  document.addEventListener("htmx:sse:after:connection", () => setState("live"));
 
   // A file goes as the body of a post, so that the gateway reads it piece by piece.
   const types = { csv: "text/csv", jsonl: "application/x-ndjson",
