@@ -12,12 +12,12 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys, number_list
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
-from gateway.store.campaigns.campaigns import Campaign, pack_mark
+from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
 from gateway.store.campaigns.reach import count_promised, read_reach, refresh_limit
-from gateway.store.campaigns.row_fields import stamp
+from gateway.store.campaigns.row_fields import pack_mark, stamp
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from tasks.app import app

@@ -10,14 +10,12 @@ from gateway.core.campaigns.obstacle import CampaignObstacle
 from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.zone_groups import ZoneGroup, find_opening
 
-Phase = Literal[
-    "draft", "scheduled", "running", "paused", "completed", "cancelled", "stopped", "expired"
-]
+Phase = Literal["draft", "scheduled", "running", "paused", "completed", "cancelled", "expired"]
 PHASES: tuple[Phase, ...] = (
-    "draft", "scheduled", "running", "paused", "completed", "cancelled", "stopped", "expired",
+    "draft", "scheduled", "running", "paused", "completed", "cancelled", "expired",
 )  # fmt: skip
 ACTIVE: frozenset[Phase] = frozenset({"scheduled", "running", "paused"})  # something may follow
-ENDED: frozenset[Phase] = frozenset({"completed", "cancelled", "stopped", "expired"})
+ENDED: frozenset[Phase] = frozenset({"completed", "cancelled", "expired"})
 
 # Failures that belong to the person, and say nothing about the campaign or the number.
 PERSONAL_CODES = frozenset({131026, 131049, 131050, 130472, 131047, 131030})

@@ -39,8 +39,12 @@ log = structlog.get_logger(__name__)
 MOST_CAMPAIGNS = 1_000
 LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
+TOO_MANY = (
+    f"There are {MOST_CAMPAIGNS:,} campaigns, the most that are kept; one is forgotten "
+    f"{LIVES.days} days after its last phase."
+)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
-_REST: Mapping[str, str] = {"cancelled": "cancelled", "stopped": "cancelled", "expired": "expired"}
+_REST: Mapping[str, str] = {"cancelled": "cancelled", "expired": "expired"}
 
 
 class TooManyCampaignsError(Exception):
@@ -281,7 +285,7 @@ def _parse(
         next_recipient=int(text.get("next", 0)),
         rest=text.get("rest", ""),
         checked_at=row_fields.parse_moment(text.get("checked")),
-        mark=Window(**orjson.loads(text["mark"])) if "mark" in text else Window(),
+        mark=row_fields.parse_mark(text.get("mark")),
         first_done_at=row_fields.parse_moment(text.get("first_done")),
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
@@ -291,8 +295,3 @@ def _parse(
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
     )
-
-
-def pack_mark(mark: Window) -> str:
-    """Return the mark of the stop rules as the row holds it."""
-    return orjson.dumps(mark).decode()

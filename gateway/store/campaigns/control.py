@@ -11,8 +11,8 @@ from gateway.core.campaigns.definition import choose_end
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_states
-from gateway.store.campaigns.campaigns import Campaign, change_phase, pack_mark
-from gateway.store.campaigns.row_fields import stamp
+from gateway.store.campaigns.campaigns import Campaign, change_phase
+from gateway.store.campaigns.row_fields import pack_mark, stamp
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 

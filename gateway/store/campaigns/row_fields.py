@@ -5,7 +5,7 @@ from datetime import datetime
 
 import orjson
 
-from gateway.core.campaigns.course import Funnel
+from gateway.core.campaigns.course import Funnel, Window
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
@@ -23,6 +23,16 @@ def parse_moment(stamp: str | None) -> datetime | None:
 def stamp(at: datetime | None) -> str:
     """Return a moment as the row holds it."""
     return str(ms_from_datetime(at)) if at else ""
+
+
+def parse_mark(packed: str | None) -> Window:
+    """Return the mark of the stop rules, that of the beginning where there is none."""
+    return Window(**orjson.loads(packed)) if packed else Window()
+
+
+def pack_mark(mark: Window) -> str:
+    """Return the mark of the stop rules as the row holds it."""
+    return orjson.dumps(mark).decode()
 
 
 def parse_groups(text: Mapping[str, str]) -> Sequence[ZoneGroup]:

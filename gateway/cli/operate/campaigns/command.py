@@ -20,7 +20,7 @@ from gateway.cli.operate.campaigns.desk import (
 )
 from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.core.campaigns.check import view_check
-from gateway.core.campaigns.definition import check_times, read_definition
+from gateway.core.campaigns.definition import Definition, check_times, read_definition
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked
@@ -83,19 +83,23 @@ def create(
     if isinstance(definition, list):
         raise refuse(definition)
     with opened_desk("so no campaign was made") as opened:
-        if wrong := check_times(definition, opened.now()):
-            raise refuse(wrong)
-        try:
-            id_ = campaigns.create_campaign(
-                opened.store, opened.bodies, opened.number_of(definition), definition
-            )
-        except campaigns.TooManyCampaignsError:
-            raise errors.fail(f"There are {campaigns.MOST_CAMPAIGNS:,} campaigns.") from None
+        id_ = _store_draft(opened, definition)
         if json:
             print_json(view_campaign(opened.find(id_), opened.now()))
         else:
             typer.echo(id_)
             errors.errors.print(f"Next: gateway campaigns audience {id_} FILE.csv")
+
+
+def _store_draft(opened: CampaignDesk, definition: Definition) -> str:
+    """Store a draft and return its id, or end the command."""
+    if wrong := check_times(definition, opened.now()):
+        raise refuse(wrong)
+    number = opened.number_of(definition)
+    try:
+        return campaigns.create_campaign(opened.store, opened.bodies, number, definition)
+    except campaigns.TooManyCampaignsError:
+        raise errors.fail(campaigns.TOO_MANY) from None
 
 
 @commands.command()

@@ -26,7 +26,7 @@ for _, part in ipairs({'', ':log', ':recipients', unpack(C.ANSWERS)}) do
 end
 
 -- What is queued already is held as the sends of a rule are; campaigns are few enough to hold all.
-local HOLDS = {paused = true, cancelled = true, stopped = true, expired = true}
+local HOLDS = {paused = true, cancelled = true, expired = true}
 local held = 'rule:campaign:' .. ARGV[1]
 if HOLDS[to] then
   redis.call('HSET', number .. 'stops', held, string.format('%.0f|%s', now, why))

@@ -266,4 +266,4 @@ def _too_late(phase: str) -> ApiError:
 
 
 def _too_many() -> ApiError:
-    return ApiError("conflict", f"There are {campaigns.MOST_CAMPAIGNS:,} campaigns already.")
+    return ApiError("conflict", campaigns.TOO_MANY)
