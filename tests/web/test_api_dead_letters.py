@@ -10,6 +10,7 @@ from gateway.core.api.keys import ApiKey, hash_key
 from gateway.store import keys, number_list
 from gateway.store.api.api_keys import add_key
 from gateway.store.redis.client import Store
+from gateway.web.api.operations import dead_letters
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
 from tests.support.store.raw import raw
@@ -75,6 +76,24 @@ async def test_pages_miss_no_letter_of_one_moment_and_repeat_none_while_nothing_
 
     assert set(found) == set(ids)
     assert is_dropped or len(found) == len(ids)
+
+
+async def test_a_page_looks_through_few_letters_however_rare_the_wanted_ones_are(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "MOST_EXAMINED", 3)
+    wanted = [die(store, name, 100) for name in ("oldest", "old")]
+    for i in range(7):
+        die(store, f"s{i}", 131026)
+    pages = list[list[str]]()
+    cursor: str | None = ""
+    async with api(server.url) as client:
+        while cursor is not None:
+            page = (await client.get(f"/v1/dead-letters?code=100&limit=1&cursor={cursor}")).json()
+            pages.append([one["id"] for one in page["data"]])
+            cursor = page["next_cursor"]
+
+    assert pages == [[], [], [wanted[1]], [wanted[0]]]
 
 
 async def test_a_letter_is_redriven_once(server: Server, store: Store) -> None:

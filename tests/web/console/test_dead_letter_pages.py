@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.store.console import audit_log
 from gateway.store.console.jobs import ask_to_stop, read_progress
 from gateway.store.dead_letters import dead_letters
 from gateway.store.redis.client import Store
+from gateway.web.api.operations import dead_letters as letter_routes
 from gateway.web.console.desk.jobs import JobRunner
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
@@ -61,6 +63,23 @@ async def test_letters_are_grouped_by_cause_with_metas_advice(server: Server, st
     assert groups[1]["advice"] == "Correct the parameter that Meta names."
     assert [one["code"] for one in shown["letters"]["data"]["data"]] == [100]
     assert "Redrive all that match" not in html
+
+
+async def test_a_page_on_which_nothing_matches_leads_to_older_letters(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letter_routes, "MOST_EXAMINED", 2)
+    for nth in range(3):
+        let_die(store, f"s{nth}")
+    async with a_web(server.url) as web:
+        enter(web, store, "look")
+        newest = (await web.api.get(f"{PAGE}?code=100")).text
+        place = re.search(r'<a href="([^"]+)" rel="next">', newest)
+        assert place
+        oldest = (await web.api.get(f"{PAGE}{unescape(place[1])}")).text
+
+    assert "an older one may match" in newest
+    assert "None matches." in oldest
 
 
 def test_who_wants_few_letters_reads_the_rows_of_few(store: Store) -> None:

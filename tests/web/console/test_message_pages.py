@@ -1,11 +1,14 @@
 """Message pages: found by whatever is known of a message, and masked unless a reason is given."""
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.store.api.lists import paging
 from gateway.store.console import audit_log
 from gateway.store.redis.client import Store
 from tests.support.factories import ANA, NUMBER
@@ -59,6 +62,23 @@ async def test_a_message_is_found_by_its_wamid_its_send_and_its_event(
     assert [(one["what"], one["details"]) for one in planned["below"]] == [
         ("rule welcome", "always")
     ]
+
+
+async def test_a_page_on_which_nothing_matches_leads_to_older_messages(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST_EXAMINED", 2)
+    for nth in range(3):
+        receive(store, f"{WAMID}{nth}")
+    async with a_web(server.url) as web:
+        enter(web, store, "look")
+        newest = (await web.api.get("/console/messages?status=failed")).text
+        place = re.search(r'<a href="([^"]+)" rel="next">', newest)
+        assert place
+        oldest = (await web.api.get(f"/console/messages{unescape(place[1])}")).text
+
+    assert "an older one may match" in newest
+    assert "There is none." in oldest
 
 
 async def test_texts_and_numbers_are_masked_until_a_reason_is_given(

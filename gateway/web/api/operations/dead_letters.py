@@ -16,6 +16,7 @@ from gateway.core.api.lists.list_request import LISTED, MOST_LISTED, read_number
 from gateway.core.dead_letters.dead_letter import DeadEvent, DeadForward, DeadSend
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store.api.lists.paging import MOST_EXAMINED
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
 from gateway.store.dead_letters.dead_letters import AT_ONCE, DeadLetter
@@ -121,14 +122,32 @@ class DeadLetterRoutes:
         # Without a filter a page needs the rows that it shows, and one to go on from.
         is_filtered = wanted.causes or wanted.codes
         at_once = AT_ONCE if is_filtered else min(limit + 1, AT_ONCE)
-        letters = dead_letters.iter_dead_letters(self.store, wanted, at_once=at_once)
-        found = list(islice(_skip_to(letters, int(died), last) if died else letters, limit + 1))
-        page = found[:limit]
-        is_last = len(found) <= limit
-        return page, cursors.write_name(None if is_last else f"{page[-1].died_ms}|{page[-1].id}")
+        of_all = replace(wanted, causes=frozenset(), codes=frozenset())
+        letters = dead_letters.iter_dead_letters(self.store, of_all, at_once=at_once)
+        letters = _skip_to(letters, int(died), last) if died else letters
+        page, end = _fill_page(letters, wanted, limit)
+        return page, cursors.write_name(f"{end.died_ms}|{end.id}" if end else None)
 
     def _redrive(self, letter: DeadLetter, unconfirmed: bool) -> str:
         return dead_letters.redrive(self.store, letter, unconfirmed=unconfirmed, bodies=self.bodies)
+
+
+def _fill_page(
+    letters: Iterator[DeadLetter], wanted: DeadLetterFilter, limit: int
+) -> tuple[Sequence[DeadLetter], DeadLetter | None]:
+    """Return up to `limit` wanted letters, fewer where many are not wanted.
+
+    Then return the letter behind which the next page begins, None at the end.
+    """
+    page = list[DeadLetter]()
+    last = None
+    for letter in islice(letters, MOST_EXAMINED):
+        if wanted.matches(letter):
+            if len(page) == limit:
+                return page, last
+            page.append(letter)
+        last = letter
+    return page, last if next(letters, None) else None
 
 
 def _skip_to(letters: Iterator[DeadLetter], died_ms: int, last: str) -> Iterator[DeadLetter]:
