@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,11 @@ from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compar
 from tests.bench.calling import AnsweringAndCalling, Calling
 from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
 from tests.bench.cloud_api import CloudApi
-from tests.bench.console import FEW as FEW_THINGS
-from tests.bench.console import ConsoleStore
+from tests.bench.console.pages import FEW as FEW_EVENTS
+from tests.bench.console.pages import IN_MEMORY_ONLY, ConsolePages, console_gateway
+from tests.bench.console.pages import MANY as MANY_EVENTS
+from tests.bench.console.seeder import Seeder
+from tests.bench.console.tabs import ConsoleTabs
 from tests.bench.forwarding import Answering, Forwarding, RecipeForwarding
 from tests.bench.large import Case, LargeStack, cases
 from tests.bench.load import load
@@ -43,6 +46,7 @@ from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 BASELINE = Path(__file__).parents[3] / "shared" / "baseline" / "app.py"
+PATIENCE_S = 600
 Figures = dict[str, list[float]]
 Maker = Callable[..., Any]
 
@@ -60,6 +64,7 @@ class Asked:
     scheduled: int
     large: float
     things: int
+    progress: Progress = field(default_factory=lambda: Progress(disable=True))
 
 
 def main() -> None:
@@ -72,7 +77,10 @@ def main() -> None:
     parser.add_argument("--sends", type=int, default=6_000, help="replies that wait, each round")
     parser.add_argument("--answered", type=int, default=20_000, help="messages to grow old")
     parser.add_argument("--scheduled", type=int, default=100_000, help="messages due at one moment")
-    parser.add_argument("--things", type=int, default=50_000, help="in the store of the console")
+    parser.add_argument("--things", type=int, help="events in the store of the console")
+    parser.add_argument(
+        "--long", action="store_true", help=f"{MANY_EVENTS:,} events, where --things says nothing"
+    )
     parser.add_argument(
         "--large", type=float, default=1.0, help="share of the full size of the step of that name"
     )
@@ -81,7 +89,7 @@ def main() -> None:
         nargs="+",
         choices=STEPS,
         default=QUICK,
-        help="console, large and scheduled take minutes",
+        help="console, console_tabs, large and scheduled take minutes",
     )
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="app.py of the recipe")
     parser.add_argument("--json", action="store_true")
@@ -95,7 +103,7 @@ def main() -> None:
         given.answered,
         given.scheduled,
         given.large,
-        given.things,
+        given.things or (MANY_EVENTS if given.long else 50_000),
     )
     recipe = given.baseline if given.baseline.exists() else None
     ours, theirs = measure(asked, given.only, recipe)
@@ -112,6 +120,7 @@ def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figure
     ours: Figures = {}
     theirs: Figures = {}
     with Progress(console=Console(stderr=True)) as progress:
+        asked = replace(asked, progress=progress)
         task = progress.add_task("measuring", total=asked.rounds * len(names))
         for turn in range(asked.rounds):
             for step, made, made_of_theirs in (STEPS[name] for name in names):
@@ -133,11 +142,13 @@ def gateway(folder: Path, server: Server) -> Stack:
     return Stack(folder, server, GATEWAY_LOG_LEVEL="warning")
 
 
-def with_system(make: Callable[[Path, Server], Any], use: Callable[[Any], None]) -> None:
-    """Give `use` a system with a fresh server of its own, and stop both."""
+def with_system(
+    make: Callable[[Path, Server], Any], use: Callable[[Any], None], **options: str
+) -> None:
+    """Give `use` a system with a fresh server of its own, of these options, and stop both."""
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         folder = Path(name)
-        server = Server(folder / "valkey").start()
+        server = Server(folder / "valkey", **options).start()
         made = make(folder, server)
         try:
             use(made)
@@ -342,14 +353,29 @@ def room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
         into.setdefault("sends compacted : messages planned", []).append(ratio)
 
 
-def console(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
-    """Measure how long each page of the console takes, beside few things and many."""
-    with contextlib.closing(Store(system.server.url)) as store:
-        shown = ConsoleStore(system, store)
-        for count in (FEW_THINGS, asked.things):
-            shown.fill(count)
-            for name, figures_ in shown.measure():
-                into.setdefault(name, []).extend(figures_)
+def console(_: None, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure how long each page of the console takes, beside few events and many."""
+    with_system(console_gateway, partial(show_pages, asked=asked, into=into), **IN_MEMORY_ONLY)
+
+
+def show_pages(system: Stack, asked: Asked, into: Figures) -> None:
+    """Fill the store in two steps, and ask for every page after each."""
+    # On a busy machine one call of the seeder may take seconds.
+    with contextlib.closing(Store(system.server.url, socket_timeout=PATIENCE_S)) as store:
+        seeder = Seeder(store)
+        shown = ConsolePages(system, store, seeder)
+        task = asked.progress.add_task("seeding", total=asked.things)
+        for count in (FEW_EVENTS, asked.things):
+            seeder.fill(count, lambda done: asked.progress.update(task, completed=done))
+            for name, figure in shown.measure():
+                into.setdefault(name, []).append(figure)
+
+
+def console_tabs(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
+    """Measure what open tabs of the console leave of the deliveries kept a second."""
+    with contextlib.closing(Store(system.server.url, socket_timeout=PATIENCE_S)) as store:
+        for name, ratio in ConsoleTabs(system, store).measure(asked.seconds):
+            into.setdefault(name, []).append(ratio)
 
 
 def templates(_: None, asked: Asked, turn: int, into: Figures) -> None:
@@ -409,12 +435,13 @@ STEPS: dict[str, tuple[Callable[..., None], Maker | None, Maker | None]] = {
     "idle": (idle, gateway, None),
     "rules": (rules, None, None),
     "templates": (templates, None, None),
-    "console": (console, gateway, None),
+    "console": (console, None, None),
+    "console_tabs": (console_tabs, console_gateway, None),
     "large": (large, None, None),
     "room": (room, gateway, None),
 }
 
-QUICK = [name for name in STEPS if name not in ("console", "large", "scheduled")]
+QUICK = [name for name in STEPS if name not in ("console", "console_tabs", "large", "scheduled")]
 
 if __name__ == "__main__":
     main()

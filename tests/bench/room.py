@@ -7,14 +7,14 @@ sent, delivered and read. Everything is done as workers do it, batch by batch, w
 import base64
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event, Message
 from gateway.core.messages import text
 from gateway.core.planning.batch import plan
-from gateway.core.planning.decision import Action, Decision, FiredRule
+from gateway.core.planning.decision import Action, Decision, FiredRule, RuleDecider
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import callback_data
 from gateway.core.webhook.parser import split
@@ -52,11 +52,14 @@ class Answering:
 class Answered:
     """Messages of customers, brought from age to age."""
 
-    def __init__(self, store: Store, count: int) -> None:
-        """Take an empty store and how many messages there are."""
+    def __init__(
+        self, store: Store, count: int, rulebook: RuleDecider | None = None, first: int = 0
+    ) -> None:
+        """Take the store and how many messages there are, and what answers which customers."""
         self.store, self.count, self.bodies = store, count, Bodies()
+        self.rulebook, self.first = rulebook or Answering(), first
         self.lanes = Lanes(store, NUMBER, 100_000)
-        self.taken: list[tuple[str, str]] = []
+        self.taken: list[tuple[str, str, str]] = []
         self.planned_per_s = self.compacted_per_s = 0.0
 
     def answer(self) -> None:
@@ -91,7 +94,8 @@ class Answered:
 
     def _keep(self) -> None:
         asked = "order 42, please"
-        items = (message_item(_wamid(), asked, _customer(i)) for i in range(self.count))
+        customers = (customer(self.first + i) for i in range(self.count))
+        items = (message_item(new_wamid(), asked, one) for one in customers)
         self._deliver([delivery_body(item) for item in items])
 
     def _deliver(self, bodies: list[bytes]) -> None:
@@ -108,32 +112,36 @@ class Answered:
         self.planned_per_s = self.count / (time.monotonic() - began)
 
     def _take_effect(self) -> None:
-        with Inbox(self.store, self.bodies).lease() as held:
-            while not (batch := held.next_batch()).is_empty:
-                events = [event for delivery in batch.deliveries for event in split(delivery)]
-                (view,) = load(self.store, {NUMBER: events})
-                plans = plan(view, events, Answering()).plans
-                assert commit(self.store, plans, WEEK) == [True] * len(plans)
+        inbox = Inbox(self.store, self.bodies)
+        # On a busy machine a lease runs out before all is read.
+        while any(one.has_work for one in inbox.partition_states()):
+            with inbox.lease() as held:
+                while not (batch := held.next_batch()).is_empty:
+                    self._commit([one for kept in batch.deliveries for one in split(kept)])
+
+    def _commit(self, events: Sequence[Event]) -> None:
+        (view,) = load(self.store, {NUMBER: events})
+        plans = plan(view, events, self.rulebook).plans
+        assert commit(self.store, plans, WEEK) == [True] * len(plans)
 
     def _send(self) -> None:
         self.taken = []
         settled: list[Outcome] = []
         while len(self.taken) < self.count or settled:
-            settled = [self._accepted(one) for one in self.lanes.pump(settled, AT_ONCE).attempts]
+            settled = [self._settle(one) for one in self.lanes.pump(settled, AT_ONCE).attempts]
             # Neither the pace of the number nor that of a customer is what is measured.
             self.store.redis.hdel(f"{PREFIX}tokens", "tokens")
 
-    def _accepted(self, one: Attempt) -> Outcome:
-        self.taken.append((one.send, wamid := _wamid()))
+    def _settle(self, one: Attempt) -> Outcome:
+        self.taken.append((one.send, wamid := new_wamid(), one.contact.key))
         note = '{"outcome":"accepted","ms":231,"message_status":"accepted"}'
         return Outcome(one.send, one.ordinal, "accepted", wamid, history_json=note)
 
     def _tell(self) -> None:
         for status in ("sent", "delivered", "read"):
             items = (
-                status_item(wamid, status, callback_data(send, 1), _customer(i))
-                | {"pricing": PRICE}
-                for i, (send, wamid) in enumerate(self.taken)
+                status_item(wamid, status, callback_data(send, 1), to) | {"pricing": PRICE}
+                for send, wamid, to in self.taken
             )
             self._deliver([delivery_body(statuses=(item,)) for item in items])
             self._take_effect()
@@ -156,12 +164,12 @@ class Answered:
             pass
 
 
-def _wamid() -> str:
+def new_wamid() -> str:
     """Make an id as long as Meta's."""
     return "wamid." + base64.b64encode(secrets.token_bytes(42)).decode()
 
 
-def _customer(i: int) -> str:
+def customer(i: int) -> str:
     return f"3519{i:08d}"
 
 
