@@ -30,6 +30,7 @@ class Difference:
 
 
 def find_differences(step: CaseStep, planned: Sequence[PlannedEvent]) -> Iterator[Difference]:
+    """Yield what a line of a case expects and the plan lacks, or the other way round."""
     after = planned[-1].after
     got: dict[str, Sequence[Notation]] = {
         "we": _sent_messages(step, planned),
