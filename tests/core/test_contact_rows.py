@@ -49,10 +49,13 @@ def test_empty_cells_change_nothing() -> None:
         (f"00{ANA},Again,,", "named before"),
         ("+351912345679,Ana,,maybe", "neither yes nor no"),
         (f"+351912345679,Ana,{'x' * 201},", "tag of more than"),
+        ("+351912345679,Ana,,,Ana", "user id that is none"),
+        (",Ana,,,351912345679", "user id that is none"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_left_out_with_its_line(row: str, detail: str) -> None:
-    found, reader = rows_of(f"phone,name,tags,opted_out\n+{ANA},Ana,,\n\n{row}\n")
+    row += "," * (4 - row.count(","))
+    found, reader = rows_of(f"phone,name,tags,opted_out,user_id\n+{ANA},Ana,,,\n\n{row}\n")
 
     assert [one.line for one in found] == [2]
     ((line, told),) = reader.problems

@@ -62,7 +62,7 @@ def read_recipient(reader: FieldReader, name: str, country: str = "") -> Recipie
             reader.add(name, f"is missing: {FORMS}")
         case str(text):
             return _read_phone(reader, name, text, country)
-        case {"user_id": str(user_id), **rest} if not rest and _USER_ID.fullmatch(user_id):
+        case {"user_id": str(user_id), **rest} if not rest and is_user_id(user_id):
             return Recipient("", user_id)
         case {"group_id": str(group_id), **rest} if not rest and _GROUP_ID.fullmatch(group_id):
             return Recipient("", group_id=group_id)
@@ -140,10 +140,15 @@ def _format(number: phonenumbers.PhoneNumber) -> str:
     return phonenumbers.format_number(number, form).removeprefix("+")
 
 
+def is_user_id(text: str) -> bool:
+    """Say whether a text may be Meta's id of a user, such as PT.1349128."""
+    return _USER_ID.fullmatch(text) is not None
+
+
 def read_contact_name(text: str) -> str:
     """Return the name of a contact in an address, a phone number or a user id; "" for neither."""
     text = text.strip()
-    if _USER_ID.fullmatch(text):
+    if is_user_id(text):
         return text
     # Digits are taken as Meta writes them, since a webhook may name a number that is impossible.
     digits = text if text.isascii() and text.isdigit() and len(text) in range(7, 16) else ""

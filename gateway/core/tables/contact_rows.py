@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS
+from gateway.core.api.recipient import is_user_id
 from gateway.core.contacts.consent import ConsentChange, apply_consent
 from gateway.core.contacts.contact import MOST_BYTES, Contact
 from gateway.core.planning.contact_changes import FULL, set_variables, tag_contact, untag_contact
@@ -13,6 +15,7 @@ from gateway.core.tables.phone_cells import PhoneCells, TableError, find_phone_c
 from gateway.core.webhook.phone_numbers import contact_key, normalize_phone
 
 MOST_ROWS = 1_000_000
+MOST_COLUMNS = 1_000  # whose names are kept: each line of JSON may have others
 NAME, TAGS, OPTED_OUT, USER_ID = "name", "tags", "opted_out", "user_id"
 _OWN = frozenset({NAME, TAGS, OPTED_OUT, USER_ID})
 # A variable whose name is also that of a column has this before it.
@@ -56,7 +59,6 @@ class ContactRowReader:
     problems: list[tuple[int, str]] = field(default_factory=list)
     left_out: int = 0
     _phones: PhoneCells = field(init=False)
-    _names: dict[str, str] = field(default_factory=dict)  # of variables by their columns
 
     MOST_PROBLEMS = 100
 
@@ -88,8 +90,8 @@ class ContactRowReader:
     def _read_row(self, line: int, cells: Mapping[str, str], phone_column: str) -> ContactRow | str:
         phone = self._phones.read(cells.get(phone_column, ""))
         user_id = cells.get(USER_ID, "").strip()
-        if not phone.isdigit() and (phone or not user_id):
-            return phone or "has no number"
+        if problem := _find_name_problem(phone, user_id):
+            return problem
         key = int(normalize_phone(phone)) if phone else user_id
         if key in self.seen:
             return "names a customer who was named before"
@@ -116,11 +118,19 @@ class ContactRowReader:
         for column, cell in cells.items():
             if column == phone_column or column in _OWN:
                 continue
-            if column not in self._names:
-                self._names[column] = _name_variable(column)
+            name = _name_variable(column)
             if text := cell.strip():
-                found[self._names[column]] = text
+                found[name] = text
         return found
+
+
+def _find_name_problem(phone: str, user_id: str) -> str:
+    """Return why a customer cannot be found by these; `phone` may be a sentence about its cell."""
+    if not phone.isdigit() and (phone or not user_id):
+        return phone or "has no number"
+    if user_id and not is_user_id(user_id):
+        return "has a user id that is none: Meta's are such as PT.1349128"
+    return ""
 
 
 def apply_row(contact: Contact, row: ContactRow, now: datetime) -> Contact | None:
@@ -150,6 +160,7 @@ def split_tags(text: str) -> tuple[str, ...]:
     return tuple(tag for one in text.split(TAG_SIGN) if (tag := one.strip()))
 
 
+@lru_cache(MOST_COLUMNS)
 def _name_variable(column: str) -> str:
     """Return the name of the variable of a column. Raises TableError."""
     name = column.removeprefix(VARIABLE)
