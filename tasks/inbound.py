@@ -290,7 +290,7 @@ def _record_planning(
 def _commit(ctx: WorkerContext, plans: Sequence[Plan]) -> list[bool | Exception]:
     for number in {contact_plan.number for contact_plan in plans}:
         ctx.ensure_listed(number)
-    results = commit(ctx.store, plans, ctx.settings.gateway_retention)
+    results = commit(ctx.store, plans, ctx.settings.gateway_retention, ctx.bodies)
     for result in results:
         # An unavailable store says nothing about a delivery: leave the cursor where it is.
         if isinstance(result, StoreUnavailableError):

@@ -18,7 +18,6 @@ from gateway.core.planning.contact_changes import (
     hand_over_contact,
 )
 from gateway.core.planning.decision import Decision, FiredRule, LimitedRule
-from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.core.services.answer import is_answer, read_answer
 from gateway.rules.event_kinds import SMB_ECHO_FIELD, kind_of
 from gateway.rules.language.contact_actions import HAND_OVER
@@ -116,7 +115,7 @@ class Rulebook:
             for step in rule.steps
             for one in (step, *step.answer_steps)
         )
-        return any(step.verb == NOTIFY and not step.notified_phone for step in steps)
+        return any(step.posts_notification for step in steps)
 
     @cached_property
     def receivers_by_name(self) -> Mapping[str, Receiver]:

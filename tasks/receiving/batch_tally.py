@@ -41,8 +41,9 @@ class BatchTally:
         """Add the results of a committed plan."""
         if committed.sends:
             self.sends[committed.number] += len(committed.sends)
-        if committed.notifications:
-            self.notifications[committed.number] += len(committed.notifications)
+        for notification in committed.notifications:
+            waits = self.forwards if notification.receiver else self.notifications
+            waits[committed.number] += 1
         self.calls.update((committed.number, call.service) for call in committed.calls)
         if committed.forwards:
             self.forwards[committed.number] += len(committed.forwards)

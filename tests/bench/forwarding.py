@@ -33,10 +33,11 @@ class SlowReceivers:
         self.urls = [f"http://127.0.0.1:{port}/events" for port in self.ports]
         self._folder = folder
         self._client: httpx.Client = plain_client()
+        self._program: Program | None = None
 
     def start(self) -> None:
         args = [sys.executable, "-m", "tests.bench.receivers", str(DELAY_MS), *map(str, self.ports)]
-        self.program = Program(args, {}, self._folder / "receivers.log")
+        self._program = Program(args, {}, self._folder / "receivers.log")
         wait_until(self._answers, "the receivers answer")
 
     def answered(self) -> tuple[int, float]:
@@ -51,7 +52,8 @@ class SlowReceivers:
         return (answered - 1) / took_s
 
     def stop(self) -> None:
-        self.program.kill()
+        if self._program:
+            self._program.kill()
         self._client.close()
 
     def _answers(self) -> bool:

@@ -11,11 +11,14 @@ import pytest
 
 from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.contacts.contact import Contact
 from gateway.core.events import CallOutcome, Delivery
+from gateway.core.forwards.notice import build_notice
 from gateway.core.forwards.payload import TEST, build_payload, build_test_payload
+from gateway.core.sending.notifications.notification import build_notification
 from gateway.core.webhook.parser import split
 from gateway.rules.event_kinds import EVENTS, kind_of
-from tests.support.factories import NOW
+from tests.support.factories import NOW, a_message
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = orjson.loads((ROOT / "docs/forwards.schema.json").read_bytes())
@@ -44,6 +47,9 @@ def payloads() -> Iterator[tuple[str, Any]]:
         notice = CampaignNotice("c1", "1", "spring", phase, "stop_rule", "many", NOW, Funnel({}))
         _, body = notice.as_forward("crm", "shop")
         yield phase, orjson.loads(body)
+    for contact in (Contact("1", wa_id="1"), Contact("")):
+        notified = build_notification("n1", "a rule", "Hi", a_message(), contact, NOW, "crm")
+        yield f"rule {contact.key}", orjson.loads(build_notice(notified))
     yield TEST, orjson.loads(build_test_payload("a-test", NOW))
 
 
@@ -62,7 +68,7 @@ def test_what_is_posted_has_the_fields_of_the_schema_and_no_others(built: dict[s
 
 def test_the_schema_names_each_kind_and_each_is_tried(built: dict[str, Any]) -> None:
     told = {f"campaign.{phase}" for phase in ("completed", "expired", "paused")}
-    kinds = {*EVENTS, *told, TEST}
+    kinds = {*EVENTS, *told, "rule.notified", TEST}
 
     assert set(SCHEMA["properties"]["type"]["enum"]) == kinds
     assert {payload["type"] for payload in built.values()} == kinds

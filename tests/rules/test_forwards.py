@@ -98,7 +98,7 @@ MISTAKES = [
     (f"{{{CRM}, events: sms}}", "'sms' is not known"),
     (f"{{{CRM}, evnts: status}}", "unknown key 'evnts'; did you mean 'events'?"),
     (f"[{{{CRM}, events: message}}, {{{CRM}, events: status}}]", "'crm' is set at"),
-    (f"{{{CRM}}}", "'crm' gets nothing"),
+    (f"{{{CRM}}}", "'crm' gets no event"),
 ]
 
 

@@ -1,11 +1,16 @@
 """Rules notify: each event by itself, an address or a phone, and never in a circle."""
 
+from pathlib import Path
+
+import orjson
 import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import MOST_QUICK
 from gateway.core.events import Notice
+from gateway.core.forwards.notice import build_notice, notice_id
 from gateway.core.sending.send import answering_id, callback_data
+from gateway.rules.loader import find_problems
 from tests.support.factories import ANA, NOW, NUMBER, a_message, a_status
 from tests.support.rules.rulebooks import book, planned
 
@@ -165,3 +170,56 @@ def test_a_notification_that_fails_is_followed_by_one_at_most() -> None:
 )
 def test_a_rulebook_knows_whether_it_needs_an_address(rules: str, posts: bool) -> None:
     assert book(rules).posts_notifications is posts
+
+
+TOLD = """\
+version: 1
+forwards:
+  - {to: crm, url: "https://crm.example/in", secret: CRM_SECRET}
+  - {to: bot, url: "https://bot.example/in", secret: BOT_SECRET, as: meta}
+rules:
+  - name: person
+    when: {text: agent}
+    then: {notify: {text: "{{ name }} waits.", forward: crm}}
+"""
+
+
+def test_a_receiver_of_forwards_gets_a_notification_with_an_id_of_its_own() -> None:
+    rules = book(TOLD)
+    made, again = (planned(rules, a_message(text="agent")) for _ in range(2))
+
+    (told,) = made.notifications
+    assert (told.text, told.receiver) == ("Ana waits.", "crm")
+    assert made.notifications == again.notifications
+    assert (made.records[0].notifications, made.records[0].forwards) == ((), (notice_id(told),))
+    assert not rules.posts_notifications
+    payload = orjson.loads(build_notice(told))
+    assert (payload["type"], payload["id"]) == ("rule.notified", notice_id(told))
+    assert payload["data"] == {
+        "text": "Ana waits.", "rule": "person", "event": told.payload["event"],
+        "message": told.payload["message"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("{text: a, forward: cmr}", "unknown forward 'cmr'; did you mean 'crm'?"),
+        ("{text: a, forward: bot}", "'bot' takes Meta's webhooks only"),
+        ("{text: a, forward: crm, to: +351900000099, template: {name: n, language: en}}",
+         "two places"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("branch", [False, True])
+def test_an_author_is_told_where_no_notification_can_go(
+    form: str, told: str, branch: bool, tmp_path: Path
+) -> None:
+    action = f"{{notify: {form}}}"
+    then = f'{{call: "crm:/", failed: {action}}}' if branch else action
+    services = "services: {crm: {url: 'https://crm.example'}}\n" if branch else ""
+    rules = TOLD[: TOLD.index("    then:")].replace("rules:", f"{services}rules:")
+    (tmp_path / "rules.yaml").write_text(f"{rules}    then: {then}\n")
+
+    problems = find_problems(tmp_path / "rules.yaml")
+
+    assert [told in one.message for one in problems if not one.is_warning] == [True]

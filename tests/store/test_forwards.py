@@ -7,8 +7,11 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.forwards.forward import LASTS, ROW_BYTES, Forward, forward_id
+from gateway.core.forwards.notice import build_notice, notice_id
 from gateway.core.planning.batch import Plan
+from gateway.core.sending.notifications.notification import build_notification
 from gateway.store import keys, number_list
+from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.maintenance import due_items, references, retention
 from gateway.store.outgoing import forwards
@@ -23,7 +26,7 @@ from gateway.store.outgoing.forwards import (
 )
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
-from tests.support.factories import ANA, NUMBER, a_message, delivery_body, message_item
+from tests.support.factories import ANA, NOW, NUMBER, a_message, delivery_body, message_item
 from tests.support.store.failing_scripts import dump, each_write, everything, restore
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, WEEK, counted
@@ -116,6 +119,25 @@ def test_each_write_of_a_commit_may_fail_and_the_forward_is_there_once(store: St
         assert {one.id for one in take(store)} == {made[0].id, made[2].id}
         restore(store, begin)
     assert writes > 20
+
+
+def test_each_write_of_a_commit_may_fail_and_a_notice_is_there_once_with_its_copy(
+    store: Store,
+) -> None:
+    contact = Contact(ANA, wa_id=ANA)
+    notified = build_notification("n1", "it", "Hi", a_message("wamid.1"), contact, NOW, "crm")
+    events = (a_message("wamid.1"),)
+    plan = Plan(NUMBER, contact, changed=True, events=events, notifications=(notified,))
+    bodies, begin, writes = Bodies([b"k" * 32]), dump(store), 0
+    for writes in each_write(store, commit_call(plan, WEEK, bodies)):
+        if commit(store, [plan], WEEK, bodies) == [False]:
+            store.call("commit", PREFIX, contact.key, "", "", "")
+        (taken,) = take(store)
+        assert (taken.id, bodies.open(taken.copy)) == (notice_id(notified), build_notice(notified))
+        assert raw(store).zcard(f"{CRM}:kept") == 0, f"after write {writes}"
+        assert raw(store).keys(f"{PREFIX}notification*") == []
+        restore(store, begin)
+    assert writes > 10
 
 
 def test_forwards_of_a_contact_go_one_after_the_other_and_others_beside_them(store: Store) -> None:

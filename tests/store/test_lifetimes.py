@@ -352,7 +352,6 @@ def wait_for_later(store: Store) -> None:
         store.call("commit", PREFIX, "", "", "", "", "call", 3, name, "orders", "{}")
         for call in calls.take(store, NUMBER, "orders", 1, WEEK).attempts[: name == "called"]:
             calls.settle(store, NUMBER, call, CallOutcome("failed", "", health="sick"), WEEK)
-    crowd_out_call(store)
     wait_for_receivers(store)
     store.mark(keys.number_bell(NUMBER, "outgoing"), keys.BELL_MS)
     until = now_ms(store) + 3_600_000
@@ -361,7 +360,7 @@ def wait_for_later(store: Store) -> None:
 
 def crowd_out_call(store: Store) -> None:
     """Let one call more be planned than there is room for."""
-    newer = {f"newer-{n}": 9e12 + n for n in range(9_999)}
+    newer = {f"newer-{n}": 9e12 + n for n in range(10_000)}
     raw(store).zadd(f"{PREFIX}calls", newer)
     store.call("commit", PREFIX, "", "", "", "", "call", 3, "queuedx", "orders", "{}")
     raw(store).zrem(f"{PREFIX}calls", *newer)
@@ -381,6 +380,7 @@ def wait_for_receivers(store: Store) -> None:
 def start(store: Store) -> None:
     check_server(store, mine=Installation("shop"))
     let_clock_move(store)
+    crowd_out_call(store)
 
 
 def migrate_a_little(store: Store) -> None:

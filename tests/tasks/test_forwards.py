@@ -571,3 +571,35 @@ def test_the_end_of_a_campaign_is_received_once_and_never_as_a_webhook_of_meta(
     (letter,) = dead_letters.iter_dead_letters(store, DeadLetterFilter(), 9)
     assert isinstance(letter, DeadForward)
     assert "as: meta" in letter.error["reason"]
+
+
+def test_what_a_rule_notifies_a_receiver_of_is_received_once_and_traced(
+    forwarding: WorkerContext, applications: list[Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm, _ = applications
+    text = rules(applications).replace("    events: message\n", "")
+    told = (
+        "- {name: it, when: {text: agent}, then: {notify: {text: Somebody waits., forward: crm}}}"
+    )
+    rulebook = book(text.replace("rules: []", f"rules:\n  {told}"))
+    monkeypatch.setattr(forwarding.rules, "_in_force", for_all(forwarding, rulebook))
+    body = delivery_body(message_item("wamid.1", "agent"))
+    effect(forwarding, body, body)
+    wait_until(lambda: rung(forwarding.store, "outgoing") == 1, "a worker is woken")
+    crm.status = 503
+
+    outgoing.forward(NUMBER)
+    wait_until(lambda: raw(forwarding.store).hget(f"{PREFIX}forwards:crm", "failures"), "it failed")
+    crm.status = 204
+    let_pauses_end(forwarding.store)
+    outgoing.forward(NUMBER)
+    all_received(forwarding.store)
+
+    assert len(crm.ids) == 2
+    assert len({*crm.ids}) == 1
+    payload = json.loads(crm.posts[-1][1])
+    assert (payload["type"], payload["data"]["text"]) == ("rule.notified", "Somebody waits.")
+    assert payload["contact"]["key"] == ANA
+    (found,) = Traces(forwarding.store, Bodies()).find_by_wamid("wamid.1").traces
+    told = str(Teller(Masking(), datetime.now(UTC), WEEK).tell(Search((found,))))
+    assert "HTTP 503" in told

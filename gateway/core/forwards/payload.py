@@ -17,6 +17,7 @@ from gateway.core.sending.send import parse_callback_data
 
 TEST = "test"  # the kind of what `gateway forwards test` posts
 CAMPAIGN = "campaign."  # with the phase, the kind of what is told of a campaign
+RULE = "rule."  # begins the kind of what a rule notifies of
 
 
 def build_payload(
@@ -52,6 +53,7 @@ def build_notice_payload(
     *,
     account: str = "",
     number: str = "",
+    contact: Mapping[str, str] | None = None,
 ) -> bytes:
     """Build the body of what the gateway itself tells, which is no event of Meta's."""
     payload: dict[str, Any] = {
@@ -61,7 +63,7 @@ def build_notice_payload(
         "received_at": _moment(at),
         "account": account,
         "number": number,
-        "contact": None,
+        "contact": contact,
         "data": data,
     }
     return orjson.dumps(payload)
@@ -74,7 +76,7 @@ def is_notice(body: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     kind = payload.get("type") if isinstance(payload, dict) else None
-    return isinstance(kind, str) and kind.startswith(CAMPAIGN)
+    return isinstance(kind, str) and kind.startswith((CAMPAIGN, RULE))
 
 
 def _moment(at: datetime) -> str:

@@ -151,8 +151,8 @@ def _plan_notification(
     rule: str, position: int, action: Action, context: _PlanningContext
 ) -> Notification:
     event, text_ = context.event, str(action.body[NOTIFY])
-    id_ = _send_id(event, rule, position)
-    return build_notification(id_, rule, text_, event, context.contact, context.now)
+    id_, receiver = _send_id(event, rule, position), str(action.body.get(FORWARD, ""))
+    return build_notification(id_, rule, text_, event, context.contact, context.now, receiver)
 
 
 def _plan_message(rule: str, position: int, action: Action, context: _PlanningContext) -> Send:

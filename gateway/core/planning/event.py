@@ -9,6 +9,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.loop_guard import loop_reason
 from gateway.core.events import Event, Message, PhoneCall
 from gateway.core.forwards.forward import Forward, plan_forwards
+from gateway.core.forwards.notice import notice_id
 from gateway.core.planning.account_alerts import find_account_alert
 from gateway.core.planning.contact_changes import mute_contact
 from gateway.core.planning.decision import Decision, FiredRule, LimitedRule, RuleDecider
@@ -111,9 +112,12 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
         is_too_old=decision.is_too_old,
         muted_until=own.contact.silent_until,
         limited=decision.limited,
-        notifications=tuple(one.id for one in effects.notifications),
+        notifications=tuple(one.id for one in effects.notifications if not one.receiver),
         alerts=effects.alerts,
-        forwards=tuple(one.id for one in forwards),
+        forwards=(
+            *(one.id for one in forwards),
+            *(notice_id(one) for one in effects.notifications if one.receiver),
+        ),
         calls=tuple(call.id for call in effects.calls),
     )
     alerts = (*news, *own.alerts, *effects.alerts)

@@ -3,12 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from gateway.core.forwards.forward import FORWARD
+from gateway.core.sending.notifications.notification import NOTIFY
 from gateway.core.text import suggestion_for
 from gateway.rules.checks.rulefile_check import CheckedFile
+from gateway.rules.language.call_action import iter_steps
 from gateway.rules.problems import Problem, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, as_list
 
-IDLE = "gets nothing: it has no `events`, and no rule forwards anything to it"
+_Named = tuple[CheckedFile, str, Scalar]  # with the rule that names it
+IN_META = "takes Meta's webhooks only (`as: meta`), so no notification can go to it"
+IDLE = "gets no event: it has no `events`, and no rule forwards anything to it"
 
 
 def forward_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
@@ -22,6 +26,10 @@ def forward_errors(files: Sequence[CheckedFile]) -> Iterator[Problem]:
     for file, rule, name in _named_by_rules(files):
         if name not in first:
             yield Problem(file.file, name.mark, rule, _unknown(name, first))
+    in_meta = {str(n) for file, n in _names(files) if _entry_of(file, n).get("as") == "meta"}
+    for file, rule, name in _notified_by_rules(files):
+        if name in in_meta:
+            yield Problem(file.file, name.mark, rule, f"{quote_word(name)} {IN_META}")
 
 
 def idle_forwards(files: Sequence[CheckedFile]) -> Iterator[Problem]:
@@ -53,9 +61,22 @@ def _names(files: Sequence[CheckedFile]) -> Iterator[tuple[CheckedFile, Scalar]]
                 yield file, name
 
 
-def _named_by_rules(files: Sequence[CheckedFile]) -> Iterator[tuple[CheckedFile, str, Scalar]]:
+def _named_by_rules(files: Sequence[CheckedFile]) -> Iterator[_Named]:
+    for file, rule_name, step in _steps(files):
+        if isinstance(name := step.get(FORWARD), Scalar):
+            yield file, rule_name, name
+    yield from _notified_by_rules(files)
+
+
+def _notified_by_rules(files: Sequence[CheckedFile]) -> Iterator[_Named]:
+    for file, rule_name, step in _steps(files):
+        form = step.get(NOTIFY)
+        if isinstance(form, Map) and isinstance(name := form.get(FORWARD), Scalar):
+            yield file, rule_name, name
+
+
+def _steps(files: Sequence[CheckedFile]) -> Iterator[tuple[CheckedFile, str, Map]]:
     for file in files:
         for rule_name, rule in file.rules():
-            for step in as_list(rule.get("then")):
-                if isinstance(step, Map) and isinstance(name := step.get(FORWARD), Scalar):
-                    yield file, rule_name, name
+            for step in iter_steps(rule):
+                yield file, rule_name, step

@@ -11,7 +11,7 @@ from gateway.rules.checks.forwards import idle_forwards
 from gateway.rules.checks.idle_actions import idle_actions
 from gateway.rules.checks.message_types import fired_types, left_out_types
 from gateway.rules.checks.placeholders import iter_texts, placed_names
-from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
+from gateway.rules.checks.references import iter_conditions, iter_scalars
 from gateway.rules.checks.rulefile_check import CheckedFile
 from gateway.rules.checks.service_calls import silent_failures
 from gateway.rules.checks.taps import (
@@ -23,6 +23,7 @@ from gateway.rules.checks.taps import (
 )
 from gateway.rules.checks.unreachable import ends_search, find_unreachable, is_limited
 from gateway.rules.language.actions import BARE
+from gateway.rules.language.call_action import iter_steps
 from gateway.rules.language.conditions import When
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.problems import QUOTES, Mark, Problem, quote_word

@@ -14,7 +14,7 @@ from gateway.rules.checks.placeholders import (
     unknown_placeholders_in,
 )
 from gateway.rules.checks.rulefile_check import CheckedFile
-from gateway.rules.language.call_action import branch_nodes, split_target
+from gateway.rules.language.call_action import iter_steps, split_target
 from gateway.rules.language.times.durations import UNTIL_OPENING
 from gateway.rules.problems import Mark, Problem, quote_word
 from gateway.rules.yaml.nodes import Map, Scalar, Seq, as_list, as_mapping
@@ -55,15 +55,6 @@ def iter_conditions(node: Any) -> Iterator[Map]:
 def iter_scalars(node: Any) -> Iterator[Scalar]:
     """Yield the words of a value, which may be a list."""
     return (word for word in as_list(node) if isinstance(word, Scalar))
-
-
-def iter_steps(rule: Map) -> Iterator[Map]:
-    """Yield the actions of a rule that are mappings, those behind a call among them."""
-    for step in as_list(rule.get("then")):
-        if isinstance(step, Map):
-            yield step
-            for _, node in branch_nodes(step):
-                yield from (one for one in as_list(node) if isinstance(one, Map))
 
 
 def iter_bodies(rule: Map) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gateway.core.services.answer import FAILED
 from gateway.core.services.service_call import CALL
-from gateway.rules.checks.references import iter_steps
+from gateway.rules.language.call_action import iter_steps
 from gateway.rules.problems import Mark
 from gateway.rules.yaml.nodes import Map
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message
 from gateway.core.text import suggestion_for
-from gateway.rules.checks.references import iter_conditions, iter_scalars, iter_steps
+from gateway.rules.checks.references import iter_conditions, iter_scalars
 from gateway.rules.checks.unreachable import ends_search
+from gateway.rules.language.call_action import iter_steps
 from gateway.rules.language.conditions import Conditions
 from gateway.rules.language.rulefile import RuleModel
 from gateway.rules.matching.conditions.on_event import event_conditions

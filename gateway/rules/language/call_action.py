@@ -33,7 +33,7 @@ from gateway.rules.language.raw_messages import restore_types
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.types import Limited, Model, word_of, wrap_in_list
 from gateway.rules.problems import quote_word
-from gateway.rules.yaml.nodes import Map
+from gateway.rules.yaml.nodes import Map, as_list
 
 ANSWER_MESSAGES: Literal["answer.messages"] = "answer.messages"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -216,3 +216,12 @@ def branch_nodes(step: Map) -> Sequence[tuple[str, Any]]:
     if CALL not in step:
         return ()
     return [(key, node) for key, node in step.items() if key != CALL]
+
+
+def iter_steps(rule: Map) -> Iterator[Map]:
+    """Yield the actions of a rule that are mappings, those behind a call among them."""
+    for step in as_list(rule.get("then")):
+        if isinstance(step, Map):
+            yield step
+            for _, node in branch_nodes(step):
+                yield from (one for one in as_list(node) if isinstance(one, Map))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from gateway.core.forwards.forward import FORWARD
 from gateway.core.messages.message_template import fill, prepare
 from gateway.core.messages.placeholders import Lookup, Template
 from gateway.core.planning.decision import Action
@@ -75,6 +76,11 @@ class CompiledAction:
     def notified_phone(self) -> str:
         """Return the phone number that a notification goes to, "" if it goes to none."""
         return str(self.body.get("to", "")) if self.verb == NOTIFY else ""
+
+    @property
+    def posts_notification(self) -> bool:
+        """Say whether it is a notification that goes to the operator's address."""
+        return self.verb == NOTIFY and not self.body.keys() & {"to", FORWARD}
 
     @property
     def notified_names(self) -> frozenset[str]:

@@ -3,11 +3,12 @@
 May raise StoreUnavailableError or ScriptError.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.core.forwards.forward import forward_id
+from gateway.core.forwards.forward import forward_id, receiver_of
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.outgoing.traced_posts import PostedAttempt, parse_attempts
@@ -28,16 +29,21 @@ class TracedForward:
     error: str = ""  # of one that is a dead letter
 
 
-def read_event_forwards(store: Store, number: str, event_key: str) -> tuple[TracedForward, ...]:
-    """Return what is stored of an event's forwards; of one that was received, for a day or so."""
+def read_event_forwards(
+    store: Store, number: str, event_key: str, planned: Sequence[str] = ()
+) -> tuple[TracedForward, ...]:
+    """Return what is stored of an event's forwards; of one that was received, for a day or so.
+
+    `planned` are those of its record, notifications of rules among them.
+    """
     prefix = keys.number(number)
     (receivers,) = run_commands(store, ("ZRANGE", f"{prefix}forwards", 0, -1))
-    names = sorted(name.decode() for name in receivers)
-    ids = [forward_id(event_key, name) for name in names]
+    usual = (forward_id(event_key, name) for name in sorted(one.decode() for one in receivers))
+    ids = list(dict.fromkeys((*usual, *planned)))
     rows = run_commands(store, *(("HGETALL", f"{prefix}forward:{one}") for one in ids))
     return tuple(
-        _parse(id_, name, row)
-        for id_, name, row in zip(ids, names, rows, strict=True)
+        _parse(id_, receiver_of(id_), row)
+        for id_, row in zip(ids, rows, strict=True)
         if row.keys() >= {b"stage", b"planned"}
     )
 

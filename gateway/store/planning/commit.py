@@ -9,32 +9,38 @@ import orjson
 
 from gateway.core.contacts.serialization import pack
 from gateway.core.events import Event
-from gateway.core.forwards.forward import Forward
+from gateway.core.forwards.forward import ROW_BYTES, Forward
+from gateway.core.forwards.notice import build_notice, notice_id
 from gateway.core.planning.batch import Failure, Plan
 from gateway.core.planning.decision import LimitedRule
 from gateway.core.planning.event import Record
+from gateway.core.sending.notifications.notification import Notification
 from gateway.core.sending.resend_policy import LATE
 from gateway.core.sending.send import Send, StatusUpdate
 from gateway.core.storage import event_places
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.core.webhook.event_keys import digest
 from gateway.store import keys
+from gateway.store.body_codec import Bodies
 from gateway.store.redis.client import Call, Store
 
 _MAX_NAME = 160  # of a participant; a user id may have 134 characters
 
 
-def commit(store: Store, plans: Sequence[Plan], retention: timedelta) -> list[bool | Exception]:
+def commit(
+    store: Store, plans: Sequence[Plan], retention: timedelta, bodies: Bodies | None = None
+) -> list[bool | Exception]:
     """Commit each plan; False where it must be planned again, an error where it cannot be now.
 
+    `bodies` packs what is stored as it will be posted; without it nothing is encrypted.
     Raises StoreUnavailableError where the outcome is unknown: committed events are known by then,
     and the others are planned again.
     """
-    replies = store.call_many([commit_call(plan, retention) for plan in plans])
+    replies = store.call_many([commit_call(plan, retention, bodies) for plan in plans])
     return [reply if isinstance(reply, Exception) else reply == 1 for reply in replies]
 
 
-def commit_call(plan: Plan, retention: timedelta) -> Call:
+def commit_call(plan: Plan, retention: timedelta, bodies: Bodies | None = None) -> Call:
     """Return the script call that commits a plan; each call has a new version."""
     state = pack(plan.contact) if plan.changed else b""
     args: list[Any] = [plan.contact.key, plan.contact.version, secrets.token_hex(6), state]
@@ -42,7 +48,7 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
     lifetime = max(1, int(retention.total_seconds() * 1000))
     for record in plan.records:
         args += _verb("record", record.id, _record_json(record), lifetime, plan.contact.key)
-    args += _effect_verbs(plan)
+    args += _effect_verbs(plan, bodies or Bodies())
     if plan.inbound:
         args += _verb("pace", plan.inbound)
     too_old = {record.event.key for record in plan.records if record.is_too_old}
@@ -53,13 +59,13 @@ def commit_call(plan: Plan, retention: timedelta) -> Call:
     return Call("commit", keys.number(plan.number), args)
 
 
-def _effect_verbs(plan: Plan) -> list[Any]:
+def _effect_verbs(plan: Plan, bodies: Bodies) -> list[Any]:
     """Return the verbs of what others get to see: sends, reports, calls, forwards, stages."""
     args: list[Any] = []
     for send in plan.sends:
         args += _verb("action", *send_args(send))
     for notification in plan.notifications:
-        args += _verb("notification", notification.id, _json(notification.payload))
+        args += _notification_verb(notification, bodies)
     for call in plan.calls:
         args += _verb("call", call.id, call.service, _json(call.payload))
     for forward in plan.forwards:
@@ -146,6 +152,14 @@ def send_args(send: Send) -> list[Any]:
     wait_ms = int(send.delivery_wait.total_seconds() * 1000) or ""
     details = [int(send.repeatable), send.closed, send.rule, _json(row), wait_ms]
     return [send.id, send.lane, send.priority, due, expires, *details]
+
+
+def _notification_verb(notification: Notification, bodies: Bodies) -> list[Any]:
+    if not notification.receiver:
+        return _verb("notification", notification.id, _json(notification.payload))
+    copy = bodies.pack(build_notice(notification))
+    row = [notice_id(notification), notification.receiver, "", notification.contact, ""]
+    return _verb("forward_copy", *row, ROW_BYTES + len(copy), copy)
 
 
 def _forward_args(forward: Forward) -> list[Any]:

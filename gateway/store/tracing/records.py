@@ -35,6 +35,7 @@ class PlanRecord:
     notifications: tuple[str, ...] = ()
     alerts: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # rule, and what it said
     calls: tuple[str, ...] = ()
+    forwards: tuple[str, ...] = ()
     kind: str = ""  # of the event
     at: datetime | None = None  # when it happened
     delivery: str = ""  # that holds it, and the item in it
@@ -122,6 +123,7 @@ def _parse(row: bytes) -> PlanRecord:
         notifications=tuple(stored.get("notifications", ())),
         alerts=tuple((one["rule"], one["text"]) for one in stored.get("alerts", ())),
         calls=tuple(stored.get("calls", ())),
+        forwards=tuple(stored.get("forwards", ())),
         kind=stored.get("kind", ""),
         at=datetime_from_ms(stored["at"]) if "at" in stored else None,
         delivery=stored.get("delivery", ""),

@@ -7,6 +7,7 @@ import orjson
 
 from gateway.core.contacts.grouping import contact_keys
 from gateway.core.events import Message
+from gateway.core.forwards.forward import forward_id
 from gateway.core.forwards.receiver_answer import forwarded_event, receiver_answer_key
 from gateway.core.sending.send import STATUS_RANK
 from gateway.core.services.answer import answer_key, called_by
@@ -182,7 +183,8 @@ class Traces:
         if not (event_ref or record or failure):
             return None
         kept_ref = event_ref or dead_letter_ref
-        forwards = read_event_forwards(self._store, number, key)
+        planned = record.forwards if record else ()
+        forwards = read_event_forwards(self._store, number, key, planned)
         return Trace(
             number,
             key,
@@ -205,7 +207,8 @@ class Traces:
         self, number: str, key: str, record: PlanRecord | None, forwards: Sequence[TracedForward]
     ) -> dict[str, Trace]:
         keys_of = {call: answer_key(call) for call in record.calls} if record else {}
-        keys_of |= {one.id: receiver_answer_key(one.receiver, key) for one in forwards}
+        own = (one for one in forwards if one.id == forward_id(key, one.receiver))
+        keys_of |= {one.id: receiver_answer_key(one.receiver, key) for one in own}
         found = ((asked, self._by_event(number, one)) for asked, one in keys_of.items())
         return {asked: trace for asked, trace in found if trace}
 

@@ -17,10 +17,15 @@ MOST_NAME, MOST_ID = 200, 300
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One report to `GATEWAY_NOTIFY_URL`; the receiver gets `payload` with each attempt."""
+    """One report to `GATEWAY_NOTIFY_URL`; the receiver gets `payload` with each attempt.
+
+    With `receiver`, the receiver of forwards that is called so gets it instead, in its own form.
+    """
 
     id: str
     payload: Mapping[str, Any] = field(repr=False)
+    receiver: str = ""
+    contact: str = field(default="", repr=False)  # the key of the customer
 
     @property
     def text(self) -> str:
@@ -33,7 +38,13 @@ class Notification:
 
 
 def build_notification(
-    notification: str, rule: str, text: str, event: Event, contact: Contact, now: datetime
+    notification: str,
+    rule: str,
+    text: str,
+    event: Event,
+    contact: Contact,
+    now: datetime,
+    receiver: str = "",
 ) -> Notification:
     """Build the notification of an event; docs/notify.md describes each field of the payload.
 
@@ -53,4 +64,4 @@ def build_notification(
         "event": event.key[:MOST_ID],
         "message": event.id[:MOST_ID] if isinstance(event, Message | Status) else "",
     }
-    return Notification(notification, payload)
+    return Notification(notification, payload, receiver, contact.key)

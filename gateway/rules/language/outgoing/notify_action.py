@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.core import messages
+from gateway.core.forwards.forward import FORWARD
 from gateway.core.messages import Body
 from gateway.core.sending.notifications.notification import NOTIFY
+from gateway.rules.language.outgoing.forwarding import Forwarded
 from gateway.rules.language.refusals import refuse
 from gateway.rules.language.template_values import ParameterValues, build_components
 from gateway.rules.language.types import Language, Model, Sendable, TemplateName
@@ -49,6 +51,9 @@ class NotificationForm(Model):
         default=None,
         description="With `to`: Meta's user id of the same person, known if the number is hidden.",
     )
+    forward: Forwarded | None = Field(
+        default=None, description="The receiver under `forwards` that gets it, instead of the post."
+    )
     template: StaffTemplate | None = Field(
         default=None, description="With `to`: what is sent once they have not written for 24 hours."
     )
@@ -62,6 +67,8 @@ class NotificationForm(Model):
             )
         if self.template and not self.to:
             refuse("`template` is for a phone, so it needs `to` beside it")
+        if self.forward and self.to:
+            refuse("`forward` and `to` are two places: write two notifications")
         if self.user_id and not self.to:
             refuse("`user_id` is whose phone it is, so it needs `to` beside it")
         return self
@@ -81,8 +88,13 @@ class NotifyAction(Model):
     ] = Field(description="The text, or a mapping.")
 
     def body(self) -> Body:
-        """Return the text, and for a phone its number and Meta's template; with placeholders."""
+        """Return the text, and who gets it if not the operator's address; with placeholders.
+
+        That is a receiver, or a phone with Meta's template.
+        """
         form = self.notify
+        if form.forward:
+            return {NOTIFY: form.text, FORWARD: form.forward}
         if not (form.to and form.template):
             return {NOTIFY: form.text}
         parts = build_components(form.template.values)

@@ -48,7 +48,7 @@ function control.queue_copy()
   local key = forward_key(number, id)
   if (redis.call('HGET', key, 'stage') or 'new') ~= 'new' then return 0 end
   write_forward(number, now, id, receiver, '', '', '', ARGV[5])
-  redis.call('HSET', key, 'copy', ARGV[4])
+  keep_copy(number, id, ARGV[4])
   announce_forward(number, now, id, redis.call('INCR', number .. 'places'))
   return 1
 end

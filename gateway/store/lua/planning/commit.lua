@@ -17,6 +17,7 @@
 --       notification  id, payload
 --       call    id, service, payload
 --       forward id, receiver, place, contact, lane ("" for one of its own), size in bytes
+--       forward_copy the same with place "", copy of what is posted
 --       stage   send, wamid, stage, its rung, at, error, attempt, "1" if late or "replayed",
 --               participant, pricing (of a participant the error is Meta's code alone), what follows
 --               a failure ("" for nothing), wait in ms
@@ -37,6 +38,7 @@ local MOST_HANDED_OVER = 10000
 local SIZES = {
   know = 5, contact = 2, alias = 1, action = 10, stage = 12, timer = 3, record = 4, pace = 1,
   hand_over = 2, notification = 2, answer = 3, call = 3, forward = 6,
+  forward_copy = 7,
 }
 
 local verbs, at = {}, 5
@@ -244,9 +246,10 @@ for i, verb in ipairs(verbs) do
     calls = calls or load_calls()
     calls.write(number, now, verb[2], verb[3], verb[4])
     rest[#rest + 1] = {'announce_call', verb[2]}
-  elseif verb[1] == 'forward' then
+  elseif verb[1] == 'forward' or verb[1] == 'forward_copy' then
     forwards = forwards or load_forwards()
     forwards.write(number, now, unpack(verb, 2, 7))
+    if verb[8] then forwards.keep_copy(number, verb[2], verb[8]) end
     rest[#rest + 1] = {'hand_on', verb[2], here}
   elseif verb[1] == 'contact' then
     rest[#rest + 1] = {'contact', verb[2], verb[3], ARGV[1], ARGV[3]}

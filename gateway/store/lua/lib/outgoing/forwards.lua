@@ -31,6 +31,11 @@ local function write_forward(number, now, id, receiver, place, contact, lane, si
     'lane', lane == '' and '=' .. id or lane, 'size', size, 'planned', now, 'attempts', 0)
 end
 
+-- Let what is no event of the inbox wait as it will be posted.
+local function keep_copy(number, id, copy)
+  redis.call('HSET', forward_key(number, id), 'copy', copy)
+end
+
 local function wake_receiver(number, receiver, at)
   redis.call('ZADD', number .. 'forwards', 'LT', at, receiver)
 end
@@ -129,4 +134,4 @@ local function bury_forward(number, now, id, row, why, copy)
   end
 end
 
-local forwards = {write = write_forward, announce = announce_forward}
+local forwards = {write = write_forward, announce = announce_forward, keep_copy = keep_copy}
