@@ -154,7 +154,7 @@ def note(body: bytes) -> bytes:
 def test_a_call_whose_worker_is_killed_at_any_step_has_its_effect_once(
     stack: HaltedStack, service: RunningService, crowd: Crowd, case: str
 ) -> None:
-    with dying(stack, case, service.over, lambda: service.at_once == 2 * CUSTOMERS):
+    with dying(stack, case, service.over, lambda: service.at_once > 0):
         assert deliver(stack, crowd.bodies("order %s", "ask %s")) == {200}
     wait_until(lambda: all(len(one) >= 2 for one in crowd.replies(stack).values()), "answers", 60)
     wait_until(lambda: not waiting(stack), "no call waits", 60)
@@ -213,7 +213,7 @@ def unlisted(stack: HaltedStack) -> set[str]:
 
 @contextmanager
 def dying(
-    stack: HaltedStack, case: str, released: threading.Event, are_all_asked: Callable[[], bool]
+    stack: HaltedStack, case: str, released: threading.Event, is_asked: Callable[[], bool]
 ) -> Iterator[None]:
     """Let a process die at a step of what is delivered meanwhile, and start it again.
 
@@ -228,7 +228,7 @@ def dying(
     if kind == "answer":
         with held(released):
             yield
-            wait_until(are_all_asked, "all are asked", 60)
+            wait_until(is_asked, "the first are asked", 60)
             wait_until(stack.idle, "all is planned", 60)
             stop_planning(stack)
         wait_until(lambda: not waiting(stack), "all answers are in the inbox", 60)
