@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.web.console.desk import desk
+from tests.support.web.clinic_world import clinic as clinic
 
 
 @pytest.fixture(autouse=True)

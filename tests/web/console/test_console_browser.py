@@ -19,6 +19,7 @@ from tests.support.servers import Server, wait_until
 from tests.support.store.dead_sends import die
 from tests.support.store.sends import a_send, lanes, queue
 from tests.support.web.browser import Tab, a_tab
+from tests.support.web.clinic_world import Clinic
 from tests.support.web.console_client import PASSWORD, know_user
 from tests.support.web.console_server import serving_console
 from tests.support.web.console_world import HOSTILE, MANY_EMOJI, receive
@@ -101,17 +102,20 @@ def test_a_tab_that_nobody_has_looked_at_holds_no_connection(
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_page_can_be_used_by_everybody_whatever_customers_write(
-    server: Server, store: Store, browser: Browser, screen: str
+    server: Server, store: Store, browser: Browser, screen: str, clinic: Clinic
 ) -> None:
     know_user(store, "admin")
     receive(store, WAMID, HOSTILE)
     receive(store, "wamid.2", MANY_EMOJI)
     let_die(store, "dead")
     options = SCREENS[screen]
-    with serving_console(server.url) as console, a_tab(browser, console.url, **options) as tab:
+    serving = serving_console(server.url, **clinic.env)
+    with serving as console, a_tab(browser, console.url, **options) as tab:
         sign_in(tab, "admin")
-        for path in (page.path for page in PAGES if page.label):
-            tab.open(f"/console{path}")
+        for path in (page.path for page in PAGES):
+            query = f"?from={NUMBER}" if path.startswith("/templates") else ""
+            tab.open(f"{clinic.place(path)}{query}")
+            expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
             assert (path, tab.findings()) == (path, [])
             assert _overflow(tab) <= 0, path
         tab.open("/console/messages")

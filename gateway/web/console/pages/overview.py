@@ -69,12 +69,13 @@ def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
     now = history.read()
     problems = list(find_problems(now))
     kinds = {one.kind for one in problems}
+    said = {f"{one.sentence} {one.advice}" for one in problems}
     alerts = [one for one in now.alerts if one.cause.kind not in kinds]
     forecast = now.forecast
     return {
         **_view_numbers(now, accounts, alerts, history.rates(_count_attempts)),
         "problems": [{"what": one.sentence, "advice": one.advice} for one in problems],
-        "warnings": list(now.health.warnings),
+        "warnings": [one for one in now.health.warnings if one not in said],
         "kept": now.kept,
         "kept_rates": history.rates(lambda reading: reading.kept),
         "waiting": now.waiting,
