@@ -34,6 +34,9 @@ SIGN_IN_CHECKED_S = 10.0
 PING_S = 15
 SEND_S = 10.0  # a page that does not read gives its place to another
 RETRY_MS = 2_000
+# Deliveries are kept by the same process: what many feeds take of its time is limited to this share
+# by reading each less often, though not below every ten seconds.
+FEW_FEEDS, MOST_SHARE, MOST_REST_S = 4, 0.04, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,7 @@ class LiveStreams:
     async def _follow(self, name: str, reader: LiveReader, feed: _Feed) -> None:
         topic = self.topics[_topic(name)]
         while not self._ended.is_set():
+            began = time.monotonic()
             try:
                 feed.newest = await topic.read(reader)
                 feed.version = sha256(feed.newest.encode()).hexdigest()[:12]
@@ -179,7 +183,15 @@ class LiveStreams:
                 pass  # the page keeps what it shows, with its moment
             except Exception as error:  # one topic must not end the streams of others
                 log.error("live_topic_failed", topic=_topic(name), error=type(error).__name__)
-            await self._rest(topic.every_s)
+            took_s = time.monotonic() - began
+            await self._rest(rest_of_feed(topic.every_s, took_s, len(self._feeds)))
+
+
+def rest_of_feed(every_s: float, took_s: float, feeds: int) -> float:
+    """Return after how many seconds a feed is read again, of so many that are read."""
+    if feeds <= FEW_FEEDS:
+        return every_s
+    return max(every_s, min(MOST_REST_S, took_s * feeds / MOST_SHARE))
 
 
 def _topic(name: str) -> str:

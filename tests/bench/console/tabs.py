@@ -17,13 +17,14 @@ from gateway.store.api.lists.list_secret import read_secret
 from gateway.store.redis.client import Store
 from gateway.web.console.handles import conversation_address
 from gateway.web.console.page import ROOT
+from tests.bench.accepting import MOST_A_SECOND
 from tests.bench.console.pages import TOKEN, sign_in
 from tests.bench.console.seeder import Seeder
 from tests.bench.load import load
 from tests.support.factories import NUMBER
 from tests.support.stack import Stack
 
-TABS, EVENTS, PAIRS = 50, 20_000, 6
+TABS, EVENTS, PAIRS = 50, 5_000, 5
 
 
 class ConsoleTabs:
@@ -73,7 +74,8 @@ class ConsoleTabs:
 
     def _kept(self, seconds: float) -> float:
         self.turn += 1
-        seen = load(self.stack.web_port, f"t{self.turn}", "hello", 100_000, seconds)
+        count = int(seconds * MOST_A_SECOND)
+        seen = load(self.stack.web_port, f"t{self.turn}", "hello", count, seconds)
         return seen["per_second"]
 
 
