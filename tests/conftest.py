@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from gateway.store.redis.client import Store
 from tests.support.servers import Server
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # A shared machine may stand still for longer than any one example takes.
-settings.register_profile("patient", deadline=None)
-settings.register_profile("fast", deadline=None, max_examples=25)
+PATIENT_S = 60.0
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("patient", deadline=None, suppress_health_check=SLOW)
+settings.register_profile("fast", deadline=None, suppress_health_check=SLOW, max_examples=25)
 settings.load_profile("patient")
 
 Stack.forked = Server.in_memory = True
@@ -90,7 +92,8 @@ def _empty_server() -> None:
 
 @pytest.fixture
 def store(server: Server) -> Iterator[Store]:
-    opened = Store(server.url)
+    # Tests of a server that does not answer open stores of their own.
+    opened = Store(server.url, socket_timeout=PATIENT_S)
     opened.redis.flushall()
     yield opened
     opened.close()

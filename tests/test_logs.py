@@ -33,7 +33,7 @@ class Stalled(io.StringIO):
 
     def write(self, line: str) -> int:
         self.asked.set()
-        self.flows.wait(20)
+        self.flows.wait(180)
         return super().write(line)
 
 
@@ -147,12 +147,12 @@ def test_a_stalled_stream_does_not_stall_the_logger_and_what_was_lost_is_told() 
     listener = logs.configure("info", stream)
     log = structlog.get_logger("gateway")
     log.info("first")
-    assert stream.asked.wait(5)  # The writer has it in hand, and the queue is empty.
+    assert stream.asked.wait(180)  # The writer has it in hand, and the queue is empty.
 
     began = time.monotonic()
     for _ in range(logs.WAITING_LINES + 25):
         log.info("delivery_kept")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     stream.flows.set()
     wait_until(lambda: stream.getvalue().count("\n") > logs.WAITING_LINES, "all is written")
     log.info("last")
@@ -202,7 +202,7 @@ def test_a_line_that_was_cut_does_not_spoil_the_next_one() -> None:
         "out.write('next\\n')\n"
     )
     with tempfile.TemporaryFile() as log:
-        done = subprocess.run([sys.executable, "-c", script], stderr=log, timeout=30, check=False)
+        done = subprocess.run([sys.executable, "-c", script], stderr=log, timeout=180, check=False)
         log.seek(0)
         assert (done.returncode, log.read()) == (0, b"a lon\nnext\n")
 
@@ -218,7 +218,7 @@ def test_no_line_gets_into_a_file_that_takes_the_number_of_a_closed_stderr(tmp_p
         "listener.stop()\n"
     )
     command = f"exec '{sys.executable}' -c \"$0\" '{tmp_path / 'data'}' 2>&-"
-    done = subprocess.run(["sh", "-c", command, script], timeout=30, check=False)
+    done = subprocess.run(["sh", "-c", command, script], timeout=180, check=False)
 
     assert (done.returncode, (tmp_path / "data").read_text()) == (0, "")
 
@@ -242,7 +242,7 @@ def test_a_stalled_stream_holds_up_no_exit() -> None:
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen([sys.executable, "-c", script], stderr=writing)
-        assert process.wait(timeout=15) is not None
+        assert process.wait(timeout=180) is not None
     finally:
         os.close(writing)
         os.close(reading)

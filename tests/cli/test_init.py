@@ -520,7 +520,7 @@ def test_a_person_at_a_terminal_types_secrets_unseen_and_leaves_by_ctrl_c(
     terminal.press(b"\x03")
     terminal.wait_for("nothing was written")
 
-    assert terminal.process.wait(10) == 130
+    assert terminal.process.wait(180) == 130
     assert "Sandbox app" in terminal.shown
     assert SECRET not in terminal.shown
     assert os.listdir(tmp_path) == []
@@ -571,7 +571,7 @@ def test_a_person_without_a_network_may_go_on(tmp_path: Path) -> None:
         ):
             terminal.answer(prompt, answer)
         terminal.wait_for("nothing of it is checked")
-        assert terminal.process.wait(10) == 0
+        assert terminal.process.wait(180) == 0
     finally:
         terminal.close()
 

@@ -327,7 +327,7 @@ def test_an_interrupted_replay_ends_what_it_began_and_tells_how_far_it_got(
         wait_until(lambda: len(receiver.bodies) == 1, "the first is posted")
         running.send_signal(signal.SIGINT)
         receiver.held.set()
-        _, told = running.communicate(timeout=60)
+        _, told = running.communicate(timeout=180)
 
     assert running.returncode == 130
     assert f"Interrupted: {len(receiver.bodies)} of 50 were answered." in told.decode()

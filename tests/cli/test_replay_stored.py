@@ -356,7 +356,7 @@ def test_an_interrupted_replay_says_how_far_it_got(store: Store) -> None:
     with subprocess.Popen([*command, "--speed", "1x"], stderr=subprocess.PIPE) as running:
         wait_until(lambda: replayed(store) == [FIRST], "the first is there")
         running.send_signal(signal.SIGINT)
-        _, told = running.communicate(timeout=60)
+        _, told = running.communicate(timeout=180)
 
     assert running.returncode == 130
     assert "Interrupted: 1 of 2 are in the inbox. Run it again" in told.decode()

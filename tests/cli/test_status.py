@@ -152,7 +152,7 @@ def test_at_a_terminal_it_stays_up_to_date_until_it_is_stopped(ticking: Store) -
         seen(ours, b"1 in all")
         program.send_signal(signal.SIGINT)
         seen(ours, b"\x1b[?1049l")  # The terminal is given back as it was.
-        assert program.wait(10) == 0
+        assert program.wait(180) == 0
     finally:
         program.kill()
         os.close(ours)
@@ -169,7 +169,7 @@ def test_the_live_screen_names_a_queue_without_a_worker(ticking: Store) -> None:
         seen(ours, b"No worker that listens")
     finally:
         program.kill()
-        program.wait(10)
+        program.wait(180)
         os.close(ours)
 
 

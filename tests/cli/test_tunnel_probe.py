@@ -21,7 +21,7 @@ def test_an_answer_that_drips_is_given_up_in_time(rest: bytes) -> None:
         assert (seen := probe.request_health()).kind == "ReadTimeout"
 
     assert callback_probe.check_health(seen).tone == "bad"
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def compressing(said: bytes) -> Talk:

@@ -49,7 +49,7 @@ def backup(server: Server, target: Path, **env: str) -> subprocess.CompletedProc
         env=os.environ | given,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -70,7 +70,7 @@ def test_a_server_that_starts_from_the_copy_has_all_that_was_written_before(
     writer.start()
     done = backup(running, tmp_path / "backups")
     over.set()
-    writer.join(30)
+    writer.join(180)
 
     assert (done.returncode, percentage(running)) == (0, b"100")
     copy = Server(tmp_path / "copy")

@@ -55,7 +55,7 @@ def start_web(stack: Stack) -> None:
     command = [sys.executable, *stack.command("web"), "--workers", "2"]
     stack.programs["web"] = Program(command, stack.env, stack.folder / "web.log")
     said = stack.programs["web"].said
-    wait_until(lambda: said().count("Application startup complete") == 2, "both are ready", 90)
+    wait_until(lambda: said().count("Application startup complete") == 2, "both are ready")
 
 
 def deliver(client: httpx.Client, body: bytes) -> int:
@@ -158,7 +158,7 @@ class Deliveries:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(60)
+        self._thread.join(180)
 
     def wait_for_more(self) -> None:
         wanted = self.answers.total() + 20

@@ -38,7 +38,7 @@ def test_an_address_that_is_taken_works_in_all_processes(tmp_path: Path, form: s
 
         stack.post(delivery_body(message_item("wamid.one", "which color?")))
 
-        wait_until(lambda: len(stack.posted()) == 1, "the reply is posted", 60)
+        wait_until(lambda: len(stack.posted()) == 1, "the reply is posted")
         wait_until(stack.idle, "no delivery waits")
     finally:
         stack.stop()

@@ -120,13 +120,13 @@ def test_a_bot_of_pywas_that_is_killed_and_comes_back_loses_nothing(stack: Appli
     stack.start_application("bot", f"{stack.bot}/healthz")
 
     stack.write(*before)
-    wait_until(all_answered(stack, before), "the bot answers", 60)
+    wait_until(all_answered(stack, before), "the bot answers")
     stack.programs["bot"].kill()
     stack.write(*meanwhile)
-    wait_until(lambda: failed_posts(stack) > 0, "a post to the dead bot failed", 60)
+    wait_until(lambda: failed_posts(stack) > 0, "a post to the dead bot failed")
     stack.start_application("bot", f"{stack.bot}/healthz")
     stack.write(*after)
-    wait_until(all_answered(stack, texts), "the bot answers all of them", 90)
+    wait_until(all_answered(stack, texts), "the bot answers all of them")
 
     assert stack.answers_to(*texts) == {text: [f"You said: {text}"] for text in texts}
     said = stack.programs["bot"].said
@@ -140,10 +140,10 @@ def failed_posts(stack: Applications) -> int:
 def test_the_example_answers_each_event_once_also_after_a_kill(stack: Applications) -> None:
     texts = ["order 123456", "order 123457", "order 999999"]
     stack.write(*texts[:1])
-    wait_until(lambda: '"app"' in stack.programs["outgoing"].said(), "a post is tried", 60)
+    wait_until(lambda: '"app"' in stack.programs["outgoing"].said(), "a post is tried")
     stack.start_application("app", f"{stack.app}/")
     stack.write(*texts[1:])
-    wait_until(all_answered(stack, texts), "the application answers", 60)
+    wait_until(all_answered(stack, texts), "the application answers")
 
     assert stack.answers_to(*texts) == {
         "order 123456": ["Order 123456 is on its way."],

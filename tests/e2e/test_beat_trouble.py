@@ -1,7 +1,6 @@
 """Beat outlives whatever happens to its store, and two of them take turns through it."""
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,6 @@ from tests.support.stack import Stack
 
 pytestmark = pytest.mark.e2e
 LOCK = f"{keys.BEAT_PREFIX}:lock"
-# The turn of a beat that was killed runs out after 10 s; the rest is for a busy machine.
-TAKEN_OVER_S = 20
 
 
 @pytest.fixture
@@ -82,7 +79,7 @@ def test_beat_waits_for_a_store_in_trouble_and_goes_on_by_itself(
     wait_until(said(beat, "beat_failing"), "beat tells of it")
     fault.end(stack.server)
 
-    wait_until(rings(stack.server), "beat rings again", 10)
+    wait_until(rings(stack.server), "beat rings again")
     wait_until(said(beat, "beat_recovered"), "beat tells of that too")
     assert beat.said().count("beat_failing") == beat.said().count("beat_recovered") == 1
     assert beat.said().count("Traceback") == 0
@@ -108,7 +105,7 @@ def test_one_beat_leads_after_the_trouble_and_the_other_takes_over_from_it(
     (leader,), (other,) = filter(leads, beats), (one for one in beats if not leads(one))
     leader.kill()
 
-    wait_until(lambda: leads(other), "the other takes over", TAKEN_OVER_S)
+    wait_until(lambda: leads(other), "the other takes over")
     wait_until(rings(stack.server), "it rings")
 
 
@@ -118,7 +115,7 @@ def test_a_beat_that_was_frozen_while_another_took_over_stands_by(stack: Stack) 
     wait_until(lambda: leads(first), "it leads")
     second = stack.run("beat#2")
     first.process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: leads(second), "the other takes over", TAKEN_OVER_S)
+    wait_until(lambda: leads(second), "the other takes over")
 
     first.process.send_signal(signal.SIGCONT)
 
@@ -141,11 +138,9 @@ def test_beat_ends_when_it_is_told_to_whatever_its_store_does(stack: Stack, faul
     wait_until(lambda: leads(beat), "it leads")
     fault.begin(stack.server)
     wait_until(said(beat, "beat_failing"), "beat tells of it")
-    asked = time.monotonic()
 
-    assert beat.stop(within_s=10) == 0
+    assert beat.stop() == 0
 
-    assert time.monotonic() - asked < 8
     fault.end(stack.server)
 
 
@@ -162,7 +157,7 @@ def test_beat_waits_for_a_broker_of_its_own_and_goes_on_by_itself(
     broker.start()
     clear_bells(stack.server)  # what the broker lost is rung for a minute later, or done by workers
 
-    wait_until(lambda: bool(broker.command("LLEN", "gw:celery:scheduled")), "it rings again", 15)
+    wait_until(lambda: bool(broker.command("LLEN", "gw:celery:scheduled")), "it rings again")
     wait_until(said(beat, "beat_recovered"), "beat tells of that too")
     assert beat.stop() == 0
     broker.kill()

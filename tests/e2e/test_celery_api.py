@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.support.servers import Server, wait_until
-from tests.support.stack import Stack
+from tests.support.stack import Stack, api_client
 
 pytestmark = pytest.mark.e2e
 KEY = "a-key-of-the-environment"
@@ -56,7 +56,7 @@ def shop(stack: Stack) -> Any:
 @pytest.fixture
 def api(stack: Stack) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=stack.api, headers=headers, timeout=30) as client:
+    with api_client(stack.api, headers) as client:
         yield client
 
 
@@ -84,7 +84,7 @@ def test_the_example_of_the_page_runs_in_a_process_that_has_none_of_our_code(
 
     command = [sys.executable, "shop.py"]
     done = subprocess.run(
-        command, cwd=tmp_path, env={}, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env={}, capture_output=True, text=True, timeout=180, check=False
     )
 
     assert done.returncode == 0, done.stderr
@@ -97,7 +97,7 @@ def test_a_message_that_meta_accepts_is_a_success(
     stack: Stack, shop: Any, api: httpx.Client
 ) -> None:
     result = shop.send(f"+{TO}", READY)
-    value = result.get(timeout=30)
+    value = result.get(timeout=180)
 
     assert (result.state, value["status"]) == ("SUCCESS", "sent")
     assert task_of(api, result.id)["result"] == value
@@ -110,7 +110,7 @@ def test_a_message_that_meta_accepts_is_a_success(
 def test_a_message_that_is_refused_is_a_failure_with_advice(shop: Any, api: httpx.Client) -> None:
     result = shop.send("+351900000811", TEXT)
     with pytest.raises(RuntimeError) as refusal:
-        result.get(timeout=30)
+        result.get(timeout=180)
 
     (value,) = refusal.value.args
     assert (value["status"], result.state, result.traceback) == ("failed", "FAILURE", None)
@@ -135,7 +135,7 @@ def test_arguments_that_cannot_be_sent_are_a_failure_that_names_each_place(
 ) -> None:
     result = shop.gateway.send_task("tasks.send_whatsapp_message", args=args, queue="critical")
     with pytest.raises(ValueError, match=r"the task takes|: ") as refusal:
-        result.get(timeout=30)
+        result.get(timeout=180)
 
     named = {one.partition(": ")[0] for one in str(refusal.value).split("; ") if ": " in one}
     assert places <= named | {str(refusal.value)}
@@ -146,7 +146,7 @@ def test_no_log_has_a_number_or_a_text_of_a_task(stack: Stack, shop: Any) -> Non
     shop.send("+351900000813", {"type": "text", "text": {"body": "a secret text"}})
     refused = shop.send("900000813", {"type": "text", "text": "a secret text"})
     with pytest.raises(ValueError, match="message/text: must be"):
-        refused.get(timeout=30)
+        refused.get(timeout=180)
 
     logs = "".join(program.said() for program in stack.programs.values())
     assert refused.id in logs
@@ -158,10 +158,10 @@ def test_a_task_that_is_published_again_sends_nothing_more(
     stack: Stack, shop: Any, api: httpx.Client
 ) -> None:
     id_ = str(uuid.uuid4())
-    first = shop.send("+351900000814", READY, id_).get(timeout=30)
+    first = shop.send("+351900000814", READY, id_).get(timeout=180)
     stack.server.command("DEL", f"gw:celery:celery-task-meta-{id_}")
 
-    again = shop.send("+351900000814", READY, id_).get(timeout=30)
+    again = shop.send("+351900000814", READY, id_).get(timeout=180)
     shop.send("+351900000814", {**READY, "name": "another"}, id_)
     wait_until(lambda: "task_id_reused" in stack.programs["outbound"].said(), "it is logged")
 
@@ -177,7 +177,7 @@ def test_a_scheduled_message_has_its_result_once_it_is_sent(shop: Any, api: http
     pending = task_of(api, result.id)["status"], result.state
 
     assert pending == ("PENDING", "PENDING")
-    assert result.get(timeout=30)["status"] == "sent"
+    assert result.get(timeout=180)["status"] == "sent"
     assert datetime.now(UTC) >= at
 
 
@@ -210,7 +210,7 @@ def test_a_job_that_is_called_by_its_name_returns_how_many_it_processed(shop: An
     for name in ("tasks.process_scheduled_messages", "tasks.cleanup_expired_sessions"):
         asked = shop.gateway.send_task(name, queue="scheduled", ignore_result=False)
 
-        assert asked.get(timeout=30)["processed"] >= 0
+        assert asked.get(timeout=180)["processed"] >= 0
 
 
 def test_an_unknown_task_is_not_found(api: httpx.Client) -> None:

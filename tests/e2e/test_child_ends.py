@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,14 +51,12 @@ def test_a_child_bears_the_name_of_its_main_process(stack: Stack) -> None:
     assert int(pid) != stack.programs["holding"].pid
 
 
-def test_a_child_that_is_killed_is_reported_at_once(stack: Stack) -> None:
+def test_a_child_that_is_killed_is_reported(stack: Stack) -> None:
     holder = one_holds(stack)
-    killed_at = time.monotonic()
 
     os.kill(int(holder.partition("/")[2]), signal.SIGKILL)
 
     wait_until(lambda: told(stack, ENDED) == [holder], "its end is reported")
-    assert time.monotonic() - killed_at < 10  # beside a busy machine; a look is a tenth of a second
 
 
 def test_a_child_that_hits_its_time_limit_is_reported(stack: Stack) -> None:
@@ -86,7 +83,7 @@ def test_the_child_that_takes_its_place_is_known_as_well(stack: Stack) -> None:
     first = one_holds(stack)
     os.kill(int(first.partition("/")[2]), signal.SIGKILL)
     publish(stack, "tests.hold")
-    wait_until(lambda: len(told(stack, HELD)) > 1, "its successor holds a task", 60)
+    wait_until(lambda: len(told(stack, HELD)) > 1, "its successor holds a task")
     second = told(stack, HELD)[1]
 
     os.kill(int(second.partition("/")[2]), signal.SIGKILL)

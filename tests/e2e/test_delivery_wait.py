@@ -55,7 +55,7 @@ def test_a_text_is_posted_after_the_file_before_it_was_delivered(stack: Stack) -
     for customer in CUSTOMERS:
         write(stack, customer)
 
-    wait_until(lambda: len(stack.posted()) == 2 * len(CUSTOMERS), "all is posted", 60)
+    wait_until(lambda: len(stack.posted()) == 2 * len(CUSTOMERS), "all is posted")
 
     for customer in CUSTOMERS:
         bodies = [one["body"] for one in stack.posted() if one["to"].lstrip("+") == customer]
@@ -72,12 +72,12 @@ def test_a_text_waits_also_if_the_sender_dies_while_the_file_is_posted(stack: St
     assert stack.client.post(f"{stack.meta_url}/sandbox/faults", json=slow).is_success
     (customer, *_) = CUSTOMERS
     write(stack, customer)
-    wait_until(lambda: len(stack.posted()) == 1, "Meta has the file", 60)
+    wait_until(lambda: len(stack.posted()) == 1, "Meta has the file")
 
     stack.programs["outbound"].kill()
     stack.run("outbound#2")
 
-    wait_until(lambda: len(stack.posted()) == 2, "the text is posted", 90)
+    wait_until(lambda: len(stack.posted()) == 2, "the text is posted")
     assert [one["body"]["type"] for one in stack.posted()] == ["document", "text"]
     file, text = sends(stack, customer)
     assert "attempt:1" not in file, "its answer was lost"

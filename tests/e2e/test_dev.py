@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support.cli.dev_gateway import Playing, running, tree
@@ -34,23 +33,6 @@ def test_the_first_message_is_answered_and_ctrl_c_ends_all(playing: Playing) -> 
     assert len(family) >= 8
     assert playing.end(signal.SIGINT) == 0
     assert running(family) == set()
-
-
-def test_the_printed_address_and_key_send_a_message(playing: Playing) -> None:
-    playing.start().chat("hi")
-    wait_until(lambda: "stop    Ctrl-C" in playing.said(), "all addresses are printed")
-    address = re.search(r"api +(http://\S+), for", playing.said())
-    key = re.search(r"key +(\S+)", playing.said())
-    assert address
-    assert key
-
-    asked = {"to": "+351900000001", "text": "Your order is ready."}
-    headers = {"authorization": f"Bearer {key[1]}"}
-    answer = httpx.post(f"{address[1]}/v1/messages", json=asked, headers=headers)
-
-    assert answer.status_code == 202
-    sent = playing.run("messages", "show", answer.json()["id"]).stdout
-    assert answer.json()["id"] in sent
 
 
 @pytest.mark.long
@@ -88,7 +70,7 @@ def test_a_child_that_dies_ends_all_with_its_last_words(playing: Playing) -> Non
     family = tree(playing.program.pid)
     os.kill(playing.child("gateway.cli sandbox"), signal.SIGKILL)
 
-    assert playing.program.wait(25) == 1
+    assert playing.program.wait(180) == 1
     assert "sandbox has ended (exit code -9)" in playing.said()
     assert "Sandbox listening on" in playing.said()
     assert running(family) == set()

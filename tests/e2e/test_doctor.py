@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.store.redis.client import Store
+from tests.support.forked_process import run_python
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
@@ -45,14 +44,8 @@ def stack(tmp_path: Path, server: Server, store: Store) -> Iterator[Stack]:
 
 def doctor(stack: Stack) -> tuple[int, Checks]:
     """Run it, and return its exit code and what each check that is not fine says."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "doctor", "--json"],
-        cwd=stack.folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | stack.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = ["-m", "gateway.cli", "doctor", "--json"]
+    ended = run_python(command, os.environ | stack.env, stack.folder)
     assert ended.stdout, ended.stderr
     checks = json.loads(ended.stdout)["checks"]
     return ended.returncode, {one["check"]: one for one in checks if one["state"] != "fine"}
@@ -62,7 +55,7 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
     # The sandbox is a test number, the first canary comes with the first minute, and the server
     # has no limit of its own.
     open_ones = {"recipients", "canary", "memory"}
-    wait_until(lambda: set(doctor(stack)[1]) <= open_ones, "all is well", 60)
+    wait_until(lambda: set(doctor(stack)[1]) <= open_ones, "all is well")
     assert doctor(stack)[0] == 0
 
     stack.programs["outbound"].kill()
@@ -81,7 +74,7 @@ def test_all_is_well_until_a_worker_dies_and_is_named(stack: Stack) -> None:
 
 @pytest.mark.long
 def test_a_template_that_meta_paused_is_named(stack: Stack) -> None:
-    wait_until(lambda: "templates" not in doctor(stack)[1], "the template is approved", 60)
+    wait_until(lambda: "templates" not in doctor(stack)[1], "the template is approved")
 
     url, languages = f"{stack.meta_url}/sandbox/templates", {"en": "PAUSED"}
     assert stack.client.post(url, json={"staff_notice": {"languages": languages}}).is_success

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.factories import delivery_body, message_item
+from tests.support.faults.ledger import stages
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
@@ -55,13 +56,14 @@ def test_a_hold_stops_sending_within_two_seconds_and_burns_nothing(stack: Stack)
 
     stack.gateway("hold", "--yes")
     time.sleep(SOON_S)  # what is promised; only after it nothing may go any more
+    wait_until(lambda: "attempting" not in stages(stack).values(), "what was taken is posted")
     stopped_at = len(stack.posted())
     stack.post_all(bodies("b", "color", 40))
     wait_until(lambda: events(stack) == COUNT + 40, "what comes in is kept and planned")
     assert len(stack.posted()) == stopped_at < COUNT
 
     stack.gateway("release")
-    wait_until(lambda: len(stack.posted()) == COUNT + 40, "all of it goes out", 60)
+    wait_until(lambda: len(stack.posted()) == COUNT + 40, "all of it goes out")
     wait_until(stack.idle, "nothing waits")
     figures = stack.metrics()
     assert (figures["gateway_dead_letters"], figures["gateway_unconfirmed_sends"]) == (0, 0)

@@ -53,7 +53,7 @@ def body(wamid: str, text: str, phone: str, user: str) -> bytes:
 def answered(stack: Stack, delivery: bytes, count: int) -> None:
     """Deliver, and wait until so many messages were posted to Meta in all."""
     assert stack.post(delivery).status_code == 200
-    wait_until(lambda: len(stack.posted()) >= count, "it was answered", 30)
+    wait_until(lambda: len(stack.posted()) >= count, "it was answered")
 
 
 def told(stack: Stack, name: str) -> Any:
@@ -71,7 +71,7 @@ def test_a_customer_is_one_conversation_under_every_name(stack: Stack) -> None:
     texts = [f"say {turn}" for turn in range(3)] + ["say stop"]
     for turn, (text, (phone, user)) in enumerate(zip(texts, written, strict=True), 1):
         answered(stack, body(f"wamid.i{turn}", text, phone, user), turn)
-    wait_until(stack.idle, "nothing waits", 30)
+    wait_until(stack.idle, "nothing waits")
 
     posted = [(one["to"], one["body"]["text"]["body"]) for one in stack.posted()]
     assert posted == [

@@ -29,7 +29,7 @@ def _fresh_log(stack: Stack) -> None:
 
 
 def done(stack: Stack, replies: int) -> None:
-    wait_until(lambda: len(stack.posted()) >= replies, f"{replies} replies are posted", 90)
+    wait_until(lambda: len(stack.posted()) >= replies, f"{replies} replies are posted")
     wait_until(stack.idle, "nothing waits")
 
 

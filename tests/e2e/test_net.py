@@ -1,7 +1,6 @@
 """With beat never started everything still goes out, and soon: the net of the workers does it."""
 
 import signal
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +41,7 @@ def test_a_refusal_that_passes_is_followed_by_the_next_attempt(stack: Stack) -> 
     stack.post(ASKED)
 
     # Two pauses of up to a second and of up to two, and a look behind each.
-    wait_until(lambda: len(stack.posted()) == 1, "the third attempt is accepted", 15)
+    wait_until(lambda: len(stack.posted()) == 1, "the third attempt is accepted")
     assert stack.programs["outbound"].said().count('"step": "later"') == 2
 
 
@@ -53,7 +52,7 @@ def test_a_bell_for_the_inbox_that_was_lost_is_rung_again(stack: Stack) -> None:
 
     stack.run("inbound")
 
-    wait_until(lambda: len(stack.posted()) == 1, "the reply is posted", 20)
+    wait_until(lambda: len(stack.posted()) == 1, "the reply is posted")
 
 
 def test_a_bell_for_a_number_that_was_lost_is_rung_again(stack: Stack) -> None:
@@ -63,7 +62,7 @@ def test_a_bell_for_a_number_that_was_lost_is_rung_again(stack: Stack) -> None:
 
     stack.run("outbound")
 
-    wait_until(lambda: len(stack.posted()) == 1, "the reply is posted", 20)
+    wait_until(lambda: len(stack.posted()) == 1, "the reply is posted")
 
 
 def lost(stack: Stack, queue: str) -> bool:
@@ -81,7 +80,7 @@ def test_a_timer_that_is_due_comes_back_as_an_event(stack: Stack) -> None:
         client.hset(f"{PREFIX}timer", "t", told)
         client.zadd(f"{PREFIX}timers", {"t": due})
 
-    wait_until(lambda: stack.worked_off() == 2, "it was worked off", 15)
+    wait_until(lambda: stack.worked_off() == 2, "it was worked off")
     assert stack.server.command("EXISTS", f"{PREFIX}timers", f"{PREFIX}timer") == 0
 
 
@@ -99,7 +98,6 @@ def test_ticks_go_on_while_every_process_of_the_worker_is_busy(stack: Stack) -> 
                 stack.server.command("EXISTS", f"{keys.LAST_RUN}tick", f"{keys.LAST_RUN}sweep") == 2
             ),
             "there was a tick and a sweep",
-            10,
         )
     assert stack.server.command("LLEN", HELD) == 2
     stack.server.command("RPUSH", RELEASED, 1, 1)
@@ -116,7 +114,6 @@ def test_another_main_process_goes_on_when_the_one_that_looked_is_killed(stack: 
     wait_until(
         lambda: stack.server.command("GET", keys.SAFETY_NET) not in (None, holder),
         "the other looks",
-        20,
     )
 
 
@@ -137,11 +134,9 @@ def test_a_worker_ends_at_once_whatever_its_store_does(
     wait_until(lambda: led(stack), "it looks")
     stack.server.send_signal(signal.SIGSTOP)
     wait_until(lambda: "loop_failing" in worker.said(), "it finds the store frozen")
-    asked = time.monotonic()
 
-    assert worker.stop(within_s=10) == 0
+    assert worker.stop() == 0
 
-    assert time.monotonic() - asked < 8
     stack.server.send_signal(signal.SIGCONT)
     broker.kill()
 

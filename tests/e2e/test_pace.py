@@ -88,13 +88,15 @@ def start_workers(stack: Stack) -> None:
     store = Store(stack.server.url)
     pauses.hold(store, [NUMBER], "", "until all workers are there")
     workers = [stack.run(f"outbound#{i}") for i in range(WORKERS)]
-    wait_until(lambda: all("ready." in one.said() for one in workers), "all workers are there", 60)
+    wait_until(lambda: all("ready." in one.said() for one in workers), "all workers are there")
     pauses.release(store, [NUMBER], "")
     store.close()
     stack.run_python("ring", "-c", RING)
 
 
-@pytest.mark.parametrize("per_second", [20, 80], indirect=True)
+@pytest.mark.parametrize(
+    "per_second", [pytest.param(20, marks=pytest.mark.long), 80], indirect=True
+)
 def test_a_number_stays_at_its_pace_and_meta_refuses_nothing(stack: Stack, per_second: int) -> None:
     sends = SECONDS * per_second
     owe(stack.server, sends)
@@ -112,7 +114,7 @@ def test_a_customer_gets_a_burst_and_no_refusal_while_others_go_on(stack: Stack)
     owe(stack.server, 4, each=60)
     start_workers(stack)
 
-    wait_until(lambda: pace(stack)["accepted"] >= 4 * 45, "the bursts are sent", 90)
-    wait_until(lambda: pace(stack)["accepted"] >= 4 * 46, "and more as it is earned", 30)
+    wait_until(lambda: pace(stack)["accepted"] >= 4 * 45, "the bursts are sent")
+    wait_until(lambda: pace(stack)["accepted"] >= 4 * 46, "and more as it is earned")
 
     assert pace(stack)["refused"] == {}

@@ -48,7 +48,7 @@ class Rabbit:
         self.broker = Program([str(PROGRAM)], env, folder / "broker.log")
 
     def start(self) -> "Rabbit":
-        wait_until(self.answers, "RabbitMQ answers", 90)
+        wait_until(self.answers, "RabbitMQ answers")
         return self
 
     def answers(self) -> bool:
@@ -81,7 +81,7 @@ def test_bells_carried_by_rabbitmq_lead_to_each_reply_once(stack: Stack) -> None
 
     assert set(stack.post_all(bodies)) == {200}
 
-    wait_until(lambda: len(stack.posted()) >= REPLIES, "all replies are posted", 60)
+    wait_until(lambda: len(stack.posted()) >= REPLIES, "all replies are posted")
     wait_until(stack.idle, "nothing waits")
     told = Counter(one["to"].lstrip("+") for one in stack.posted())
     assert told == {f"3519{i:08d}": 1 for i in range(REPLIES)}

@@ -58,13 +58,13 @@ class Checkout:
                 args, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log,
             )  # fmt: skip
-        wait_until(lambda: "rules/" in self.said(), "gateway dev is ready", 90)
+        wait_until(lambda: "rules/" in self.said(), "gateway dev is ready", 300)
 
     def run(self, command: str, typed: str = "") -> str:
         """Type a command, and return what it shows; it must succeed."""
         done = subprocess.run(
             ["sh", "-c", command], cwd=self.folder, env=self.env, input=typed,
-            capture_output=True, text=True, timeout=90,
+            capture_output=True, text=True, timeout=180,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -83,7 +83,7 @@ class Checkout:
     def end(self) -> None:
         if self.dev:
             self.dev.send_signal(signal.SIGINT)
-            self.dev.wait(30)
+            self.dev.wait(180)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.support.stack import Stack
 from tests.support.tasks.operator_address import Receiver, a_receiver
 
 pytestmark = pytest.mark.e2e
-WITHIN_S = 5.0
+WITHIN_S = 60.0
 PROCESSES = 5  # four that plan and one that sends
 
 
@@ -116,7 +116,7 @@ def test_rules_change_under_load(stack: Stack, store: Store, alerts: Receiver) -
         ready = stack.client.get(f"{stack.api}/readyz").json()
         broken_at = len(delivered)
         wait_until(lambda: len(delivered) > broken_at + 20, "it goes on")
-    wait_until(lambda: len(texts(stack)) == 2 * len(delivered), "all are answered", 60)
+    wait_until(lambda: len(texts(stack)) == 2 * len(delivered), "all are answered")
 
     assert (ready["ready"], "rules.yaml:2" in ready["warnings"][0]) == (True, True)
     assert answers(stack, store, delivered) == {

@@ -122,7 +122,7 @@ def test_a_replay_of_thousands_of_deliveries_reproduces_the_same_records(
     old, new = stacks
     keep_all(old)
     old.ring()
-    wait_until(lambda: idle(old), "all is worked off", 60)
+    wait_until(lambda: idle(old), "all is worked off")
 
     captured = gateway(old, "capture", "kept.jsonl")
     assert f"{DELIVERIES:,} deliveries written." in captured.stderr
@@ -132,12 +132,12 @@ def test_a_replay_of_thousands_of_deliveries_reproduces_the_same_records(
                  "--limit", str(POSTED), "--concurrency", "8", "--json")  # fmt: skip
     assert script.returncode == 0, script.stderr
     assert orjson.loads(script.stdout)["by_status"]["200"]["count"] == POSTED
-    wait_until(lambda: idle(new), "what was posted is worked off", 60)
+    wait_until(lambda: idle(new), "what was posted is worked off")
 
     sent = gateway(new, "replay", "apply", file, "--yes")
     assert sent.returncode == 0, sent.stderr
     assert f"{DELIVERIES:,} deliveries put into the inbox" in sent.stdout
-    wait_until(lambda: idle(new), "all is worked off again", 60)
+    wait_until(lambda: idle(new), "all is worked off again")
 
     before = records(old)
     assert len(before) == 7 * CONTACTS

@@ -72,7 +72,7 @@ def posted_samples(stack: Stack, bodies: list[bytes]) -> Counter[str]:
     assert {stack.post(body).status_code for body in bodies} == {200}
     wanted = before + kinds(bodies)
     wait_until(lambda: counted(stack).total() >= wanted.total(), "all became events")
-    wait_until(stack.idle, "nothing waits", 60)
+    wait_until(stack.idle, "nothing waits")
     return counted(stack) - before
 
 

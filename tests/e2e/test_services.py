@@ -90,7 +90,7 @@ def test_a_worker_killed_in_mid_call_leaves_one_effect(
     service.status = None  # it holds what it is asked
     write(stack, ANA, "order 7")
     write(stack, BOB, "ask me")
-    wait_until(lambda: len(service.asked) == 2, "both calls are under way", 60)
+    wait_until(lambda: len(service.asked) == 2, "both calls are under way")
     stack.programs["outgoing"].kill()
     service.answer({"status": "sent", "messages": ["Yes."]})
     stack.run("outgoing")
@@ -98,8 +98,8 @@ def test_a_worker_killed_in_mid_call_leaves_one_effect(
 
     # A GET is made again; a POST may have acted, so nobody makes it again.
     wanted = {ANA: ["7 is sent."], BOB: ["A person will answer."]}
-    wait_until(lambda: replies(stack) == wanted, "each is answered", 90)
-    wait_until(stack.idle, "nothing waits", 60)
+    wait_until(lambda: replies(stack) == wanted, "each is answered")
+    wait_until(stack.idle, "nothing waits")
     assert replies(stack) == wanted
     assert sorted(service.asked) == [
         ("GET", "/api/orders/7"), ("GET", "/api/orders/7"), ("POST", "/api/ask"),
@@ -116,10 +116,10 @@ def test_a_crowd_that_asks_a_slow_service_leaves_room_for_another(
     crowd = [f"3519100{n:05}" for n in range(CROWD)]
     bodies = [delivery_body(message_item(f"wamid.{one}", "order 7", one)) for one in crowd]
     stack.post_all(bodies)
-    wait_until(lambda: service.most_at_once > MOST_OF_SERVICE // 2, "many ask at once", 60)
+    wait_until(lambda: service.most_at_once > MOST_OF_SERVICE // 2, "many ask at once")
     before = len(service.asked)
     write(stack, "351920000001", "quick")
-    wait_until(lambda: len(quick.asked) == 1, "the other service is asked", 30)
+    wait_until(lambda: len(quick.asked) == 1, "the other service is asked")
     meanwhile = len(service.asked) - before
     wait_until(lambda: replies(stack).keys() >= {*crowd, "351920000001"}, "all are answered", 120)
 

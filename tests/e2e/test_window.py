@@ -38,7 +38,6 @@ def test_the_template_goes_instead_and_nothing_is_a_dead_letter(stack: Stack) ->
     wait_until(
         lambda: [one["body"]["type"] for one in stack.posted()][-1:] == ["template"],
         "the template is sent",
-        60,
     )
     wait_until(stack.idle, "nothing waits")
     assert stack.metrics()["gateway_dead_letters"] == 0

@@ -19,12 +19,15 @@ from gateway.store.server.health import LAYOUT_BEFORE, layout_name
 from gateway.store.server.ownership import claim_store
 from tasks.app import OPEN_FILES
 from tests.support.factories import NUMBER
+from tests.support.forked_process import run_python
 from tests.support.servers import Program, Server, wait_until
 from tests.support.stack import Stack
 from tests.support.store.inbox_state import keep
 
 pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
 HELLO = "version: 1\nrules: [{name: hello, then: Hello}]\n"
+FULL, CLOSED = "1>/dev/full 2>/dev/full", "0>&- 1>&- 2>&-"
 
 
 class StartedStack(Stack):
@@ -33,15 +36,9 @@ class StartedStack(Stack):
     forked = False
 
 
-def started(
-    folder: Path, server: Server, rules: str, *options: str
-) -> subprocess.CompletedProcess[str]:
-    stack = StartedStack(folder, server, rules)
-    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-Q", "bulk", "-c", "1"]
-    command += options
-    return subprocess.run(
-        command, env=os.environ | stack.env, capture_output=True, text=True, timeout=60, check=False
-    )
+def started(folder: Path, server: Server, rules: str) -> "subprocess.CompletedProcess[str]":
+    command = ["-m", "celery", "-A", "tasks", "worker", "-Q", "bulk", "-c", "1"]
+    return run_python(command, os.environ | Stack(folder, server, rules).env, ROOT)
 
 
 def test_celerys_own_worker_refuses_broken_rules_with_file_and_line(
@@ -114,11 +111,8 @@ def test_a_store_that_was_away_at_the_start_is_left_alone_until_it_is_migrated(
 def test_a_log_file_as_an_option_of_celery_is_refused_with_what_to_do(
     tmp_path: Path, server: Server, kind: str
 ) -> None:
-    command = [sys.executable, "-m", "celery", "-A", "tasks", kind, "-f", str(tmp_path / "log")]
-    env = os.environ | StartedStack(tmp_path, server).env
-    ended = subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    command = ["-m", "celery", "-A", "tasks", kind, "-f", str(tmp_path / "log")]
+    ended = run_python(command, os.environ | Stack(tmp_path, server).env, ROOT)
 
     assert ended.returncode == 2
     assert "2>>FILE" in ended.stderr
@@ -141,7 +135,15 @@ def test_the_level_is_that_of_the_settings_unless_celerys_option_names_one(
     assert ('"level": "debug"' in program.said()) == is_said
 
 
-@pytest.mark.parametrize("kind", ["inbound", "outbound", "beat", "worker"])
+@pytest.mark.parametrize(
+    "kind",
+    # `gateway worker` starts what the first two are.
+    [
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("inbound", "outbound")),
+        "beat",
+        "worker",
+    ],
+)
 def test_a_process_writes_nothing_but_json_lines(tmp_path: Path, server: Server, kind: str) -> None:
     program = StartedStack(tmp_path, server).run(kind)
     wait_until(lambda: has_begun(server, kind) and bool(program.said()), "it works and logs")
@@ -152,18 +154,21 @@ def test_a_process_writes_nothing_but_json_lines(tmp_path: Path, server: Server,
 
 
 @pytest.mark.parametrize(
-    "kind",
+    ("redirection", "kind"),
     [
-        "outbound",
-        "worker",
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("inbound", "beat")),
+        (FULL, "outbound"),
+        (CLOSED, "worker"),
+        *(
+            pytest.param(how, kind, marks=pytest.mark.long)
+            for how, kind in [
+                (FULL, "worker"), (FULL, "inbound"), (FULL, "beat"),
+                (CLOSED, "outbound"), (CLOSED, "inbound"), (CLOSED, "beat"),
+            ]
+        ),
     ],
-)
-@pytest.mark.parametrize(
-    "redirection", ["1>/dev/full 2>/dev/full", "0>&- 1>&- 2>&-"], ids=["full", "closed"]
-)
+)  # fmt: skip
 def test_a_process_whose_log_cannot_be_written_works_all_the_same(
-    tmp_path: Path, server: Server, kind: str, redirection: str
+    tmp_path: Path, server: Server, redirection: str, kind: str
 ) -> None:
     stack = StartedStack(tmp_path, server)
     command = shlex.join([sys.executable, *stack.command(kind)])
@@ -205,7 +210,7 @@ def test_no_process_of_another_installation_starts_on_a_store(
 
     draft = stack.run(process)
 
-    assert draft.process.wait(60) == 2
+    assert draft.process.wait(180) == 2
     assert "belongs to another installation (shop-production" in draft.said()
     stack.stop()
 

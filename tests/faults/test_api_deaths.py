@@ -56,7 +56,7 @@ def insist(stack: HaltedStack, name: str, to: str, **more: Any) -> str:
             ids.append(answer.json()["id"])
         return answer.status_code == 202
 
-    wait_until(accepted, f"{name} is accepted", 60)
+    wait_until(accepted, f"{name} is accepted")
     return ids[0]
 
 
@@ -75,8 +75,8 @@ def test_a_web_process_killed_at_any_step_loses_and_doubles_no_request(
 
     assert again == ids
     assert len(set(ids)) == AT_ONCE
-    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
-    wait_until(stack.idle, "nothing waits", 30)
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted")
+    wait_until(stack.idle, "nothing waits")
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
     assert "new" not in stages(stack).values()
 
@@ -100,8 +100,8 @@ def test_scheduled_messages_survive_the_death_of_the_worker_that_moves_them(
     stack.ask("inbound", step)
     stack.bury("inbound", step)
 
-    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
-    wait_until(stack.idle, "nothing waits", 30)
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted")
+    wait_until(stack.idle, "nothing waits")
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
 
 
@@ -122,7 +122,7 @@ def test_a_sender_killed_at_any_step_doubles_no_message_and_each_doubt_is_on_rec
         ids = list(pool.map(lambda one: insist(stack, *one), named.items()))
     stack.bury("outbound", step)
 
-    wait_until(lambda: accounted_for(stack, ids) == set(ids), "each was posted or is in doubt", 60)
+    wait_until(lambda: accounted_for(stack, ids) == set(ids), "each was posted or is in doubt")
     stack.settle()
     assert max(posts(stack, ids).values(), default=0) <= 1
     # A doubt is settled by evidence: none is posted again.
@@ -165,8 +165,8 @@ def test_schedules_survive_the_death_of_the_worker_that_lets_them_send(
     ids = make_due(store, book, [f"{step}.{i}" for i in range(AT_ONCE)])
     bury_first(stack, step)
 
-    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
-    wait_until(stack.idle, "nothing waits", 30)
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted")
+    wait_until(stack.idle, "nothing waits")
     store.close()
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
 
@@ -217,13 +217,13 @@ def test_sends_of_a_paused_template_survive_the_death_of_the_worker_that_hears_o
     stack.ask("inbound", step)
     review(stack, name, "PAUSED")
     stack.bury("inbound", step)
-    wait_until(lambda: name in _stopped(stack), "the pause is known", 60)
+    wait_until(lambda: name in _stopped(stack), "the pause is known")
     template = {"name": name, "language": "en"}
     ids = [insist(stack, f"{name}.{i}", f"+3519300{i:05}", template=template) for i in range(5)]
-    wait_until(lambda: {stages(stack)[one] for one in ids} == {"parked"}, "all wait", 60)
+    wait_until(lambda: {stages(stack)[one] for one in ids} == {"parked"}, "all wait")
     review(stack, name, "REINSTATED")
-    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted", 60)
-    wait_until(stack.idle, "nothing waits", 30)
+    wait_until(lambda: posts(stack, ids).keys() == set(ids), "each is posted")
+    wait_until(stack.idle, "nothing waits")
 
     assert posts(stack, ids) == dict.fromkeys(ids, 1)
 

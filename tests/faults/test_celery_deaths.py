@@ -72,7 +72,7 @@ def test_workers_killed_between_a_stored_task_and_its_result_lose_neither(
     restart(stack)
     stack.gateway("release")
 
-    assert {one.get(timeout=60)["status"] for one in asked} == {"sent"}
+    assert {one.get(timeout=180)["status"] for one in asked} == {"sent"}
     posted = Counter(one["to"][-7:] for one in stack.posted())
     assert {posted[f"1{i:06}"] for i in range(10)} == {1}
 
@@ -89,7 +89,7 @@ def test_tasks_of_a_killed_worker_are_sent_once_when_they_are_published_again(
     stack.run("outbound")
     again = [f"more-3{i:06}" for i in range(20)]
     for one in publish(shop, again):
-        one.get(timeout=60)  # so all before are out of the queue
+        one.get(timeout=180)  # so all before are out of the queue
     before = count_stored(stack)
     results = publish(shop, ids)
 

@@ -40,7 +40,7 @@ def all_posted_or_in_doubt(stack: Stack, count: int) -> None:
         unconfirmed = stack.metrics()["gateway_unconfirmed_sends"]
         return len(stack.posted()) + unconfirmed >= count
 
-    wait_until(accounted, "every reply is posted or in doubt", 60)
+    wait_until(accounted, "every reply is posted or in doubt")
     at_rest(stack)
 
 
@@ -125,7 +125,7 @@ def test_answers_of_meta_that_are_dropped_are_made_up_for_by_statuses(
         wire.fault = Fault(after=0.1, delay_s=delay_s)
 
         stack.post_all(asking(COUNT))
-        wait_until(lambda: len(stack.posted()) == COUNT, "every reply is posted", 60)
+        wait_until(lambda: len(stack.posted()) == COUNT, "every reply is posted")
         at_rest(stack)
 
         assert wire.seen["dropped"] > 10

@@ -56,11 +56,11 @@ def test_whatever_step_a_web_process_is_killed_at_ticks_erase_the_rest(
     stack.ask("web", step)
     with suppress(httpx.HTTPError):
         headers = {"authorization": f"Bearer {KEY}"}
-        httpx.delete(f"{stack.api}/v1/contacts/+{zoe}", headers=headers, timeout=20)
+        httpx.delete(f"{stack.api}/v1/contacts/+{zoe}", headers=headers, timeout=180)
     stack.run(stack.dies("web", step))
     store.delete(LOCK)  # which runs out by itself
 
-    wait_until(lambda: not read_open(store), "the erasure is done", 60)
+    wait_until(lambda: not read_open(store), "the erasure is done")
     assert find_mentions(store, {zoe}, set()) == []
 
 

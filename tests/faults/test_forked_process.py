@@ -28,7 +28,7 @@ def test_it_has_the_environment_folder_and_files_that_it_was_given(tmp_path: Pat
     beside = forked(tmp_path, "-c", WAITS)
     program = forked(tmp_path, "-c", SHOWS, "an argument", COLOUR="red")
 
-    assert program.process.wait(30) == 0
+    assert program.process.wait(180) == 0
 
     env, files = program.said().splitlines()[-2:]
     assert env == str(sorted((os.environ | {"COLOUR": "red"}).items())) + (
@@ -44,7 +44,7 @@ def test_it_has_the_environment_folder_and_files_that_it_was_given(tmp_path: Pat
     [(["-c", "raise SystemExit(3)"], 3), (["-c", "1 / 0"], 1), (["-m", "gateway.cli"], 2)],
 )
 def test_its_exit_code_is_reported(tmp_path: Path, args: list[str], code: int) -> None:
-    assert forked(tmp_path, *args).process.wait(30) == code
+    assert forked(tmp_path, *args).process.wait(180) == code
 
 
 def test_it_runs_until_a_signal_ends_it(tmp_path: Path) -> None:
@@ -56,5 +56,5 @@ def test_it_runs_until_a_signal_ends_it(tmp_path: Path) -> None:
         program.process.wait(0.01)
     program.process.send_signal(signal.SIGTERM)
 
-    assert program.process.wait(30) == -signal.SIGTERM
+    assert program.process.wait(180) == -signal.SIGTERM
     assert not program.alive()

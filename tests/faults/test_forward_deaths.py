@@ -76,14 +76,14 @@ def test_killed_workers_lose_no_forward_and_keep_the_order(
     load.start()
     for round_, name in enumerate(("outgoing", "inbound", "outgoing"), 1):
         enough = round_ * CUSTOMERS * EACH // 5
-        wait_until(lambda: len(application.posts) > enough, "some have arrived", 90)  # noqa: B023
+        wait_until(lambda: len(application.posts) > enough, "some have arrived")  # noqa: B023
         stack.programs[name].kill()
         end_leases(stack)
         stack.run(name)
     load.join(120)
 
     expected = {f"3519000000{who:02}": list(range(EACH)) for who in range(CUSTOMERS)}
-    wait_until(lambda: first_arrivals(application) == expected, "all arrive in order", 90)
+    wait_until(lambda: first_arrivals(application) == expected, "all arrive in order")
     texts_of_id: dict[str, set[tuple[str, str]]] = {}
     for headers, body in application.posts:
         event = orjson.loads(body)

@@ -58,7 +58,7 @@ def test_a_stopped_inbound_worker_is_replaced_and_does_nothing_twice(stack: Stac
         with stopped(stack.programs["inbound#1"]):
             assert len(stack.posted()) < COUNT + 20
             stack.run("inbound#2")
-            wait_until(lambda: len(stack.posted()) == COUNT + 20, "the other worker goes on", 60)
+            wait_until(lambda: len(stack.posted()) == COUNT + 20, "the other worker goes on")
         wire.fault = SOUND
 
         stack.programs["inbound#2"].stop()

@@ -157,8 +157,8 @@ def test_a_call_whose_worker_is_killed_at_any_step_has_its_effect_once(
 ) -> None:
     with dying(stack, case, service.over, lambda: service.at_once > 0):
         assert deliver(stack, crowd.bodies("order %s", "ask %s")) == {200}
-    wait_until(lambda: all(len(one) >= 2 for one in crowd.replies(stack).values()), "answers", 60)
-    wait_until(lambda: not waiting(stack), "no call waits", 60)
+    wait_until(lambda: all(len(one) >= 2 for one in crowd.replies(stack).values()), "answers")
+    wait_until(lambda: not waiting(stack), "no call waits")
     stack.settle()
 
     replies = crowd.replies(stack)
@@ -182,8 +182,8 @@ def test_a_forward_whose_worker_is_killed_at_any_step_arrives_and_is_answered_on
     with dying(stack, case, application.hangs, lambda: bool(application.posts)):
         assert deliver(stack, crowd.bodies(*texts)) == {200}
     expected = {who: [f"Noted: {text}" for text in texts] for who in crowd.customers}
-    wait_until(lambda: crowd.replies(stack) == expected, "each answer is sent once, in order", 60)
-    wait_until(lambda: not waiting(stack), "no forward waits", 60)
+    wait_until(lambda: crowd.replies(stack) == expected, "each answer is sent once, in order")
+    wait_until(lambda: not waiting(stack), "no forward waits")
     stack.settle()
 
     assert crowd.replies(stack) == expected
@@ -238,7 +238,7 @@ def dying(
     finally:
         released.set()
     if kind == "answer":
-        wait_until(lambda: not waiting(stack), "all answers are in the inbox", 60)
+        wait_until(lambda: not waiting(stack), "all answers are in the inbox")
     if kind != "outgoing":
         stack.ask("inbound", step)
         stack.run("inbound")
@@ -246,9 +246,9 @@ def dying(
 
 
 def wait_until_planned(stack: HaltedStack, is_asked: Callable[[], bool]) -> None:
-    wait_until(is_asked, "the first are asked", 60)
-    wait_until(stack.idle, "all is planned", 60)
-    wait_until(lambda: not stack.server.command("EXISTS", keys.INBOX_BELL), "no bell rings", 60)
+    wait_until(is_asked, "the first are asked")
+    wait_until(stack.idle, "all is planned")
+    wait_until(lambda: not stack.server.command("EXISTS", keys.INBOX_BELL), "no bell rings")
 
 
 def stop_planning(stack: HaltedStack) -> None:

@@ -35,7 +35,7 @@ from tests.support.tasks.worker_state import Echo, counted, for_all, keep
 
 pytestmark = pytest.mark.faults
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 
 
 @pytest.fixture

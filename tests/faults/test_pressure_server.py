@@ -23,9 +23,9 @@ from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.faults
-DELIVERIES = 200
+DELIVERIES = 120
 # A sender that died with its server holds its lanes for 30 s, and leaves a doubt in each for 10 s.
-LONGEST_S = 80
+LONGEST_S = 180
 BODY = delivery_body(message_item("wamid.meanwhile", "not for any rule"))
 
 
@@ -127,7 +127,18 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+# It lives and refuses to write, as on a disk that is full: one of them runs always.
+SAME_AS_ANOTHER = {"dump fails"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=[pytest.mark.long] if fault.name in SAME_AS_ANOTHER else [])
+        for fault in FAULTS
+    ],
+    ids=[fault.name for fault in FAULTS],
+)
 def test_a_server_in_trouble_loses_and_doubles_nothing(stack: Stack, fault: Fault) -> None:
     before, known = len(stack.posted()), messages(stack)
     answers: list[int] = []
@@ -140,7 +151,7 @@ def test_a_server_in_trouble_loses_and_doubles_nothing(stack: Stack, fault: Faul
     said = ready(stack)
     fault.end(stack.server)
 
-    load.join(60)
+    load.join(180)
     assert (meanwhile, said) == ([fault.answer] * 3, fault.answer)
     wait_until(lambda: ready(stack) == 200, "web is ready again")
     wait_until(lambda: noted_alive(stack.server), "web notes again that statuses are kept")

@@ -70,5 +70,5 @@ def test_what_is_frozen_goes_on_where_it_stood(between: Relay, client: redis.Red
 
     between.fault = SOUND
 
-    asking.join(10)
+    asking.join(180)
     assert told == [1]

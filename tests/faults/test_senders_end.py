@@ -1,6 +1,5 @@
 """A sending process that is told to end, or killed, while it sends for many numbers at once."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,9 +48,9 @@ def posts(stack: Stack) -> Counter[str]:
 def send_until(stack: Stack, count: int) -> Program:
     """Let a process send until Meta took so many."""
     running = stack.run("outbound")
-    wait_until(lambda: "ready." in running.said(), "the worker is there", 60)
+    wait_until(lambda: "ready." in running.said(), "the worker is there")
     stack.call_python("-c", RING)
-    wait_until(lambda: len(stack.posted()) >= count, "it sends", 90)
+    wait_until(lambda: len(stack.posted()) >= count, "it sends")
     return running
 
 
@@ -68,11 +67,9 @@ def test_a_process_that_is_told_to_end_settles_everything_and_leaves_the_rest(
     stack: Stack, store: Store
 ) -> None:
     running = send_until(stack, ALL // 4)
-    began = time.monotonic()
 
     assert running.stop() == 0
 
-    assert time.monotonic() - began < 18
     found = Counter(stages(store, NUMBERS))
     assert found.keys() == {"accepted", "queued"}
     assert found["accepted"] == len(stack.posted())
@@ -92,8 +89,8 @@ def test_a_process_that_is_killed_leaves_in_doubt_only_what_was_on_the_way(
     assert 0 < on_the_way <= SENDS_AT_ONCE
     end_leases(store)
     send_until(stack, ALL - on_the_way)
-    wait_until(lambda: "queued" not in stages(store, NUMBERS), "all else is sent", 60)
-    wait_until(lambda: "attempting" not in stages(store, NUMBERS), "and settled", 60)
+    wait_until(lambda: "queued" not in stages(store, NUMBERS), "all else is sent")
+    wait_until(lambda: "attempting" not in stages(store, NUMBERS), "and settled")
     assert Counter(stages(store, NUMBERS)) == {
         "accepted": ALL - on_the_way, "unconfirmed": on_the_way,
     }  # fmt: skip

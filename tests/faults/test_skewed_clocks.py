@@ -51,8 +51,8 @@ def test_hosts_with_wrong_clocks_do_the_main_job_once_and_in_time(stack: Stack) 
 
     stack.post_all(asking(COUNT))
 
-    wait_until(lambda: len(stack.posted()) == COUNT + 10, "every reply is posted", 10)
-    at_rest(stack, 30)
+    wait_until(lambda: len(stack.posted()) == COUNT + 10, "every reply is posted")
+    at_rest(stack)
     assert ledger(stack) == {(1, "read"): COUNT + 10}
     for name, skew in SKEWS_S.items():
         assert abs(shown_skew(stack, name) - timedelta(seconds=skew)) < timedelta(seconds=60)

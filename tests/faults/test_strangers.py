@@ -62,7 +62,7 @@ def attacked(stack: Stack, kind: str, number: int) -> Iterator[None]:
     ]
     crowd = Program([*command, str(number)], {}, stack.folder / f"{kind}.log")
     try:
-        wait_until(lambda: "on" in crowd.said(), "the strangers are there", 60)
+        wait_until(lambda: "on" in crowd.said(), "the strangers are there")
         yield
     finally:
         crowd.kill()
@@ -93,10 +93,10 @@ def look(stack: Stack) -> Seen:
 @pytest.mark.parametrize(
     ("kind", "number", "reasons"),
     [
-        ("header", 1, {"head_too_large"}),
+        pytest.param("header", 1, {"head_too_large"}, marks=pytest.mark.long),
         ("header", 100, {"head_too_large"}),
         ("silent", 2_100, {"crowded"}),
-        ("body", 100, {"unverified"}),
+        pytest.param("body", 100, {"unverified"}, marks=pytest.mark.long),
         ("body", 2_000, {"unverified"}),
         ("drip", 500, set()),
     ],

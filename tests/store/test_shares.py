@@ -60,7 +60,7 @@ class Taker:
     st.fixed_dictionaries({rank: st.sampled_from([0, 1, 7, MANY]) for rank in PRIORITIES}),
     st.lists(st.integers(1, MANY), min_size=1, max_size=25) | st.just([1] * 45),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_whatever_waits_gets_its_share_and_replies_are_first(
     store: Store, counts: dict[str, int], calls: list[int]
 ) -> None:

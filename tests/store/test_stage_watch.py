@@ -32,7 +32,7 @@ async def test_all_that_wait_for_a_send_go_on_with_its_next_stage(
     server: Server, store: Store
 ) -> None:
     queue(store, SEND)
-    async with watching(server) as watch, asyncio.timeout(10):
+    async with watching(server) as watch, asyncio.timeout(60):
         waiting = [asyncio.create_task(watch.wait(NUMBER, SEND.id, "queued", 60)) for _ in range(5)]
         await asyncio.to_thread(take, store)
         await asyncio.gather(*waiting)
@@ -40,12 +40,12 @@ async def test_all_that_wait_for_a_send_go_on_with_its_next_stage(
 
 async def test_a_wait_is_over_at_its_time(server: Server, store: Store) -> None:
     queue(store, SEND)
-    async with watching(server) as watch, asyncio.timeout(10):
+    async with watching(server) as watch, asyncio.timeout(60):
         await watch.wait(NUMBER, SEND.id, "queued", 0.05)
 
 
 async def test_a_send_that_is_forgotten_is_not_waited_for(server: Server) -> None:
-    async with watching(server) as watch, asyncio.timeout(10):
+    async with watching(server) as watch, asyncio.timeout(60):
         await watch.wait(NUMBER, "nothing", "queued", 60)
 
 
@@ -53,7 +53,7 @@ async def test_at_the_end_all_that_wait_go_on_and_nothing_waits_any_more(
     server: Server, store: Store
 ) -> None:
     queue(store, SEND)
-    async with watching(server) as watch, asyncio.timeout(10):
+    async with watching(server) as watch, asyncio.timeout(60):
         waiting = asyncio.create_task(watch.wait(NUMBER, SEND.id, "queued", 60))
         await asyncio.sleep(0)
         watch.release()
@@ -66,7 +66,7 @@ async def test_no_more_wait_than_leave_room_for_other_requests(
 ) -> None:
     monkeypatch.setattr(stage_watch, "MOST_WAITING", 1)
     queue(store, SEND)
-    async with watching(server) as watch, asyncio.timeout(10):
+    async with watching(server) as watch, asyncio.timeout(60):
         waiting = asyncio.create_task(watch.wait(NUMBER, SEND.id, "queued", 60))
         await asyncio.sleep(0)
 

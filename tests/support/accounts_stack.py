@@ -197,7 +197,7 @@ class AccountsStack:
         return [one for one in self.stack.posted()
                 if (one["number"], one["to"].lstrip("+")) in wanted]  # fmt: skip
 
-    def wait_for_answers(self, letters: Sequence[Letter], within_s: float = 30) -> None:
+    def wait_for_answers(self, letters: Sequence[Letter], within_s: float = 90) -> None:
         """Wait until each of these letters is answered."""
         wait_until(
             lambda: self.answers(letters).total() >= len(letters), "all are answered", within_s

@@ -4,9 +4,9 @@
 
 Importing Celery and the gateway takes most of what a short test costs. CONTROL is a Unix socket
 with one message for each process: what Python would be given, the environment and the folder as
-JSON, with two files. The first is a socket, on which the new process writes its id and the fork
-server its exit code. The second takes its output. The fork server ends with the other end of
-CONTROL.
+JSON, with two to four files. The first is a socket, on which the new process writes its id and the
+fork server its exit code. The second takes its output, and its errors where no third one does; it
+reads the fourth. The fork server ends with the other end of CONTROL.
 
 It has no threads and runs nothing of the gateway, so a fork differs from a fresh start only in that
 modules are imported. What Python or the linker reads in the environment at the start has no effect.
@@ -29,7 +29,7 @@ from typing import Any
 import gateway
 import tasks
 
-MOST_BYTES = 1 << 20
+MOST_BYTES, MOST_FILES = 1 << 20, 4
 # What Celery, kombu and uvicorn import only when they start.
 ALSO = (
     "celery.apps.beat",
@@ -80,25 +80,28 @@ class ForkServer:
                 if key.fileobj is not self._control:
                     self._report(key.fd)
                     continue
-                asked, files, _, _ = socket.recv_fds(self._control, MOST_BYTES, 2)
+                asked, files, _, _ = socket.recv_fds(self._control, MOST_BYTES, MOST_FILES)
                 if not asked:
                     return None
-                if self._fork(socket.socket(fileno=files[0]), files[1]):
+                if self._fork(socket.socket(fileno=files[0]), files[1:]):
                     return dict(json.loads(asked))
 
-    def _fork(self, report: socket.socket, output: int) -> bool:
+    def _fork(self, report: socket.socket, files: list[int]) -> bool:
         """Fork, and return whether this is the new process."""
         pid = os.fork()
         if pid:
-            os.close(output)
+            for file in files:
+                os.close(file)
             process = os.pidfd_open(pid)
             self._reports[process] = (pid, report)
             self._selector.register(process, selectors.EVENT_READ)
             return False
         os.setsid()
-        for standard in (1, 2):
-            os.dup2(output, standard)
-        os.close(output)
+        output, errors, *read = files if files[1:] else files * 2
+        for file, standard in zip((output, errors, *read), (1, 2, 0), strict=False):
+            os.dup2(file, standard)
+        for file in files:
+            os.close(file)
         report.sendall(b"%d" % os.getpid())
         report.close()
         self._close()

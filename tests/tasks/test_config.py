@@ -35,7 +35,7 @@ def python(script: str, tmp_path: Path, *args: str) -> subprocess.CompletedProce
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 

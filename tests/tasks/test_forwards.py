@@ -119,7 +119,7 @@ def waits(store: Store, receiver: str) -> int:
 
 
 def all_received(store: Store) -> None:
-    wait_until(lambda: not (waits(store, "crm") or waits(store, "bot")), "all is received", 30)
+    wait_until(lambda: not (waits(store, "crm") or waits(store, "bot")), "all is received")
 
 
 def let_pauses_end(store: Store) -> None:
@@ -203,12 +203,12 @@ def test_a_receiver_that_hangs_holds_up_no_other_and_no_task(
     began = time.monotonic()
     outgoing.forward(NUMBER)
     assert time.monotonic() - began < 2
-    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all", 20)
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all")
 
     assert waits(forwarding.store, "crm") == len(people)
     assert len(crm.posts) <= 16
     crm.hangs.set()
-    wait_until(lambda: not waits(forwarding.store, "crm"), "this one too", 30)
+    wait_until(lambda: not waits(forwarding.store, "crm"), "this one too")
 
 
 def test_an_address_that_hangs_leaves_room_for_others_and_is_not_asked_for_without_end(
@@ -230,13 +230,13 @@ def test_an_address_that_hangs_leaves_room_for_others_and_is_not_asked_for_witho
     effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
 
     outgoing.forward(NUMBER)
-    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all", 20)
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all")
     wait_until(lambda: len(crm.posts) == 2, "as many as may hang")
     before = rounds["rounds"]
     assert not crm.hangs.wait(0.5)
     assert rounds["rounds"] - before <= 2, "no round begins while no post may"
     crm.hangs.set()
-    wait_until(lambda: not waits(forwarding.store, "crm"), "this one too", 30)
+    wait_until(lambda: not waits(forwarding.store, "crm"), "this one too")
 
 
 def test_a_receiver_that_is_down_is_tried_less_and_less(
@@ -248,7 +248,7 @@ def test_a_receiver_that_is_down_is_tried_less_and_less(
     effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
 
     outgoing.forward(NUMBER)
-    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all", 20)
+    wait_until(lambda: not waits(forwarding.store, "bot"), "the other has all")
     state = f"{PREFIX}forwards:crm"
     wait_until(lambda: raw(forwarding.store).hget(state, "open_until"), "it rests")
 
@@ -492,7 +492,7 @@ def test_what_a_receiver_answers_is_sent_once_though_it_was_asked_twice(
         outgoing.forward(NUMBER)
         return not (waits(store, "crm") or waits(store, "bot"))
 
-    wait_until(all_settled, "both are posted again and settled", 30)
+    wait_until(all_settled, "both are posted again and settled")
     assert not take_effect(forwarding, rulebook)
 
     assert crm.texts[:2] == ["Where is it?"] * 2

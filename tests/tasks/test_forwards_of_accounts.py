@@ -84,7 +84,7 @@ def test_a_notice_goes_to_the_receiver_of_its_own_account(
     inbound.drain.run()
 
     outgoing.forward("")
-    wait_until(lambda: not raw(store).zcard(f"{WITHOUT_NUMBER}:waiting"), "all is received", 20)
+    wait_until(lambda: not raw(store).zcard(f"{WITHOUT_NUMBER}:waiting"), "all is received")
 
     assert (names(shops), names(clinics)) == (["of shop"], ["of clinic"])
 
@@ -107,6 +107,6 @@ def test_a_redriven_copy_goes_there_too_although_its_delivery_is_gone(
         assert isinstance(letter, DeadForward)
         assert dead_letters.redrive(store, letter) == "redriven"
     outgoing.forward("")
-    wait_until(lambda: not raw(store).zcard(f"{WITHOUT_NUMBER}:waiting"), "all is received", 20)
+    wait_until(lambda: not raw(store).zcard(f"{WITHOUT_NUMBER}:waiting"), "all is received")
 
     assert (names(shops), names(clinics)) == (["of shop"], ["of clinic"])

@@ -59,4 +59,4 @@ def test_a_broker_that_is_frozen_is_given_up(own: Server) -> None:
     with pytest.raises(BrokerAwayError, match="Timeout"):
         listening(own.url).connect()
 
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 60

@@ -90,7 +90,7 @@ def test_lanes_do_not_wait_for_each_other(sender: WorkerContext, meta: Meta) -> 
     together = threading.Barrier(10)
 
     def at_once(body: Any) -> Reply:
-        together.wait(10)
+        together.wait(180)
         return accept(body)
 
     meta.answer = at_once
@@ -106,7 +106,7 @@ def test_one_script_call_takes_and_settles_many(
     sender: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = threading.Barrier(60)
-    monkeypatch.setattr(sender.graph, "post_message", accepting(lambda: together.wait(10)))
+    monkeypatch.setattr(sender.graph, "post_message", accepting(lambda: together.wait(180)))
     for i in range(60):
         say(sender, f"to {i}", to=f"35190000{i:04}")
     before = scripts_run(sender.store)
@@ -125,7 +125,7 @@ def test_who_has_its_hands_full_rings_for_another_one(
 
     def slow() -> None:
         begun.append(time.monotonic())
-        done.wait(10)
+        done.wait(180)
 
     monkeypatch.setattr(sender.graph, "post_message", accepting(slow))
     for i in range(HALF + 1):
@@ -137,7 +137,7 @@ def test_who_has_its_hands_full_rings_for_another_one(
     wait_until(lambda: rung(sender.store, "critical") > before, "another pump is rung for")
     wait_until(lambda: len(begun) == HALF, "its hands are full")
     done.set()
-    pumping.join(10)
+    pumping.join(180)
 
     assert len(begun) == HALF + 1
 
@@ -314,7 +314,7 @@ def test_what_became_of_a_post_is_settled_when_the_store_is_back(
             away.set()
         else:
             # In the air while the store is found to be away.
-            assert away.wait(10)
+            assert away.wait(180)
             slow.wait(1)
         return accept(body)
 

@@ -198,7 +198,7 @@ def test_a_send_that_has_become_due_enters_its_lane_and_is_rung_for(
 ) -> None:
     keep(store, BODY)
     take_effect(at_work, Echo())
-    at_work.ring_pool.submit(lambda: None).result(10)  # what the commit rang for is rung
+    at_work.ring_pool.submit(lambda: None).result(180)  # what the commit rang for is rung
     raw(store).delete(f"{keys.SPACE}celery:critical", keys.number_bell(NUMBER, REPLY))
     lane = f"{PREFIX}lane:{REPLY}:{ANA}"
     (send,) = raw(store).zrange(lane, 0, 0)

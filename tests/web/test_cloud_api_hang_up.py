@@ -29,7 +29,7 @@ async def listening(url: str) -> AsyncIterator[str]:
 
 
 async def post(url: str) -> httpx.Response:
-    async with httpx.AsyncClient(headers={"x-api-key": GIVEN}, timeout=20) as client:
+    async with httpx.AsyncClient(headers={"x-api-key": GIVEN}, timeout=180) as client:
         return await client.post(url + PATH, json=HELLO)
 
 

@@ -393,6 +393,6 @@ async def test_a_client_that_takes_no_answer_is_closed(server: Server, store: St
         ask = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n" * 500
         with suppress(OSError):  # reset, once it is closed
             while web.server.server_state.connections:
-                await asyncio.wait_for(line.send(ask), 20)
+                await asyncio.wait_for(line.send(ask), 90)
                 await asyncio.sleep(0)
         await web.entered(0)

@@ -182,7 +182,7 @@ async def test_figures_tell_what_was_kept_and_what_waits(web: Web, store: Store)
     ] == [0, 3]
     (place,) = (p for (name, p), v in found.items() if name == "gateway_deliveries_waiting" and v)
     assert found["gateway_deliveries_waiting", place] == 3
-    assert 0 <= found["gateway_oldest_delivery_seconds", place] < 10
+    assert 0 <= found["gateway_oldest_delivery_seconds", place] < 60
     assert found["gateway_deliveries_aside", place] == 0
 
 
@@ -235,7 +235,7 @@ async def test_figures_tell_what_waits_to_be_sent(web: Web, store: Store) -> Non
 
     assert found["gateway_lanes_ready", "reply critical"] == 2
     assert found["gateway_lanes_ready", "notice critical"] == 1
-    assert 59 <= found["gateway_oldest_lane_seconds", "reply critical"] <= 70
+    assert 59 <= found["gateway_oldest_lane_seconds", "reply critical"] <= 120
     assert found["gateway_lanes_ready", "bulk bulk"] == 0
     assert found["gateway_dead_letters", ""] == 1
     assert found["gateway_unconfirmed_sends", ""] == 2
@@ -252,5 +252,5 @@ async def test_figures_tell_of_the_canary_and_leave_its_number_out(web: Web, sto
 
     assert ("gateway_canary_seconds", "") not in before
     assert found["gateway_canary_seconds", ""] == 0.25
-    assert 29 <= found["gateway_canary_age_seconds", ""] <= 40
+    assert 29 <= found["gateway_canary_age_seconds", ""] <= 90
     assert ("gateway_sends_total", "accepted") not in found

@@ -30,7 +30,7 @@ class Answering(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.bodies.append(body)
-        self.server.held.wait(30)
+        self.server.held.wait(180)
         with self.server.counting:
             if self.server.answered == self.server.leave_after:
                 return  # hangs up without a word

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.forked_process import run_python
 from tests.support.servers import free_port, wait_until
 
 RULES = """\
@@ -74,10 +75,10 @@ class Playing:
                 stdout=log,
                 stderr=log,
             )
-        wait_until((self.folder / ".gateway" / "dev.json").exists, "gateway dev is ready", 90)
+        wait_until((self.folder / ".gateway" / "dev.json").exists, "gateway dev is ready", 300)
         return self
 
-    def end(self, how: int, within_s: float = 25) -> int:
+    def end(self, how: int, within_s: float = 60) -> int:
         """Send a signal, and return the exit code."""
         assert self.program is not None
         self.program.send_signal(how)
@@ -85,15 +86,7 @@ class Playing:
 
     def run(self, *args: str, typed: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
         """Run another command in the folder."""
-        return subprocess.run(
-            [*GATEWAY, *args],
-            cwd=self.folder,
-            env=environment(**env),
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return run_python([*GATEWAY[1:], *args], environment(**env), self.folder, typed)
 
     def chat(self, *typed: str, **env: str) -> list[str]:
         """Type lines on a phone, and return what it shows."""

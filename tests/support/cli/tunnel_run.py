@@ -12,6 +12,7 @@ import httpx
 from dotenv import dotenv_values
 
 from tests.support.cli.dev_gateway import GATEWAY, RULES, environment
+from tests.support.forked_process import ForkedProcess, run_python
 from tests.support.servers import Program, Server, free_port, wait_until
 from tests.support.stack import Stack
 
@@ -39,7 +40,7 @@ class Tunnelling:
         self.more: dict[str, str] = {}  # what `.env` has beside what is needed
         self.write()
         self.log = folder / "tunnel.log"
-        self.program: subprocess.Popen[bytes] | None = None
+        self.program: ForkedProcess | None = None
         self._sandbox = self._start_meta()
 
     def write(self, **changes: str) -> None:
@@ -70,15 +71,7 @@ class Tunnelling:
 
     def run(self, *more: str) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
-        return subprocess.run(
-            self.command(*more),
-            cwd=self.folder,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
+        return run_python(self.command(*more)[1:], environment(), self.folder)
 
     def start(self, *more: str) -> "Tunnelling":
         """Run it until it waits for a message."""
@@ -90,23 +83,16 @@ class Tunnelling:
         """Run it."""
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
-            self.program = subprocess.Popen(
-                self.command(*more),
-                cwd=self.folder,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.program = ForkedProcess(self.command(*more)[1:], environment(), log, self.folder)
 
-    def shows(self, words: str, within_s: float = 60) -> None:
+    def shows(self, words: str, within_s: float = 240) -> None:
         def shown() -> bool:
             assert self.program is None or self.program.poll() is None, self.said()
             return words in self.said()
 
         wait_until(shown, f"the list shows {words!r}", within_s)
 
-    def end(self, how: signal.Signals = signal.SIGINT, within_s: float = 40) -> int:
+    def end(self, how: signal.Signals = signal.SIGINT, within_s: float = 60) -> int:
         assert self.program is not None
         self.program.send_signal(how)
         return self.program.wait(within_s)

@@ -14,7 +14,7 @@ import redis
 from gateway.core.campaigns.recipient_state import CELLS, count_cells
 from tests.support.faults.ledger import PREFIX
 from tests.support.servers import wait_until
-from tests.support.stack import Stack
+from tests.support.stack import Stack, api_client
 from tests.support.store.campaigns import csv_of, phone
 
 KEY = "a-key-of-the-environment"
@@ -36,7 +36,7 @@ class TroubledCampaigns:
     def api(self) -> Iterator[httpx.Client]:
         headers = {"authorization": f"Bearer {KEY}"}
         base = f"{self.stack.api}/v1"
-        with httpx.Client(base_url=base, headers=headers, timeout=30) as client:
+        with api_client(base, headers) as client:
             yield client
 
     def start(self, count: int = 1, **others: Any) -> None:
@@ -77,7 +77,7 @@ class TroubledCampaigns:
         """Wait until so many of its people were written to."""
         wait_until(lambda: self.posts().total() >= least, f"{least} are posted")
 
-    def completes(self, within_s: float = 60) -> None:
+    def completes(self, within_s: float = 90) -> None:
         """Wait until all are complete."""
         wait_until(lambda: self._phases() == {"completed"}, "all are complete", within_s)
 

@@ -49,7 +49,7 @@ class Relay:
 
     def swallow(self) -> None:
         """Forget every connection of this moment and close none: what comes on it is lost."""
-        asyncio.run_coroutine_threadsafe(self._swallow(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._swallow(), self._loop).result(180)
 
     async def _swallow(self) -> None:
         swallowed, self._swallowed = self._swallowed, asyncio.Event()
@@ -60,7 +60,7 @@ class Relay:
 
     def close(self) -> None:
         """Cut every connection, and end."""
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(180)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

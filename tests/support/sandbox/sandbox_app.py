@@ -21,7 +21,7 @@ APP = "100000000000003"
 WABA = "100000000000001"
 WORD = "the word"
 PATH = f"/v25.0/{NUMBER_ID}/messages"
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 class Clock:

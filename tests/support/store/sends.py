@@ -1,5 +1,6 @@
 """Sends as a plan would hold them, committed and looked at."""
 
+import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -84,9 +85,12 @@ def stage(store: Store, send: Send) -> str:
 
 
 def ready_in_s(store: Store, lane: str = ANA, rank: str = REPLY) -> int | None:
-    """Return in how many whole seconds a lane may be worked, None where it does not wait."""
+    """Return in how many seconds a lane may be worked, None where it does not wait.
+
+    It is rounded up, so that up to a second may pass before the test looks.
+    """
     score = raw(store).zscore(f"{PREFIX}ready:{rank}", lane)
-    return None if score is None else round((score - now_ms(store)) / 1000)
+    return None if score is None else math.ceil((score - now_ms(store)) / 1000)
 
 
 def make_ready(store: Store, lane: str = ANA, rank: str = REPLY) -> None:

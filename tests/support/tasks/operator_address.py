@@ -43,7 +43,7 @@ def a_receiver() -> Iterator[Receiver]:
             if length := int(self.headers.get("content-length", 0)):
                 receiver.told.append(json.loads(self.rfile.read(length)))
             if receiver.status is None:
-                receiver.over.wait(30)
+                receiver.over.wait(180)
                 return
             self.send_response(receiver.status)
             for name, value in receiver.answers.items():

@@ -29,7 +29,7 @@ class Application:
             self.posts.append((headers, body))
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        self.hangs.wait(20)
+        self.hangs.wait(180)
         with self._lock:
             self.at_once -= 1
 

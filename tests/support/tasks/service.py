@@ -65,7 +65,7 @@ def a_service() -> Iterator[RunningService]:
             running.heard.append({name.lower(): value for name, value in self.headers.items()})
             running.asked.append((self.command, self.path))
             if running.status is None:
-                running.over.wait(30)
+                running.over.wait(180)
                 return
             self.send_response(running.status)
             for name, value in running.headers.items():

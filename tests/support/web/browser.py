@@ -29,7 +29,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 SERIOUS = ("serious", "critical")
 # A shared machine may stand still for seconds, and a file is read by a process that starts first.
-PATIENT_MS = 30_000
+PATIENT_MS = 90_000
 expect.set_options(timeout=PATIENT_MS)
 
 
@@ -50,7 +50,7 @@ def running_chromium(profile: Path) -> Iterator[str]:
             [CHROMIUM, *ARGUMENTS, *more], stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_until(lambda: _answers(port), "Chromium answers", 60)
+        wait_until(lambda: _answers(port), "Chromium answers")
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)

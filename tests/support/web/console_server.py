@@ -43,5 +43,5 @@ def serving_console(redis_url: str, **env: str) -> Iterator[ConsoleServer]:
         yield ConsoleServer(f"http://127.0.0.1:{second.getsockname()[1]}", server, thread)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(180)
         first.close()

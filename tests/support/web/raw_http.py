@@ -11,7 +11,7 @@ from tests.support.stack import signed
 @contextmanager
 def a_line(port: int) -> Iterator[socket.socket]:
     """Open a connection that sends each piece at once."""
-    with socket.create_connection(("127.0.0.1", port), timeout=15) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=180) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield line
 

@@ -45,7 +45,7 @@ def dripping(start: bytes) -> Talk:
     def talk(connection: socket.socket) -> None:
         request_on(connection)
         connection.sendall(start)
-        for _ in range(1000):
+        while True:  # until the client has gone
             connection.sendall(b"x")
             time.sleep(0.02)
 
