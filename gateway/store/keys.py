@@ -51,6 +51,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | which campaigns queued whom, and when | 30 days |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; work; moment | forever |
+| gw:{campaigns}promised | how many campaigns are about to queue | an hour after the last |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
@@ -155,6 +156,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | 1,000 campaigns |
+| gw:{campaigns}promised | 1,000 campaigns |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}results | one for each send of a Celery task that is over |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |
@@ -241,11 +243,9 @@ CONSOLE = f"{SPACE}{{console}}"
 ERASURES = f"{SPACE}{{erasures}}"
 WAITERS = f"{SPACE}waiters:"  # channels, one for each process whose requests wait
 CAMPAIGNS = f"{SPACE}{{campaigns}}"
-TICK_GUARD = f"{SPACE}ticked"
+TICK_GUARD, WATCH_GUARD = f"{SPACE}ticked", f"{SPACE}watched"
 LAST_RUN = f"{SPACE}ran:"
-WATCH_GUARD = f"{SPACE}watched"
-CANARY = f"{SPACE}canary"
-SAFETY_NET = f"{SPACE}net"
+CANARY, SAFETY_NET = f"{SPACE}canary", f"{SPACE}net"
 MEMORY_HISTORY = f"{SPACE}room"
 SECRET_USES = f"{SPACE}secrets"
 MIGRATED, MIGRATION = f"{SPACE}migrated", f"{SPACE}migration"

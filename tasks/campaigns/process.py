@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.campaigns.course import ENDED, Step, decide_step, next_look, next_mark
+from gateway.core.campaigns.course import ENDED, Standing, Step, decide_step, next_look, next_mark
 from gateway.core.campaigns.reach import Reach
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -13,10 +13,16 @@ from gateway.store import keys, number_list
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.expansion import expand, most_queued
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
-from gateway.store.campaigns.reach import count_promised, read_reach, refresh_limit
+from gateway.store.campaigns.reach import (
+    count_promised,
+    end_promise,
+    promise_reach,
+    read_reach,
+    refresh_limit,
+)
 from gateway.store.campaigns.row_fields import pack_mark, stamp
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
@@ -101,10 +107,30 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if not step.queues:
         _leave_alone(ctx, campaign, next_look(standing, step, now))
         return 0
-    queued = expand(ctx.store, ctx.bodies, campaign, step.up_to)
+    queued = _queue(ctx, standing, campaign, step.up_to)
     if queued:
         ring_number(ctx.store, campaign.number, BULK)
     return queued
+
+
+def _queue(ctx: StoreAccess, standing: Standing, campaign: Campaign, up_to: int) -> int:
+    """Queue the next recipients, no more than this campaign has a promise for; return how many."""
+    if standing.reach is None or not standing.reach.is_limited:
+        return expand(ctx.store, ctx.bodies, campaign, up_to)
+    wanted = min(up_to - campaign.next_recipient, most_queued(campaign.definition))
+    promise = promise_reach(ctx.store, campaign, _siblings(ctx, campaign), wanted)
+    if not promise.granted:
+        return 0
+    end = campaign.next_recipient + promise.granted
+    queued = expand(ctx.store, ctx.bodies, campaign, end, promise.till_ms)
+    if promise.name:
+        end_promise(ctx.store, promise)
+    return queued
+
+
+def _siblings(ctx: StoreAccess, campaign: Campaign) -> list[str]:
+    listed = number_list.numbers_at_meta(ctx.store)
+    return ctx.accounts.current().siblings_of(campaign.number, listed)
 
 
 def _leave_alone(ctx: StoreAccess, campaign: Campaign, until: datetime | None) -> None:
@@ -119,12 +145,11 @@ def _leave_alone(ctx: StoreAccess, campaign: Campaign, until: datetime | None) -
 
 def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:
     """Return how many customers a running campaign may reach, None where that is not known."""
-    accounts = ctx.accounts.current()
-    own = accounts.number(campaign.number)
+    own = ctx.accounts.current().number(campaign.number)
     if campaign.phase != "running" or own is None or not campaign.definition.is_template:
         return None
     refresh_limit(ctx.store, ctx.settings.meta_graph_url, own)
-    siblings = accounts.siblings_of(own.id, number_list.numbers_at_meta(ctx.store))
+    siblings = _siblings(ctx, campaign)
     reach = read_reach(ctx.store, own.id, siblings)
     if reach is None or not reach.is_limited:
         return reach

@@ -105,7 +105,7 @@ def test_each_write_of_a_resume_may_fail(store: Store) -> None:
 def test_each_write_of_an_expansion_may_fail(store: Store) -> None:
     campaign = running(store)
     expires = ms_from_datetime(datetime.now(UTC) + timedelta(hours=1))
-    args: list[Any] = [campaign.id, 0, 1_000, 1_000, "next", "spring"]
+    args: list[Any] = [campaign.id, 0, 1_000, 1_000, "next", "spring", 0]
     for i in range(RECIPIENTS - 1):
         id_ = campaign_send_id(campaign.id, i)
         args += [id_, phone(i), expires, "", campaign.rule, '{"rule":""}']

@@ -36,7 +36,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import control
 from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.next_look import leave_alone
-from gateway.store.campaigns.reach import note_limit, refresh_limit
+from gateway.store.campaigns.reach import note_limit, promise_reach, refresh_limit
 from gateway.store.console import audit_log, sign_ins, users
 from gateway.store.console.jobs import JobProgress, write_progress
 from gateway.store.coordination import run_ages, wakeups
@@ -151,6 +151,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
     "gw:{campaigns}looks": FOREVER,
+    "gw:{campaigns}promised": (HOUR, HOUR),
     "gw:{console}users": FOREVER,
     "gw:{console}sign_ins": (DAY // 2, DAY // 2),
     "gw:{console}sign_in_ends": (DAY // 2, DAY // 2),
@@ -411,6 +412,8 @@ def answer_campaign(store: Store) -> None:
     campaign = a_campaign(store)
     control.start(store, campaign, "test", datetime.now(UTC))
     leave_alone(store, campaign.id, datetime.now(UTC))
+    note_limit(store, NUMBER, "TIER_250")
+    assert promise_reach(store, read(store, campaign), [NUMBER], 1).granted == 1
     assert expand(store, BODIES, read(store, campaign), 1) == 1
     answer = CampaignAnswer(campaign_send_id(campaign.id, 0), ("replied",))
     commit(store, [Plan(NUMBER, Contact(""), False, (), answers=(answer,))], timedelta(days=1))
@@ -598,7 +601,8 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY]),
     "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY, ""]),
-    "expand_campaign": (PREFIX, ["abcdefghijkl", 0, 10, 10, "next", "spring", *RECIPIENT]),
+    "expand_campaign": (PREFIX, ["abcdefghijkl", 0, 10, 10, "next", "spring", 0, *RECIPIENT]),
+    "promise_reach": (keys.CAMPAIGNS, ["abcdefghijkl", "name", 1, 10, 5, 60_000, "", "other", 2]),
     "find_campaigns": (PREFIX, [DAY, 20, 1, "wamid.1", 1, ANA]),
     "take_requests": (keys.API, ["k1", 200, 1_000, 20]),
     "compare_and_swap": (keys.TOLD, ["cause", "", "{}"]),

@@ -121,6 +121,7 @@ def expanded(n: int) -> list[Any]:
         10**6,
         "next",
         "spring",
+        0,
         *(part for send in sends for part in send),
     ]
 
@@ -131,6 +132,9 @@ CASES = {
         lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "", "mark", "{}"]
     ),
     "expand_campaign": Case(expanded),
+    "promise_reach": Case(
+        lambda n: [CAMPAIGN, f"p{n}", 1, 10, 5, 1, f"{CAMPAIGN}/p{n - 1}", f"other{n}", 2]
+    ),
     "find_campaigns": Case(lambda n: [DAY_MS, 20, FAR, f"wamid.{n}", 2, "hot", f"c{n}"]),
     "write_schedules": Case(fired),
     "due_schedules": Case(lambda _: [100]),

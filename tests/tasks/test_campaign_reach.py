@@ -1,5 +1,6 @@
 """A campaign whose reach is used up rests, says so, and goes on; nobody is lost or doubled."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,20 @@ from gateway.core.campaigns.reach import UNLIMITED, Reach
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.messages.price_list import PriceList
 from gateway.core.sending.outcome import Outcome
+from gateway.store import keys
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, read_check_inputs
-from gateway.store.campaigns.reach import HOUR_MS, read_reach, refresh_limit
+from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.reach import (
+    HOUR_MS,
+    PROMISE_MS,
+    PROMISED,
+    end_promise,
+    promise_reach,
+    read_reach,
+    refresh_limit,
+)
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.cache import TemplateCache
@@ -104,6 +115,80 @@ def test_campaigns_of_one_number_share_its_reach(store: Store) -> None:
     assert control.pause(store, read(store, first), "ana", "a typo") == ""
     limit_to(store, "30")
     assert len(work_and_post(store, second)) == 10
+
+
+def two_running(store: Store, each: int = 26) -> tuple[Campaign, Campaign]:
+    """Start two campaigns of one number, to different people."""
+    first, second = started(store, each), a_campaign(store, 1, name="summer")
+    give_audience(store, second, csv_of(each, 100))
+    assert control.start(store, read(store, second), "test", NOW) == ""
+    return read(store, first), read(store, second)
+
+
+def test_what_one_campaign_is_about_to_queue_is_none_of_anothers(store: Store) -> None:
+    limit_to(store, "20")
+    first, second = two_running(store)
+    promise = promise_reach(store, first, [NUMBER], 50)  # at the same instant, the other looks
+
+    assert promise.granted == 20
+    assert process.process_broadcast_campaign(second.id) == {"queued": 0}
+    assert expand(store, BODIES, first, promise.granted, promise.till_ms) == 20
+
+    end_promise(store, promise)
+    assert process.process_broadcast_campaign(second.id) == {"queued": 0}
+    assert control.pause(store, read(store, first), "ana", "a typo") == ""
+    assert process.process_broadcast_campaign(second.id) == {"queued": 20}
+
+
+def test_campaigns_that_many_workers_lead_never_queue_more_than_is_left(store: Store) -> None:
+    limit_to(store, "40")
+    both = two_running(store)
+
+    def work(turn: int) -> int:
+        return int(process.process_broadcast_campaign(both[turn % 2].id)["queued"])
+
+    with ThreadPoolExecutor(6) as pool:
+        at_once = sum(pool.map(work, range(24)))
+
+    assert at_once <= 40
+    assert at_once + work(0) + work(1) == 40
+    assert sum(cells(store, one).get("queued", 0) for one in both) == 40
+
+
+def test_a_promise_that_ends_between_a_look_and_a_request_lets_it_look_again(store: Store) -> None:
+    limit_to(store, "20")
+    first, second = two_running(store)
+    turn = raw(store).hget(PROMISED, "turn") or b""
+    promise = promise_reach(store, first, [NUMBER], 20)
+    assert expand(store, BODIES, first, promise.granted, promise.till_ms) == 20
+    end_promise(store, promise)
+
+    stale = [second.id, "name", 0, 20, 20, PROMISE_MS, turn, first.id, 0]  # nobody was queued yet
+
+    assert store.call("promise_reach", keys.CAMPAIGNS, *stale) == [-1, 0]
+    assert promise_reach(store, second, [NUMBER], 20).granted == 0
+
+
+def test_a_worker_that_comes_too_late_leaves_the_promise_of_another(store: Store) -> None:
+    limit_to(store, "20")
+    first, second = two_running(store)
+    promises = [promise_reach(store, first, [NUMBER], 50) for _ in range(2)]
+
+    end_promise(store, promises[1])
+
+    assert [one.granted for one in promises] == [20, 20]
+    assert process.process_broadcast_campaign(second.id) == {"queued": 0}
+
+
+def test_a_promise_of_a_worker_that_died_ends_and_is_not_kept_late(store: Store) -> None:
+    limit_to(store, "20")
+    first, second = two_running(store)
+    promise = promise_reach(store, first, [NUMBER], 20)
+    ended = now_ms(store) - 1
+    raw(store).hset(PROMISED, promise.name, f"{promise.granted} {ended}")  # a minute later
+
+    assert process.process_broadcast_campaign(second.id) == {"queued": 20}
+    assert expand(store, BODIES, first, promise.granted, ended) == 0
 
 
 def test_a_limit_that_meta_raises_lets_it_go_on_at_once(store: Store) -> None:

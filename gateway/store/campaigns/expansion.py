@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.core import messages
 from gateway.core.api.recipient import Recipient, address_to
-from gateway.core.campaigns.definition import render
+from gateway.core.campaigns.definition import Definition, render
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.campaigns.zone_groups import RowRange, ZoneGroup, order_open
 from gateway.core.contacts.contact import Contact
@@ -33,21 +33,27 @@ LEAD_S = 2  # so many seconds' worth of messages is queued at most
 LEAST_LEAD = 10
 
 
-def expand(store: Store, bodies: Bodies, campaign: Campaign, up_to: int) -> int:
+def expand(store: Store, bodies: Bodies, campaign: Campaign, up_to: int, till_ms: int = 0) -> int:
     """Queue the next recipients, as many as pace and lead allow now; return how many.
 
-    `up_to` is where to stop, 0 for the end. Recipients whose chunk of the audience is gone fail, so
+    `up_to` is where to stop, 0 for the end; from `till_ms` on by the store's clock none is queued,
+    unless it is 0. Recipients whose chunk of the audience is gone fail, so
     that the campaign does not wait for them. Raises StoreUnavailableError, ScriptError or
     UnknownRecordError.
     """
     end, total = up_to or campaign.recipients, 0
     most = end - campaign.next_recipient
     for field, group in _open_groups(store, campaign):
-        taken, is_all = _expand_group(store, bodies, campaign, field, group, most - total)
+        taken, is_all = _expand_group(store, bodies, campaign, field, group, most - total, till_ms)
         total += taken
         if not is_all or total >= most:
             break
     return total
+
+
+def most_queued(definition: Definition) -> int:
+    """Return how many recipients of a campaign may be queued at most."""
+    return max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
 
 
 def _open_groups(store: Store, campaign: Campaign) -> Iterator[tuple[str, ZoneGroup]]:
@@ -63,7 +69,13 @@ def _open_groups(store: Store, campaign: Campaign) -> Iterator[tuple[str, ZoneGr
 
 
 def _expand_group(
-    store: Store, bodies: Bodies, campaign: Campaign, field: str, group: ZoneGroup, most: int
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    field: str,
+    group: ZoneGroup,
+    most: int,
+    till_ms: int,
 ) -> tuple[int, bool]:
     """Queue the next recipients of a group; return how many, and whether it took all it might."""
     prepared, total = campaign.definition.prepare(), 0
@@ -72,7 +84,7 @@ def _expand_group(
             sends = _plan(store, campaign, prepared, found)
         else:
             sends = _fail_missing(campaign, rows)
-        taken = _queue(store, campaign, field, group.done, sends)
+        taken = _queue(store, campaign, field, group.done, sends, till_ms)
         total, group = total + taken, replace(group, done=group.done + taken)
         if taken < len(sends):
             return total, False
@@ -80,14 +92,20 @@ def _expand_group(
 
 
 def _queue(
-    store: Store, campaign: Campaign, field: str, done: int, sends: Sequence[Sequence[Any]]
+    store: Store,
+    campaign: Campaign,
+    field: str,
+    done: int,
+    sends: Sequence[Sequence[Any]],
+    till_ms: int,
 ) -> int:
     """Queue recipients, as many as may be now; return how many."""
     definition, total = campaign.definition, 0
-    lead = max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
+    lead = most_queued(definition)
     for first in range(0, len(sends), IN_A_SCRIPT):
         some = sends[first : first + IN_A_SCRIPT]
         head = [campaign.id, done + total, definition.pace, lead, field, definition.name]
+        head.append(till_ms)
         args = [part for send in some for part in send]
         taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
         total += int(taken)

@@ -3,9 +3,10 @@
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.accounts.account import OwnNumber
 from gateway.core.campaigns.reach import Reach, parse_limit
@@ -13,7 +14,7 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.graph.admin.client import AdminClient
 from gateway.graph.admin.errors import SetupError
 from gateway.store import keys
-from gateway.store.campaigns.campaigns import ACTIVE, campaign_key
+from gateway.store.campaigns.campaigns import ACTIVE, Campaign, campaign_key
 from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
@@ -21,6 +22,18 @@ ASK_WITHIN_S = 4.0
 ASK_EVERY_MS = 600_000
 HOUR_MS = 3_600_000
 HOURS = 25  # the last 24, of which the first and the last are not whole
+PROMISED = f"{keys.CAMPAIGNS}promised"
+TURN = "turn"  # its field that changes whenever a promise is made or ended
+PROMISE_MS = 60_000  # as long as a task that queues recipients may take
+PROMISE_TRIES = 10
+
+
+class ReachPromise(NamedTuple):
+    """How many recipients a campaign may queue now, and until when by the store's clock."""
+
+    granted: int
+    name: str = ""
+    till_ms: int = 0  # 0 without an end
 
 
 def refresh_limit(store: Store, graph_url: str, own: OwnNumber) -> None:
@@ -94,18 +107,58 @@ def read_reaches(store: Store, groups: Iterable[Sequence[str]]) -> Mapping[str, 
 
 def count_promised(store: Store, id_: str, siblings: Collection[str]) -> int:
     """Return how many customers the other running campaigns of some numbers are about to reach."""
+    return sum(count for _, count in _others(store, id_, siblings))
+
+
+def promise_reach(
+    store: Store, campaign: Campaign, siblings: Sequence[str], wanted: int
+) -> ReachPromise:
+    """Promise a campaign so many customers of what is left, or as many as other campaigns leave.
+
+    Whatever these queue at this instant is counted; where they are too many for that, nobody is
+    promised. A number whose limit is not known, or that has none, promises all.
+    """
+    own, name = campaign.funnel.of("queued", "attempting"), secrets.token_hex(4)
+    for _ in range(PROMISE_TRIES):
+        turn: Any = store.run(lambda client: client.hget(PROMISED, TURN))
+        # Before the reach, so that a send accepted in between counts twice, and not never.
+        others = [part for other in _others(store, campaign.id, siblings) for part in other]
+        reach = read_reach(store, campaign.number, siblings)
+        if reach is None or not reach.is_limited:
+            return ReachPromise(wanted)
+        args = [campaign.id, name, own, reach.left, wanted, PROMISE_MS, turn or "", *others]
+        granted, till = store.call("promise_reach", keys.CAMPAIGNS, *args)
+        if granted >= 0:
+            return ReachPromise(granted, f"{campaign.id}/{name}", till)
+    return ReachPromise(0)
+
+
+def end_promise(store: Store, promise: ReachPromise) -> None:
+    """End a promise: those whom it was for are queued, and count as that."""
+
+    def end(client: Any) -> None:
+        pipe = client.pipeline(transaction=True)
+        pipe.hset(PROMISED, TURN, f"{promise.name} ended")
+        pipe.hdel(PROMISED, promise.name)
+        pipe.execute()
+
+    store.run(end)
+
+
+def _others(store: Store, id_: str, siblings: Collection[str]) -> list[tuple[str, int]]:
+    """Return the other running campaigns of some numbers, with how many customers each queued."""
     active: Any = store.run(lambda client: client.hgetall(ACTIVE))
     named = [(one.decode(), number.decode()) for one, number in active.items()]
-    others = [
-        campaign_key(number, one) for one, number in named if one != id_ and number in siblings
-    ]
+    others = [(one, number) for one, number in named if one != id_ and number in siblings]
     fields = ("phase", "cell:queued", "cell:attempting")
-    rows = run_commands(store, *(("HMGET", key, *fields) for key in others))
-    return sum(
-        int(queued or 0) + int(attempting or 0)
-        for phase, queued, attempting in rows
-        if phase == b"running"
+    rows = run_commands(
+        store, *(("HMGET", campaign_key(number, one), *fields) for one, number in others)
     )
+    return [
+        (one, int(queued or 0) + int(attempting or 0))
+        for (one, _), (phase, queued, attempting) in zip(others, rows, strict=True)
+        if phase == b"running"
+    ]
 
 
 def _each_hour(names: Sequence[Sequence[str]]) -> list[tuple[str, str]]:

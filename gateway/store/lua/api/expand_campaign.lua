@@ -2,17 +2,18 @@
 -- with: planned_sends, recipients_by_contact
 -- KEYS  1 the number's prefix
 -- ARGV  1 campaign, 2 how many were queued or passed so far, 3 messages a second, 4 how many may be
---       queued, 5 the field that counts them: "next", or that of a zone group, 6 the campaign's name;
---       then for each recipient in order six: send, lane ("" for one who is passed), expiry in ms,
+--       queued, 5 the field that counts them: "next", or that of a zone group, 6 the campaign's name,
+--       7 until when in ms they may be queued, 0 for no end; then for each recipient in order six: send, lane ("" for one who is passed), expiry in ms,
 --       what follows a closed window, or the cell of one who is passed, rule, row
 -- Returns {how many were queued or passed, the phase}.
 -- The counts are the last write: whoever repeats the call finds what was done, since each
 -- send's id is that of its recipient.
 local number, now = KEYS[1], clock()
-local FIRST = 7
+local FIRST, till = 8, tonumber(ARGV[7])
 local campaign = number .. 'campaign:' .. ARGV[1]
 local read = redis.call('HMGET', campaign, 'phase', ARGV[5], 'tokens', 'at', 'cell:queued', 'next', 'ready_at')
 if read[1] ~= 'running' or (read[2] or '0') ~= ARGV[2] then return {0, read[1] or ''} end
+if till > 0 and now >= till then return {0, read[1]} end
 
 -- A tick may come late, so two seconds' worth may be caught up with.
 local pace = tonumber(ARGV[3])
