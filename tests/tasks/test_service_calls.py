@@ -53,8 +53,8 @@ rules:
 HANGING = """
 version: 1
 services:
-  one: {url: %s, timeout: 50s}
-  two: {url: %s, timeout: 50s}
+  one: {url: %s, timeout: 60s}
+  two: {url: %s, timeout: 60s}
   orders: {url: %s}
 rules:
   - {name: one, when: {text: {starts_with: one}}, then: {call: "one:/", failed: No.}}

@@ -71,11 +71,14 @@ class ReplayOut(BaseModel):
 
 FORWARDS: dict[str, Any] = {"responses": {200: {"model": ReceiversOut}, **problems_of()}}
 FORWARD: dict[str, Any] = {"responses": {200: {"model": ReceiversOut}, **problems_of("not-found")}}
+_WRONG = problems_of(
+    "malformed", "too-large", "media-type", "invalid", "not-found", "conflict"
+)  # fmt: skip
 TEST: dict[str, Any] = {
-    "responses": {200: {"model": TestOut}, **problems_of("invalid", "not-found", "conflict")},
+    "responses": {200: {"model": TestOut}, **_WRONG},
     "openapi_extra": body_of(TestIn),
 }
 REPLAY: dict[str, Any] = {
-    "responses": {200: {"model": ReplayOut}, **problems_of("invalid", "not-found", "conflict")},
+    "responses": {200: {"model": ReplayOut}, **_WRONG},
     "openapi_extra": body_of(ReplayIn),
 }
