@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 # So that live messages keep their share of a number's pace, and webhooks theirs of the process.
 A_SECOND = 50
-STORED_EVERY = 10
+# So many acts, or seconds where the store is slow: a job that says nothing for long has ended.
+STORED_EVERY, STORED_WITHIN_S = 10, 4.0
 
 
 @dataclass(slots=True)
@@ -53,9 +54,9 @@ class JobRunner:
         outcomes: Counter[str] = Counter()
         for nth, item in enumerate(items, 1):
             outcomes[await _outcome_of(act, item)] += 1
-            is_last = nth == len(items)
-            if nth % STORED_EVERY == 0 or is_last:
-                now = datetime.now(UTC)
+            is_last, now = nth == len(items), datetime.now(UTC)
+            is_late = (now - job.seen_at).total_seconds() >= STORED_WITHIN_S
+            if nth % STORED_EVERY == 0 or is_last or is_late:
                 job = replace(job, outcomes=outcomes, seen_at=now, is_over=is_last)
                 if await self._is_stopped(job):
                     await self._is_stopped(replace(job, is_over=True))
