@@ -1,6 +1,7 @@
 """An operator sees receivers, tests one, pauses and resumes it, and lets it get a range again."""
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.cli.operate.forwards.listen import check_signature
+from gateway.cli.operate.forwards.listen import check_signature, print_post
 from gateway.config.receiver_secrets import ReceiverSecrets
 from gateway.core.sending.notifications.signature import signed_headers
 from gateway.core.webhook.signature import sign
@@ -194,3 +196,11 @@ def test_a_listener_tells_a_signature_that_fits(
 
     assert [one.startswith("WRONG") for one in verdicts] == [is_changed] * 2
     assert check_signature(ours, body, ReceiverSecrets(), "NOWHERE").startswith("not verified")
+
+
+def test_a_listener_prints_as_it_is_what_would_be_markup() -> None:
+    out = io.StringIO()
+
+    print_post(Console(file=out), {"webhook-id": "[/red]"}, b"{}", "verified")
+
+    assert "[/red] 2 bytes, verified" in out.getvalue()

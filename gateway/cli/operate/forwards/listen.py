@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.cli.common import errors
 from gateway.cli.common.output import open_console
@@ -97,7 +98,7 @@ def _handler_class(
                 return
             body = self.rfile.read(int(length))
             headers = {key.lower(): value for key, value in self.headers.items()}
-            _print_post(console, headers, body, check_signature(headers, body, secrets, name))
+            print_post(console, headers, body, check_signature(headers, body, secrets, name))
             self._answer(status)
 
         def _answer(self, answered: int) -> None:
@@ -111,10 +112,12 @@ def _handler_class(
     return Handler
 
 
-def _print_post(console: Console, headers: Mapping[str, str], body: bytes, verdict: str) -> None:
+def print_post(console: Console, headers: Mapping[str, str], body: bytes, verdict: str) -> None:
+    """Print who a post says that it is, what its signature proves, and what it holds."""
     tone = "red" if verdict.startswith("WRONG") else "green"
-    name = printable(headers.get("webhook-id", ""))
-    console.print(f"[bold]{name or 'post'}[/bold] {len(body):,} bytes, [{tone}]{verdict}[/{tone}]")
+    # Anybody may post here, and write what would be markup.
+    name, said = escape(printable(headers.get("webhook-id", ""))), escape(verdict)
+    console.print(f"[bold]{name or 'post'}[/bold] {len(body):,} bytes, [{tone}]{said}[/{tone}]")
     try:
         parsed = json.loads(body)
     except ValueError:
