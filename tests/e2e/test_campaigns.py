@@ -16,6 +16,8 @@ from tests.support.store.campaigns import csv_of, phone
 
 pytestmark = pytest.mark.e2e
 KEY = "a-key-of-the-environment"
+# Where the machine stands still, a send may be in doubt, which takes two minutes and a sweep.
+DOUBTS_S = 300
 ANSWERED = """
   - name: yes
     when: {campaign: Spring, text: "yes"}
@@ -60,7 +62,7 @@ def shown(api: httpx.Client, id_: str) -> dict[str, Any]:
 
 
 def reaches(api: httpx.Client, id_: str, phase: str) -> dict[str, Any]:
-    wait_until(lambda: shown(api, id_)["phase"] == phase, f"the campaign is {phase}")
+    wait_until(lambda: shown(api, id_)["phase"] == phase, f"the campaign is {phase}", DOUBTS_S)
     return shown(api, id_)
 
 
@@ -74,19 +76,19 @@ def recipients(stack: Stack, template: str) -> Counter[str]:
 def test_everyone_in_a_file_gets_the_message_once_and_the_funnel_says_so(
     stack: Stack, api: httpx.Client
 ) -> None:
-    content = csv_of(400) + f"\n+{phone(1)},Again\nnobody,No".encode()
+    content = csv_of(150) + f"\n+{phone(1)},Again\nnobody,No".encode()
     id_ = draft(api, content)
 
     assert api.post(f"/campaigns/{id_}/start").json()["phase"] == "running"
 
     reaches(api, id_, "completed")
     delivered = ("delivered", "read")
-    wait_until(lambda: sum(shown(api, id_)["funnel"][one] for one in delivered) == 400, "delivered")
+    wait_until(lambda: sum(shown(api, id_)["funnel"][one] for one in delivered) == 150, "delivered")
     funnel = shown(api, id_)["funnel"]
-    assert (funnel["total"], funnel["skipped"]) == (402, {"duplicate": 1, "invalid": 1})
-    assert recipients(stack, "spring") == Counter(phone(i) for i in range(400))
+    assert (funnel["total"], funnel["skipped"]) == (152, {"duplicate": 1, "invalid": 1})
+    assert recipients(stack, "spring") == Counter(phone(i) for i in range(150))
     rows = list(csv.DictReader(io.StringIO(api.get(f"/campaigns/{id_}/export.csv").text)))
-    assert {row["phone"] for row in rows} == {phone(i) for i in range(400)}
+    assert {row["phone"] for row in rows} == {phone(i) for i in range(150)}
     assert {row["status"] for row in rows} <= set(delivered)
     answers_reach_campaign_and_rule(stack, api, id_)
 
