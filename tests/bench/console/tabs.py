@@ -9,6 +9,7 @@ import contextlib
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
@@ -21,6 +22,7 @@ from tests.bench.accepting import MOST_A_SECOND
 from tests.bench.console.pages import TOKEN, sign_in
 from tests.bench.console.seeder import Seeder
 from tests.bench.load import load
+from tests.bench.sending import cpu_s
 from tests.support.factories import NUMBER
 from tests.support.stack import Stack
 
@@ -42,6 +44,8 @@ class ConsoleTabs:
     def measure(self, seconds: float) -> Iterator[tuple[str, float]]:
         """Yield what tabs of each kind leave of the deliveries kept a second, in pairs of turns."""
         for name, topics in self._tabs().items():
+            share = 100 * self._share_of_a_core(topics, seconds)
+            yield f"% of a core of the web process for {TABS} tabs, {name}", share
             ratios = [self._ratio(topics, seconds) for _ in range(PAIRS)]
             yield f"kept/s beside {TABS} tabs : alone, {name}", statistics.median(ratios)
 
@@ -71,6 +75,14 @@ class ConsoleTabs:
     def _kept_beside(self, topics: Sequence[str], seconds: float) -> float:
         with _open_tabs(self.stack, topics):
             return self._kept(seconds)
+
+    def _share_of_a_core(self, topics: Sequence[str], seconds: float) -> float:
+        """Return what tabs take while nothing else happens: on a busy machine it says most."""
+        web = self.stack.programs["web"].pid
+        with _open_tabs(self.stack, topics):
+            used, began = cpu_s(web), time.monotonic()
+            time.sleep(seconds)
+            return (cpu_s(web) - used) / (time.monotonic() - began)
 
     def _kept(self, seconds: float) -> float:
         self.turn += 1
