@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.cli.run.worker import STOP_WITHIN_S
 from tests.support.factories import ANA, delivery_body, message_item
 from tests.support.faults.ledger import PREFIX
 from tests.support.servers import Server, wait_until
@@ -45,10 +46,15 @@ def application() -> Iterator[Application]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, service: RunningService, application: Application) -> Iterator[Stack]:
+def stack(
+    tmp_path: Path,
+    service: RunningService,
+    application: Application,
+    request: pytest.FixtureRequest,
+) -> Iterator[Stack]:
     server = Server(tmp_path / "valkey").start()
     made = Stack(tmp_path, server, RULES % (service.url, application.port), CRM=SECRET)
-    made.start("sandbox", "web", "inbound", "outbound", "outgoing")
+    made.start("sandbox", "web", *getattr(request, "param", ("inbound", "outbound", "outgoing")))
     yield made
     service.over.set()
     application.hangs.set()
@@ -85,3 +91,20 @@ def test_a_worker_that_is_told_to_end_settles_what_it_has_in_hand(
     assert stages(stack) == ["answered", "delivered"]
     wait_until(lambda: len(stack.posted()) == 1, "the answer is sent", 60)
     assert (len(service.asked), len(application.posts)) == (1, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stack", [("worker",)], indirect=True)
+def test_gateway_worker_waits_for_a_call_longer_than_for_its_other_workers(
+    stack: Stack, service: RunningService, application: Application
+) -> None:
+    application.hangs.set()
+    service.takes_s = STOP_WITHIN_S + 4
+    stack.post(delivery_body(message_item("wamid.1", "where?", ANA)))
+    wait_until(lambda: bool(service.at_once), "it is asked", 60)
+    ending = stack.programs["worker"]
+    ending.process.terminate()
+
+    assert ending.process.wait(90) == 0
+    assert stages(stack) == ["answered", "delivered"]
+    assert "worker_killed" not in ending.said()
