@@ -112,7 +112,7 @@ def test_a_crowd_that_asks_a_slow_service_leaves_room_for_another(
     stack: Stack, service: RunningService, quick: RunningService
 ) -> None:
     service.answer({"status": "sent"})
-    service.takes_s, service.most_at_once = 1.5, 0
+    service.takes_s, service.most_at_once = 1.0, 0
     crowd = [f"3519100{n:05}" for n in range(CROWD)]
     bodies = [delivery_body(message_item(f"wamid.{one}", "order 7", one)) for one in crowd]
     stack.post_all(bodies)
@@ -125,6 +125,6 @@ def test_a_crowd_that_asks_a_slow_service_leaves_room_for_another(
 
     # It had its turn beside the crowd, and not behind all that still waited.
     assert before + meanwhile < CROWD
-    assert meanwhile <= 2 * MOST_OF_SERVICE
+    assert meanwhile <= 4 * MOST_OF_SERVICE
     assert service.most_at_once <= MOST_OF_SERVICE
     assert all(replies(stack)[one] == ["7 is sent."] for one in crowd)
