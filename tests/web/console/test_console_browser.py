@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from gateway.store import number_list
 from gateway.store.console.sign_ins import end_sign_ins, read_sign_ins
@@ -35,12 +35,15 @@ SCREENS: dict[str, dict[str, Any]] = {
 
 
 def sign_in(tab: Tab, name: str) -> None:
-    know = tab.page
-    know.goto(f"{tab.url}/console/")
-    know.get_by_label("Name").fill(name)
-    know.get_by_label("Password").fill(PASSWORD)
-    know.get_by_role("button", name="Sign in").click()
-    expect(know.get_by_role("heading", name="Overview")).to_be_visible()
+    tab.open("/console/")
+    give_password(tab.page, name)
+
+
+def give_password(page: Page, name: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
 def let_die(store: Store, *names: str) -> None:
@@ -204,10 +207,7 @@ def test_a_page_says_that_its_user_is_signed_out_and_comes_back_by_itself(
         again = tab.page.context.new_page()
         place = tab.page.get_by_role("link", name="Sign in").get_attribute("href")
         again.goto(f"{console.url}{place}")
-        again.get_by_label("Name").fill("reply")
-        again.get_by_label("Password").fill(PASSWORD)
-        again.get_by_role("button", name="Sign in").click()
-        expect(again.get_by_role("heading", name="Overview")).to_be_visible()
+        give_password(again, "reply")
         expect(state).to_have_text("live")
         expect(tab.page.get_by_role("link", name="Sign in")).to_be_hidden()
         expect(chat.locator("#live-state")).to_have_text("live")
@@ -229,10 +229,7 @@ def test_a_form_that_is_sent_signed_out_can_be_sent_again(
         expect(tab.page.get_by_role("heading")).to_have_text("You are not signed in.")
         with tab.page.context.expect_page() as opened:
             tab.page.get_by_role("link", name="Sign in in another tab").click()
-        opened.value.get_by_label("Name").fill("operate")
-        opened.value.get_by_label("Password").fill(PASSWORD)
-        opened.value.get_by_role("button", name="Sign in").click()
-        expect(opened.value.get_by_role("heading", name="Overview")).to_be_visible()
+        give_password(opened.value, "operate")
         tab.page.reload()
         expect(tab.page.get_by_text("This would redrive 1 dead letter")).to_be_visible()
         tab.troubles = [one for one in tab.troubles if "401" not in one]
