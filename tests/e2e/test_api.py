@@ -94,12 +94,12 @@ def test_messages_of_rules_and_clients_are_one_list_and_an_event_leads_to_its_re
     filters = {"reference": "order 18", "status": "delivered,read"}
     of_order = api.get("/v1/messages", params=filters).json()["data"]
     of_person = api.get("/v1/messages", params={"to": f"+{ANA}", "limit": 2}).json()["data"]
-    (event,) = api.get("/v1/events", params={"contact": ANA}).json()["data"]
+    events = api.get("/v1/events", params={"contact": ANA}).json()["data"]
 
     reply = reply_of(api, "wamid.asks")
     assert [one["id"] for one in of_order] == [id_]
     assert [one["id"] for one in of_person] == [id_, reply]
-    assert (event["wamid"], event["sends"]) == ("wamid.asks", [reply])
+    assert {"wamid.asks": [reply]}.items() <= {one["wamid"]: one["sends"] for one in events}.items()
 
 
 def reply_of(api: httpx.Client, wamid: str) -> str:
