@@ -87,6 +87,12 @@ def dead_event(
     )
 
 
+def cause_of_send(stage: str, error: str, last_error: str) -> tuple[Cause, int | None]:
+    """Return the cause and the code of a dead send from three fields of its row, "" for none."""
+    why = _json(error)
+    return _cause(stage, why), why.get("code") or _json(last_error).get("code")
+
+
 def _cause(stage: str, error: Mapping[str, Any]) -> Cause:
     match stage:
         case "failed":

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from heapq import merge
 from itertools import islice
 from typing import Any, Literal, assert_never
 
@@ -15,7 +13,7 @@ from gateway.core.dead_letters.dead_letter import DeadEvent, DeadForward, DeadSe
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.dead_letters.rows import dead_event, dead_send
 from gateway.core.sending.send import lifetime
-from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters.dead_forwards import (
@@ -23,14 +21,13 @@ from gateway.store.dead_letters.dead_forwards import (
     redrive_dead_forward,
     to_dead_forward,
 )
+from gateway.store.dead_letters.list_entries import AT_ONCE, EVENT, SEND, ListEntry, list_newest
 from gateway.store.inbox.record import BODY, HEADER
 from gateway.store.redis.client import Store
 from gateway.store.sending import send_rows
 from gateway.store.sending.send_rows import SendRow
 
-AT_ONCE = 200
 DeadLetter = DeadSend | DeadEvent | DeadForward
-_SEND, _EVENT = b"send:", b"event:"
 
 # Result of a redrive: done; Meta accepted the send; Meta may have it; the dead letter changed since
 # it was read; its delivery was trimmed, or the text of a send was; this process cannot open it; it
@@ -41,15 +38,6 @@ RedriveResult = Literal[
 WITHOUT_KEYS = Bodies()  # for callers that show no texts
 # A letter redriven so often will fail again, and its row has to stay small.
 MOST_REDRIVES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class _ListEntry:
-    """A dead letter as the list of its number has it."""
-
-    died_ms: int
-    number: str
-    member: bytes
 
 
 def iter_dead_letters(
@@ -64,12 +52,9 @@ def iter_dead_letters(
 
     They are read in pages of `at_once`: who wants few need not read the rows of many.
     """
-    known = number_list.numbers(store) if wanted.number is None else [wanted.number]
-    numbers = filter(wanted.has_number, known)
-    per_number = [_iter_entries(store, number, wanted) for number in numbers]
-    entries = islice(merge(*per_number, key=lambda one: one.died_ms, reverse=True), most)
+    entries = list_newest(store, wanted, most)
     while page := list(islice(entries, at_once)):
-        yield from filter(wanted.matches, _read(store, bodies, page))
+        yield from filter(wanted.matches, read_letters(store, bodies, page))
 
 
 def find(
@@ -85,17 +70,19 @@ def find(
         return list(pipe.execute())
 
     scores = zip(candidates, store.run(ask), strict=True)
-    entries = [_ListEntry(int(died), number, member) for number, died in scores if died is not None]
-    return next(_read(store, bodies, entries), None)
+    entries = [ListEntry(int(died), number, member) for number, died in scores if died is not None]
+    return next(read_letters(store, bodies, entries), None)
 
 
 def read_events(
     store: Store, number: str, members: Sequence[tuple[bytes, float]]
 ) -> list[DeadEvent]:
     """Return those of the events that are still dead letters; each comes with its time of death."""
-    entries = [_ListEntry(int(died), number, member) for member, died in members]
+    entries = [ListEntry(int(died), number, member) for member, died in members]
     return [
-        letter for letter in _read(store, WITHOUT_KEYS, entries) if isinstance(letter, DeadEvent)
+        letter
+        for letter in read_letters(store, WITHOUT_KEYS, entries)
+        if isinstance(letter, DeadEvent)
     ]
 
 
@@ -192,42 +179,15 @@ def _redrive_forward(store: Store, dead_letter: DeadForward) -> RedriveResult:
     return "redriven" if redrive_dead_forward(store, dead_letter) else "changed"
 
 
-def _iter_entries(store: Store, number: str, wanted: DeadLetterFilter) -> Iterator[_ListEntry]:
-    """Yield the entries of a number in pages, newest first, without those that die meanwhile."""
-    newest = ms_from_datetime(wanted.until) if wanted.until else None
-    skip = 0  # how many of those that died at `newest` were yielded
-    while True:
-        page = _page(store, number, newest, wanted, skip)
-        yield from page
-        if len(page) < AT_ONCE:
-            return
-        last = page[-1].died_ms
-        ties = sum(one.died_ms == last for one in page)
-        skip = skip + ties if last == newest else ties
-        newest = last
-
-
-def _page(
-    store: Store, number: str, newest: int | None, wanted: DeadLetterFilter, skip: int
-) -> list[_ListEntry]:
-    key = f"{keys.number(number)}dead"
-    max_score = "+inf" if newest is None else newest
-    min_score = ms_from_datetime(wanted.since) if wanted.since else "-inf"
-    rows: Any = store.run(
-        lambda client: client.zrevrangebyscore(
-            key, max_score, min_score, start=skip, num=AT_ONCE, withscores=True
-        )
-    )
-    return [_ListEntry(int(died), number, member) for member, died in rows]
-
-
-def _read(store: Store, bodies: Bodies, entries: Sequence[_ListEntry]) -> Iterator[DeadLetter]:
+def read_letters(
+    store: Store, bodies: Bodies, entries: Sequence[ListEntry]
+) -> Iterator[DeadLetter]:
     """Read the rows; an entry without a row, or whose send lives again, is no dead letter."""
     sends = _read_send_fields(store, bodies, entries)
     others = iter(_read_others(store, entries))
     dead_letter: DeadLetter | None
     for one in entries:
-        if one.member.startswith(_SEND):
+        if one.member.startswith(SEND):
             dead_letter = _to_dead_send(one, sends.get((one.number, one.member), {}))
         elif one.member.startswith(FORWARD):
             name = one.member.removeprefix(FORWARD).decode()
@@ -238,7 +198,7 @@ def _read(store: Store, bodies: Bodies, entries: Sequence[_ListEntry]) -> Iterat
             yield dead_letter
 
 
-def _read_others(store: Store, entries: Sequence[_ListEntry]) -> list[Any]:
+def _read_others(store: Store, entries: Sequence[ListEntry]) -> list[Any]:
     """Read one reply for each forward, and two for each event."""
 
     def ask(client: Redis) -> list[Any]:
@@ -247,7 +207,7 @@ def _read_others(store: Store, entries: Sequence[_ListEntry]) -> list[Any]:
             prefix = keys.number(one.number).encode()
             if one.member.startswith(FORWARD):
                 pipe.hgetall(prefix + one.member)
-            elif not one.member.startswith(_SEND):
+            elif not one.member.startswith(SEND):
                 pipe.get(prefix + b"dead:" + one.member)
                 pipe.hgetall(prefix + b"deaths:" + one.member)
         return list(pipe.execute())
@@ -256,14 +216,14 @@ def _read_others(store: Store, entries: Sequence[_ListEntry]) -> list[Any]:
 
 
 def _read_send_fields(
-    store: Store, bodies: Bodies, entries: Sequence[_ListEntry]
+    store: Store, bodies: Bodies, entries: Sequence[ListEntry]
 ) -> dict[tuple[str, bytes], Mapping[str, str]]:
     """Read the rows of sends, number by number."""
     fields_by_send: dict[tuple[str, bytes], Mapping[str, str]] = {}
     for number in {one.number for one in entries}:
         here = [one.member for one in entries if one.number == number]
-        members = [member for member in here if member.startswith(_SEND)]
-        ids = [member.removeprefix(_SEND).decode() for member in members]
+        members = [member for member in here if member.startswith(SEND)]
+        ids = [member.removeprefix(SEND).decode() for member in members]
         rows = send_rows.read_rows(store, bodies, number, ids)
         fields_by_send |= {
             (number, one): row.fields for one, row in zip(members, rows, strict=True)
@@ -271,13 +231,13 @@ def _read_send_fields(
     return fields_by_send
 
 
-def _to_dead_send(entry: _ListEntry, row: Mapping[str, str]) -> DeadSend | None:
-    name = entry.member.removeprefix(_SEND).decode()
+def _to_dead_send(entry: ListEntry, row: Mapping[str, str]) -> DeadSend | None:
+    name = entry.member.removeprefix(SEND).decode()
     return dead_send(name, entry.number, entry.died_ms, row) if "final" in row else None
 
 
-def _to_dead_event(entry: _ListEntry, row: Any, deaths: Mapping[bytes, bytes]) -> DeadEvent | None:
-    name = entry.member.removeprefix(_EVENT).hex()
+def _to_dead_event(entry: ListEntry, row: Any, deaths: Mapping[bytes, bytes]) -> DeadEvent | None:
+    name = entry.member.removeprefix(EVENT).hex()
     details = {field.decode(): value.decode() for field, value in deaths.items()}
     return (
         dead_event(name, entry.number, entry.died_ms, orjson.loads(row), details) if row else None
@@ -287,7 +247,7 @@ def _to_dead_event(entry: _ListEntry, row: Any, deaths: Mapping[bytes, bytes]) -
 def _member(letter_id: str) -> bytes:
     """Return a dead letter's list member: for an event its digest, whose id has 32 hex digits."""
     if re.fullmatch("[0-9a-f]{32}", letter_id):
-        return _EVENT + bytes.fromhex(letter_id)
+        return EVENT + bytes.fromhex(letter_id)
     if re.fullmatch("[0-9a-f]{32}-[a-z][a-z0-9_-]*", letter_id):
         return FORWARD + letter_id.encode()
-    return _SEND + letter_id.encode(errors="replace")
+    return SEND + letter_id.encode(errors="replace")

@@ -19,7 +19,8 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.api.lists.paging import MOST_EXAMINED
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import dead_letters
-from gateway.store.dead_letters.dead_letters import AT_ONCE, DeadLetter
+from gateway.store.dead_letters.dead_letters import DeadLetter
+from gateway.store.dead_letters.list_entries import AT_ONCE
 from gateway.store.redis.client import Store
 from gateway.web.api.descriptions import LETTER, LETTERS, REDRIVE
 from gateway.web.api.json_body import json_response, read_object

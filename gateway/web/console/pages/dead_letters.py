@@ -11,6 +11,7 @@ from gateway.core.dead_letters.dead_letter import CAUSES, advice
 from gateway.core.dead_letters.filter import DeadLetterFilter
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store.dead_letters import dead_letters
+from gateway.store.dead_letters.causes import count_causes
 from gateway.store.dead_letters.dead_letters import DeadLetter
 from gateway.store.redis.client import Store
 from gateway.web.api.operations.dead_letters import PATH, view_letter
@@ -133,9 +134,7 @@ async def act_on_one(visit: PageVisit) -> Redirection:
 
 def count_groups(store: Store, numbers: frozenset[str] | None) -> Mapping[str, Any]:
     """Count the newest letters by number, cause and code, with what to do about each group."""
-    wanted = DeadLetterFilter(numbers=numbers)
-    newest = dead_letters.iter_dead_letters(store, wanted, MOST_COUNTED + 1)
-    counts = Counter((one.number, one.cause, one.code) for one in newest)
+    counts = count_causes(store, DeadLetterFilter(numbers=numbers), MOST_COUNTED + 1)
     return {
         "has_more": counts.total() > MOST_COUNTED,
         "groups": [
