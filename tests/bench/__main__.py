@@ -24,7 +24,8 @@ from gateway.store.redis.client import Store
 from tests.bench.accepting import Accepting, SendingRecipe, figures
 from tests.bench.accounts import ACCOUNTS, ManyAccounts, OneAccount, Run, compare
 from tests.bench.calling import AnsweringAndCalling, Calling
-from tests.bench.campaigns import Campaigning, RecipeCampaign, bytes_each
+from tests.bench.campaign_room import CampaignRoom
+from tests.bench.campaigns import Campaigning, RecipeCampaign
 from tests.bench.cloud_api import CloudApi
 from tests.bench.console.pages import FEW as FEW_EVENTS
 from tests.bench.console.pages import IN_MEMORY_ONLY, ConsolePages, console_gateway
@@ -64,6 +65,7 @@ class Asked:
     scheduled: int
     large: float
     things: int
+    recipients: int
     progress: Progress = field(default_factory=lambda: Progress(disable=True))
 
 
@@ -80,6 +82,12 @@ def main() -> None:
     parser.add_argument("--things", type=int, help="events in the store of the console")
     parser.add_argument(
         "--long", action="store_true", help=f"{MANY_EVENTS:,} events, where --things says nothing"
+    )
+    parser.add_argument(
+        "--recipients",
+        type=int,
+        default=0,
+        help="of one long campaign in place of short ones, and of the largest audience",
     )
     parser.add_argument(
         "--large", type=float, default=1.0, help="share of the full size of the step of that name"
@@ -104,6 +112,7 @@ def main() -> None:
         given.scheduled,
         given.large,
         given.things or (MANY_EVENTS if given.long else 50_000),
+        given.recipients,
     )
     recipe = given.baseline if given.baseline.exists() else None
     ours, theirs = measure(asked, given.only, recipe)
@@ -226,7 +235,8 @@ def run_campaigns(
     system: Campaigning | RecipeCampaign, asked: Asked, turn: int, into: Figures
 ) -> None:
     """Measure the pace that a campaign holds, and how long replies take meanwhile."""
-    for name, figure in system.measure():
+    long = (asked.recipients,) if isinstance(system, Campaigning) else ()
+    for name, figure in system.measure(*long):
         into.setdefault(name, []).append(figure)
 
 
@@ -267,11 +277,12 @@ def _answer(system: Answering, seconds: float, into: Figures) -> None:
 
 
 def campaign_room(system: Stack, asked: Asked, turn: int, into: Figures) -> None:
-    """Measure what a waiting recipient of a campaign takes of the store's memory."""
+    """Measure what recipients of a campaign take of the store's memory, and of time."""
     with contextlib.closing(Store(system.server.url)) as store:
-        for count in (10_000, 100_000):
-            name = f"bytes of a waiting recipient, of {count:,}"
-            into.setdefault(name, []).append(bytes_each(store, count))
+        for count in sorted({10_000, 100_000, asked.recipients or 100_000}):
+            room = CampaignRoom(store, count, queues_all=count == asked.recipients)
+            for name, figure in room.measure():
+                into.setdefault(f"{name}, of {count:,}", []).append(figure)
 
 
 def numbers(_: None, asked: Asked, turn: int, into: Figures) -> None:

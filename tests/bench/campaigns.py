@@ -1,26 +1,19 @@
-"""Campaigns: the pace that one holds, replies meanwhile, and the room that a recipient takes."""
+"""Campaigns: the pace that one holds, and how long replies take meanwhile."""
 
-import io
 import itertools
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 from celery import Celery
 
-from gateway.core.campaigns.audience import AudienceReader
-from gateway.core.campaigns.definition import Definition, read_definition
-from gateway.store.body_codec import Bodies
-from gateway.store.campaigns import campaigns
-from gateway.store.campaigns.audience import store_audience
-from gateway.store.redis.client import Store
-from gateway.tables.table import read_table
 from tests.bench.recipe import Recipe
-from tests.support.factories import NUMBER, delivery_body, message_item
+from tests.support.factories import delivery_body, message_item
 from tests.support.servers import Server, wait_until
 from tests.support.stack import Stack
 from tests.support.store.campaigns import csv_of
@@ -30,7 +23,11 @@ PACES = (300, 1_000)
 SECONDS = 8  # of sending at each pace
 RECIPE_RECIPIENTS = 2_000
 REPLIES_PER_S = 20
-SANDBOX = {"statuses": True}
+SANDBOX = {"statuses": True, "log_max": 1_000_000}
+LONG_PACE = 300  # of a run with so many recipients as are asked for
+# In such a run the statuses of a second come one by one, and in ever larger deliveries.
+LONG_SANDBOX = {**SANDBOX, "batch_wait_s": 1.0}
+BATCHES, BATCHES_FOR_S = (1, 30, 1_000), 5.0
 TEMPLATE = {"name": "spring", "language": "en", "params": ["{{ first }}"]}
 
 
@@ -40,13 +37,13 @@ class Campaigning:
     def __init__(self, folder: Path, server: Server) -> None:
         self.stack = Stack(folder, server, GATEWAY_LOG_LEVEL="warning", GATEWAY_API_KEYS=KEY)
 
-    def measure(self) -> Iterator[tuple[str, float]]:
-        """Yield the rows of the table."""
-        self.stack.start(sandbox=SANDBOX)
-        for turn, pace in enumerate(PACES):
-            count = pace * SECONDS
+    def measure(self, recipients: int = 0) -> Iterator[tuple[str, float]]:
+        """Yield the rows of the table: of short runs, or of a long one with so many recipients."""
+        self.stack.start(sandbox=LONG_SANDBOX if recipients else SANDBOX)
+        runs = [(LONG_PACE, recipients)] if recipients else [(one, one * SECONDS) for one in PACES]
+        for turn, (pace, count) in enumerate(runs):
             id_ = self._draft(turn, pace, count)
-            took_ms = self._run(id_, f"spring{turn}", turn)
+            took_ms = self._run(id_, f"spring{turn}", turn, 300 + count, varies=bool(recipients))
             moments = self._moments(f"spring{turn}")
             assert len(moments) == count, f"{len(moments)} of {count}"
             yield f"sends/s of a campaign, pace {pace:,}", _rate(moments)
@@ -63,7 +60,7 @@ class Campaigning:
             api.post(f"/campaigns/{id_}/check").raise_for_status()
         return id_
 
-    def _run(self, id_: str, name: str, turn: int) -> list[float]:
+    def _run(self, id_: str, name: str, turn: int, within_s: float, *, varies: bool) -> list[float]:
         """Start the campaign; return how long replies took until it was complete, sorted."""
         wrote: dict[str, float] = {}
         over = threading.Event()
@@ -77,22 +74,36 @@ class Campaigning:
                 if over.wait(1 / REPLIES_PER_S):
                     return
 
-        writing = threading.Thread(target=write)
+        vary: Callable[[], None] = partial(self._vary_batches, over)
+        work = [write, vary][: 1 + varies]
+        threads = [threading.Thread(target=one) for one in work]
         with self._api() as api:
             api.post(f"/campaigns/{id_}/start").raise_for_status()
-            writing.start()
+            for one in threads:
+                one.start()
             try:
-                wait_until(lambda: self._phase(api, id_) == "completed", "it is complete", 300)
+                done = partial(self._is_complete, api, id_)
+                wait_until(done, "it is complete", within_s)
             finally:
                 over.set()
-                writing.join()
+                for one in threads:
+                    one.join()
         wait_until(lambda: set(wrote) <= set(self._replies()), "all replies are posted", 60)
         replies = self._replies()
         return sorted((replies[one] - at) * 1_000 for one, at in wrote.items())
 
-    def _phase(self, api: httpx.Client, id_: str) -> str:
+    def _vary_batches(self, over: threading.Event) -> None:
+        """Let the sandbox put more and more statuses into one delivery, and begin again."""
+        for most in itertools.cycle(BATCHES):
+            form = {"batch_max": most}
+            httpx.post(f"{self.stack.meta_url}/sandbox/batch", json=form).raise_for_status()
+            if over.wait(BATCHES_FOR_S):
+                return
+
+    def _is_complete(self, api: httpx.Client, id_: str) -> bool:
         time.sleep(0.2)
-        return str(api.get(f"/campaigns/{id_}").json()["phase"])
+        answer = api.get(f"/campaigns/{id_}")
+        return answer.is_success and answer.json()["phase"] == "completed"
 
     def _replies(self) -> dict[str, float]:
         posted = [one for one in self.stack.posted() if "text" in one["body"]]
@@ -139,22 +150,6 @@ class RecipeCampaign(Recipe):
     def stop(self) -> None:
         super().stop()
         self.sandbox.stop()
-
-
-def bytes_each(store: Store, count: int) -> float:
-    """Return the bytes that a waiting recipient takes in the store, with a value of its own."""
-    fields = {"name": "spring", "template": TEMPLATE, "pace": 1_000}
-    definition = read_definition(fields)
-    assert isinstance(definition, Definition)
-    id_ = campaigns.create_campaign(store, Bodies(), NUMBER, definition)
-    campaign = campaigns.read_campaign(store, Bodies(), id_)
-    assert campaign
-    client: Any = store.redis
-    before = client.info("memory")["used_memory"]
-    reader = AudienceReader(definition.columns)
-    rows = reader.read(read_table(io.BytesIO(csv_of(count))))
-    assert store_audience(store, Bodies(), campaign, reader, rows) == count
-    return float(client.info("memory")["used_memory"] - before) / count
 
 
 def _rate(moments: list[float]) -> float:
