@@ -31,6 +31,8 @@ def test_the_first_message_is_answered_and_ctrl_c_ends_all(playing: Playing) -> 
 
     assert "‹ Welcome!" in shown
     assert len(family) >= 8
+    sent = playing.run("send", "+351912345678", "Hello")
+    assert (sent.returncode, sent.stderr) == (0, "")
     assert playing.end(signal.SIGINT) == 0
     assert running(family) == set()
 

@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 # Slower requests are cut off; the rest of a stop, store and broker unavailable, takes 8 s more.
 STOP_WITHIN_S = 10
 # A process that gives no sign of life for so long is replaced. A new one has as long to get ready,
-# and where the machine is busy its imports alone take uvicorn's own 5 s.
-ALIVE_WITHIN_S = 30
+# and where the machine is busy its imports alone take uvicorn's own 5 s many times over.
+ALIVE_WITHIN_S = 60
 # The TLS proxy is close, so a small window costs no time.
 RECEIVE_BYTES = 64 * 1024
 
