@@ -551,6 +551,8 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/forwards": {"get"},
         "/v1/forwards/{receiver}/pause": {"post"},
         "/v1/forwards/{receiver}/resume": {"post"},
+        "/v1/forwards/{receiver}/test": {"post"},
+        "/v1/forwards/{receiver}/replay": {"post"},
         "/v1/numbers": {"get"},
         "/v1/numbers/{id}": {"get"},
         "/v1/numbers/{id}/hold": {"post"},
