@@ -88,7 +88,7 @@ def test_beat_waits_for_a_store_in_trouble_and_goes_on_by_itself(
 
 @pytest.mark.parametrize(
     "fault",
-    [*FAULTS[:2], *(pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS[2:])],
+    [FAULTS[0], *(pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS[1:])],
     ids=[fault.name for fault in FAULTS],
 )
 def test_one_beat_leads_after_the_trouble_and_the_other_takes_over_from_it(

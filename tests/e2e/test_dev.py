@@ -56,6 +56,7 @@ def test_the_sandbox_keeps_its_port_and_an_option_sets_another(playing: Playing)
     assert sandbox() == f"http://127.0.0.1:{other}"
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_leaves_its_data_and_no_processes(playing: Playing) -> None:
     playing.start().chat("hi")
     assert playing.program is not None

@@ -109,7 +109,8 @@ def test_a_server_without_append_only_file_is_warned_about(tmp_path: Path, other
     assert "Redis has no append-only file" in stack.programs["web"].said()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+# Several are replaced in tests/deploy/test_proxies.py.
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.long)])
 def test_web_processes_end_orderly_and_write_their_last_lines(stack: Stack, workers: str) -> None:
     port = str(free_port())
     process = subprocess.Popen(

@@ -44,6 +44,7 @@ def at(served: Tunnelling) -> Iterator[Tunnelling]:
     served.close_run()
 
 
+@pytest.mark.long
 def test_without_real_the_reply_goes_to_a_sandbox_and_no_phone_shows_it(alone: Tunnelling) -> None:
     alone.start("--url", alone.url)
     alone.write_to_us("Color")

@@ -91,6 +91,7 @@ def test_a_bad_wire_to_the_workers_loses_and_doubles_nothing(stack: Stack, wire:
     assert {posts for posts, _ in found} <= {0, 1}
 
 
+@pytest.mark.long  # A frozen worker is in the same place: test_frozen_workers.
 def test_a_worker_frozen_out_for_longer_than_its_lease_doubles_nothing(
     stack: Stack, wire: Relay
 ) -> None:

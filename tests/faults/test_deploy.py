@@ -127,6 +127,7 @@ def test_a_process_that_is_told_to_end_under_load_loses_and_doubles_nothing(
     assert stack.metrics()["gateway_unconfirmed_sends"] == 0
 
 
+@pytest.mark.long  # Behind each proxy it runs always: tests/deploy/test_proxies.py.
 def test_web_processes_that_are_replaced_one_by_one_refuse_nobody(stack: Stack) -> None:
     command = [sys.executable, *stack.command("web"), "--workers", "2"]
     web = Program(command, stack.env, stack.folder / "web.log")

@@ -8,7 +8,7 @@ import pytest
 from tests.support.faults.fuzz import fuzz
 
 pytestmark = pytest.mark.faults
-REQUESTS = int(os.environ.get("GATEWAY_FUZZ_REQUESTS", "3000"))
+REQUESTS = int(os.environ.get("GATEWAY_FUZZ_REQUESTS", "2000"))
 
 
 def test_generated_requests_become_events_or_are_refused(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def wire(server: Server) -> Iterator[Relay]:
         (3, 2, 3, 2_000, True),
         pytest.param(3, 4, 3, 40, False, marks=pytest.mark.long),
         (50, 2, 2, 2_000, True),
-        (50, 3, 2, 150, False),
+        pytest.param(50, 3, 2, 150, False, marks=pytest.mark.long),
     ],
 )
 def test_those_who_live_side_by_side_do_everything_once(
