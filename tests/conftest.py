@@ -31,7 +31,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 # The files that take longest, in this order; `--durations=0` tells how long each test takes.
 LONGEST = (
-    "faults/test_chaos.py",
     "faults/test_kill_between_steps.py",
     "faults/test_pressure_server.py",
     "faults/test_kill_each.py",

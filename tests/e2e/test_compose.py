@@ -190,6 +190,7 @@ def test_flower_only_looks(composed: Composed) -> None:
     assert httpx.post(url, auth=LOGIN).status_code == 403
 
 
+@pytest.mark.long
 def test_a_service_that_has_ended_is_not_healthy(composed: Composed) -> None:
     for name in OURS:
         composed.stack.programs[name].process.terminate()

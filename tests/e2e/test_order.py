@@ -20,7 +20,7 @@ rules:
     when: {text: {starts_with: say}}
     then: "{{ text }}"
 """
-CONTACTS = 300
+CONTACTS = 200
 
 
 @pytest.fixture

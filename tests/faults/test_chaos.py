@@ -19,6 +19,7 @@ from tests.chaos.run import Asked, break_it
 pytestmark = pytest.mark.faults
 
 
+@pytest.mark.long  # Each of its faults has a test of its own, which runs always.
 @pytest.mark.timeout(900)
 def test_random_kills_under_load_lose_and_double_nothing() -> None:
     asked = Asked(kills=7, seconds=300, rate=30, seed=7, large=0.005)

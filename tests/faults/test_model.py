@@ -238,7 +238,7 @@ class LargeGateway(Gateway):
 @pytest.mark.parametrize(
     ("machine", "examples"),
     [
-        (Gateway, 25),
+        (Gateway, 15),
         (LargeGateway, 6),
         pytest.param(Gateway, 500, marks=(pytest.mark.long, pytest.mark.timeout(3_600))),
         pytest.param(LargeGateway, 80, marks=(pytest.mark.long, pytest.mark.timeout(1_500))),
