@@ -1,8 +1,4 @@
-"""Trials of rules for pages: rulebooks as the files are now, and what they say of an event.
-
-Pages import this module when they need it: a process that serves webhooks only starts without the
-language of rules.
-"""
+"""Trials of rules for pages: rulebooks as the files are now, and what they say of an event."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime

@@ -19,6 +19,7 @@ from gateway.store.tracing.trace import Search, Trace
 from gateway.store.tracing.traces import Traces
 from gateway.web.api.events.trace_data import TraceData
 from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.desk.rule_trials import try_rules
 from gateway.web.console.handles import conversation_address
 from gateway.web.console.page import (
     ROOT,
@@ -107,14 +108,6 @@ def read_message(desk: ConsoleDesk, found: Search, masking: Masking) -> Mapping[
             if (subject := _subject_of([one]))[1]
         ],
     }
-
-
-def try_rules(desk: ConsoleDesk, traces: Sequence[Trace]) -> list[Mapping[str, Any]]:
-    """Return why each rule answers the events of some traces or not."""
-    # The process that serves webhooks only starts without the language of rules.
-    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
-
-    return rule_trials.try_rules(desk, traces)
 
 
 def find_known_message(visit: PageVisit, id_: str) -> Search:

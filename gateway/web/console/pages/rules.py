@@ -10,11 +10,13 @@ from typing import Any
 from gateway.accounts.account import Account
 from gateway.core.capture.file_format import CaptureFormatError
 from gateway.core.console.users import LOOK, ConsoleUser
+from gateway.rules.problems import RulebookError
 from gateway.store import number_list
 from gateway.store.api.lists.event_list import EventFilter, EventList
 from gateway.store.planning import rulebooks
 from gateway.store.redis.client import Store
 from gateway.store.tracing.records import PlanRecord
+from gateway.web.console.desk import rule_trials
 from gateway.web.console.desk.desk import ConsoleDesk
 from gateway.web.console.page import (
     ConsoleAction,
@@ -98,8 +100,6 @@ def _view_books(visit: PageVisit) -> list[Mapping[str, Any]]:
 
 def _find_owners(visit: PageVisit) -> Mapping[Path, list[Account]]:
     """Return where the rules are at this moment, as workers look for them, and whose they are."""
-    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
-
     by_path: dict[Path, list[Account]] = {}
     for one in visit.desk.accounts_of(visit.user):
         by_path.setdefault(rule_trials.find_path(visit.desk, one), []).append(one)
@@ -107,9 +107,6 @@ def _find_owners(visit: PageVisit) -> Mapping[Path, list[Account]]:
 
 
 def _view_book(desk: ConsoleDesk, path: Path, owners: list[Account]) -> Mapping[str, Any]:
-    from gateway.rules.problems import RulebookError  # noqa: PLC0415
-    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
-
     shown: dict[str, Any] = {
         "path": str(path),
         "accounts": [one.name for one in owners if one.name],
@@ -136,9 +133,6 @@ def _view_book(desk: ConsoleDesk, path: Path, owners: list[Account]) -> Mapping[
 def _explain(
     desk: ConsoleDesk, path: Path, zone: str, text: str, payload: bytes
 ) -> Mapping[str, Any]:
-    from gateway.rules.problems import RulebookError  # noqa: PLC0415
-    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
-
     try:
         book = rule_trials.load_rulebook(desk, path, zone)
     except RulebookError as error:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.store import number_list
 from gateway.store.outgoing.service_states import ServiceState, read_service_states
+from gateway.web.console.desk import rule_trials
 from gateway.web.console.page import ConsolePage, PageView, PageVisit
 
 
@@ -19,9 +20,6 @@ async def build(visit: PageVisit) -> PageView:
 
 def view_services(visit: PageVisit) -> list[Mapping[str, Any]]:
     """Return the services that the rules name now, and others that calls still wait for."""
-    # The process that serves webhooks only starts without the language of rules.
-    from gateway.web.console.desk import rule_trials  # noqa: PLC0415
-
     desk = visit.desk
     numbers = desk.accounts().numbers_among(number_list.numbers_at_meta(desk.store))
     numbers = [one for one in numbers if visit.may_see(one)]
