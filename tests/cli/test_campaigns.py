@@ -14,6 +14,7 @@ from gateway.store.redis.client import Store
 from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
 from tests.support.store.campaigns import BODIES, csv_of, phone, read
+from tests.support.store.recipients import place
 
 pytestmark = pytest.mark.store
 
@@ -90,6 +91,24 @@ def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:
     assert lines[0] == "phone,status,code,advice,replied,tapped,opted_out"
     assert lines[1] == f"{phone(0)},waiting,,,,,"
     assert len(lines) == 21
+
+
+def test_the_recipients_who_did_not_get_it_are_listed(store: Store) -> None:
+    id_ = started()
+    for row in (3, 7):
+        place(store, read(store, id_), row, "failed", 131026)
+
+    told = run_json("recipients", id_, "--status", "failed", "--code", "131026")
+    table = run("recipients", id_, "--code", "131026").output
+    first = run_json("recipients", id_, "--limit", "2")
+
+    assert [one["phone"] for one in told["recipients"]] == [f"+{phone(3)}", f"+{phone(7)}"]
+    assert (told["more"], first["more"], len(first["recipients"])) == (False, True, 2)
+    assert phone(3) in table
+    assert told["recipients"][0]["advice"] in table
+    assert phone(4) not in table
+    assert run("recipients", id_, "--status", "gone").exit_code == 2
+    assert run("recipients", id_, "--limit", "10001").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from gateway.core.sending.send import StatusUpdate
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.campaigns.expansion import expand
-from gateway.store.campaigns.export import iter_export
+from gateway.store.campaigns.recipients.export import iter_export
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.planning.contacts import load
 from gateway.store.redis.client import Store

@@ -8,7 +8,9 @@ from gateway.core.campaigns.course import Funnel, Standing, decide_step
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
-from gateway.core.planning.campaign_answers import CampaignAnswers
+from gateway.core.campaigns.recipient_state import CampaignRecipient
+from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
+from gateway.core.sending.error_codes import find_policy
 
 
 def view_definition(definition: Definition) -> dict[str, Any]:
@@ -75,3 +77,22 @@ def view_answers(answers: CampaignAnswers) -> dict[str, Any]:
         "buttons": dict(sorted(answers.buttons.items())),
         "opted_out": answers.opted_out,
     }
+
+
+def view_recipient(recipient: CampaignRecipient) -> dict[str, Any]:
+    """Return a recipient, what became of them and how they answered, as the API shows it."""
+    code = recipient.state.code
+    return {
+        "phone": f"+{recipient.phone}" if recipient.phone else None,
+        "status": recipient.state.cell,
+        "code": code or None,
+        "advice": find_advice(code) or None,
+        "message": recipient.send or None,
+        "answers": [way for way in WAYS if way in recipient.answers],
+    }
+
+
+def find_advice(code: int) -> str:
+    """Return what to do about a code of Meta's, "" where nothing is known of it."""
+    policy = find_policy(code) if code else None
+    return policy.advice if policy else ""

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -30,6 +31,7 @@ from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
 CHUNK = 1_000
+CHUNKS_AT_ONCE = 20  # of which a few rows are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,35 @@ def iter_recipients(
 
 def read_states(store: Store, campaign: Campaign, first: int, count: int) -> list[RecipientState]:
     """Return what became of some recipients; those never written to are in the cell of the end."""
+    packed, rest = read_packed_states(store, campaign, first, count), campaign.rest or CELLS[0]
+    return [RecipientState(rest, 0) if one.cell == CELLS[0] else one for one in iter_states(packed)]
+
+
+def read_packed_states(store: Store, campaign: Campaign, first: int, count: int) -> bytes:
+    """Return the states of some recipients as they are stored; of whole ones."""
     key = f"{campaign_key(campaign.number, campaign.id)}:recipients"
     start, end = first * RECIPIENT_BYTES, (first + count) * RECIPIENT_BYTES - 1
     packed: Any = store.run(lambda client: client.getrange(key, start, end))
-    rest = campaign.rest or CELLS[0]
-    return [RecipientState(rest, 0) if one.cell == CELLS[0] else one for one in iter_states(packed)]
+    whole: bytes = packed[: len(packed) // RECIPIENT_BYTES * RECIPIENT_BYTES]
+    return whole
+
+
+def read_phones(
+    store: Store, bodies: Bodies, campaign: Campaign, rows: Iterable[int]
+) -> dict[int, str]:
+    """Return the digits of recipients by their rows; a row that is lost has none."""
+    by_chunk = {
+        chunk: list(some) for chunk, some in groupby(sorted(rows), lambda row: row // CHUNK)
+    }
+    chunks, phones = list(by_chunk), dict[int, str]()
+    for i in range(0, len(chunks), CHUNKS_AT_ONCE):
+        part = chunks[i : i + CHUNKS_AT_ONCE]
+        gets = (("GET", _key(campaign, campaign.audience, chunk)) for chunk in part)
+        for chunk, packed in zip(part, run_commands(store, *gets), strict=True):
+            members = _open_chunk(bodies, packed) if packed else ()
+            places = ((row, row - chunk * CHUNK) for row in by_chunk[chunk])
+            phones |= {row: members[place][0] for row, place in places if place < len(members)}
+    return phones
 
 
 def read_answered(store: Store, campaign: Campaign, first: int, count: int) -> list[frozenset[str]]:
@@ -127,6 +153,16 @@ def read_answered(store: Store, campaign: Campaign, first: int, count: int) -> l
         )
         for i in range(first, first + count)
     ]
+
+
+def read_answered_rows(
+    store: Store, campaign: Campaign, rows: Sequence[int]
+) -> list[frozenset[str]]:
+    """Return in which ways recipients answered who do not stand side by side."""
+    key = campaign_key(campaign.number, campaign.id)
+    names = [(f"{key}:{way}", row) for row in rows for way in WAYS]
+    bits = iter(run_commands(store, *(("GETBIT", name, row) for name, row in names)))
+    return [frozenset(way for way in WAYS if next(bits)) for _ in rows]
 
 
 def _is_set(bits: bytes, place: int) -> bool:

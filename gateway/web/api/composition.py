@@ -26,6 +26,8 @@ from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
+from gateway.web.api.campaigns.lookup import CampaignLookup
+from gateway.web.api.campaigns.recipients import CampaignRecipientRoutes
 from gateway.web.api.campaigns.routes import CampaignRoutes
 from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
@@ -116,6 +118,7 @@ class MessageApi:
             ContactRoutes(store, numbers).router(),
             ErasureRoutes(store, bodies, retention, numbers).router(),
             EventRoutes(store, bodies, numbers, self._account_of).router(),
+            CampaignRecipientRoutes(store, bodies, CampaignLookup(store, bodies)).router(),
         ]
 
     def _build_operation_routers(
@@ -142,6 +145,7 @@ class MessageApi:
         return CampaignRoutes(
             self._store,
             bodies,
+            CampaignLookup(self._store, bodies),
             AudienceUploads(self._uploads),
             self._default_number,
             self._home_of,

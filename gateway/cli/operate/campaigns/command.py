@@ -1,6 +1,5 @@
 """`gateway campaigns`: the operator sends one message to many, and sees what becomes of each."""
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,13 +17,13 @@ from gateway.cli.operate.campaigns.desk import (
     refuse,
     too_late,
 )
+from gateway.cli.operate.campaigns.recipients import export, list_recipients
 from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.core.campaigns.check import view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked
-from gateway.store.campaigns.export import iter_export
 from gateway.store.campaigns.known_customers import KnownCustomers
 from gateway.store.campaigns.upload import store_file, store_known
 from gateway.store.campaigns.view import read_log, view_campaign
@@ -228,22 +227,6 @@ def watch(campaign_id: Id) -> None:
         view.follow(lambda: opened.find(campaign_id), opened.now)
 
 
-@commands.command()
-def export(
-    campaign_id: Id,
-    out: Annotated[Path | None, typer.Option(help="File to write; unset: the output.")] = None,
-) -> None:
-    """Export what became of each recipient, with Meta's code and advice, as CSV."""
-    with opened_desk("so nothing was exported") as opened:
-        parts = iter_export(opened.store, opened.bodies, opened.find(campaign_id))
-        if out is None:
-            for part in parts:
-                sys.stdout.write(part)
-            return
-        with out.open("w", encoding="utf-8") as file:
-            file.writelines(parts)
-
-
 def _control(campaign_id: str, act: Callable[[CampaignDesk, Campaign], str], json: bool) -> None:
     with opened_desk("so nothing was changed") as opened:
         if obstacle := act(opened, opened.find(campaign_id)):
@@ -262,3 +245,5 @@ def _show(opened: CampaignDesk, campaign_id: str, json: bool) -> None:
 
 commands.command("test")(send_test)
 commands.command()(retry)
+commands.command("recipients")(list_recipients)
+commands.command()(export)

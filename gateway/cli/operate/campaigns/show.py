@@ -15,10 +15,9 @@ from gateway.core.campaigns.check import CampaignCheck
 from gateway.core.campaigns.cost import CampaignCost
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.recipient_state import CELLS
-from gateway.core.campaigns.view import view_waiting
+from gateway.core.campaigns.view import find_advice, view_waiting
 from gateway.core.formats import pluralize
 from gateway.core.planning.campaign_answers import CampaignAnswers
-from gateway.core.sending.error_codes import find_policy
 from gateway.core.text import printable
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.upload import UploadResult
@@ -161,9 +160,8 @@ def _funnel(campaign: Campaign) -> Table:
     for cause, count in sorted(campaign.funnel.skipped.items()):
         table.add_row(f"{count:,}", f"left out: {cause}")
     for code, count in sorted(campaign.funnel.codes.items()):
-        policy = find_policy(code) if code else None
-        if policy:
-            table.add_row(f"{count:,}", f"code {code}: {policy.advice}")
+        if advice := find_advice(code):
+            table.add_row(f"{count:,}", f"code {code}: {advice}")
     table.add_row(f"{campaign.funnel.total:,}", Text("in all", "bold"))
     return table
 

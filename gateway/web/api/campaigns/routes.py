@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from gateway.accounts.account import Accounts
 from gateway.core.api.field_errors import FieldError
@@ -17,12 +17,11 @@ from gateway.core.campaigns.check import CampaignCheck, view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition, trial_fields
 from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
-from gateway.store.body_codec import Bodies, UnknownRecordError
+from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
 from gateway.store.campaigns.check import check_campaign, is_checked, read_check_inputs
-from gateway.store.campaigns.export import iter_export
 from gateway.store.campaigns.repetition import find_obstacle
 from gateway.store.campaigns.upload import Home
 from gateway.store.campaigns.view import view_campaign
@@ -30,6 +29,7 @@ from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.campaigns.bodies import read_retry, read_to, read_why
 from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
+from gateway.web.api.campaigns.lookup import CampaignLookup
 from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.json_body import json_response, read_object
@@ -50,6 +50,7 @@ class CampaignRoutes:
 
     store: Store
     bodies: Bodies
+    lookup: CampaignLookup
     uploads: AudienceUploads
     default_number: Callable[[], str]
     home_of: Callable[[str], Home]
@@ -77,7 +78,6 @@ class CampaignRoutes:
             (f"{CAMPAIGN}/resume", "POST", self.resume, "Let a paused campaign go on"),
             (f"{CAMPAIGN}/cancel", "POST", self.cancel, "End a campaign for good"),
             (f"{CAMPAIGN}/retry", "POST", self.retry, "Make a draft for those who failed"),
-            (f"{CAMPAIGN}/export.csv", "GET", self.export, "Export what became of each recipient"),
         ):
             router.add_api_route(
                 path, endpoint, methods=[method], summary=summary, **DESCRIPTIONS[method, path]
@@ -113,11 +113,11 @@ class CampaignRoutes:
 
     async def stream(self, request: Request, id: str) -> Response:
         """Answer with a campaign whenever it changes, until it has ended."""
-        return self.streams.open((await self._find(request, id)).id)
+        return self.streams.open((await self.lookup.find(request, id)).id)
 
     async def put_audience(self, request: Request, id: str) -> Response:
         """Give a draft the recipients of a file, whole or not at all."""
-        campaign = await self._find(request, id, "encoding")
+        campaign = await self.lookup.find(request, id, "encoding")
         home, encoding = self.home_of(campaign.number), request.query_params.get("encoding")
         result = await self.uploads.take(request, campaign.id, encoding or "", home)
         if result.error:
@@ -128,7 +128,7 @@ class CampaignRoutes:
 
     async def check(self, request: Request, id: str) -> Response:
         """Answer who would get the draft if it started now; a start needs that within an hour."""
-        campaign = await self._find(request, id)
+        campaign = await self.lookup.find(request, id)
         if campaign.phase != "draft":
             raise _too_late(campaign.phase)
         check = await asyncio.to_thread(self._check, campaign)
@@ -136,7 +136,7 @@ class CampaignRoutes:
 
     async def test(self, request: Request, id: str) -> Response:
         """Send the message to one number, with the values of the first recipient."""
-        campaign, to = await self._find(request, id), await read_to(request)
+        campaign, to = await self.lookup.find(request, id), await read_to(request)
         first = await asyncio.to_thread(read_first, self.store, self.bodies, campaign)
         if first is None:
             raise ApiError("conflict", "The campaign has no audience.")
@@ -149,7 +149,7 @@ class CampaignRoutes:
 
     async def start(self, request: Request, id: str) -> Response:
         """Start a draft, now or at its time; repeated, it answers with the campaign."""
-        campaign, now = await self._find(request, id), await self._now()
+        campaign, now = await self.lookup.find(request, id), await self._now()
         if campaign.phase == "draft":
             if not campaign.recipients:
                 raise ApiError("conflict", "The campaign has no audience.")
@@ -159,22 +159,22 @@ class CampaignRoutes:
 
     async def pause(self, request: Request, id: str) -> Response:
         """Pause a campaign with what is queued already."""
-        campaign, why = await self._find(request, id), await read_why(request)
+        campaign, why = await self.lookup.find(request, id), await read_why(request)
         return await self._control(request, id, control.pause, campaign, _by(request), why)
 
     async def resume(self, request: Request, id: str) -> Response:
         """Let a paused campaign go on."""
-        campaign, now = await self._find(request, id), await self._now()
+        campaign, now = await self.lookup.find(request, id), await self._now()
         return await self._control(request, id, control.resume, campaign, _by(request), now)
 
     async def cancel(self, request: Request, id: str) -> Response:
         """End a campaign: who was not written to yet never is."""
-        campaign, why = await self._find(request, id), await read_why(request)
+        campaign, why = await self.lookup.find(request, id), await read_why(request)
         return await self._control(request, id, control.cancel, campaign, _by(request), why)
 
     async def retry(self, request: Request, id: str) -> Response:
         """Answer 201 with a draft for those whom an ended campaign did not reach."""
-        campaign, (scope, codes) = await self._find(request, id), await read_retry(request)
+        campaign, (scope, codes) = await self.lookup.find(request, id), await read_retry(request)
         if obstacle := find_obstacle(campaign, scope, codes):
             raise ApiError("conflict", obstacle)
         zone = self.home_of(campaign.number).zone
@@ -184,13 +184,6 @@ class CampaignRoutes:
             raise _too_many() from None
         return await self._show_created(request, again)
 
-    async def export(self, request: Request, id: str) -> Response:
-        """Answer with a line for each recipient."""
-        campaign = await self._find(request, id)
-        lines = iter_export(self.store, self.bodies, campaign)
-        headers = {"content-disposition": f'attachment; filename="campaign-{campaign.id}.csv"'}
-        return StreamingResponse(lines, media_type="text/csv", headers=headers)
-
     async def _control(
         self, request: Request, id_: str, act: Callable[..., str], *args: Any
     ) -> Response:
@@ -199,37 +192,17 @@ class CampaignRoutes:
         return await self._show(request, id_)
 
     async def _show_created(self, request: Request, id_: str) -> Response:
-        campaign = await self._find(request, id_)
+        campaign = await self.lookup.find(request, id_)
         headers = {"location": f"{CAMPAIGNS}/{id_}"}
         return json_response(view_campaign(campaign, await self._now()), 201, **headers)
 
     async def _show(self, request: Request, id_: str) -> Response:
-        campaign = await self._find(request, id_)
+        campaign = await self.lookup.find(request, id_)
         return json_response(view_campaign(campaign, await self._now()))
-
-    async def _find(self, request: Request, id_: str, *known: str) -> Campaign:
-        """Return a campaign that the key may see.
-
-        Raises ApiError, also for anything in the query that is not known.
-        """
-        check_query(request, *known)
-        found = await self._read(id_) if len(id_) <= 64 else None
-        key: ApiKey = request.state.key
-        if found and key.may_use(found.number):
-            return found
-        raise ApiError("not-found", "No campaign has this id, or it is forgotten.")
 
     def _read_page(self, key: ApiKey, wanted: PageRequest) -> OrderedPage[Campaign]:
         found = campaigns.list_campaigns(self.store, self.bodies)
         return wanted.cut((one for one in found if key.may_use(one.number)), _place_of)
-
-    async def _read(self, id_: str) -> Campaign | None:
-        read = campaigns.read_campaign
-        try:
-            return await asyncio.to_thread(read, self.store, self.bodies, id_)
-        except UnknownRecordError as error:
-            detail = f"What is stored of the campaign cannot be read: {error}."
-            raise ApiError("unavailable", detail) from error
 
     async def _number(self, key: ApiKey, definition: Definition) -> str:
         number = definition.number or self.default_number()

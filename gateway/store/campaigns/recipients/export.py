@@ -7,8 +7,8 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from gateway.core.campaigns.view import find_advice
 from gateway.core.planning.campaign_answers import WAYS
-from gateway.core.sending.error_codes import find_policy
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, iter_recipients, read_answered
 from gateway.store.campaigns.campaigns import Campaign
@@ -30,10 +30,10 @@ def iter_export(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[st
     for i, (member, state) in enumerate(iter_recipients(store, bodies, campaign), 1):
         if member.row % CHUNK == 0:
             answered = read_answered(store, campaign, member.row, CHUNK)
-        policy = find_policy(state.code) if state.code else None
-        advice = policy.advice if policy else ""
         ways = ("yes" if way in answered[member.row % CHUNK] else "" for way in WAYS)
-        writer.writerow((member.phone, state.cell, state.code or "", advice, *ways))
+        writer.writerow(
+            (member.phone, state.cell, state.code or "", find_advice(state.code), *ways)
+        )
         if i % ROWS_AT_ONCE == 0:
             yield buffer.getvalue()
             buffer.seek(0)

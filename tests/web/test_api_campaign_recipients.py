@@ -1,0 +1,119 @@
+"""Recipients of a campaign through the API: who did not get it, and why."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from gateway.core.api.keys import ApiKey, hash_key
+from gateway.core.sending.outcome import Outcome
+from gateway.store.api.api_keys import add_key
+from gateway.store.campaigns import control
+from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.expansion import expand
+from gateway.store.redis.client import Store
+from tests.support.servers import Server
+from tests.support.store.campaigns import BODIES, a_campaign, give_audience, phone, read
+from tests.support.store.sends import lanes
+from tests.support.web.web_app import a_web
+
+pytestmark = [pytest.mark.store, pytest.mark.anyio]
+GIVEN = "a-key-of-the-environment"
+
+
+@pytest.fixture
+async def client(server: Server, store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
+        web.api.headers["authorization"] = f"Bearer {GIVEN}"
+        yield web.api
+
+
+def half_failed(store: Store, count: int = 6) -> Campaign:
+    """Return a running campaign whose recipients failed, with two codes, or were accepted."""
+    campaign = a_campaign(store, count)
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+    expand(store, BODIES, read(store, campaign), 0)
+    for i, one in enumerate(lanes(store).pump([], count).attempts):
+        error = f'{{"code":{131026 if i % 4 == 1 else 131049}}}'
+        outcome = (
+            Outcome(one.send, one.ordinal, "dead", error_json=error)
+            if i % 2
+            else Outcome(one.send, one.ordinal, "accepted", wamid=one.send)
+        )
+        lanes(store).pump([outcome], 0)
+    return read(store, campaign)
+
+
+async def test_the_recipients_who_did_not_get_it_are_listed_with_the_reason(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    path = f"/v1/campaigns/{half_failed(store).id}/recipients"
+
+    failed = (await client.get(path, params={"status": "failed"})).json()
+    coded = (await client.get(path, params={"code": 131026})).json()
+    every = (await client.get(path, params={"status": "failed,accepted"})).json()
+
+    assert [one["phone"] for one in failed["data"]] == [f"+{phone(i)}" for i in (1, 3, 5)]
+    assert {one["status"] for one in failed["data"]} == {"failed"}
+    assert [one["code"] for one in failed["data"]] == [131026, 131049, 131026]
+    assert all(one["advice"] for one in failed["data"])
+    assert [one["phone"] for one in coded["data"]] == [f"+{phone(1)}", f"+{phone(5)}"]
+    assert len(every["data"]) == 6
+    assert failed["next_cursor"] is None
+    message = (await client.get(f"/v1/messages/{failed['data'][0]['message']}")).json()
+    assert (message["status"], message["error"]["code"]) == ("failed", 131026)
+
+
+async def test_a_page_leads_to_the_next_with_the_same_filters_only(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = half_failed(store)
+    path = f"/v1/campaigns/{campaign.id}/recipients"
+
+    first = await client.get(path, params={"status": "failed", "limit": 2})
+    after = first.json()["next_cursor"]
+    second = await client.get(first.headers["link"].split(">")[0].removeprefix("<"))
+    other = await client.get(path, params={"status": "read", "cursor": after})
+
+    assert [one["phone"] for one in second.json()["data"]] == [f"+{phone(5)}"]
+    assert second.json()["next_cursor"] is None
+    assert (other.status_code, other.json()["type"].endswith("cursor-mismatch")) == (422, True)
+
+
+async def test_a_cursor_of_another_audience_is_refused(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = a_campaign(store, 3)
+    path = f"/v1/campaigns/{campaign.id}/recipients"
+    cursor = (await client.get(path, params={"limit": 1})).json()["next_cursor"]
+
+    give_audience(store, campaign, b"phone,first\n+351912345678,Ana\n+351912345679,Bo")
+
+    again = await client.get(path, params={"limit": 1, "cursor": cursor})
+    assert again.json()["type"].endswith("cursor-mismatch")
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [("status=gone", "#/status"), ("code=x", "#/code"), ("code=99999999", "#/code"),
+     ("limit=0", "#/limit"), ("phone=1", "#/phone"), ("status=", "#/status")],
+)  # fmt: skip
+async def test_a_query_that_is_wrong_says_where(
+    client: httpx.AsyncClient, store: Store, query: str, place: str
+) -> None:
+    answer = await client.get(f"/v1/campaigns/{a_campaign(store, 1).id}/recipients?{query}")
+
+    assert answer.status_code == 422, answer.text
+    assert [one["pointer"] for one in answer.json()["errors"]] == [place]
+
+
+async def test_a_bound_key_sees_no_recipients_of_other_numbers(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    add_key(store, ApiKey("k1", hash_key("other"), numbers=("100000000000099",)))
+    path = f"/v1/campaigns/{a_campaign(store, 1).id}/recipients"
+
+    answer = await client.get(path, headers={"authorization": "Bearer other"})
+
+    assert answer.status_code == 404
