@@ -8,13 +8,13 @@ import pytest
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.planning.batch import Plan
 from gateway.store.campaigns.audience import iter_recipients
-from gateway.store.campaigns.campaigns import create_campaign
-from gateway.store.campaigns.known_customers import (
+from gateway.store.campaigns.drafts import create_campaign
+from gateway.store.campaigns.uploads.known_customers import (
     MOST_LISTED,
     KnownCustomers,
     read_known_customers,
 )
-from gateway.store.campaigns.upload import Home, UploadResult, store_known
+from gateway.store.campaigns.uploads.upload import Home, UploadResult, store_known
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store

@@ -14,6 +14,7 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.campaigns.next_look import choose_due, leave_alone
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.maintenance import due_items
@@ -297,7 +298,7 @@ def test_a_campaign_of_another_key_stands_still_and_hides_no_other(
     at_work: WorkerContext, store: Store
 ) -> None:
     sealed = Bodies([bytes(32)])
-    id_ = campaigns.create_campaign(store, sealed, NUMBER, a_definition())
+    id_ = create_campaign(store, sealed, NUMBER, a_definition())
     raw(store).hset(campaigns.ACTIVE, id_, NUMBER)
     campaign = started(store)
 

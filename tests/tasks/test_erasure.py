@@ -26,6 +26,7 @@ from gateway.store.api.schedules.book import ScheduleBook
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import iter_recipients
+from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.console import audit_log
 from gateway.store.dead_letters.dead_letters import server_time
@@ -254,7 +255,7 @@ def answer_one(at_work: WorkerContext) -> None:
 
 def invite(store: Store) -> None:
     """Let a campaign have her, to whom a message waits, and Bob, who is still to get one."""
-    id_ = campaigns.create_campaign(store, Bodies(), NUMBER, a_definition())
+    id_ = create_campaign(store, Bodies(), NUMBER, a_definition())
     give_audience(store, read(store, id_), f"phone,first\n+{ZOE},Zebedea\n+{BOB},Bob\n".encode())
     campaign = read(store, id_)
     assert control.start(store, campaign, "a test", server_time(store)) == ""

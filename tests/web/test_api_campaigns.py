@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from gateway.store.body_codec import Bodies
-from gateway.store.campaigns.campaigns import change_phase, create_campaign
+from gateway.store.campaigns.campaigns import change_phase
+from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.servers import Server

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.campaigns.upload import Home
+from gateway.store.campaigns.uploads.upload import Home
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.file_uploads import FileUploads
 from tests.support.servers import wait_until

@@ -1,10 +1,8 @@
-"""Campaigns in the store: made, read, listed, and led from one phase to another.
+"""Campaigns in the store: read, listed, and led from one phase to another.
 
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
-import base64
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,12 +14,11 @@ import structlog
 from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.obstacle import CampaignObstacle
-from gateway.core.campaigns.recipient_state import CAMPAIGN_ID_LENGTH
-from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
+from gateway.core.campaigns.stored_definition import unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup
 from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.store import keys, number_list
+from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import next_look, row_fields
 from gateway.store.campaigns.obstacles import (
@@ -31,24 +28,15 @@ from gateway.store.campaigns.obstacles import (
     find_campaign_obstacle,
     read_obstacles,
 )
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
 log = structlog.get_logger(__name__)
 
-MOST_CAMPAIGNS = 1_000
 LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
-TOO_MANY = (
-    f"There are {MOST_CAMPAIGNS:,} campaigns, the most that are kept; one is forgotten "
-    f"{LIVES.days} days after its last phase."
-)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
 _REST: Mapping[str, str] = {"cancelled": "cancelled", "expired": "expired"}
-
-
-class TooManyCampaignsError(Exception):
-    """There is no room for another campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,46 +89,6 @@ class Campaign:
             groups=self.groups,
             obstacle=self.obstacle,
         )
-
-
-def create_campaign(
-    store: Store, bodies: Bodies, number: str, definition: Definition, id_: str = ""
-) -> str:
-    """Store a draft; return its id. Raises TooManyCampaignsError.
-
-    With an id a campaign that is there already stays as it is.
-    """
-    id_ = id_ or new_id(secrets.token_bytes(8))
-    if not number_list.add_number(store, number):
-        raise StoreUnavailableError("the list of numbers is full")
-    count: Any = store.run(lambda client: client.hlen(ALL))
-    if count >= MOST_CAMPAIGNS and not forget_old(store):
-        raise TooManyCampaignsError
-    key = campaign_key(number, id_)
-    now = server_ms(store)
-    row: dict[str, Any] = {
-        "definition": bodies.pack(pack_definition(definition)),
-        "phase": "draft",
-        "created": now,
-        "changed": now,
-    }
-    store.run(lambda client: client.hset(ALL, id_, number))
-
-    def write(client: Any) -> None:
-        pipe = client.pipeline(transaction=True)
-        for field_name, value in row.items():
-            # Every row has these fields, so one that is there already stays as it is.
-            pipe.hsetnx(key, field_name, value)
-        pipe.pexpire(key, LIVES_MS)
-        pipe.execute()
-
-    store.run(write)
-    return id_
-
-
-def new_id(seed: bytes) -> str:
-    """Return the id of a campaign from at least eight bytes."""
-    return base64.b32encode(seed[:8]).decode().lower()[:CAMPAIGN_ID_LENGTH]
 
 
 def find_number(store: Store, id_: str) -> str:
@@ -232,17 +180,6 @@ def server_ms(store: Store) -> int:
     """Return the server's time in milliseconds."""
     seconds, micros = cast(Any, store.run(lambda client: client.time()))
     return int(seconds) * 1000 + int(micros) // 1000
-
-
-def forget_old(store: Store) -> bool:
-    """Drop the names of campaigns whose rows are gone; return whether there were any."""
-    numbers: Any = store.run(lambda client: client.hgetall(ALL))
-    named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
-    there = run_commands(store, *(("EXISTS", campaign_key(number, id_)) for id_, number in named))
-    gone = [id_ for (id_, _), is_there in zip(named, there, strict=True) if not is_there]
-    if gone:
-        store.run(lambda client: client.hdel(ALL, *gone))
-    return bool(gone)
 
 
 def parse_campaign(

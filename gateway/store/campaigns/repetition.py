@@ -20,7 +20,8 @@ from gateway.store.campaigns.audience import (
     iter_recipients,
     store_audience,
 )
-from gateway.store.campaigns.campaigns import Campaign, create_campaign, new_id, read_campaign
+from gateway.store.campaigns.campaigns import Campaign, read_campaign
+from gateway.store.campaigns.drafts import create_campaign, new_id
 from gateway.store.redis.client import Store
 
 Scope = Literal["failed", "expired", "unconfirmed"]

@@ -21,7 +21,7 @@ from gateway.store.api.waiting.open_requests import OpenRequests
 from gateway.store.api.waiting.send_results import SendResults
 from gateway.store.api.waiting.stage_watch import StageWatch
 from gateway.store.body_codec import Bodies
-from gateway.store.campaigns.upload import Home
+from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.redis.client import ScriptError, Store, StoreUnavailableError
 from gateway.store.redis.driver import AsyncClient
 from gateway.store.templates.cache import TemplateCache

@@ -11,6 +11,7 @@ from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.audience import store_audience
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import CheckInputs
+from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from gateway.tables.table import read_table
 from tests.support.factories import NUMBER
@@ -42,7 +43,7 @@ def csv_of(count: int, start: int = 0) -> bytes:
 
 def a_campaign(store: Store, count: int = 3, **others: Any) -> Campaign:
     """Make a draft with an audience of so many recipients."""
-    id_ = campaigns.create_campaign(store, BODIES, NUMBER, a_definition(**others))
+    id_ = create_campaign(store, BODIES, NUMBER, a_definition(**others))
     give_audience(store, read(store, id_), csv_of(count))
     return read(store, id_)
 

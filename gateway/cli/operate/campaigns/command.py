@@ -24,8 +24,9 @@ from gateway.core.campaigns.definition import Definition, check_times, read_defi
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked
-from gateway.store.campaigns.known_customers import KnownCustomers
-from gateway.store.campaigns.upload import store_file, store_known
+from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError, create_campaign
+from gateway.store.campaigns.uploads.known_customers import KnownCustomers
+from gateway.store.campaigns.uploads.upload import store_file, store_known
 from gateway.store.campaigns.view import read_log, view_campaign
 
 BY = "the operator"
@@ -96,9 +97,9 @@ def _store_draft(opened: CampaignDesk, definition: Definition) -> str:
         raise refuse(wrong)
     number = opened.number_of(definition)
     try:
-        return campaigns.create_campaign(opened.store, opened.bodies, number, definition)
-    except campaigns.TooManyCampaignsError:
-        raise errors.fail(campaigns.TOO_MANY) from None
+        return create_campaign(opened.store, opened.bodies, number, definition)
+    except TooManyCampaignsError:
+        raise errors.fail(TOO_MANY) from None
 
 
 @commands.command()

@@ -21,7 +21,7 @@ from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import CheckInputs, read_check_inputs
-from gateway.store.campaigns.upload import Home
+from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.redis.client import Store
 from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge

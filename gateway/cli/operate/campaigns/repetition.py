@@ -12,7 +12,7 @@ from gateway.cli.operate.messages.send import accept_message, check_templates
 from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import trial_fields
 from gateway.store.campaigns.audience import read_first
-from gateway.store.campaigns.campaigns import TOO_MANY, TooManyCampaignsError
+from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError
 from gateway.store.campaigns.repetition import SCOPES, WARNING, find_obstacle, repeat_campaign
 from gateway.store.campaigns.view import view_campaign
 from gateway.web.api.messages.sending import view_accepted

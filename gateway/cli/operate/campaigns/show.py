@@ -20,7 +20,7 @@ from gateway.core.formats import pluralize
 from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.text import printable
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.upload import UploadResult
+from gateway.store.campaigns.uploads.upload import UploadResult
 
 EVERY_S = 0.5
 _TONES = {"failed": "red", "unconfirmed": "yellow", "delivered": "green", "read": "green"}

@@ -197,8 +197,8 @@ _KNOWN = {
 DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("POST", CAMPAIGNS): {
         "status_code": 201,
-        "responses": {201: {"model": CampaignOut}, **problems_of(*_WRONG)},
-        "openapi_extra": body_of(CampaignIn),
+        "responses": {201: {"model": CampaignOut}, **problems_of(*_WRONG, "key-reused")},
+        "openapi_extra": {**body_of(CampaignIn), "parameters": [IDEMPOTENCY_KEY]},
     },
     ("GET", CAMPAIGNS): {
         "responses": {200: {"model": CampaignsOut}, **problems_of("invalid")},

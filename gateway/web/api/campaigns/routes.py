@@ -1,7 +1,7 @@
 """Addresses of campaigns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,13 +17,26 @@ from gateway.core.campaigns.check import CampaignCheck, view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition, trial_fields
 from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
+from gateway.store.api.pending_send import (
+    Idempotency,
+    KeyReusedError,
+    canonical,
+    idempotency_of,
+)
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import read_first
-from gateway.store.campaigns.campaigns import Campaign, TooManyCampaignsError
+from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked, read_check_inputs
+from gateway.store.campaigns.drafts import (
+    TOO_MANY,
+    TooManyCampaignsError,
+    create_campaign,
+    create_once,
+    find_created,
+)
 from gateway.store.campaigns.repetition import find_obstacle
-from gateway.store.campaigns.upload import Home
+from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
@@ -37,6 +50,7 @@ from gateway.web.api.lists.ordered_lists import OrderedPage, PageRequest, read_p
 from gateway.web.api.lists.pages import Cursors
 from gateway.web.api.messages.sending import (
     MessageSending,
+    check_idempotency_key,
     read_idempotency_key,
     view_accepted,
 )
@@ -87,17 +101,20 @@ class CampaignRoutes:
     async def create(self, request: Request) -> Response:
         """Answer 201 with the draft; it needs an audience and a check before it starts."""
         check_query(request)
-        definition = read_definition(await read_object(request))
+        fields = await read_object(request)
+        definition = read_definition(fields)
         if isinstance(definition, list):
             raise ApiError("invalid", errors=definition)
+        known = _read_known(request, fields)
+        # A repeated request is answered as then, though its moments may have passed since.
+        if known and (before := await self._make(find_created, known)):
+            return await self._show_created(request, before, idempotent_replayed="true")
         number = await self._number(request.state.key, definition)
         if errors := check_times(definition, await self._now()):
             raise ApiError("invalid", errors=errors)
-        create = campaigns.create_campaign
-        try:
-            id_ = await asyncio.to_thread(create, self.store, self.bodies, number, definition)
-        except TooManyCampaignsError:
-            raise _too_many() from None
+        args = (self.bodies, number, definition)
+        make = (create_once, *args, known) if known else (create_campaign, *args)
+        id_ = await self._make(*make)
         return await self._show_created(request, id_)
 
     async def list_all(self, request: Request) -> Response:
@@ -191,9 +208,18 @@ class CampaignRoutes:
             raise _too_late(obstacle)
         return await self._show(request, id_)
 
-    async def _show_created(self, request: Request, id_: str) -> Response:
+    async def _make(self, make: Callable[..., str], *args: Any) -> str:
+        """Return the id of a draft that is made, or was before. Raises ApiError."""
+        try:
+            return await asyncio.to_thread(make, self.store, *args)
+        except TooManyCampaignsError:
+            raise _too_many() from None
+        except KeyReusedError:
+            raise ApiError("key-reused") from None
+
+    async def _show_created(self, request: Request, id_: str, **more: str) -> Response:
         campaign = await self.lookup.find(request, id_)
-        headers = {"location": f"{CAMPAIGNS}/{id_}"}
+        headers = {"location": f"{CAMPAIGNS}/{id_}", **more}
         return json_response(view_campaign(campaign, await self._now()), 201, **headers)
 
     async def _show(self, request: Request, id_: str) -> Response:
@@ -229,6 +255,13 @@ def _place_of(campaign: Campaign) -> str:
     return f"{10**14 - ms_from_datetime(campaign.created_at):014d} {campaign.id}"
 
 
+def _read_known(request: Request, fields: Mapping[str, Any]) -> Idempotency | None:
+    """Return how a request is known again, None without an Idempotency-Key. Raises ApiError."""
+    key: ApiKey = request.state.key
+    given = check_idempotency_key(read_idempotency_key(request))
+    return idempotency_of(f"{key.id} {CAMPAIGNS}", given, canonical(fields))
+
+
 def _by(request: Request) -> str:
     key: ApiKey = request.state.key
     return f"key {key.name or key.id}"
@@ -239,4 +272,4 @@ def _too_late(phase: str) -> ApiError:
 
 
 def _too_many() -> ApiError:
-    return ApiError("conflict", campaigns.TOO_MANY)
+    return ApiError("conflict", TOO_MANY)

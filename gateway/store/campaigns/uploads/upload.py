@@ -10,8 +10,8 @@ from gateway.core.tables.phone_cells import TableError
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import AudienceRefusedError, store_audience
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
-from gateway.store.campaigns.known_customers import PHONE, KnownCustomers, iter_rows
 from gateway.store.campaigns.repetition import Scope, repeat_campaign
+from gateway.store.campaigns.uploads.known_customers import PHONE, KnownCustomers, iter_rows
 from gateway.store.redis.client import Store
 from gateway.tables.table import read_table
 

@@ -1,0 +1,1 @@
+"""Uploads of audiences: from a file, or of customers that the number knows."""
