@@ -1,5 +1,6 @@
 """Server of a sandbox: it cuts connections on demand, and ends within two seconds."""
 
+import gc
 import signal
 import socket
 import sys
@@ -13,6 +14,9 @@ from gateway.sandbox.graph_api.messages import CUT
 from gateway.sandbox.wire import Json
 
 _GRACE_S = 1
+# A sandbox keeps what it saw, and looking through all of it for garbage would stop it for a second
+# where that is 100,000 messages. Garbage is found while it is young.
+_YOUNG_ONLY = 1_000_000_000
 
 
 class _Connection(HttpToolsProtocol):
@@ -72,4 +76,5 @@ def serve(
     # The server raises the signal again once it has ended; that is the normal end, not a failure.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: sys.exit(0))
+    gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_ONLY)
     SandboxServer(config, pages, faults).run(sockets=[listener])

@@ -54,7 +54,9 @@ def test_a_slice_holds_every_partition_that_has_something(store: Store) -> None:
         keep(store, index, f"in {index}")
 
     with inbox(store).lease() as held:
-        assert sorted(read(held.next_batch())) == sorted(f"in {i}" for i in range(keys.PARTITIONS))
+        messages, statuses = read(held.next_batch()), read(held.next_batch())
+        assert sorted(messages) == sorted(f"in {i}" for i in range(keys.MESSAGE_PARTITIONS))
+        assert sorted(messages + statuses) == sorted(f"in {i}" for i in range(keys.PARTITIONS))
 
 
 def test_a_partition_is_held_by_one_slice_at_a_time(store: Store) -> None:
@@ -174,11 +176,10 @@ def test_sharing_gives_back_every_second_partition_unread(store: Store) -> None:
         assert len(set(read(theirs))) == 1
         assert not set(read(theirs)) & set(read(mine))
 
-        keep(store, 4, "later")
-        assert (held.next_batch().is_empty, other.next_batch().is_empty) == (
-            True,
-            True,
-        )  # they take nothing new
+        keep(store, keys.MESSAGE_PARTITIONS, "a status, which another worker was called for")
+        assert (held.next_batch().is_empty, other.next_batch().is_empty) == (True, True)
+        keep(store, 4, "a message that waits for nobody")
+        assert read(held.next_batch()) == ["a message that waits for nobody"]
 
 
 def test_little_is_not_shared_and_one_partition_cannot_be(store: Store) -> None:

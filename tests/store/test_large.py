@@ -10,9 +10,10 @@ from gateway.core.dead_letters.deferred_delivery import DeferReason
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.inbox.inbox import Inbox
-from gateway.store.inbox.lease import MOST_EVENTS, STATUS_EVENTS, Batch, LeasedPartitions
+from gateway.store.inbox.lease import Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
 from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.status_room import MOST_EVENTS, STATUS_EVENTS
 from gateway.store.redis.client import Store
 from tests.support.factories import delivery_body, message_item, status_item
 from tests.support.servers import wait_until
@@ -152,14 +153,17 @@ def test_statuses_get_their_share_while_messages_wait_and_afterwards(
     store: Store,
 ) -> None:
     statuses = delivery_body(statuses=[status_item(f"wamid.s{i}", "sent") for i in range(ITEMS)])
-    keep(store, large(items=MOST_EVENTS), statuses)
+    keep(store, large(items=2 * MOST_EVENTS), statuses)
 
     with inbox(store).lease() as held:
-        kinds = [[event.kind for event in held.next_batch().events] for _ in range(3)]
+        kinds = [[event.kind for event in held.next_batch().events] for _ in range(4)]
 
-    shares = [(kind.count("message"), kind.count("status")) for kind in kinds]
-    assert shares[0] == (MOST_EVENTS - STATUS_EVENTS, STATUS_EVENTS)
-    assert shares[2] == (0, STATUS_EVENTS)
+    assert [(kind.count("message"), kind.count("status")) for kind in kinds] == [
+        (MOST_EVENTS, 0),
+        (MOST_EVENTS - STATUS_EVENTS, STATUS_EVENTS),
+        (STATUS_EVENTS, 0),
+        (0, STATUS_EVENTS),
+    ]
 
 
 def test_a_lease_is_renewed_while_its_holder_works(store: Store) -> None:

@@ -10,8 +10,9 @@ from gateway.core.events import Message
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.dead_letters import review_list
-from gateway.store.inbox.lease import MOST_EVENTS, Batch, LeasedPartitions
+from gateway.store.inbox.lease import Batch, LeasedPartitions
 from gateway.store.inbox.leased_partition import Deferred
+from gateway.store.inbox.status_room import MOST_EVENTS
 from gateway.store.number_list import numbers
 from gateway.store.redis.client import Store
 from tasks import inbound

@@ -9,10 +9,11 @@ from gateway.core.text import sanitize
 from gateway.store import keys
 from gateway.store.body_codec import CHECKED, NEWER, Bodies
 from gateway.store.coordination.wakeups import clear_wakeup
-from gateway.store.inbox.lease import LEASE_MS, QUIET_BATCHES, LeasedPartitions
+from gateway.store.inbox.lease import LEASE_MS, LeasedPartitions
 from gateway.store.inbox.lease_renewal import LeaseRenewal
 from gateway.store.inbox.leased_partition import HeldDelivery
 from gateway.store.inbox.partitions import partition_of
+from gateway.store.inbox.status_room import StatusRoom
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 
@@ -61,7 +62,7 @@ class Inbox:
         self._lease_ms = lease_ms
         self._renewal = LeaseRenewal(lease_ms / 3000)
         self._was_careful = False
-        self._quiet_batches = QUIET_BATCHES
+        self._status_room = StatusRoom()
         self._begun: dict[str, HeldDelivery] = {}
 
     @contextmanager
@@ -79,7 +80,7 @@ class Inbox:
             lease_ms=self._lease_ms,
             avoids_care=self._was_careful,
             begun=self._begun,
-            quiet_batches=self._quiet_batches,
+            status_room=self._status_room,
         )
         self._renewal.follow(leases)
         try:
@@ -90,7 +91,6 @@ class Inbox:
         finally:
             self._renewal.follow(None)
             self._was_careful = leases.took_care
-            self._quiet_batches = leases.quiet_batches
         _release_leases(leases)
         self._begun = leases.unfinished
 

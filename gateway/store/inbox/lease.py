@@ -1,6 +1,7 @@
 """Leased partitions of one worker: read in order, passed, and released after a time slice."""
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -20,18 +21,12 @@ from gateway.store.inbox.leased_partition import (
     fill_batch,
 )
 from gateway.store.inbox.partitions import holds_messages
-from gateway.store.lua.constants import MOST_TOUCHED
+from gateway.store.inbox.status_room import MOST_EVENTS, StatusRoom
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
 
 LEASE_MS = 5_000
 MOST_DELIVERIES = MANY_DELIVERIES
 MOST_BYTES = 512 * 1024
-# A batch is passed, and its leases are renewed, before the next one is touched.
-MOST_EVENTS = MOST_TOUCHED
-# Statuses always get a quarter of each batch. While messages come it is no more, since the next
-# message waits until the batch is committed; after so many batches without one it may be all.
-STATUS_EVENTS = MOST_EVENTS // 4
-QUIET_BATCHES = 16
 # This many workers die over a delivery, or one event of it, after it is taken with care.
 MOST_DEATHS = 2
 # Positions, in the arguments of `take`, of how much to read and whether to release the lease.
@@ -70,13 +65,13 @@ class LeasedPartitions:
         lease_ms: int = LEASE_MS,
         avoids_care: bool = False,
         begun: Mapping[str, HeldDelivery] = NONE_BEGUN,
-        quiet_batches: int = QUIET_BATCHES,
+        status_room: StatusRoom | None = None,
     ) -> None:
         """Start without partitions.
 
         `avoids_care` leaves deliveries that may kill for later, if others wait; `begun` holds those
-        that the slice before read and did not finish, which need not be read again; and there were
-        `quiet_batches` of nothing but statuses since this process saw the last message.
+        that the slice before read and did not finish, which need not be read again; `status_room`
+        remembers the batches of this process before.
         """
         self._store = store
         self._bodies = bodies
@@ -86,11 +81,16 @@ class LeasedPartitions:
         self._first_status_partition = secrets.randbelow(keys.STATUS_PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
         self._begun = begun
-        self.quiet_batches = quiet_batches
+        self._status_room = status_room or StatusRoom()
         self.unfinished: dict[str, HeldDelivery] = {}
         self.damaged: dict[int, str] = {}  # partitions that are left out, and why
-        self.is_shared = False
+        self._shared: set[int] = set()  # partitions that were given back for another worker
         self.took_care = False
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether partitions were given back for another worker."""
+        return bool(self._shared)
 
     @property
     def is_careful(self) -> bool:
@@ -163,10 +163,9 @@ class LeasedPartitions:
 
     def _exchange(self, args_by_partition: dict[int, list[object]]) -> None:
         """Pass what is done, and read where nothing is left or nothing was held."""
-        if not self.is_shared and not self.is_careful:
-            take_args = [*self._take_args(0, MOST_DELIVERIES), *NOT_PASSED]
-            free = set(range(keys.PARTITIONS)) - args_by_partition.keys() - self.damaged.keys()
-            args_by_partition |= dict.fromkeys(sorted(free), take_args)
+        take_args = [*self._take_args(0, MOST_DELIVERIES), *NOT_PASSED]
+        free = self._find_takeable() - args_by_partition.keys() - self.damaged.keys()
+        args_by_partition |= dict.fromkeys(sorted(free), take_args)
         away: StoreUnavailableError | None = None
         for i, reply in self._call_take(args_by_partition):
             if isinstance(reply, StoreUnavailableError):
@@ -180,6 +179,19 @@ class LeasedPartitions:
         damaged = sorted(self.damaged.keys() & self._held.keys())
         self._release({i: self._release_args(self._held[i]) for i in damaged})
         self._hold_careful_alone()
+
+    def _find_takeable(self) -> set[int]:
+        """Return the partitions that may be taken in this slice.
+
+        Once much waits another worker is called for what was given back and for statuses; but a
+        message waits for nobody.
+        """
+        if self.is_careful:
+            return set()
+        every = range(keys.PARTITIONS)
+        if not self.is_shared:
+            return set(every)
+        return {i for i in every if holds_messages(i)} - self._shared
 
     def _hold(self, index: int, reply: Sequence[object]) -> None:
         fence, entries, is_careful, item, seal = reply
@@ -208,10 +220,9 @@ class LeasedPartitions:
         full = [i for i, held in self._held.items() if held.is_full]
         if self.is_shared or self.is_careful or len(full) < 2:
             return False
-        self.is_shared = True
         # No worker may come, and then the next slice must not keep the same ones again.
-        released = full[secrets.randbelow(2) :: 2]
-        self._release({i: self._release_args(self._held[i]) for i in released})
+        self._shared = set(full[secrets.randbelow(2) :: 2])
+        self._release({i: self._release_args(self._held[i]) for i in self._shared})
         return True
 
     def _hold_careful_alone(self) -> None:
@@ -238,7 +249,7 @@ class LeasedPartitions:
         return batch
 
     def _mark_batch(self) -> list[HeldDelivery]:
-        """Mark what the batch in hand holds: messages of all partitions, then statuses.
+        """Mark what the batch in hand holds: messages of all partitions, or statuses.
 
         A message never waits for another partition's, nor for many statuses. These are taken from
         one partition after another, so that few large deliveries are split for a batch; which is
@@ -249,16 +260,12 @@ class LeasedPartitions:
         statuses.sort(
             key=lambda held: (held.index + self._first_status_partition) % keys.STATUS_PARTITIONS
         )
-        most = MOST_EVENTS - (STATUS_EVENTS if statuses else 0)
+        most = MOST_EVENTS - (self._status_room.promised if statuses else 0)
         marked = fill_batch(messages, most, ceil(most / max(1, len(messages))), self._bodies)
-        room = self._room_for_statuses(sum(held.in_hand for held in messages), bool(statuses))
+        in_hand = sum(held.in_hand for held in messages)
+        room = min(MOST_EVENTS - in_hand, self._status_room.take(in_hand, time.monotonic()))
         marked |= fill_batch(statuses, room, room, self._bodies)
         return [one for i in self._held for one in marked[i]]
-
-    def _room_for_statuses(self, messages: int, waits: bool) -> int:
-        self.quiet_batches = 0 if messages else self.quiet_batches + waits
-        most = STATUS_EVENTS if self.quiet_batches <= QUIET_BATCHES else MOST_EVENTS
-        return min(most, MOST_EVENTS - messages)
 
     def _release(self, args_by_partition: dict[int, list[object]]) -> None:
         for i, args in args_by_partition.items():
