@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.cli.operate.campaigns import command
 from gateway.store.campaigns.campaigns import change_phase
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
@@ -150,6 +152,42 @@ def test_a_start_needs_an_audience_and_a_check() -> None:
     assert "audience" in without.output
     assert "check" in unchecked.output
     assert (without.exit_code, unchecked.exit_code) == (2, 2)
+
+
+def asked(id_: str, answer: str) -> Result:
+    return CliRunner().invoke(app, ["campaigns", "start", id_], input=answer)
+
+
+def test_a_start_in_a_terminal_shows_the_check_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_has_terminal", lambda: True)
+    id_ = draft()
+    run("audience", id_, "people.csv")
+    run("check", id_)
+
+    refused = asked(id_, "n\n")
+    phase = run_json("show", id_)["phase"]
+    agreed = asked(id_, "y\n")
+
+    assert "spring: 20 of 20 recipients would get it by the check of" in refused.output
+    assert (refused.exit_code, phase) == (1, "draft")
+    assert (agreed.exit_code, "running" in agreed.output) == (0, True)
+    assert "Start it?" not in asked(id_, "").output  # it is started already
+
+
+def test_what_was_checked_anew_while_it_asked_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "_has_terminal", lambda: True)
+    id_ = draft()
+    run("audience", id_, "people.csv")
+    run("check", id_)
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: run("check", id_))
+
+    result = run("start", id_)
+
+    assert (result.exit_code, "checked anew" in result.output) == (2, True)
+    assert run_json("show", id_)["phase"] == "draft"
+    assert run_json("start", id_, "--yes")["phase"] == "running"
 
 
 def test_the_message_is_tried_with_one_number(store: Store) -> None:

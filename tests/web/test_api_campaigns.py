@@ -12,7 +12,7 @@ from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
-from tests.support.store.campaigns import a_campaign, a_definition, read
+from tests.support.store.campaigns import a_campaign, a_definition, csv_of, give_audience, read
 from tests.support.store.sends import lanes
 from tests.support.web.web_app import a_web
 
@@ -129,3 +129,44 @@ async def test_a_campaign_that_cannot_be_read_says_so_and_is_left_out_of_the_lis
 
     assert (shown.status_code, "cannot be read: key" in shown.json()["detail"]) == (503, True)
     assert [one["id"] for one in listed.json()["data"]] == [readable.id]
+
+
+async def test_a_start_with_a_check_starts_what_was_looked_at(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = a_campaign(store, 2)
+    path = f"/v1/campaigns/{campaign.id}"
+    first = (await client.post(f"{path}/check")).json()["check_id"]
+    second = (await client.post(f"{path}/check")).json()["check_id"]
+    shown = (await client.get(path)).json()["check_id"]
+
+    stale = await client.post(f"{path}/start", json={"check_id": first})
+    started = await client.post(f"{path}/start", json={"check_id": second})
+    again = await client.post(f"{path}/start", json={"check_id": second})
+
+    assert (stale.status_code, "checked anew" in stale.json()["detail"]) == (409, True)
+    assert (started.json()["phase"], again.json()["phase"]) == ("running", "running")
+    assert shown == second != first
+
+
+async def test_a_start_with_the_check_of_another_audience_is_refused(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = a_campaign(store, 2)
+    path = f"/v1/campaigns/{campaign.id}"
+    check_id = (await client.post(f"{path}/check")).json()["check_id"]
+    give_audience(store, campaign, csv_of(3))
+
+    answer = await client.post(f"{path}/start", json={"check_id": check_id})
+
+    assert (answer.status_code, "another audience" in answer.json()["detail"]) == (409, True)
+    assert read(store, campaign).phase == "draft"
+
+
+@pytest.mark.parametrize("body", [{"check_id": 1}, {"check": "x"}, {"check_id": "x" * 17}])
+async def test_a_start_with_a_wrong_body_says_where(
+    client: httpx.AsyncClient, store: Store, body: Any
+) -> None:
+    answer = await client.post(f"/v1/campaigns/{a_campaign(store, 1).id}/start", json=body)
+
+    assert answer.status_code == 422

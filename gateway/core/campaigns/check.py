@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from gateway.core import messages
@@ -11,7 +12,10 @@ from gateway.core.campaigns.definition import Definition, render
 from gateway.core.campaigns.reach import Reach
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
+from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.core.templates.template import MetaTemplate, Mismatch
+
+CHECK_ID_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class CampaignCheck:
     cost: CampaignCost
     warnings: Sequence[str]
     checked_at: datetime
+    check_id: str  # "" for a check with which no campaign can start
 
     @property
     def would_get(self) -> int:
@@ -81,6 +86,15 @@ def warn_of_end(finish_by: datetime | None, ends_at: datetime) -> list[str]:
     ]
 
 
+def identify_check(campaign: str, audience: str, checked_at: datetime) -> str:
+    """Return the id of a check: of which campaign, with which audience, at which moment.
+
+    What a campaign says never changes, so its own id stands for that.
+    """
+    text = f"{campaign} {audience} {ms_from_datetime(checked_at)}"
+    return sha256(text.encode()).hexdigest()[:CHECK_ID_LENGTH]
+
+
 def view_check(check: CampaignCheck) -> dict[str, Any]:
     """Return what clients and operators see of a check."""
     return {
@@ -98,6 +112,7 @@ def view_check(check: CampaignCheck) -> dict[str, Any]:
         "reach": _view_reach(check),
         "cost": _view_cost(check.cost),
         "checked_at": check.checked_at,
+        "check_id": check.check_id or None,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import orjson
 import structlog
 
+from gateway.core.campaigns.check import identify_check
 from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.obstacle import CampaignObstacle
@@ -68,6 +69,13 @@ class Campaign:
     rests: str = NOT_RESTING  # until when its reach is used up, in ms
     noticed: str = ""  # the id of the last notice that was given
     takes: timedelta = timedelta(0)  # as the last check said
+    would_get: int | None = None  # as it said too; None where a release before did not note it
+
+    @property
+    def check_id(self) -> str:
+        """Return the id of its last check, "" without one."""
+        at = self.checked_at
+        return identify_check(self.id, self.audience, at) if at else ""
 
     @property
     def rule(self) -> str:
@@ -231,4 +239,5 @@ def _parse(
         noticed=text.get("noticed", ""),
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
+        would_get=int(text["gets"]) if "gets" in text else None,
     )

@@ -14,6 +14,7 @@ from gateway.core.api.recipient import Recipient
 from gateway.core.campaigns.check import (
     CampaignCheck,
     CheckTally,
+    identify_check,
     warn_of_end,
     warn_of_template,
 )
@@ -88,6 +89,7 @@ def check_campaign(
     category = (template.category.lower() if template else "") if use else SERVICE
     tally = CheckTally(campaign.definition, category, prepared, now)
     _add_all(store, bodies, campaign, tally, note)
+    problems = list(inputs.judge(use)) if use else []
     takes = _duration(campaign, inputs, tally.outreach, now)
     ends_at = max(now, campaign.definition.start_at or now) + takes
     check = CampaignCheck(
@@ -97,7 +99,7 @@ def check_campaign(
         window_closed=tally.window_closed,
         empty=tally.empty,
         outreach=tally.outreach,
-        problems=list(inputs.judge(use)) if use else [],
+        problems=problems,
         samples=samples,
         takes=takes,
         reach=inputs.reach,
@@ -107,6 +109,7 @@ def check_campaign(
             *warn_of_end(campaign.definition.finish_by, ends_at),
         ],
         checked_at=now,
+        check_id="" if problems else identify_check(campaign.id, campaign.audience, now),
     )
     if not check.problems:
         _remember(store, campaign, check)
@@ -129,8 +132,11 @@ def _add_all(
 
 def _remember(store: Store, campaign: Campaign, check: CampaignCheck) -> None:
     """Let a draft start, unless another audience has taken the place of this one meanwhile."""
-    lasts = int(check.takes.total_seconds())
-    fields = {"checked": stamp(check.checked_at), "takes": str(lasts)}
+    fields: dict[str, str | int] = {
+        "checked": stamp(check.checked_at),
+        "takes": int(check.takes.total_seconds()),
+        "gets": check.would_get,
+    }
     change_phase(store, campaign, ["draft"], "", "", "", campaign.audience, **fields)
 
 

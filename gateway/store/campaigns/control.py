@@ -17,6 +17,9 @@ from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 
 STATES_AT_ONCE = 10_000
+STALE_CHECK = (
+    "The campaign was checked anew, or given another audience, since that check: look at it again."
+)
 
 
 def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:

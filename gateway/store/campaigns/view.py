@@ -23,6 +23,7 @@ def view_campaign(campaign: Campaign, now: datetime) -> dict[str, Any]:
         "changed_at": campaign.changed_at,
         "started_at": campaign.started_at,
         "checked_at": campaign.checked_at,
+        "check_id": campaign.check_id or None,
         "recipients": campaign.recipients,
         "waiting_for": view_waiting(campaign.standing, now),
         "funnel": view_funnel(campaign.funnel),

@@ -200,11 +200,11 @@ def problems_of(*kinds: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel], *, is_required: bool = True) -> dict[str, Any]:
     """Return the body of a request."""
     schema = model.model_json_schema(by_alias=True)
     content = {"application/json": {"schema": schema}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": is_required, "content": content}}
 
 
 def query_of(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
         raise ApiError("media-type")
     try:
-        value = orjson.loads(await _body_of(request))
+        value = orjson.loads(await read_body(request))
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ApiError("malformed", f"The body is no JSON ({where}).") from None
@@ -26,7 +26,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     return value
 
 
-async def _body_of(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """Return the body as the gate of the API has read it, which the console does not pass."""
     read: bytes | None = request.scope.get("state", {}).get("body")
     return await request.body() if read is None else read

@@ -56,7 +56,10 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
         too_early = await web.api.post(f"{page}/control", data={"verb": "start"})
         read = await upload(web, page, csv_of(40) + b"\n+351900000000,Ana again")
         checked = (await web.api.post(f"{page}/check", data={"now": "1"})).text
-        started = await web.api.post(f"{page}/control", data={"verb": "start"})
+        (check_id,) = re.findall('name="check_id" value="([0-9a-f]+)"', checked)
+        start = {"verb": "start", "check_id": check_id}
+        stale = await web.api.post(f"{page}/control", data=start | {"check_id": check_id[::-1]})
+        started = await web.api.post(f"{page}/control", data=start)
         paused = await web.api.post(f"{page}/control", data={"verb": "pause", "why": "a typo"})
         shown = (await web.api.get(f"{page}.json")).json()["campaign"]
         listed = (await web.api.get(f"{PAGE}.json")).json()["campaigns"]["data"]["data"]
@@ -65,12 +68,14 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
     assert "40 recipients from 41 rows." in read
     assert "1 left out: duplicate." in read
     assert "<dd>40 of 40</dd>" in checked
+    assert (stale.status_code, "checked anew" in stale.text) == (409, True)
     assert (started.status_code, paused.status_code) == (303, 303)
     assert (shown["phase"], shown["why"], shown["done"]) == ("paused", "a typo", 0)
     assert sum(count for _, count in shown["cells"]) == shown["funnel"]["total"]
     assert [one["name"] for one in listed] == ["spring"]
     assert [one.what for one in audit_log.read_entries(store, "", 9)] == [
         "pause a campaign",
+        "start a campaign",
         "start a campaign",
         "check a campaign",
         "give an audience",

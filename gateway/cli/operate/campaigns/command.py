@@ -1,5 +1,6 @@
 """`gateway campaigns`: the operator sends one message to many, and sees what becomes of each."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.common import errors
-from gateway.cli.common.options import Json
+from gateway.cli.common.options import Json, Yes
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.operate.campaigns import show as view
 from gateway.cli.operate.campaigns.desk import (
@@ -168,17 +169,29 @@ def check(campaign_id: Id, json: Json = False) -> None:
 
 
 @commands.command()
-def start(campaign_id: Id, json: Json = False) -> None:
-    """Start a draft that was checked within the last hour, now or at its time."""
+def start(campaign_id: Id, yes: Yes = False, json: Json = False) -> None:
+    """Start a draft that was checked within the last hour, now or at its time.
+
+    In a terminal it shows what the check said, and asks first.
+    """
 
     def act(opened: CampaignDesk, campaign: Campaign) -> str:
         if campaign.phase == "draft" and not campaign.recipients:
             raise errors.fail(f"It has no audience: gateway campaigns audience {campaign_id} FILE")
         if campaign.phase == "draft" and not is_checked(campaign, opened.now()):
             raise errors.fail(f"Check it first: gateway campaigns check {campaign_id}")
+        if campaign.phase == "draft" and not yes and _has_terminal():
+            typer.confirm(view.start_question(campaign), abort=True, err=True)
+            if opened.find(campaign_id).check_id != campaign.check_id:
+                raise errors.fail(control.STALE_CHECK)
         return control.start(opened.store, campaign, BY, opened.now())
 
     _control(campaign_id, act, json)
+
+
+def _has_terminal() -> bool:
+    """Say whether somebody can be asked; a script has started what it says."""
+    return sys.stdin.isatty()
 
 
 @commands.command()

@@ -116,6 +116,16 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
         yield f"Meta would refuse it: {one.pointer} {one.detail}"
 
 
+def start_question(campaign: Campaign) -> str:
+    """Ask whether a draft is to start, with what its last check said."""
+    name, takes, at = printable(campaign.definition.name), campaign.takes, campaign.checked_at
+    who = f"{campaign.recipients:,} recipients"
+    if campaign.would_get is not None:
+        who = f"{campaign.would_get:,} of {who} would get it"
+    when = f" by the check of {at:%H:%M} UTC" if at else ""
+    return f"{name}: {who}{when}, and it takes {_duration(takes)}. Start it?"
+
+
 def _reach_lines(check: CampaignCheck) -> Iterator[str]:
     """Say how far Meta's limit reaches for those outside their window."""
     reach = check.reach

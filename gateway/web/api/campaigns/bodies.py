@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from gateway.core.api.field_errors import FieldReader
+from gateway.core.campaigns.check import CHECK_ID_LENGTH
 from gateway.store.campaigns.repetition import SCOPES, WARNING, Scope
-from gateway.web.api.json_body import read_object
+from gateway.web.api.json_body import read_body, read_object
 from gateway.web.api.problems import ApiError
 
 MOST_WHY = 200
@@ -22,6 +23,16 @@ async def read_why(request: Request) -> str:
         reader.add("why", "is missing: operators are shown it")
     _refuse_wrong(reader)
     return why
+
+
+async def read_check_id(request: Request) -> str:
+    """Return the check after which a campaign is to start, "" for a request without a body."""
+    if not await read_body(request):
+        return ""
+    reader = await _open(request, "check_id")
+    check_id = reader.text("check_id", CHECK_ID_LENGTH)
+    _refuse_wrong(reader)
+    return check_id
 
 
 async def read_to(request: Request) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from gateway.core.campaigns.check import CHECK_ID_LENGTH
 from gateway.core.campaigns.recipient_state import CELLS, MOST_CODE
 from gateway.core.planning.campaign_answers import WAYS
 from gateway.tables.workbook import MEDIA_TYPE as XLSX
@@ -83,6 +84,7 @@ class CampaignOut(BaseModel):
     changed_at: AwareDatetime
     started_at: AwareDatetime | None
     checked_at: AwareDatetime | None
+    check_id: str | None = Field(description="Of the last check, null without one.")
     recipients: int
     waiting_for: dict[str, Any] | None
     funnel: dict[str, Any] = Field(description="Each recipient is in exactly one cell.")
@@ -144,6 +146,16 @@ class CheckOut(BaseModel):
     )
     cost: dict[str, Any] = Field(description="By the price list, as far as it has prices.")
     checked_at: AwareDatetime
+    check_id: str | None = Field(
+        description="For the start of what was looked at; null where Meta would refuse it."
+    )
+
+
+class StartIn(BaseModel):
+    """After which check a campaign is to start; without a body after any that is fresh."""
+
+    model_config = ConfigDict(extra="forbid")
+    check_id: str | None = Field(None, max_length=CHECK_ID_LENGTH)
 
 
 class ReasonIn(BaseModel):
@@ -238,7 +250,10 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         "responses": {201: {"model": CampaignOut}, **problems_of(*_WRONG)},
         "openapi_extra": body_of(RetryIn),
     },
-    ("POST", f"{CAMPAIGN}/start"): {"responses": {**_ONE, **problems_of(*_WRONG)}},
+    ("POST", f"{CAMPAIGN}/start"): {
+        "responses": {**_ONE, **problems_of(*_WRONG)},
+        "openapi_extra": body_of(StartIn, is_required=False),
+    },
     ("POST", f"{CAMPAIGN}/resume"): {"responses": {**_ONE, **problems_of(*_WRONG)}},
     ("POST", f"{CAMPAIGN}/pause"): {
         "responses": {**_ONE, **problems_of(*_WRONG)}, "openapi_extra": body_of(ReasonIn),

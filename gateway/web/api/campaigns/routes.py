@@ -40,7 +40,7 @@ from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
-from gateway.web.api.campaigns.bodies import read_retry, read_to, read_why
+from gateway.web.api.campaigns.bodies import read_check_id, read_retry, read_to, read_why
 from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
 from gateway.web.api.campaigns.lookup import CampaignLookup
 from gateway.web.api.campaigns.streams import CampaignStreams
@@ -166,8 +166,11 @@ class CampaignRoutes:
 
     async def start(self, request: Request, id: str) -> Response:
         """Start a draft, now or at its time; repeated, it answers with the campaign."""
-        campaign, now = await self.lookup.find(request, id), await self._now()
+        campaign, check_id = await self.lookup.find(request, id), await read_check_id(request)
+        now = await self._now()
         if campaign.phase == "draft":
+            if check_id not in ("", campaign.check_id):
+                raise ApiError("conflict", control.STALE_CHECK)
             if not campaign.recipients:
                 raise ApiError("conflict", "The campaign has no audience.")
             if not is_checked(campaign, now):
