@@ -33,7 +33,7 @@ from tasks.receiving.account_routing import (
     stop_release,
 )
 from tasks.receiving.batch_tally import BatchTally
-from tasks.receiving.grants import apply_grants
+from tasks.receiving.number_news import apply_number_news
 from tasks.receiving.poison import dead_letter_events, give_up_delivery, give_up_event
 from tasks.receiving.template_news import apply_template_news
 from tasks.receiving.unreadable import dead_letter_unreadable
@@ -238,7 +238,7 @@ def _plan_and_commit(
     result = plan(planning_input, events, rulebook)
     _record_planning(ctx, planning_input.number, result, rulebook)
     tally.add_known(result.known, result.repeated)
-    apply_grants(ctx, planning_input.account, result)
+    apply_number_news(ctx, planning_input.account, result)
     apply_template_news(ctx, planning_input.account, result)
     note_rule_alerts(ctx.store, result.plans)
     for event, reason in result.blocked:

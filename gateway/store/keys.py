@@ -42,8 +42,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}take:<call> | the sends that one call of a pump took | 30 seconds |
 | {n}tokens, {n}places, {n}count | tokens, the last place given, counters | forever |
 | {n}reached:<hour> | whom messages reached outside their window, as a count | 26 hours |
-| {n}reach | Meta's messaging limit, as Meta said it | a day |
-| {n}reach:asked | that Meta was asked for it | 10 minutes |
+| {n}reach, {n}reach:asked | Meta's messaging limit; that Meta was asked | a day; 10 minutes |
+| {n}flagged | when Meta flagged the quality of the number last | 30 days |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
 | {n}campaign:<id>, {n}campaign:<id>:log | a campaign, its funnel, its phases | 90 days |
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
@@ -75,12 +75,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:stopped, gw:stopped_rules | what must not plan: a release, the rules of accounts | 5 minutes |
 | gw:bell:<task> | a wake-up of beat's is on its way | a minute |
 | …bell:found | how often the sweep found work since a worker took the wake-up | an hour |
-| gw:ran:<what> | that a tick, sweep or watch ran, by which release; that web wrote | a day |
-| gw:ran:cleanup | that a cleanup ran | 25 hours |
+| gw:ran:<what>, gw:ran:cleanup | that a tick, sweep, watch ran, or web wrote | a day; 25 hours |
 | gw:{beat}::installed | entries of the schedule, as they were written | forever |
 | gw:{beat}::broken | entries of the schedule that cannot be used | 30 days |
-| gw:net | which main process of all workers runs the safety net | 2 seconds |
-| gw:watched | that a process has just looked | 2 seconds |
+| gw:net, gw:watched | which process runs the safety net; that one has just looked | 2 seconds |
 | gw:room | how much memory was used, hour by hour | two days, while a watch runs |
 | gw:canary | when a canary arrived, and since when one is missing | forever |
 | gw:{alerts}noted, gw:{alerts}told | causes, and what was reported of them | until they are over |
@@ -88,6 +86,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:secrets | how often each app secret matched, and when last | forever |
 | {t}rows, {t}words | templates of Meta's list, their statuses | until the next list |
 | {t}news, {t}stopped | what webhooks said since, and which Meta has stopped | until the next list |
+| {t}falls | to which quality which templates fell, and when | 30 days after the last |
 | {t}state | how large and how old the list is, and why there is no newer one | forever |
 | {t}incoming:<what> | the list that is being fetched | 10 minutes |
 | {t}fetching | who fetches it | a minute |
@@ -147,8 +146,8 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}take:<call> | a tenth of a second's messages |
 | {n}tokens, {n}places, {n}count | a few values; counters with names of ours |
 | {n}reached:<hour> | 12 KB |
-| {n}reach | a word |
-| {n}reach:asked | a word |
+| {n}reach, {n}reach:asked | a word each |
+| {n}flagged | a moment |
 | {n}too_old | a count for each kind of event, and five moments |
 | {n}campaign:<id>, {n}campaign:<id>:log | 1,000 campaigns; 100 phases |
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |
@@ -180,12 +179,10 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:stopped, gw:stopped_rules | one; one for each rulebook |
 | gw:bell:<task> | one for each entry of the schedule |
 | …bell:found | one for each wake-up key |
-| gw:ran:<what> | one for each of four |
-| gw:ran:cleanup | one |
+| gw:ran:<what>, gw:ran:cleanup | one for each of five |
 | gw:{beat}::installed | one for each entry of ours |
 | gw:{beat}::broken | one for each entry of the schedule |
-| gw:net | one |
-| gw:watched | one |
+| gw:net, gw:watched | one of each |
 | gw:room | 48 hours |
 | gw:canary | three values |
 | gw:{alerts}noted, gw:{alerts}told | 100 noted; one for each cause and number reported |
@@ -193,6 +190,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | gw:secrets | 1,000 secrets; those that matched longest ago go first |
 | {t}rows, {t}words | templates that the account has at Meta, 1.5 KB each or less |
 | {t}news, {t}stopped | 40,000 |
+| {t}falls | 1,000 |
 | {t}state | eight values |
 | {t}incoming:<what> | as the list |
 | {t}fetching | one |

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.campaigns.course import ENDED, Standing, Step, decide_step, next_look, next_mark
+from gateway.core.campaigns.course import (
+    ENDED,
+    QualityFall,
+    Standing,
+    Step,
+    decide_step,
+    next_look,
+    next_mark,
+)
 from gateway.core.campaigns.reach import Reach
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
@@ -15,7 +23,7 @@ from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.expansion import expand, most_queued
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
-from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS
+from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS, read_falls
 from gateway.store.campaigns.reach import (
     count_promised,
     end_promise,
@@ -95,7 +103,8 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if campaign.phase in ENDED:
         _wind_up(ctx, campaign)
         return 0
-    standing = replace(campaign.standing, reach=_read_reach(ctx, campaign))
+    reach, falls = _read_reach(ctx, campaign), _read_falls(ctx, campaign)
+    standing = replace(campaign.standing, reach=reach, falls=falls)
     step = decide_step(standing, now)
     if step.phase:
         _change_phase(ctx, campaign, step)
@@ -156,6 +165,14 @@ def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:
     return replace(reach, promised=count_promised(ctx.store, campaign.id, siblings))
 
 
+def _read_falls(ctx: StoreAccess, campaign: Campaign) -> list[QualityFall]:
+    """Return the falls of quality since a running campaign was started or resumed."""
+    own = ctx.accounts.current().number(campaign.number)
+    if campaign.phase != "running" or own is None or not campaign.definition.stop.quality:
+        return []
+    return read_falls(ctx.store, own, campaign.definition.body, campaign.changed_at)
+
+
 def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
     now = stamp(datetime_from_ms(campaigns.server_ms(ctx.store)))
     fields = {"started": now} if step.phase == "running" else {}
@@ -175,7 +192,7 @@ def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -
     if step.reason == "first_batch_over":
         fields["first_over"] = "1"
     if mark := next_mark(campaign.funnel, campaign.mark, campaign.definition.stop):
-        fields["mark"] = pack_mark(mark)
+        fields |= pack_mark(mark)
     rests = stamp(step.until) if step.is_reach_used_up else NOT_RESTING
     if rests != campaign.rests:
         fields[RESTS] = rests

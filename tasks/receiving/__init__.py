@@ -1,1 +1,1 @@
-"""Inbound work beside the plan: poison, unreadable bytes, grants."""
+"""Inbound work beside the plan: poison, unreadable bytes, news of numbers and templates."""

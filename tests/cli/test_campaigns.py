@@ -122,6 +122,8 @@ def test_the_recipients_who_did_not_get_it_are_listed(store: Store) -> None:
         (("create", "x", "--text", "Hi", "--from", "999"), ""),
         (("create", "x", "--text", "Hi", "--notify", "+351900000099"), "--notify-template names"),
         (("create", "x", "--text", "Hi", "--notify", "1", "--notify", "2"), "one phone"),
+        (("create", "x", "--text", "Hi", "--stop", "5"), "--stop takes a rule and its value"),
+        (("create", "x", "--text", "Hi", "--stop", "opted_out=x"), "stop/opted_out"),
         (("show", "nothing"), "No campaign has the id nothing"),
     ],
 )
@@ -140,6 +142,14 @@ def test_its_end_is_reported_where_it_says() -> None:
     assert made["notify"] == {
         "alert": True, "post": True, "to": "+351900000099",
         "template": {"name": "over", "language": "en", "params": ["{{ campaign }}"]},
+    }  # fmt: skip
+
+
+def test_stop_rules_are_given_one_by_one() -> None:
+    made = run_json("create", "x", "--text", "Hi", "--stop", "opted_out=5", "--stop", "quality=no")
+
+    assert made["stop"] == {
+        "failed": 10, "unconfirmed": 1, "over": 500, "opted_out": 5, "quality": False
     }  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.core.campaigns.course import (
     Funnel,
+    QualityFall,
     Standing,
     Step,
     Window,
@@ -121,7 +123,7 @@ def test_a_large_audience_has_a_first_batch_by_itself() -> None:
 def test_it_pauses_for_failures_that_are_not_the_persons_own(
     cells: dict[str, int], codes: dict[int, int], why: str
 ) -> None:
-    found = find_stop_reason(Funnel(cells, codes=codes), Window(), StopRules())
+    found = find_stop_reason(standing(cells=cells, codes=codes))
 
     assert why in found
     assert bool(found) == bool(why)
@@ -130,9 +132,59 @@ def test_it_pauses_for_failures_that_are_not_the_persons_own(
 def test_after_a_resume_only_what_comes_counts() -> None:
     funnel = Funnel({"accepted": 80, "failed": 20}, codes={131051: 19, 131048: 1})
 
-    assert find_stop_reason(funnel, mark_at(funnel), StopRules()) == ""
+    mark = mark_at(funnel, 80, 0)
+    assert find_stop_reason(replace(standing(before=mark), funnel=funnel)) == ""
     assert next_mark(funnel, Window(), StopRules(over=500)) is None
-    assert next_mark(funnel, Window(), StopRules(over=50)) == mark_at(funnel)
+    assert next_mark(funnel, Window(), StopRules(over=50)) == mark_at(funnel, 0, 0)
+
+
+def test_the_code_that_is_named_is_one_that_came_since_the_mark() -> None:
+    before = mark_at(Funnel({"failed": 5}, codes={131048: 5}), 0, 0)
+    both = standing(cells={"failed": 6}, codes={131048: 5, 132015: 1}, before=before)
+    fewer = standing(cells={"failed": 3}, codes={131048: 2, 132015: 1}, before=before)
+    of_a_release_that_notes_no_codes = replace(both, before=replace(before, fatal_codes=None))
+
+    assert "132015" in find_stop_reason(both)
+    assert "132015" in find_stop_reason(fewer)
+    assert "131048" in find_stop_reason(of_a_release_that_notes_no_codes)
+
+
+@pytest.mark.parametrize(
+    ("cells", "opted_out", "before", "stop", "why"),
+    [
+        ({"read": 100}, 3, Window(), StopRules(), ""),
+        ({"read": 100}, 4, Window(), StopRules(), "4 of 100 whom it reached opted out"),
+        ({"read": 50, "accepted": 49, "failed": 40}, 9, Window(), StopRules(failed=90), ""),
+        ({"read": 30}, 2, Window(), StopRules(over=30), "2 of 30"),
+        ({"read": 100}, 4, Window(), StopRules(opted_out=5), ""),
+        ({"read": 200}, 9, Window(reached=100, opted_out=6), StopRules(), ""),
+        ({"read": 200}, 9, Window(reached=100, opted_out=5), StopRules(), "4 of 100"),
+        ({"read": 2_000}, 61, Window(attempted=1_990), StopRules(), "61 of 2000"),
+    ],
+)
+def test_it_pauses_where_too_many_opt_out_of_those_whom_it_reached(
+    cells: dict[str, int], opted_out: int, before: Window, stop: StopRules, why: str
+) -> None:
+    found = standing(
+        cells=cells, opted_out=opted_out, before=before, definition=a_definition(stop=stop)
+    )
+
+    assert why in find_stop_reason(found)
+    assert bool(find_stop_reason(found)) == bool(why)
+
+
+def test_it_pauses_where_quality_falls_and_says_which() -> None:
+    number = standing(falls=[QualityFall("number", "FLAGGED", NOW)])
+    template = standing(falls=[QualityFall("template", "YELLOW", NOW)])
+    goes_on = replace(template, definition=a_definition(stop=StopRules(quality=False)))
+
+    assert find_stop_reason(number) == (
+        "Meta flagged the quality of its number (FLAGGED, reported at 2026-12-01 09:00 UTC)"
+    )
+    assert find_stop_reason(template) == (
+        "the quality of its template fell to YELLOW (reported at 2026-12-01 09:00 UTC)"
+    )
+    assert find_stop_reason(goes_on) == ""
 
 
 @pytest.mark.parametrize(
@@ -171,12 +223,33 @@ def test_times_that_do_not_fit_are_told() -> None:
 
 def test_a_definition_comes_back_as_it_was_stored() -> None:
     definition = a_definition(
-        start_at=NOW, finish_by=NOW + HOUR, first=FirstBatch(5, HOUR), stop=StopRules(5, 2, 100),
-        closed="drop", marketing=False, pace=1.5,
+        start_at=NOW, finish_by=NOW + HOUR, first=FirstBatch(5, HOUR),
+        stop=StopRules(5, 2, 100, 7, quality=False), closed="drop", marketing=False, pace=1.5,
     )  # fmt: skip
 
     assert unpack_definition(pack_definition(definition)) == definition
     assert definition.columns == {"first"}
+
+
+def test_releases_that_know_three_stop_rules_read_a_definition_and_are_read() -> None:
+    stored = orjson.loads(pack_definition(a_definition(stop=StopRules(5, 2, 100, 7))))
+    assert stored["stop"] == {"failed": 5, "unconfirmed": 2, "over": 100}
+
+    del stored["stop_beside"]
+
+    assert unpack_definition(orjson.dumps(stored)).stop == StopRules(5, 2, 100)
+
+
+def test_stop_rules_are_read_and_what_is_wrong_with_them_is_told() -> None:
+    found = read_definition(SPRING | {"stop": {"opted_out": 8, "quality": False}})
+    wrong = read_definition(SPRING | {"stop": {"opted_out": 0, "quality": "no", "blocks": 1}})
+
+    assert isinstance(found, Definition)
+    assert found.stop == StopRules(opted_out=8, quality=False)
+    assert isinstance(wrong, list)
+    assert {one.pointer for one in wrong} == {
+        "#/stop/opted_out", "#/stop/quality", "#/stop/blocks"
+    }  # fmt: skip
 
 
 IN_A_MINUTE = NOW + timedelta(minutes=1)

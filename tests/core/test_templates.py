@@ -297,3 +297,29 @@ def test_a_message_that_fits_does_so_at_a_glance() -> None:
 
     assert ParameterIndex(parameters).fits([*body("Ana", "17"), BUTTON])
     assert not ParameterIndex(parameters).fits([*body("Ana", "17")])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "falls"),
+    [
+        ("GREEN", "YELLOW", True),
+        ("HIGH", "MEDIUM", True),
+        ("GREEN", "RED", True),
+        ("UNKNOWN", "RED", True),
+        (None, "RED", True),
+        ("YELLOW", "LOW", True),
+        ("RED", "RED", False),
+        ("RED", "YELLOW", False),
+        ("UNKNOWN", "YELLOW", False),
+        ("YELLOW", "GREEN", False),
+        ("RED", "UNKNOWN", False),
+    ],
+)
+def test_a_fall_of_quality_is_one_to_the_lowest_or_from_the_highest(
+    before: str | None, after: str, falls: bool
+) -> None:
+    value = {"previous_quality_score": before, "new_quality_score": after}
+    news = news_of("message_template_quality_update", **value)
+
+    assert news
+    assert news.is_quality_fall is falls

@@ -59,6 +59,7 @@ from gateway.store.planning.commit import commit, store_dead_letters
 from gateway.store.redis.client import Store, connect_async
 from gateway.store.sending import pauses
 from gateway.store.sending.compaction import Compaction
+from gateway.store.sending.quality import note_flag
 from gateway.store.sending.unconfirmed import note_gap
 from gateway.store.server.clock import let_clock_move
 from gateway.store.server.health import HealthMonitor
@@ -148,6 +149,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>reached:\d+": (26 * HOUR, 26 * HOUR),
     "<n>reach": (DAY, DAY),
     "<n>reach:asked": (600_000, 600_000),
+    "<n>flagged": (30 * DAY, 30 * DAY),
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
     "gw:{campaigns}looks": FOREVER,
@@ -243,6 +245,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<t>rows": FOREVER,
     "<t>words": FOREVER,
     "<t>news": FOREVER,
+    "<t>falls": (30 * DAY, 30 * DAY),
     "<t>stopped": FOREVER,
     "<t>state": FOREVER,
     "<t>incoming:(rows|words)": (600_000, 600_000),
@@ -316,6 +319,8 @@ def fetch_templates(store: Store) -> None:
     sync_templates(registry, MetaList([a_row()]))
     now = registry.read_state()[1]
     registry.note_news(TemplateNews("order_sent", "en_US", "status", "PAUSED", now))
+    registry.note_fall(TemplateNews("order_sent", "en_US", "quality", "RED", now))
+    note_flag(store, NUMBER, is_flagged=True)
     registry.begin_fetch("another", 60_000)
     registry.stage([a_template()])
 

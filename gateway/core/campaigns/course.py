@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.core.campaigns.definition import START_GRACE, Definition, StopRules
 from gateway.core.campaigns.obstacle import CampaignObstacle
@@ -28,6 +28,9 @@ FATAL_CODES: Mapping[int, str] = {
     132015: "Meta has paused the template",
     132016: "Meta has disabled the template",
 }
+
+# Of fewer recipients whom it reached no share of opt-outs is computed: it would be chance.
+LEAST_REACHED = 100
 
 # However long nothing is due for a campaign.
 LOOKED_AT_EVERY = timedelta(seconds=60)
@@ -61,9 +64,19 @@ class Funnel:
         return self.of("waiting", "queued", "attempting")
 
     @property
+    def reached(self) -> int:
+        """Return how many recipients' messages Meta has."""
+        return self.of("accepted", "sent", "delivered", "read")
+
+    @property
     def fatal(self) -> int:
         """Return how many failures say that going on does harm."""
-        return sum(self.codes.get(code, 0) for code in FATAL_CODES)
+        return sum(self.fatal_codes.values())
+
+    @property
+    def fatal_codes(self) -> Mapping[int, int]:
+        """Return how many these are by Meta's code."""
+        return {code: self.codes[code] for code in FATAL_CODES if self.codes.get(code)}
 
     @property
     def failed_by_us(self) -> int:
@@ -73,12 +86,27 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The counts that stop rules look at: since a mark, and in the stretch before it."""
+    """Counts at a mark: stop rules look at what was added since.
+
+    The mark moves with each stretch of attempts; only a resume moves that of opt-outs, which come
+    hours after their messages.
+    """
 
     attempted: int = 0
     failed: int = 0
     unconfirmed: int = 0
     fatal: int = 0
+    fatal_codes: Mapping[int, int] | None = field(default_factory=dict)  # None: not known
+    reached: int = 0  # at the last resume
+    opted_out: int = 0  # likewise
+
+
+class QualityFall(NamedTuple):
+    """A fall of quality that a webhook of Meta's reported."""
+
+    kind: Literal["number", "template"]
+    word: str  # Meta's, such as FLAGGED or RED
+    at: datetime  # when it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +133,8 @@ class Standing:
     recipients: int
     queued_up_to: int  # the next recipient that is not queued yet
     before: Window = Window()  # at the mark
+    opted_out: int = 0  # recipients who opted out after its message
+    falls: Sequence[QualityFall] = ()  # of quality, since it started or was resumed
     first_done_at: datetime | None = None
     is_first_over: bool = False
     groups: Sequence[ZoneGroup] = ()  # of a campaign with quiet hours
@@ -138,7 +168,7 @@ def next_look(standing: Standing, step: Step, now: datetime) -> datetime | None:
 
 
 def _decide_running(standing: Standing, now: datetime) -> Step:
-    if reason := find_stop_reason(standing.funnel, standing.before, standing.definition.stop):
+    if reason := find_stop_reason(standing):
         return Step("paused", "stop_rule", reason)
     if standing.funnel.pending == 0:
         return Step("completed", "campaign", "every recipient was written to, or cannot be")
@@ -173,11 +203,37 @@ def _heed_quiet_hours(standing: Standing, step: Step, now: datetime) -> Step:
     return replace(step, queues=False, until=opening, is_quiet=True)
 
 
-def find_stop_reason(funnel: Funnel, before: Window, rules: StopRules) -> str:
+def find_stop_reason(standing: Standing) -> str:
     """Return why a campaign should pause by itself, "" where it should go on."""
-    if funnel.fatal > before.fatal:
-        code = next(code for code in FATAL_CODES if funnel.codes.get(code))
-        return f"{FATAL_CODES[code]} (Meta's code {code})"
+    funnel, before, rules = standing.funnel, standing.before, standing.definition.stop
+    return (
+        _find_fatal(funnel, before)
+        or _find_fall(standing.falls, rules)
+        or _find_failures(funnel, before, rules)
+        or _find_opt_outs(standing, rules)
+    )
+
+
+def _find_fatal(funnel: Funnel, before: Window) -> str:
+    found = funnel.fatal_codes
+    if before.fatal_codes is None:
+        rose = list(found) if funnel.fatal > before.fatal else []
+    else:
+        rose = [code for code, count in found.items() if count > before.fatal_codes.get(code, 0)]
+    return f"{FATAL_CODES[rose[0]]} (Meta's code {rose[0]})" if rose else ""
+
+
+def _find_fall(falls: Sequence[QualityFall], rules: StopRules) -> str:
+    if not rules.quality or not falls:
+        return ""
+    kind, word, at = falls[0]
+    came = f"reported at {at:%Y-%m-%d %H:%M} UTC"
+    if kind == "number":
+        return f"Meta flagged the quality of its number ({word}, {came})"
+    return f"the quality of its template fell to {word} ({came})"
+
+
+def _find_failures(funnel: Funnel, before: Window, rules: StopRules) -> str:
     attempted = funnel.attempted - before.attempted
     if attempted < min(rules.over, 50):
         return ""
@@ -190,14 +246,32 @@ def find_stop_reason(funnel: Funnel, before: Window, rules: StopRules) -> str:
     return ""
 
 
+def _find_opt_outs(standing: Standing, rules: StopRules) -> str:
+    reached = standing.funnel.reached - standing.before.reached
+    opted_out = standing.opted_out - standing.before.opted_out
+    if reached < min(rules.over, LEAST_REACHED) or opted_out * 100 <= rules.opted_out * reached:
+        return ""
+    return f"{opted_out} of {reached} whom it reached opted out, more than {rules.opted_out} %"
+
+
 def next_mark(funnel: Funnel, mark: Window, rules: StopRules) -> Window | None:
     """Return the new mark where the stretch since the last one is long enough, else None."""
-    return mark_at(funnel) if funnel.attempted - mark.attempted >= rules.over else None
+    if funnel.attempted - mark.attempted < rules.over:
+        return None
+    return mark_at(funnel, mark.reached, mark.opted_out)
 
 
-def mark_at(funnel: Funnel) -> Window:
+def mark_at(funnel: Funnel, reached: int, opted_out: int) -> Window:
     """Return the mark from which on stop rules look at what comes."""
-    return Window(funnel.attempted, funnel.failed_by_us, funnel.of("unconfirmed"), funnel.fatal)
+    return Window(
+        funnel.attempted,
+        funnel.failed_by_us,
+        funnel.of("unconfirmed"),
+        funnel.fatal,
+        funnel.fatal_codes,
+        reached,
+        opted_out,
+    )
 
 
 def _decide_start(definition: Definition, now: datetime) -> Step:

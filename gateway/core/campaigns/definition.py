@@ -31,16 +31,22 @@ _OWN = frozenset(
     | {"quiet_hours", "notify"}
 )
 FIELDS = _OWN | CONTENT | {"type"}
+STOP_FIELDS = frozenset({"failed", "unconfirmed", "over", "opted_out", "quality"})
 WHEN_CLOSED: tuple[Literal["fail", "drop"], ...] = ("fail", "drop")
 
 
 @dataclass(frozen=True, slots=True)
 class StopRules:
-    """When a campaign pauses by itself: shares in percent of what was attempted lately."""
+    """When a campaign pauses by itself: shares in percent of what was attempted lately.
+
+    That of opt-outs is a share of whom it reached since its start or the last resume.
+    """
 
     failed: int = 10
     unconfirmed: int = 1
     over: int = 500  # attempts that are looked at
+    opted_out: int = 3
+    quality: bool = True  # whether a fall of the number's or the template's quality pauses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +203,18 @@ def _read_stop(reader: FieldReader) -> StopRules:
     if given is None:
         return StopRules()
     if not isinstance(given, Mapping):
-        reader.add("stop", 'must be an object such as {"failed": 10, "unconfirmed": 1}')
+        reader.add("stop", 'must be an object such as {"failed": 10, "opted_out": 3}')
         return StopRules()
     inner = FieldReader(given, f"{reader.pointer}/stop", reader.errors)
-    inner.refuse_unknown(frozenset({"failed", "unconfirmed", "over"}))
+    inner.refuse_unknown(STOP_FIELDS)
     usual = StopRules()
-    failed = inner.integer("failed", 1, MOST_PERCENT)
-    unconfirmed = inner.integer("unconfirmed", 1, MOST_PERCENT)
-    over = inner.integer("over", 10, 100_000)
-    return StopRules(failed or usual.failed, unconfirmed or usual.unconfirmed, over or usual.over)
+    failed, unconfirmed, opted_out = (
+        inner.integer(name, 1, MOST_PERCENT) for name in ("failed", "unconfirmed", "opted_out")
+    )
+    return StopRules(
+        failed or usual.failed,
+        unconfirmed or usual.unconfirmed,
+        inner.integer("over", 10, 100_000) or usual.over,
+        opted_out or usual.opted_out,
+        True if given.get("quality") is None else inner.flag("quality"),
+    )

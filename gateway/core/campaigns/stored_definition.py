@@ -1,6 +1,5 @@
 """Definition of a campaign as it is stored."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 def pack_definition(definition: Definition) -> bytes:
     """Return a definition as it is stored."""
-    first = definition.first
+    first, stop = definition.first, definition.stop
     row = {
         "name": definition.name,
         "number": definition.number,
@@ -24,7 +23,9 @@ def pack_definition(definition: Definition) -> bytes:
         "start_at": _stamp(definition.start_at),
         "finish_by": _stamp(definition.finish_by),
         "first": [first.size, first.wait.total_seconds()] if first else None,
-        "stop": asdict(definition.stop),
+        # A release that knows three rules reads them from here, and refuses any more.
+        "stop": {"failed": stop.failed, "unconfirmed": stop.unconfirmed, "over": stop.over},
+        "stop_beside": {"opted_out": stop.opted_out, "quality": stop.quality},
         "closed": definition.closed,
         "marketing": definition.marketing,
         "quiet": write_quiet_hours(definition.quiet),
@@ -45,7 +46,7 @@ def unpack_definition(packed: bytes) -> Definition:
         start_at=_moment(row["start_at"]),
         finish_by=_moment(row["finish_by"]),
         first=FirstBatch(first[0], timedelta(seconds=first[1])) if first else None,
-        stop=StopRules(**row["stop"]),
+        stop=StopRules(**row["stop"], **row.get("stop_beside", {})),
         closed=row["closed"],
         marketing=row["marketing"],
         quiet=read_quiet_hours(FieldReader(row), "quiet"),

@@ -1,6 +1,7 @@
 """What clients and operators see of a campaign."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,11 +25,7 @@ def view_definition(definition: Definition) -> dict[str, Any]:
         "notify": write_notice_form(definition.notice),
         "columns": sorted(definition.columns),
         "first": _view_first(definition),
-        "stop": {
-            "failed": definition.stop.failed,
-            "unconfirmed": definition.stop.unconfirmed,
-            "over": definition.stop.over,
-        },
+        "stop": asdict(definition.stop),
         "when_closed": definition.closed or "fail",
         "marketing": definition.marketing,
     }

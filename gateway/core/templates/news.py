@@ -32,7 +32,7 @@ class TemplateNews:
     fact: Fact
     value: str
     at: datetime
-    reason: str = ""  # of a status; of a category the one before
+    reason: str = ""  # of a status; of a quality or a category the one before
     source: Source = "webhook"
 
     @property
@@ -40,10 +40,21 @@ class TemplateNews:
         """Return the key of the template."""
         return template_key(self.name, self.language)
 
+    @property
+    def is_quality_fall(self) -> bool:
+        """Say whether the quality fell to the lowest, or from the highest to the one below."""
+        if self.fact != "quality":
+            return False
+        if self.value in _LOW:
+            return self.reason not in _LOW
+        return self.value in _MIDDLE and self.reason in _HIGH
 
+
+# Meta's list and webhooks name colours, its pages also words.
+_HIGH, _MIDDLE, _LOW = ({"GREEN", "HIGH"}, {"YELLOW", "MEDIUM"}, {"RED", "LOW"})
 _READ: Mapping[str, tuple[Fact, str, str]] = {
     "message_template_status_update": ("status", "event", "reason"),
-    "message_template_quality_update": ("quality", "new_quality_score", ""),
+    "message_template_quality_update": ("quality", "new_quality_score", "previous_quality_score"),
     "template_category_update": ("category", "new_category", "previous_category"),
     "message_template_components_update": ("components", "", ""),
 }

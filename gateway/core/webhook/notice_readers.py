@@ -115,6 +115,20 @@ def throughput_upgrade(event: Event) -> int | None:
             return None
 
 
-def granted_phone(event: Event) -> str:
-    """Return the phone number that a notice of more throughput names, "" if it names none."""
+def quality_flag(event: Event) -> bool | None:
+    """Say whether a notice flags its number (its quality is low) or ends that; None otherwise.
+
+    https://developers.facebook.com/docs/whatsapp/guides/how-to-monitor-quality-signals
+    """
+    match event:
+        case Notice(field="phone_number_quality_update", raw={"event": "FLAGGED"}):
+            return True
+        case Notice(field="phone_number_quality_update", raw={"event": "UNFLAGGED"}):
+            return False
+        case _:
+            return None
+
+
+def noticed_phone(event: Event) -> str:
+    """Return the phone number that a notice of its throughput or quality names, "" for none."""
     return text_field(event.raw, "display_phone_number") if isinstance(event.raw, dict) else ""

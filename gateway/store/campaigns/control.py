@@ -53,8 +53,9 @@ def resume(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     Its stop rules look at what comes from now on.
     """
     prolong_audience(store, campaign)  # a pause may have lasted for most of its life
+    funnel, opted_out = campaign.funnel, campaign.answers.opted_out
     fields = {
-        "mark": pack_mark(mark_at(campaign.funnel)),
+        **pack_mark(mark_at(funnel, funnel.reached, opted_out)),
         "started": stamp(campaign.started_at or now),
     }
     done, before = change_phase(

@@ -1,18 +1,26 @@
 """Obstacles of campaigns in the store: a stopped template, a number that rests, an end of reach.
 
+Falls of quality, for which stop rules pause a campaign, are read here as well.
+
 All of it may raise StoreUnavailableError.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from gateway.accounts.account import OwnNumber
+from gateway.core.campaigns.course import QualityFall
 from gateway.core.campaigns.obstacle import CampaignObstacle
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.templates.choice import read_use
 from gateway.store import keys
 from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import read_each
 from gateway.store.sending.pauses import pauses_key
+from gateway.store.sending.quality import read_flag
+from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.waiting_sends import is_waited_for, waiting_command
 
 RESTS = "rests"  # field of a campaign's row: until when its reach is used up
@@ -67,3 +75,17 @@ def find_campaign_obstacle(
     if number.rests_until:
         return CampaignObstacle("number_rests", datetime_from_ms(number.rests_until))
     return None
+
+
+def read_falls(
+    store: Store, own: OwnNumber, body: Mapping[str, Any], since: datetime
+) -> list[QualityFall]:
+    """Return the falls of quality since a moment, of a number and of a message's template."""
+    flagged_at = read_flag(store, own.id)
+    falls = []
+    if flagged_at and flagged_at > since:
+        falls.append(QualityFall("number", "FLAGGED", flagged_at))
+    if use := read_use(body, ""):
+        fallen = TemplateRegistry(store, own.waba).read_falls(use.key, since)
+        falls += [QualityFall("template", word, at) for word, at in fallen.items()]
+    return falls

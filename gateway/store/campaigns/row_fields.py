@@ -13,6 +13,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 GROUP_DONE = "next:"
 BUTTON = "button:"
+MARK, MARK_BESIDE = "mark", "mark:beside"
 
 
 def parse_moment(stamp: str | None) -> datetime | None:
@@ -25,14 +26,37 @@ def stamp(at: datetime | None) -> str:
     return str(ms_from_datetime(at)) if at else ""
 
 
-def parse_mark(packed: str | None) -> Window:
+def parse_mark(text: Mapping[str, str]) -> Window:
     """Return the mark of the stop rules, that of the beginning where there is none."""
-    return Window(**orjson.loads(packed)) if packed else Window()
+    mark = orjson.loads(text.get(MARK, "{}"))
+    beside = orjson.loads(text.get(MARK_BESIDE, "{}"))
+    codes = {int(code): count for code, count in beside.get("fatal_codes", {}).items()}
+    # A release that knows no more than the first field may have moved the mark.
+    is_known = beside.get("attempted", 0) == mark.get("attempted", 0)
+    return Window(
+        **mark,
+        fatal_codes=codes if is_known else None,
+        reached=beside.get("reached", 0),
+        opted_out=beside.get("opted_out", 0),
+    )
 
 
-def pack_mark(mark: Window) -> str:
-    """Return the mark of the stop rules as the row holds it."""
-    return orjson.dumps(mark).decode()
+def pack_mark(mark: Window) -> Mapping[str, str]:
+    """Return the fields in which the row holds the mark of the stop rules.
+
+    A release that knows four counts reads them from the first, and refuses any more.
+    """
+    counts = ("attempted", "failed", "unconfirmed", "fatal")
+    beside = {
+        "attempted": mark.attempted,
+        "fatal_codes": {str(code): count for code, count in (mark.fatal_codes or {}).items()},
+        "reached": mark.reached,
+        "opted_out": mark.opted_out,
+    }
+    return {
+        MARK: orjson.dumps({name: getattr(mark, name) for name in counts}).decode(),
+        MARK_BESIDE: orjson.dumps(beside).decode(),
+    }
 
 
 def parse_groups(text: Mapping[str, str]) -> Sequence[ZoneGroup]:

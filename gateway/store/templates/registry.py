@@ -20,6 +20,7 @@ from gateway.store.redis.client import Store
 
 # Meta's most are some 6,000 templates in an account; of each there are four facts.
 MOST_NEWS = 40_000
+MOST_FALLS = 1_000  # the newest of 30 days
 STAGED_MS = 600_000
 READ_AT_ONCE = 200
 # A refusal says that Meta has stopped a template, and nothing says when that ends, unless webhooks
@@ -92,6 +93,35 @@ class TemplateRegistry:
         at = "" if news.source == "refusal" else ms_from_datetime(news.at)
         args = (news.key, news.fact, at, orjson.dumps(value), word, wait, MOST_NEWS)
         return int(self.store.call("note_news", self.prefix, *args)) == 1
+
+    def note_fall(self, news: TemplateNews) -> None:
+        """Record that the quality of a template falls now, which no list says.
+
+        Falls stay when a list takes the place of all other news.
+        """
+        seconds, micros = self.store.run(lambda client: client.time())
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        key = f"{self.prefix}falls"
+
+        def write(client: Any) -> None:
+            pipe = client.pipeline(transaction=True)
+            pipe.zadd(key, {f"{news.value} {news.key}": now_ms})
+            pipe.zremrangebyrank(key, 0, -MOST_FALLS - 1)
+            pipe.pexpire(key, keys.MONTH_MS)
+            pipe.execute()
+
+        self.store.run(write)
+
+    def read_falls(self, key: str, since: datetime) -> dict[str, datetime]:
+        """Return to which words the quality of a template fell since a moment, the latest first."""
+        least = ms_from_datetime(since)
+        rows: Any = self.store.run(
+            lambda client: client.zrevrangebyscore(
+                f"{self.prefix}falls", "+inf", f"({least}", withscores=True
+            )
+        )
+        split = [(*row.decode().split(" ", 1), int(at)) for row, at in rows]
+        return {word: datetime_from_ms(at) for word, its_key, at in split if its_key == key}
 
     def want(self) -> None:
         """Ask for another list, which the next look at what is due fetches."""

@@ -74,6 +74,7 @@ CALLBACK = AppCallback(
     fields=(
         "messages", "user_preferences", "phone_number_quality_update",
         "message_template_status_update",
+        "message_template_quality_update",
     ),
 )  # fmt: skip
 META = MetaAnswers(

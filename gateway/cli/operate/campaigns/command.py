@@ -15,6 +15,7 @@ from gateway.cli.operate.campaigns.desk import (
     CampaignDesk,
     opened_desk,
     read_notify,
+    read_stop,
     refuse,
     too_late,
 )
@@ -67,6 +68,10 @@ def create(
     notify_template: Annotated[
         str, typer.Option(help="Template for that phone: done, or done:{{ campaign }}.")
     ] = "",
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(help="A stop rule, such as opted_out=5 or quality=no; may be repeated."),
+    ] = None,
     number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
     json: Json = False,
 ) -> None:
@@ -80,6 +85,8 @@ def create(
         fields["quiet_hours"] = dict(zip(("from", "to"), quiet.split("-", 1), strict=False))
     if notify:
         fields["notify"] = read_notify(notify, notify_template, language)
+    if stop:
+        fields["stop"] = read_stop(stop)
     definition = read_definition(fields)
     if isinstance(definition, list):
         raise refuse(definition)

@@ -101,6 +101,18 @@ def read_notify(places: Sequence[str], template: str, language: str) -> dict[str
     return form
 
 
+def read_stop(rules: Sequence[str]) -> dict[str, Any]:
+    """Return stop rules in the form of the API, or end the command; what they hold it refuses."""
+    form: dict[str, Any] = {}
+    words: dict[str, Any] = {"yes": True, "no": False}
+    for rule in rules:
+        name, is_named, value = (part.strip() for part in rule.partition("="))
+        if not is_named:
+            raise errors.fail(f"--stop takes a rule and its value, such as opted_out=3, not {rule}")
+        form[name] = words.get(value, int(value) if value.isdecimal() else value)
+    return form
+
+
 def refuse(wrong: list[FieldError]) -> typer.Exit:
     """Print everything that is wrong with a request."""
     return errors.fail("; ".join(f"{one.pointer.removeprefix('#/')} {one.detail}" for one in wrong))

@@ -38,7 +38,10 @@ class CampaignIn(BaseModel):
         None, description="First batch: its size, and the seconds to wait for its statuses."
     )
     stop: dict[str, Any] | None = Field(
-        None, description="Shares in percent of failures and doubts at which it pauses."
+        None,
+        description="Shares in percent at which it pauses: `failed` and `unconfirmed` of the last "
+        "attempts (`over` says how many), `opted_out` of whom it reached; and `quality`, whether "
+        "a fall of the number's or the template's quality pauses it.",
     )
     quiet_hours: dict[str, str] | None = Field(
         None, description="From and to when nobody is written to, by each recipient's clock."
@@ -77,7 +80,7 @@ class CampaignOut(BaseModel):
     notify: dict[str, Any]
     columns: list[str]
     first: dict[str, int] | None
-    stop: dict[str, int]
+    stop: dict[str, int | bool]
     when_closed: str
     marketing: bool
     created_at: AwareDatetime

@@ -23,8 +23,9 @@ MESSAGES = "messages"
 # The gateway works without these fields, but misses events that it could act on.
 USEFUL = {
     "user_preferences": "that a customer stops marketing",
-    "phone_number_quality_update": "that the number may send faster",
+    "phone_number_quality_update": "that the number may send faster, or is flagged",
     "message_template_status_update": "that a template is paused or sent again",
+    "message_template_quality_update": "that the quality of a template falls",
 }
 
 Apps: TypeAlias = tuple[tuple[SubscribedApp, ...], str]

@@ -1,0 +1,177 @@
+"""Stop rules at work: opt-outs and falls of quality pause a campaign, and a resume forgets them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.core.campaigns.course import Window
+from gateway.store.campaigns import control
+from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.redis.client import Store
+from gateway.store.sending.quality import read_flag
+from tasks.campaigns import process
+from tasks.context import WorkerContext
+from tests.support.factories import NUMBER, bytes_of
+from tests.support.store.campaigns import a_campaign, read
+from tests.support.store.raw import raw
+from tests.support.tasks.worker_state import Echo, keep, take_effect
+
+pytestmark = [pytest.mark.store, pytest.mark.usefixtures("at_work")]
+OURS = "15550001111"
+
+
+def started(store: Store, **others: Any) -> Campaign:
+    campaign = a_campaign(store, 4, **others)
+    assert control.start(store, campaign, "ana", datetime.now(UTC)) == ""
+    return read(store, campaign)
+
+
+def after_work(store: Store, campaign: Campaign) -> tuple[str, str, str]:
+    """Let the campaign take a step; return its phase, by whom and why."""
+    process.process_broadcast_campaign(campaign.id)
+    found = read(store, campaign)
+    return found.phase, found.by, found.why
+
+
+def resume(store: Store, campaign: Campaign) -> None:
+    assert control.resume(store, read(store, campaign), "ana", datetime.now(UTC)) == ""
+
+
+def hear(ctx: WorkerContext, field: str, **value: Any) -> None:
+    """Let a webhook of Meta's come and have its effect."""
+    keep(ctx.store, bytes_of({"field": field, "value": value}))
+    assert take_effect(ctx, Echo()) == {}
+
+
+def flag(ctx: WorkerContext, event: str = "FLAGGED", **more: Any) -> None:
+    hear(ctx, "phone_number_quality_update", display_phone_number=OURS, event=event, **more)
+
+
+def fall(ctx: WorkerContext, after: str, before: str, name: str = "spring") -> None:
+    hear(
+        ctx,
+        "message_template_quality_update",
+        message_template_id=1,
+        message_template_name=name,
+        message_template_language="en",
+        previous_quality_score=before,
+        new_quality_score=after,
+    )
+
+
+def test_a_number_that_meta_flags_pauses_a_campaign_until_it_is_resumed(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = started(store)
+    assert after_work(store, campaign)[0] == "running"
+
+    flag(at_work)
+
+    phase, by, why = after_work(store, campaign)
+    assert (phase, by) == ("paused", "stop_rule")
+    assert "Meta flagged the quality of its number (FLAGGED" in why
+    resume(store, campaign)
+    assert after_work(store, campaign)[0] == "running"
+    flag(at_work, current_limit="TIER_1K")
+    assert after_work(store, campaign)[0] == "paused"
+
+
+def test_a_number_that_was_flagged_before_the_start_pauses_nothing(
+    at_work: WorkerContext, store: Store
+) -> None:
+    flag(at_work)
+    assert read_flag(store, NUMBER)
+
+    assert after_work(store, started(store))[0] == "running"
+
+    flag(at_work, "UNFLAGGED")
+    assert read_flag(store, NUMBER) is None
+
+
+def test_a_template_whose_quality_falls_pauses_its_campaigns_and_no_others(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = started(store)
+    fall(at_work, "RED", "GREEN", "summer")
+    fall(at_work, "GREEN", "YELLOW")
+    assert after_work(store, campaign)[0] == "running"
+
+    fall(at_work, "YELLOW", "GREEN")
+
+    phase, by, why = after_work(store, campaign)
+    assert (phase, by) == ("paused", "stop_rule")
+    assert "the quality of its template fell to YELLOW" in why
+    resume(store, campaign)
+    assert after_work(store, campaign)[0] == "running"
+    fall(at_work, "RED", "YELLOW")
+    assert "fell to RED" in after_work(store, campaign)[2]
+
+
+def test_a_campaign_may_go_on_whatever_becomes_of_quality(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = started(store, stop={"quality": False})
+
+    flag(at_work)
+    fall(at_work, "RED", "GREEN")
+
+    assert after_work(store, campaign)[0] == "running"
+
+
+def test_opt_outs_pause_a_campaign_and_after_a_resume_only_later_ones_count(store: Store) -> None:
+    campaign = started(store)
+    key = campaign_key(NUMBER, campaign.id)
+    counts: Any = {"cell:waiting": 4, "cell:delivered": 200, "answers:opted_out": 7}
+    raw(store).hset(key, mapping=counts)
+
+    assert after_work(store, campaign) == (
+        "paused", "stop_rule", "7 of 200 whom it reached opted out, more than 3 %"
+    )  # fmt: skip
+    resume(store, campaign)
+    assert after_work(store, campaign)[0] == "running"
+    raw(store).hset(key, mapping={"cell:delivered": 900, "answers:opted_out": 29})
+    # Those whom it reached are more than a stretch of attempts, and all of them count.
+    assert after_work(store, campaign)[2].startswith("22 of 700 whom it reached")
+
+
+def test_a_release_that_marks_four_counts_reads_a_mark_and_moves_it(store: Store) -> None:
+    campaign = started(store)
+    key = campaign_key(NUMBER, campaign.id)
+    raw(store).hset(key, mapping={"cell:failed": 2, "code:131048": 2, "answers:opted_out": 1})
+    control.pause(store, read(store, campaign), "ana", "why")
+    resume(store, campaign)
+    mark = read(store, campaign).mark
+    assert mark == Window(2, 2, 0, 2, {131048: 2}, 0, 1)
+    four: Any = orjson.loads(raw(store).hget(key, "mark") or b"")
+    assert four == {"attempted": 2, "failed": 2, "unconfirmed": 0, "fatal": 2}
+
+    raw(store).hset(key, "mark", orjson.dumps(four | {"attempted": 9, "fatal": 3}))
+
+    assert read(store, campaign).mark == Window(9, 2, 0, 3, None, 0, 1)
+
+
+def test_a_fall_is_not_forgotten_with_the_news_that_a_list_replaces(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = started(store)
+    fall(at_work, "RED", "GREEN")
+    (news,) = raw(store).keys("*}:news")
+    raw(store).delete(news)
+
+    assert after_work(store, campaign)[0] == "paused"
+
+
+def test_a_fall_of_an_earlier_moment_than_the_resume_pauses_nothing(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = started(store)
+    control.pause(store, campaign, "ana", "a look")
+    fall(at_work, "RED", "GREEN")
+    flag(at_work)
+
+    resume(store, campaign)
+
+    assert read(store, campaign).changed_at >= datetime.now(UTC) - timedelta(hours=1)
+    assert after_work(store, campaign)[0] == "running"
