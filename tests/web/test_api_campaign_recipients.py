@@ -65,6 +65,18 @@ async def test_the_recipients_who_did_not_get_it_are_listed_with_the_reason(
     assert (message["status"], message["error"]["code"]) == ("failed", 131026)
 
 
+async def test_a_campaign_that_has_ended_settles_while_statuses_may_come(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = half_failed(store)
+    path = f"/v1/campaigns/{campaign.id}"
+
+    running = (await client.get(path)).json()["settling"]
+    control.cancel(store, campaign, "test", "why")
+
+    assert (running, (await client.get(path)).json()["settling"]) == (False, True)
+
+
 async def test_a_page_leads_to_the_next_with_the_same_filters_only(
     client: httpx.AsyncClient, store: Store
 ) -> None:

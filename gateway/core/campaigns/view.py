@@ -5,13 +5,18 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.core.campaigns.course import Funnel, Standing, decide_step
+from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, decide_step
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
 from gateway.core.campaigns.recipient_state import CampaignRecipient
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
 from gateway.core.sending.error_codes import find_policy
+
+# So long Meta tries to deliver a message, and says what becomes of it.
+SETTLES_FOR = timedelta(days=30)
+# Where a status still changes the cell of a recipient.
+_UNSETTLED = ("queued", "attempting", "unconfirmed", "accepted", "sent", "delivered")
 
 
 def view_definition(definition: Definition) -> dict[str, Any]:
@@ -59,6 +64,12 @@ def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
     reason = "start" if standing.phase == "scheduled" else "first_batch"
     reason = "quiet_hours" if step.is_quiet else reason
     return {"reason": reason, "until": step.until}
+
+
+def is_settling(phase: Phase, changed_at: datetime, funnel: Funnel, now: datetime) -> bool:
+    """Say whether a campaign has ended, and statuses may still change its funnel."""
+    is_recent = phase in ENDED and now - changed_at <= SETTLES_FOR
+    return is_recent and funnel.of(*_UNSETTLED) > 0
 
 
 def duration_at(recipients: int, pace: float) -> timedelta:

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.core.campaigns.view import view_answers, view_definition, view_funnel, view_waiting
+from gateway.core.campaigns.view import (
+    is_settling,
+    view_answers,
+    view_definition,
+    view_funnel,
+    view_waiting,
+)
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.redis.client import Store
@@ -25,6 +31,7 @@ def view_campaign(campaign: Campaign, now: datetime) -> dict[str, Any]:
         "checked_at": campaign.checked_at,
         "check_id": campaign.check_id or None,
         "recipients": campaign.recipients,
+        "settling": is_settling(campaign.phase, campaign.changed_at, campaign.funnel, now),
         "waiting_for": view_waiting(campaign.standing, now),
         "funnel": view_funnel(campaign.funnel),
         "answers": view_answers(campaign.answers),

@@ -15,7 +15,7 @@ from gateway.core.campaigns.check import CampaignCheck
 from gateway.core.campaigns.cost import CampaignCost
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.recipient_state import CELLS
-from gateway.core.campaigns.view import find_advice, view_waiting
+from gateway.core.campaigns.view import find_advice, is_settling, view_waiting
 from gateway.core.formats import pluralize
 from gateway.core.planning.campaign_answers import CampaignAnswers
 from gateway.core.text import printable
@@ -50,6 +50,8 @@ def render_campaign(campaign: Campaign, now: datetime) -> RenderableType:
     if waiting := view_waiting(campaign.standing, now):
         until = f" until {at:%H:%M:%S} UTC" if (at := waiting["until"]) else ""
         lines.append(Text(f"waits for {_WAITS[waiting['reason']]}{until}"))
+    if is_settling(campaign.phase, campaign.changed_at, campaign.funnel, now):
+        lines.append(Text("statuses may still come"))
     return Group(*lines, _progress(campaign), _funnel(campaign), *_answers(campaign.answers))
 
 

@@ -89,6 +89,7 @@ class CampaignOut(BaseModel):
     checked_at: AwareDatetime | None
     check_id: str | None = Field(description="Of the last check, null without one.")
     recipients: int
+    settling: bool = Field(description="It has ended, and statuses may still change its funnel.")
     waiting_for: dict[str, Any] | None
     funnel: dict[str, Any] = Field(description="Each recipient is in exactly one cell.")
     answers: AnswersOut
