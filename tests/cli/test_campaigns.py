@@ -10,13 +10,16 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
 from gateway.cli.operate.campaigns import command
+from gateway.cli.operate.campaigns.show import check_lines
 from gateway.store.campaigns.campaigns import change_phase
+from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
 from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
-from tests.support.store.campaigns import BODIES, csv_of, phone, read
+from tests.support.store.campaigns import BODIES, INPUTS, a_campaign, csv_of, phone, read
 from tests.support.store.recipients import place
+from tests.support.store.sends import a_send, queue, settle, take
 
 pytestmark = pytest.mark.store
 
@@ -143,6 +146,29 @@ def test_its_end_is_reported_where_it_says() -> None:
         "alert": True, "post": True, "to": "+351900000099",
         "template": {"name": "over", "language": "en", "params": ["{{ campaign }}"]},
     }  # fmt: skip
+
+
+def test_the_check_says_who_could_not_be_reached(store: Store) -> None:
+    send = a_send("refused", phone(3))
+    queue(store, send)
+    take(store)
+    settle(store, send, "dropped", error_json='{"code":131026}')
+
+    told = [
+        list(check_lines(check_campaign(store, BODIES, campaign, INPUTS)))
+        for campaign in (a_campaign(store, 4), a_campaign(store, 4, skip_unreachable=True))
+    ]
+
+    assert told[0][:2] == [
+        "4 of 4 recipients would get it.",
+        "1 could not be reached within 30 days, --skip-unreachable omits them (131026).",
+    ]
+    assert told[1][:2] == [
+        "3 of 4 recipients would get it.",
+        "1 could not be reached within 30 days, and are left out (131026).",
+    ]
+    made = run_json("create", "spring", "--text", "Hi", "--skip-unreachable")
+    assert made["skip_unreachable"] is True
 
 
 def test_stop_rules_are_given_one_by_one() -> None:

@@ -117,12 +117,16 @@ def test_each_recipient_is_counted_once() -> None:
     definition = a_definition()
     tally = CheckTally(definition, "marketing", definition.prepare(), NOW)
     wrote = Contact("351900000001", last_inbound_at=NOW)
-    tally.add("351900000001", {"first": "Ana"}, wrote)
-    tally.add("351900000002", {"first": "Rui"}, Contact("351900000002"))
-    tally.add("351900000003", {"first": ""}, Contact("351900000003"))
-    tally.add("351900000004", {"first": "Eva"}, replace(wrote, opted_out_at=NOW))
 
-    assert (tally.outreach, tally.empty, tally.opted_out) == (1, 1, 1)
+    def add(phone: str, name: str, contact: Contact, *, is_unreachable: bool = False) -> None:
+        tally.add(phone, {"first": name}, contact, is_unreachable=is_unreachable)
+
+    add("351900000001", "Ana", wrote)
+    add("351900000002", "Rui", Contact("351900000002"), is_unreachable=True)
+    add("351900000003", "", Contact("351900000003"), is_unreachable=True)
+    add("351900000004", "Eva", replace(wrote, opted_out_at=NOW))
+
+    assert (tally.outreach, tally.empty, tally.opted_out, tally.unreachable) == (1, 1, 1, 1)
     assert tally.countries.counts == {"PT": 2}
 
 

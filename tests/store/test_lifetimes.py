@@ -149,6 +149,8 @@ KINDS: dict[str, tuple[int, int] | None] = {
     r"<n>reached:\d+": (26 * HOUR, 26 * HOUR),
     "<n>reach": (DAY, DAY),
     "<n>reach:asked": (600_000, 600_000),
+    "<n>unreachable": (30 * DAY, 30 * DAY),
+    r"<n>unreachable:\d+": (30 * DAY, 30 * DAY),
     "<n>flagged": (30 * DAY, 30 * DAY),
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
@@ -505,7 +507,7 @@ def send_in_all_stages(store: Store) -> None:
     settle(store, sends["typing"], "accepted")
     tell(store, "read", sends["read"], "wamid.read", participant="351900000002")
     tell(store, "failed", sends["failed"], "wamid.failed")
-    settle(store, sends["dead"], "dead", error_json="{}")
+    settle(store, sends["dead"], "dead", error_json='{"code":131026}')
     settle(store, sends["unconfirmed"], "unconfirmed", wait_ms=9_999_999_999_999)
     settle(store, sends["parked"], "parked")
     settle(store, sends["stopped"], "stopped", error_json='{"template":"order_sent en_US"}')

@@ -27,6 +27,8 @@ class CampaignCheck:
     opted_out: int
     window_closed: int  # for a message that is no template
     empty: int  # whose message would lack a text
+    unreachable: int  # to whom Meta could deliver nothing within 30 days
+    skips_unreachable: bool
     outreach: int  # who would get it outside their window, which uses up reach
     problems: Sequence[Mismatch]  # what of the first sample does not fit the template at Meta
     samples: Sequence[messages.Body]  # the first, the shortest and the longest of a thousand
@@ -40,7 +42,8 @@ class CampaignCheck:
     @property
     def would_get(self) -> int:
         """Return how many recipients Meta would be asked to write to."""
-        return self.recipients - self.opted_out - self.window_closed - self.empty
+        left_out = self.unreachable if self.skips_unreachable else 0
+        return self.recipients - self.opted_out - self.window_closed - self.empty - left_out
 
 
 class CheckTally:
@@ -50,10 +53,12 @@ class CheckTally:
         """Take the category of the message, and the message compiled."""
         self._definition, self._category = definition, category
         self._prepared, self._now = prepared, now
-        self.opted_out = self.window_closed = self.empty = self.outreach = 0
+        self.opted_out = self.window_closed = self.empty = self.outreach = self.unreachable = 0
         self.countries = CountryCounter()
 
-    def add(self, phone: str, values: Mapping[str, str], contact: Contact) -> None:
+    def add(
+        self, phone: str, values: Mapping[str, str], contact: Contact, *, is_unreachable: bool
+    ) -> None:
         """Count a recipient with what the number knows of them."""
         is_open = is_window_open(contact, self._now)
         if self._definition.marketing and contact.opted_out_at:
@@ -62,7 +67,10 @@ class CheckTally:
             self.window_closed += 1
         elif render(self._prepared, values) is None:
             self.empty += 1
+        elif is_unreachable and self._definition.skip_unreachable:
+            self.unreachable += 1
         else:
+            self.unreachable += is_unreachable
             self.outreach += not is_open
             if not is_free(self._category, is_window_open=is_open):
                 self.countries.add(phone)
@@ -104,6 +112,7 @@ def view_check(check: CampaignCheck) -> dict[str, Any]:
         "opted_out": check.opted_out,
         "window_closed": check.window_closed,
         "empty": check.empty,
+        "unreachable": check.unreachable,
         "outreach": check.outreach,
         "problems": [one._asdict() for one in check.problems],
         "warnings": list(check.warnings),

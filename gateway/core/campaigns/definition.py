@@ -28,7 +28,7 @@ _PACE = re.compile(r"(\d{1,6})/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _OWN = frozenset(
     {"name", "from", "start_at", "finish_by", "pace", "first", "stop", "when_closed", "marketing"}
-    | {"quiet_hours", "notify"}
+    | {"quiet_hours", "notify", "skip_unreachable"}
 )
 FIELDS = _OWN | CONTENT | {"type"}
 STOP_FIELDS = frozenset({"failed", "unconfirmed", "over", "opted_out", "quality"})
@@ -73,6 +73,7 @@ class Definition:
     marketing: bool = True
     quiet: QuietHours | None = None
     notice: NoticeForm = field(default_factory=NoticeForm)
+    skip_unreachable: bool = False  # who could not be reached within 30 days is left out
 
     @property
     def columns(self) -> frozenset[str]:
@@ -141,6 +142,7 @@ def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:
         marketing=True if fields.get("marketing") is None else reader.flag("marketing"),
         quiet=read_quiet_hours(reader, "quiet_hours"),
         notice=read_notice_form(reader, "notify"),
+        skip_unreachable=reader.flag("skip_unreachable"),
     )
     return reader.errors or definition
 

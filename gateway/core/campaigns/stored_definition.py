@@ -30,6 +30,7 @@ def pack_definition(definition: Definition) -> bytes:
         "marketing": definition.marketing,
         "quiet": write_quiet_hours(definition.quiet),
         "notify": write_notice_form(definition.notice),
+        "skip_unreachable": definition.skip_unreachable,
     }
     return orjson.dumps(row)
 
@@ -51,6 +52,7 @@ def unpack_definition(packed: bytes) -> Definition:
         marketing=row["marketing"],
         quiet=read_quiet_hours(FieldReader(row), "quiet"),
         notice=read_notice_form(FieldReader(row), "notify"),
+        skip_unreachable=row.get("skip_unreachable", False),
     )
 
 

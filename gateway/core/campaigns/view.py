@@ -33,6 +33,7 @@ def view_definition(definition: Definition) -> dict[str, Any]:
         "stop": asdict(definition.stop),
         "when_closed": definition.closed or "fail",
         "marketing": definition.marketing,
+        "skip_unreachable": definition.skip_unreachable,
     }
 
 

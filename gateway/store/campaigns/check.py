@@ -36,6 +36,7 @@ from gateway.store.campaigns.reach import ask_limit, read_reach
 from gateway.store.campaigns.row_fields import stamp
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, Store
+from gateway.store.sending.unreachable import find_unreachable
 from gateway.store.templates.judgement import TemplateJudge
 
 # A start needs a check that is not older.
@@ -98,6 +99,8 @@ def check_campaign(
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
         empty=tally.empty,
+        unreachable=tally.unreachable,
+        skips_unreachable=campaign.definition.skip_unreachable,
         outreach=tally.outreach,
         problems=problems,
         samples=samples,
@@ -125,8 +128,11 @@ def _add_all(
 ) -> None:
     """Add every recipient to the tally."""
     for chunk in _chunks(store, bodies, campaign):
-        for member, contact in _with_contacts(store, campaign, chunk):
-            tally.add(member.phone, member.values, contact)
+        known = list(_with_contacts(store, campaign, chunk))
+        failed = find_unreachable(store, campaign.number, [contact for _, contact in known])
+        for member, contact in known:
+            is_unreachable = contact.key in failed
+            tally.add(member.phone, member.values, contact, is_unreachable=is_unreachable)
         note(chunk[-1].row + 1)
 
 

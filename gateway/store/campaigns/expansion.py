@@ -5,7 +5,7 @@ or one that repeats after a failure, write the same send once.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from gateway.store.campaigns.row_fields import GROUP_DONE
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Store
+from gateway.store.sending.unreachable import FAILURE, find_unreachable
 
 AT_ONCE = 100
 IN_A_SCRIPT = 25  # a script blocks the server for everybody
@@ -123,8 +124,11 @@ def _plan(
     contacts, unreadable = parse_contacts(names, loaded[1])
     # The pump judges a contact that cannot be read, before the post.
     contacts = {**{name: Contact(name) for name in unreadable}, **contacts}
+    failed: frozenset[str] = frozenset()
+    if campaign.definition.skip_unreachable:
+        failed = find_unreachable(store, campaign.number, list(contacts.values()))
     return [
-        _plan_send(campaign, prepared, one, contacts[name], now)
+        _plan_send(campaign, prepared, one, contacts[name], now, failed)
         for one, name in zip(found, names, strict=True)
     ]
 
@@ -136,7 +140,12 @@ def _fail_missing(campaign: Campaign, rows: RowRange) -> list[Sequence[Any]]:
 
 
 def _plan_send(
-    campaign: Campaign, prepared: Any, recipient: AudienceMember, contact: Contact, now: datetime
+    campaign: Campaign,
+    prepared: Any,
+    recipient: AudienceMember,
+    contact: Contact,
+    now: datetime,
+    unreachable: Collection[str],
 ) -> Sequence[Any]:
     """Return a send as the script writes it; without a lane where nobody is written to."""
     id_ = campaign_send_id(campaign.id, recipient.row)
@@ -145,6 +154,8 @@ def _plan_send(
     body = render(prepared, recipient.values)
     if body is None:
         return [id_, "", 0, "failed", "", ""]
+    if contact.key in unreachable:
+        return [id_, "", 0, "failed", FAILURE, ""]
     to = address_to(contact, Recipient(recipient.phone))
     send = Send(
         id=id_,

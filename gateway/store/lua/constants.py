@@ -22,6 +22,10 @@ from gateway.store import keys
 # The holder of a partition touches at most this many of its events before it passes them.
 MOST_TOUCHED = 256
 
+# Customers whom Meta could not deliver to are looked up in so many hashes, each small enough for
+# Redis to store it compactly: a million of a number at most.
+UNREACHABLE_BUCKETS, UNREACHABLE_PER_BUCKET = 4_096, 250
+
 Constant = int | str | Sequence[str] | Mapping[str, int] | Mapping[str, str]
 # By the name that scripts use after `C.`.
 CONSTANTS: Mapping[str, Constant] = {
@@ -43,6 +47,8 @@ CONSTANTS: Mapping[str, Constant] = {
     "CELLS": CELLS,
     "CELL_OF_STAGE": CELL_OF_STAGE,
     "RECIPIENTS_PER_BUCKET": RECIPIENTS_PER_BUCKET,
+    "UNREACHABLE_BUCKETS": UNREACHABLE_BUCKETS,
+    "UNREACHABLE_PER_BUCKET": UNREACHABLE_PER_BUCKET,
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,
     "HAS_WAMID": HAS_WAMID,

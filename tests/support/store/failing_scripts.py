@@ -137,6 +137,8 @@ def _content(store: Store, key: bytes) -> object:
             kept = {name: value for name, value in fields.items() if name not in untold}
             if b"volley" in kept.get(b"state", b""):
                 kept[b"state"] = REPLIED_AT.sub(rb"\1", kept[b"state"])
+            if b"}:unreachable:" in key:
+                kept = dict.fromkeys(kept, b"a moment")
             # Before the reason stands the moment.
             noted = {name: value.partition(b" ")[2] for name, value in kept.items()}
             return noted if key.endswith(b"}:aside:why") else kept

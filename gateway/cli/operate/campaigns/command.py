@@ -72,6 +72,10 @@ def create(
         list[str] | None,
         typer.Option(help="A stop rule, such as opted_out=5 or quality=no; may be repeated."),
     ] = None,
+    skip_unreachable: Annotated[
+        bool,
+        typer.Option("--skip-unreachable", help="Leave out whom Meta could not reach in 30 days."),
+    ] = False,
     number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
     json: Json = False,
 ) -> None:
@@ -85,6 +89,8 @@ def create(
         fields["quiet_hours"] = dict(zip(("from", "to"), quiet.split("-", 1), strict=False))
     if notify:
         fields["notify"] = read_notify(notify, notify_template, language)
+    if skip_unreachable:
+        fields["skip_unreachable"] = True
     if stop:
         fields["stop"] = read_stop(stop)
     definition = read_definition(fields)

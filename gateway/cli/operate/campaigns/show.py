@@ -109,6 +109,9 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {reason}."
+    if check.unreachable:
+        what = "and are left out" if check.skips_unreachable else "--skip-unreachable omits them"
+        yield f"{check.unreachable:,} could not be reached within 30 days, {what} (131026)."
     yield f"It takes {_duration(check.takes)}."
     yield from _reach_lines(check)
     yield _cost_line(check.cost)

@@ -4,7 +4,8 @@
 -- ARGV  1 campaign, 2 how many were queued or passed so far, 3 messages a second, 4 how many may be
 --       queued, 5 the field that counts them: "next", or that of a zone group, 6 the campaign's name,
 --       7 until when in ms they may be queued, 0 for no end; then for each recipient in order six: send, lane ("" for one who is passed), expiry in ms,
---       what follows a closed window, or the cell of one who is passed, rule, row
+--       what follows a closed window, or the cell of one who is passed, rule, or Meta's code as
+--       JSON for which one is passed, row
 -- Returns {how many were queued or passed, the phase}.
 -- The counts are the last write: whoever repeats the call finds what was done, since each
 -- send's id is that of its recipient.
@@ -42,7 +43,7 @@ local planned = new_queue()
 local function queue(i)
   local at, id, row = FIRST + (i - 1) * 6, id_at(i), rows[i]
   local lane = ARGV[at + 1]
-  if lane == '' then return is_claimed(row) or move_recipient(number, id, ARGV[at + 3]) end
+  if lane == '' then return is_claimed(row) or move_recipient(number, id, ARGV[at + 3], ARGV[at + 4]) end
   local stage = redis.call('HGET', number .. 'send:' .. id, 'stage')
   -- A stage `new` says that a call failed in the middle of this one.
   if is_claimed(row) and stage ~= 'new' then return end

@@ -1,5 +1,6 @@
 -- erase_contact: remove what a number has of a customer under their names, which are of one contact,
 -- or of several that were never joined.
+-- with: unreachable
 -- KEYS  1 the number's prefix
 -- ARGV  1 since when they want no marketing in ms ("" where they do not say), 2 random bytes for a
 --       number that has no salt yet, 3 how many contacts follow as pairs of key and version that was
@@ -40,6 +41,7 @@ for i = first, #ARGV do
   end
   redis.call('DEL', number .. 'pair:' .. name, number .. 'parked:' .. name, number .. 'records:' .. name)
   redis.call('ZREM', number .. 'handed_over', name)
+  redis.call('HDEL', unreachable_slot(number, name))
 end
 for i = first, #ARGV do redis.call('DEL', number .. 'contact:' .. ARGV[i]) end
 return 1

@@ -1,5 +1,5 @@
 -- Apply a status: Meta reports a message's progress; its send rises, begins again or ends.
--- with: reopen, group_status, compact_records
+-- with: reopen, group_status, compact_records, unreachable
 
 -- The values of a status, by name. An older release may have planned those in `redo`; it gave only
 -- the first seven.
@@ -89,11 +89,14 @@ local function apply_status(number, now, ...)
     if status.after ~= '' and may_begin_again(number, now, id, status.after, status.wait, status.failure) then
       return
     end
+    note_unreachable(number, now, row.lane, status.failure)
     owe_result(number, id)
     if is_of_campaign(id) then retire(number, id, now) else list_dead_send(number, id, now) end
     track(number, id, 'failed', 'error', status.failure)
     redis.call('HSET', send, 'rung', status.rung, 'stage', 'failed', 'final', 1, 'error', status.failure)
   else
+    local is_delivered = status.rung >= C.STATUS_RANK.delivered and row.rung < C.STATUS_RANK.delivered
+    if is_delivered then forget_unreachable(number, row.lane) end
     owe_result(number, id)
     -- Nothing more is expected of a message that was read.
     if status.rung >= C.STATUS_RANK.read then retire(number, id, now) end

@@ -1,7 +1,7 @@
 -- Settle: record what became of a send after an attempt.
 -- Facts are never fenced: any process that learned an outcome records it, and it can only raise the
 -- rung. Only the latest attempt (`open`) decides what happens next to the lane.
--- with: pauses, pace, lanes
+-- with: pauses, pace, lanes, unreachable
 local settle = {}
 
 local function open(row, below)
@@ -133,12 +133,14 @@ end
 
 function settle.dead(number, now, id, _, row, _, _, failure)
   if is_over(row) then return end
+  note_unreachable(number, now, row.lane, failure)
   leave_lane(number, row.rank, row.lane, id, now)
   bury(number, now, id, 'dead', failure)
 end
 
 function settle.dropped(number, now, id, _, row, _, _, failure)
   if is_over(row) then return end
+  note_unreachable(number, now, row.lane, failure)
   leave_lane(number, row.rank, row.lane, id, now)
   bury(number, now, id, 'dropped', failure)
 end

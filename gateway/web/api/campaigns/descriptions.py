@@ -53,6 +53,9 @@ class CampaignIn(BaseModel):
         "for a closed window.",
     )
     marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
+    skip_unreachable: bool | None = Field(
+        None, description="Whether those to whom Meta delivered nothing within 30 days get nothing."
+    )
 
 
 class AnswersOut(BaseModel):
@@ -83,6 +86,7 @@ class CampaignOut(BaseModel):
     stop: dict[str, int | bool]
     when_closed: str
     marketing: bool
+    skip_unreachable: bool
     created_at: AwareDatetime
     changed_at: AwareDatetime
     started_at: AwareDatetime | None
@@ -139,6 +143,10 @@ class CheckOut(BaseModel):
     opted_out: int
     window_closed: int
     empty: int
+    unreachable: int = Field(
+        description="To whom Meta could deliver nothing within 30 days (code 131026); they are "
+        "among those who would get it unless the campaign has `skip_unreachable`."
+    )
     problems: list[dict[str, Any]] = Field(description="What does not fit the template at Meta.")
     samples: list[dict[str, Any]]
     outreach: int = Field(description="Who would get it outside their window.")
