@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway.core.campaigns.check import CheckTally, warn_of_end, warn_of_template
+from gateway.core.campaigns.check import (
+    CheckTally,
+    warn_of_end,
+    warn_of_quality,
+    warn_of_template,
+)
 from gateway.core.campaigns.cost import CountryCounter, estimate_cost, is_free
 from gateway.core.campaigns.course import Funnel, Standing, Step, decide_step
 from gateway.core.campaigns.definition import Definition, choose_end, read_definition
@@ -136,5 +141,12 @@ def test_operators_are_warned_before_the_start() -> None:
     (warning,) = warn_of_template(paused, is_stopped=False)
     assert "PAUSED (LOW_QUALITY)" in warning
     assert warn_of_template(MetaTemplate("spring", "en", "APPROVED"), is_stopped=False) == []
+    reported = MetaTemplate("spring", "en", "APPROVED", quality="RED")
+    assert [one.split(":")[0] for one in warn_of_quality(reported, NOW)] == [
+        "The template's quality at Meta is RED",
+        "Meta flagged the quality of the number at 2026-12-01 09",
+    ]
+    assert warn_of_quality(MetaTemplate("s", "en", "APPROVED", quality="GREEN"), None) == []
+    assert warn_of_quality(None, None) == []
     assert warn_of_end(None, NOW + DAY) == warn_of_end(NOW + DAY, NOW) == []
     assert "2026-12-02 09:00 UTC" in warn_of_end(NOW, NOW + DAY)[0]

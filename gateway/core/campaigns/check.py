@@ -7,12 +7,13 @@ from hashlib import sha256
 from typing import Any
 
 from gateway.core import messages
-from gateway.core.campaigns.cost import CampaignCost, CountryCounter, is_free
+from gateway.core.campaigns.cost import MARKETING, CampaignCost, CountryCounter, is_free
 from gateway.core.campaigns.definition import Definition, render
 from gateway.core.campaigns.reach import Reach
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import ms_from_datetime
+from gateway.core.templates.news import LOWEST_QUALITY
 from gateway.core.templates.template import MetaTemplate, Mismatch
 
 CHECK_ID_LENGTH = 16
@@ -82,6 +83,34 @@ def warn_of_template(template: MetaTemplate | None, *, is_stopped: bool) -> list
         return []
     reason = template.unusable_reason or "it refused it lately"
     return [f"Meta has stopped the template ({reason}): messages wait until it is reinstated."]
+
+
+def warn_of_quality(template: MetaTemplate | None, flagged_at: datetime | None) -> list[str]:
+    """Return warnings of a quality that is low before the start: its fall pauses nothing then."""
+    found = []
+    if template is not None and template.quality in LOWEST_QUALITY:
+        found.append(
+            f"The template's quality at Meta is {template.quality}: customers report it, and Meta "
+            "pauses it next."
+        )
+    if flagged_at is not None:
+        found.append(
+            f"Meta flagged the quality of the number at {flagged_at:%Y-%m-%d %H:%M} UTC: customers "
+            "block or report what it sends."
+        )
+    return found
+
+
+def warn_of_us_numbers(countries: Mapping[str, int], category: str) -> list[str]:
+    """Return a warning of recipients to whom Meta delivers no marketing messages (code 131049).
+
+    https://developers.facebook.com/docs/whatsapp/message-templates/creation
+    """
+    count = countries.get("US", 0) if category == MARKETING else 0
+    if not count:
+        return []
+    who = "1 recipient has a US number" if count == 1 else f"{count:,} recipients have US numbers"
+    return [f"{who} (+1): Meta delivers no marketing messages there."]
 
 
 def warn_of_end(finish_by: datetime | None, ends_at: datetime) -> list[str]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from gateway.core.api.message_price import country_of
 from gateway.core.messages.price_list import PriceList
 
-SERVICE, UTILITY = "service", "utility"
+SERVICE, UTILITY, MARKETING = "service", "utility", "marketing"
 # The last digits of a phone number say nothing of its country.
 _TAIL = 4
 

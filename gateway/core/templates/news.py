@@ -45,13 +45,14 @@ class TemplateNews:
         """Say whether the quality fell to the lowest, or from the highest to the one below."""
         if self.fact != "quality":
             return False
-        if self.value in _LOW:
-            return self.reason not in _LOW
+        if self.value in LOWEST_QUALITY:
+            return self.reason not in LOWEST_QUALITY
         return self.value in _MIDDLE and self.reason in _HIGH
 
 
 # Meta's list and webhooks name colours, its pages also words.
-_HIGH, _MIDDLE, _LOW = ({"GREEN", "HIGH"}, {"YELLOW", "MEDIUM"}, {"RED", "LOW"})
+_HIGH, _MIDDLE = frozenset({"GREEN", "HIGH"}), frozenset({"YELLOW", "MEDIUM"})
+LOWEST_QUALITY = frozenset({"RED", "LOW"})
 _READ: Mapping[str, tuple[Fact, str, str]] = {
     "message_template_status_update": ("status", "event", "reason"),
     "message_template_quality_update": ("quality", "new_quality_score", "previous_quality_score"),

@@ -16,7 +16,9 @@ from gateway.core.campaigns.check import (
     CheckTally,
     identify_check,
     warn_of_end,
+    warn_of_quality,
     warn_of_template,
+    warn_of_us_numbers,
 )
 from gateway.core.campaigns.cost import SERVICE, estimate_cost
 from gateway.core.campaigns.definition import render
@@ -36,6 +38,7 @@ from gateway.store.campaigns.reach import ask_limit, read_reach
 from gateway.store.campaigns.row_fields import stamp
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, Store
+from gateway.store.sending.quality import read_flag
 from gateway.store.sending.unreachable import find_unreachable
 from gateway.store.templates.judgement import TemplateJudge
 
@@ -109,6 +112,8 @@ def check_campaign(
         cost=estimate_cost(tally.countries.counts, category, inputs.prices),
         warnings=[
             *warn_of_template(template, is_stopped=is_stopped),
+            *warn_of_quality(template, read_flag(store, campaign.number)),
+            *warn_of_us_numbers(tally.countries.counts, category),
             *warn_of_end(campaign.definition.finish_by, ends_at),
         ],
         checked_at=now,
