@@ -50,6 +50,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
 | {n}campaign:<id>:replied, …:tapped, …:opted_out | a bit for each recipient who did | 90 days |
 | {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
+| {n}campaign:<id>:problems:<audience> | rows of its file that were left out, and why | 7 days |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | which campaigns queued whom, and when | 30 days |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; work; moment | forever |
 | gw:{campaigns}promised | how many campaigns are about to queue | an hour after the last |
@@ -155,6 +156,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |
 | {n}campaign:<id>:replied, …:tapped, …:opted_out | 1,000,000 recipients, a bit each |
 | {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
+| {n}campaign:<id>:problems:<audience> | 10,000 rows |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | 1,000 campaigns |
 | gw:{campaigns}promised | 1,000 campaigns |

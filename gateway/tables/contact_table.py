@@ -1,8 +1,7 @@
 """Table of contacts as it is written: CSV or JSON Lines, which an import reads again."""
 
-import csv
-import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 
 import orjson
 
@@ -16,12 +15,10 @@ from gateway.core.tables.contact_rows import (
     VARIABLE,
 )
 from gateway.core.tables.phone_cells import PHONE_COLUMNS, plain_name
+from gateway.tables.csv_lines import FORMULAS, iter_csv_lines
 
 PHONE = "phone"
 COLUMNS = (PHONE, USER_ID, NAME, TAGS, OPTED_OUT)
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULAS = ("=", "+", "-", "@")
-AT_ONCE = 1_000
 
 
 def column_of(variable: str) -> str:
@@ -52,14 +49,8 @@ def iter_json_lines(contacts: Iterator[Contact]) -> Iterator[str]:
 def iter_csv(contacts: Iterator[Contact], variables: Collection[str]) -> Iterator[str]:
     """Yield the lines of CSV, some at a time; `variables` are the columns beside ours."""
     columns = [*COLUMNS, *map(column_of, sorted(variables))]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for i, one in enumerate(contacts, 1):
-        writer.writerow(_row(cells_of(one), columns))
-        if i % AT_ONCE == 0:
-            yield _drain(buffer)
-    yield _drain(buffer)
+    rows = (_row(cells_of(one), columns) for one in contacts)
+    yield from iter_csv_lines(chain([columns], rows))
 
 
 def _row(cells: Mapping[str, str], columns: Sequence[str]) -> list[str]:
@@ -70,11 +61,4 @@ def _guard(column: str, cell: str) -> str:
     """Return a cell that no spreadsheet runs; an import takes the tab away again."""
     if column == PHONE:
         return cell.removeprefix("+")
-    return f"\t{cell}" if cell.startswith(_FORMULAS) else cell
-
-
-def _drain(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+    return f"\t{cell}" if cell.startswith(FORMULAS) else cell

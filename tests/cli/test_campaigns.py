@@ -93,9 +93,32 @@ def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:
     assert run("export", id_, "--out", "out.csv").exit_code == 0
 
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "phone,status,code,advice,replied,tapped,opted_out"
-    assert lines[1] == f"{phone(0)},waiting,,,,,"
+    assert lines[0] == "phone,e164,status,code,advice,replied,tapped,opted_out"
+    assert lines[1] == f"{phone(0)},+{phone(0)},waiting,,,,,"
     assert len(lines) == 21
+
+
+def test_the_export_for_excel_begins_with_a_mark_and_has_semicolons(tmp_path: Path) -> None:
+    id_ = started()
+
+    assert run("export", id_, "--excel", "--out", "out.csv").exit_code == 0
+
+    first, second, *_ = (tmp_path / "out.csv").read_bytes().splitlines()
+    assert first.startswith(b"\xef\xbb\xbfphone;e164;status")
+    assert second.decode() == f"{phone(0)};+{phone(0)};waiting;;;;;"
+
+
+def test_all_rows_that_were_left_out_are_exported(tmp_path: Path) -> None:
+    id_ = draft()
+    Path("people.csv").write_bytes(csv_of(2) + b"\n12,Bad" * 300)
+
+    told = run("audience", id_, "people.csv").output
+
+    assert f"and 290 more: gateway campaigns problems {id_}" in told
+    assert run("problems", id_, "--out", "out.csv").exit_code == 0
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[:2] == ["line,cause,detail", "4,invalid,is no possible phone number"]
+    assert len(lines) == 301
 
 
 def test_the_recipients_who_did_not_get_it_are_listed(store: Store) -> None:

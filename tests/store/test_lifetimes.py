@@ -72,7 +72,7 @@ from tasks.monitoring.alert_watch import GUARD_MS
 from tasks.scheduled.safety_net import TURN_MS
 from tests.support.factories import ANA, NOW, NUMBER, a_message
 from tests.support.servers import Server
-from tests.support.store.campaigns import BODIES, a_campaign, read
+from tests.support.store.campaigns import BODIES, a_campaign, csv_of, give_audience, read
 from tests.support.store.inbox_state import inbox, keep, late, run_out
 from tests.support.store.plans import planned
 from tests.support.store.raw import now_ms, raw
@@ -146,6 +146,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>campaign:[a-z2-7]{12}:by_contact:[0-9]": (30 * DAY, 30 * DAY),
     "<n>campaigned": (30 * DAY, 30 * DAY),
     "<n>campaign:[a-z2-7]{12}:chunk:[0-9a-f]{8}:0": (90 * DAY, 90 * DAY),
+    "<n>campaign:[a-z2-7]{12}:problems:[0-9a-f]{8}": (7 * DAY, 7 * DAY),
     r"<n>reached:\d+": (26 * HOUR, 26 * HOUR),
     "<n>reach": (DAY, DAY),
     "<n>reach:asked": (600_000, 600_000),
@@ -417,6 +418,8 @@ def workers_die(store: Store) -> None:
 def answer_campaign(store: Store) -> None:
     """Write to a recipient of a campaign, who answers."""
     campaign = a_campaign(store)
+    give_audience(store, campaign, csv_of(3) + b"\n12,Bad" * 101)
+    campaign = read(store, campaign)
     control.start(store, campaign, "test", datetime.now(UTC))
     leave_alone(store, campaign.id, datetime.now(UTC))
     note_limit(store, NUMBER, "TIER_250")

@@ -14,7 +14,14 @@ from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
 from tests.support.servers import Server
-from tests.support.store.campaigns import BODIES, a_campaign, give_audience, phone, read
+from tests.support.store.campaigns import (
+    BODIES,
+    a_campaign,
+    csv_of,
+    give_audience,
+    phone,
+    read,
+)
 from tests.support.store.sends import lanes
 from tests.support.web.web_app import a_web
 
@@ -129,3 +136,35 @@ async def test_a_bound_key_sees_no_recipients_of_other_numbers(
     answer = await client.get(path, headers={"authorization": "Bearer other"})
 
     assert answer.status_code == 404
+
+
+async def test_all_rows_that_were_left_out_can_be_had(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = a_campaign(store, 0)
+    audience, file = f"/v1/campaigns/{campaign.id}/audience", csv_of(2) + b"\n12,Bad" * 150
+    headers = {"content-type": "text/csv"}
+
+    told = (await client.put(audience, content=file, headers=headers)).json()
+    every = (await client.get(told["all_problems"])).text.splitlines()
+    excel = (await client.get(told["all_problems"], params={"excel": "1"})).content
+    clean = (await client.put(audience, content=csv_of(2), headers=headers)).json()
+
+    assert (len(told["problems"]), len(every)) == (100, 151)
+    assert every[1] == "4,invalid,is no possible phone number"
+    assert excel.startswith(b"\xef\xbb\xbfline;cause;detail\n4;invalid;")
+    assert (clean["all_problems"], clean["problems"]) == (None, [])
+    after = (await client.get(f"/v1/campaigns/{campaign.id}/problems.csv")).text
+    assert after == "line,cause,detail\n"
+
+
+@pytest.mark.parametrize("file", ["export.csv", "problems.csv"])
+async def test_a_table_says_what_excel_may_be(
+    client: httpx.AsyncClient, store: Store, file: str
+) -> None:
+    path = f"/v1/campaigns/{a_campaign(store, 1).id}/{file}"
+
+    wrong, right = [await client.get(path, params={"excel": text}) for text in ("yes", "1")]
+
+    assert (wrong.status_code, right.status_code) == (422, 200)
+    assert [one["pointer"] for one in wrong.json()["errors"]] == ["#/excel"]

@@ -577,6 +577,7 @@ async def test_the_document_describes_the_addresses(server: Server) -> None:
         "/v1/campaigns/{id}/cancel": {"post"},
         "/v1/campaigns/{id}/export.csv": {"get"},
         "/v1/campaigns/{id}/recipients": {"get"},
+        "/v1/campaigns/{id}/problems.csv": {"get"},
         "/v1/campaigns/{id}/stream": {"get"},
         "/v1/templates": {"get"},
         "/v1/templates/sync": {"post"},

@@ -12,6 +12,7 @@ from gateway.core.tables.phone_cells import PhoneCells, TableError, find_phone_c
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000
+MOST_PROBLEMS, SHOWN_PROBLEMS = 10_000, 100  # that are kept, and that are shown at once
 ZONE_COLUMN = "zone"
 
 
@@ -46,8 +47,6 @@ class AudienceReader:
     rows: int = 0
     _zones: set[str] = field(default_factory=set, repr=False)
     _phones: PhoneCells = field(init=False)
-
-    MOST_PROBLEMS = 100
 
     def __post_init__(self) -> None:
         """Read national numbers as those of the country."""
@@ -106,7 +105,7 @@ class AudienceReader:
         if zone in self._zones:
             return ""
         # To look for what was meant takes milliseconds, which a million rows do not have.
-        if len(self.problems) >= self.MOST_PROBLEMS:
+        if len(self.problems) >= SHOWN_PROBLEMS:
             return "" if is_zone(zone) else "is no time zone"
         problem = find_zone_problem(zone)
         if not problem:
@@ -115,5 +114,5 @@ class AudienceReader:
 
     def _skip(self, problem: RowProblem) -> None:
         self.skipped[problem.cause] = self.skipped.get(problem.cause, 0) + 1
-        if len(self.problems) < self.MOST_PROBLEMS:
+        if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)

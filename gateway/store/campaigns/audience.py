@@ -13,7 +13,12 @@ from typing import Any
 
 import orjson
 
-from gateway.core.campaigns.audience import AudienceReader, AudienceRow
+from gateway.core.campaigns.audience import (
+    SHOWN_PROBLEMS,
+    AudienceReader,
+    AudienceRow,
+    RowProblem,
+)
 from gateway.core.campaigns.quiet_hours import ZoneChoice
 from gateway.core.campaigns.recipient_state import (
     CELLS,
@@ -31,6 +36,7 @@ from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
 CHUNK = 1_000
+PROBLEMS_LIVE_MS = 7 * keys.DAY_MS
 CHUNKS_AT_ONCE = 20  # of which a few rows are shown
 
 
@@ -68,6 +74,7 @@ def store_audience(
         for i, chunk in enumerate(sorter.iter_chunks(zoned)):
             _write_chunk(store, _key(campaign, token, i), _pack_chunk(bodies, chunk))
             count += len(chunk)
+        _write_problems(store, bodies, campaign, token, reader.problems)
         groups = sorter.pack() if choice else b""
         earlier = _adopt(store, campaign, token, count, reader, groups)
     except BaseException:
@@ -177,6 +184,29 @@ def prolong_audience(store: Store, campaign: Campaign) -> None:
     run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
 
 
+def read_problems(store: Store, bodies: Bodies, campaign: Campaign) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of the audience's file that were left out, the first ten thousand.
+
+    After some days only the first hundred are known. Raises UnknownRecordError.
+    """
+    key = _problems_key(campaign, campaign.audience)
+    packed: Any = store.run(lambda client: client.get(key))
+    if packed is None:
+        return campaign.problems
+    rows = orjson.loads(bodies.open(packed))
+    return [RowProblem(*row)._asdict() for row in rows]
+
+
+def _write_problems(
+    store: Store, bodies: Bodies, campaign: Campaign, token: str, problems: Sequence[RowProblem]
+) -> None:
+    """Store problems if there are more than the campaign's own row has."""
+    if len(problems) > SHOWN_PROBLEMS:
+        packed = bodies.pack(orjson.dumps([tuple(one) for one in problems]))
+        key = _problems_key(campaign, token)
+        store.run(lambda client: client.set(key, packed, px=PROBLEMS_LIVE_MS))
+
+
 def _encode(row: AudienceRow) -> bytes:
     return orjson.dumps((row.phone, row.values))
 
@@ -199,7 +229,7 @@ def _open_chunk(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[st
 def _adopt(
     store: Store, campaign: Campaign, token: str, count: int, reader: AudienceReader, groups: bytes
 ) -> str:
-    problems = [one._asdict() for one in reader.problems]
+    problems = [one._asdict() for one in reader.problems[:SHOWN_PROBLEMS]]
     fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
     fields += ["zones", groups]
     args = [campaign.id, token, count, LIVES_MS, *fields]
@@ -213,7 +243,8 @@ def _drop(store: Store, campaign: Campaign, token: str, count: int) -> None:
     """Delete the chunks of an audience; what this leaves vanishes by itself."""
     if not token:
         return
-    names = (_key(campaign, token, chunk) for chunk in range(_count(count) + 1))
+    names = [_key(campaign, token, chunk) for chunk in range(_count(count) + 1)]
+    names.append(_problems_key(campaign, token))
     run_commands(store, *(("UNLINK", name) for name in names))
 
 
@@ -223,3 +254,7 @@ def _count(recipients: int) -> int:
 
 def _key(campaign: Campaign, token: str, chunk: int) -> str:
     return f"{campaign_key(campaign.number, campaign.id)}:chunk:{token}:{chunk}"
+
+
+def _problems_key(campaign: Campaign, token: str) -> str:
+    return f"{campaign_key(campaign.number, campaign.id)}:problems:{token}"

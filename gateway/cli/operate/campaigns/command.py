@@ -19,7 +19,7 @@ from gateway.cli.operate.campaigns.desk import (
     refuse,
     too_late,
 )
-from gateway.cli.operate.campaigns.recipients import export, list_recipients
+from gateway.cli.operate.campaigns.recipients import export, export_problems, list_recipients
 from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.core.campaigns.check import view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition
@@ -152,7 +152,7 @@ def audience(
     if json:
         print_json(result.view())
         return
-    for line in view.upload_lines(result):
+    for line in view.upload_lines(result, campaign_id):
         typer.echo(line)
 
 
@@ -274,3 +274,4 @@ commands.command("test")(send_test)
 commands.command()(retry)
 commands.command("recipients")(list_recipients)
 commands.command()(export)
+commands.command("problems")(export_problems)

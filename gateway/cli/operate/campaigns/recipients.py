@@ -1,7 +1,7 @@
-"""Commands that say what became of each recipient of a campaign: a table, and a file."""
+"""Commands that say what became of each recipient of a campaign, and of each row of its file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +17,12 @@ from gateway.core.campaigns.view import view_recipient
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.recipients.export import iter_export
 from gateway.store.campaigns.recipients.page import RecipientFilter, read_recipient_page
+from gateway.store.campaigns.uploads.problems import iter_problem_lines
 
 AT_ONCE = 200
 LISTED, MOST_LISTED = 200, 10_000
+Out = Annotated[Path | None, typer.Option(help="File to write; unset: the output.")]
+Excel = Annotated[bool, typer.Option("--excel", help="With a byte order mark and semicolons.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")]
 
 
@@ -51,19 +54,28 @@ def list_recipients(
         )
 
 
-def export(
-    campaign_id: Id,
-    out: Annotated[Path | None, typer.Option(help="File to write; unset: the output.")] = None,
-) -> None:
+def export(campaign_id: Id, out: Out = None, excel: Excel = False) -> None:
     """Export what became of each recipient, with Meta's code and advice, as CSV."""
     with opened_desk("so nothing was exported") as desk:
-        parts = iter_export(desk.store, desk.bodies, desk.find(campaign_id))
-        if out is None:
-            for part in parts:
-                sys.stdout.write(part)
-            return
-        with out.open("w", encoding="utf-8") as file:
-            file.writelines(parts)
+        campaign = desk.find(campaign_id)
+        _write(iter_export(desk.store, desk.bodies, campaign, for_excel=excel), out)
+
+
+def export_problems(campaign_id: Id, out: Out = None, excel: Excel = False) -> None:
+    """Export the rows of the audience's file that were left out, and why, as CSV."""
+    with opened_desk("so nothing was exported") as desk:
+        campaign = desk.find(campaign_id)
+        _write(iter_problem_lines(desk.store, desk.bodies, campaign, for_excel=excel), out)
+
+
+def _write(parts: Iterator[str], out: Path | None) -> None:
+    """Write the parts of a text to a file, or to the output."""
+    if out is None:
+        for part in parts:
+            sys.stdout.write(part)
+        return
+    with out.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
 
 
 def _collect(

@@ -85,7 +85,7 @@ def list_table(found: list[Campaign]) -> Table:
     return table
 
 
-def upload_lines(result: UploadResult) -> Iterator[str]:
+def upload_lines(result: UploadResult, campaign_id: str) -> Iterator[str]:
     """Yield what a file held, in sentences."""
     reader = result.reader
     yield f"{result.recipients:,} recipients from {reader.rows:,} rows."
@@ -96,7 +96,7 @@ def upload_lines(result: UploadResult) -> Iterator[str]:
     for one in reader.problems[:10]:
         yield f"  line {one.line}: {one.detail}"
     if (more := sum(reader.skipped.values()) - 10) > 0:
-        yield f"  and {more:,} more; --json shows the first hundred."
+        yield f"  and {more:,} more: gateway campaigns problems {campaign_id}"
 
 
 def check_lines(check: CampaignCheck) -> Iterator[str]:

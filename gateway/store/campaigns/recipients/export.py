@@ -3,9 +3,8 @@
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from gateway.core.campaigns.view import find_advice
 from gateway.core.planning.campaign_answers import WAYS
@@ -13,29 +12,26 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, iter_recipients, read_answered
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.redis.client import Store
+from gateway.tables.csv_lines import iter_csv_lines
 
-COLUMNS = ("phone", "status", "code", "advice", *WAYS)
-ROWS_AT_ONCE = 1_000
+# The number twice: as its digits, and as it is dialled.
+COLUMNS = ("phone", "e164", "status", "code", "advice", *WAYS)
 
 
-def iter_export(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[str]:
-    """Yield the lines of the export, some at a time.
+def iter_export(
+    store: Store, bodies: Bodies, campaign: Campaign, *, for_excel: bool = False
+) -> Iterator[str]:
+    """Yield the lines of the export, some at a time."""
+    rows = _iter_rows(store, bodies, campaign)
+    yield from iter_csv_lines(chain([COLUMNS], rows), for_excel=for_excel)
 
-    No cell begins with a sign that a spreadsheet takes for a formula.
-    """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+
+def _iter_rows(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Sequence[object]]:
     answered: Sequence[frozenset[str]] = ()
-    for i, (member, state) in enumerate(iter_recipients(store, bodies, campaign), 1):
+    for member, state in iter_recipients(store, bodies, campaign):
         if member.row % CHUNK == 0:
             answered = read_answered(store, campaign, member.row, CHUNK)
-        ways = ("yes" if way in answered[member.row % CHUNK] else "" for way in WAYS)
-        writer.writerow(
-            (member.phone, state.cell, state.code or "", find_advice(state.code), *ways)
-        )
-        if i % ROWS_AT_ONCE == 0:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+        ways = ["yes" if way in answered[member.row % CHUNK] else "" for way in WAYS]
+        dialled = f"+{member.phone}" if member.phone else ""
+        outcome = (state.cell, state.code or "", find_advice(state.code))
+        yield member.phone, dialled, *outcome, *ways

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from gateway.core.campaigns.audience import AudienceReader
+from gateway.core.campaigns.audience import SHOWN_PROBLEMS, AudienceReader
 from gateway.core.tables.phone_cells import TableError
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import AudienceRefusedError, store_audience
@@ -78,6 +78,7 @@ def _store_rows(
     except AudienceRefusedError as error:
         return UploadResult(phase=str(error))
     reader.seen.clear()
+    del reader.problems[SHOWN_PROBLEMS:]  # the store has them
     return UploadResult(count, reader)
 
 

@@ -21,6 +21,7 @@ from gateway.web.api.descriptions import (
 CAMPAIGNS = "/v1/campaigns"
 CAMPAIGN = f"{CAMPAIGNS}/{{id}}"
 RECIPIENTS = f"{CAMPAIGN}/recipients"
+PROBLEMS = f"{CAMPAIGN}/problems.csv"
 
 
 class CampaignIn(BaseModel):
@@ -132,6 +133,7 @@ class AudienceOut(BaseModel):
     skipped: dict[str, int] = Field(description="Rows that were left out, by cause.")
     repaired: int
     problems: list[dict[str, Any]] = Field(description="The first hundred, with their lines.")
+    all_problems: str | None = Field(description="Where more of them are; null without any.")
 
 
 class CheckOut(BaseModel):
@@ -199,6 +201,9 @@ _WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "confl
 _ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
 _TEXT = {"type": "string"}
+_EXCEL = query_of(
+    "excel", {"type": "string", "enum": ["0", "1"]}, "With 1 a byte order mark and semicolons."
+)
 _CODE = {"type": "integer", "minimum": 1, "maximum": MOST_CODE}
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 _BOOK = {XLSX: {"schema": {"type": "string", "format": "binary"}}}
@@ -288,5 +293,13 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
             200: {"content": _CSV, "description": "What became of each recipient."},
             **problems_of("not-found", "invalid"),
         },
+        "openapi_extra": {"parameters": [_EXCEL]},
+    },
+    ("GET", PROBLEMS): {
+        "responses": {
+            200: {"content": _CSV, "description": "The first ten thousand rows, and why."},
+            **problems_of("not-found", "invalid"),
+        },
+        "openapi_extra": {"parameters": [_EXCEL]},
     },
 }  # fmt: skip

@@ -1,13 +1,14 @@
-"""Addresses that say what became of each recipient of a campaign: in pages, and as a file."""
+"""Addresses that say what became of each recipient of a campaign, and of each row of its file."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.lists.list_request import read_number
 from gateway.core.campaigns.recipient_state import CELLS, MOST_CODE
 from gateway.core.campaigns.view import view_recipient
@@ -19,11 +20,13 @@ from gateway.store.campaigns.recipients.page import (
     RecipientPage,
     read_recipient_page,
 )
+from gateway.store.campaigns.uploads.problems import iter_problem_lines
 from gateway.store.redis.client import Store
-from gateway.web.api.campaigns.descriptions import CAMPAIGN, DESCRIPTIONS, RECIPIENTS
+from gateway.web.api.campaigns.descriptions import CAMPAIGN, DESCRIPTIONS, PROBLEMS, RECIPIENTS
 from gateway.web.api.campaigns.lookup import CampaignLookup
 from gateway.web.api.lists.ordered_lists import PageRequest, read_page_request
 from gateway.web.api.lists.pages import Cursors
+from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import read_query
 
 PAGES_AT_ONCE = 2  # a page may open 200 chunks, and the webhook shares the process
@@ -44,6 +47,7 @@ class CampaignRecipientRoutes:
         for path, endpoint, summary in (
             (RECIPIENTS, self.list_recipients, "List recipients, and what became of each"),
             (f"{CAMPAIGN}/export.csv", self.export, "Export what became of each recipient"),
+            (PROBLEMS, self.export_problems, "Export the rows of a file that were left out"),
         ):
             about = DESCRIPTIONS["GET", path]
             router.add_api_route(path, endpoint, methods=["GET"], summary=summary, **about)
@@ -65,9 +69,18 @@ class CampaignRecipientRoutes:
 
     async def export(self, request: Request, id: str) -> Response:
         """Answer with a line for each recipient."""
-        campaign = await self.lookup.find(request, id)
-        lines = iter_export(self.store, self.bodies, campaign)
-        headers = {"content-disposition": f'attachment; filename="campaign-{campaign.id}.csv"'}
+        return await self._answer_table(request, id, iter_export, "campaign")
+
+    async def export_problems(self, request: Request, id: str) -> Response:
+        """Answer with a line for each row of the audience's file that was left out."""
+        return await self._answer_table(request, id, iter_problem_lines, "problems")
+
+    async def _answer_table(
+        self, request: Request, id_: str, iter_lines: Callable[..., Iterator[str]], name: str
+    ) -> Response:
+        campaign = await self.lookup.find(request, id_, "excel")
+        lines = iter_lines(self.store, self.bodies, campaign, for_excel=_read_excel(request))
+        headers = {"content-disposition": f'attachment; filename="{name}-{campaign.id}.csv"'}
         return StreamingResponse(lines, media_type="text/csv", headers=headers)
 
     def _read_page(
@@ -87,3 +100,11 @@ def _read_filter(reader: FieldReader) -> RecipientFilter:
     if not cells <= frozenset(CELLS):
         reader.add("status", f"must be one of {', '.join(CELLS)}, or several with commas")
     return RecipientFilter(cells, read_number(reader, "code", 1, MOST_CODE) or 0)
+
+
+def _read_excel(request: Request) -> bool:
+    """Return whether a table is for Excel. Raises ApiError."""
+    text = request.query_params.get("excel", "0")
+    if text not in ("0", "1"):
+        raise ApiError("invalid", errors=[FieldError("#/excel", "must be 0 or 1")])
+    return text == "1"

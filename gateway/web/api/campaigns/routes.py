@@ -41,7 +41,7 @@ from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.campaigns.bodies import read_check_id, read_retry, read_to, read_why
-from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
+from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS, PROBLEMS
 from gateway.web.api.campaigns.lookup import CampaignLookup
 from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
@@ -141,7 +141,8 @@ class CampaignRoutes:
             raise ApiError("invalid", errors=[FieldError("#", result.error)])
         if result.phase:
             raise _too_late(result.phase)
-        return json_response(result.view())
+        where = PROBLEMS.format(id=id) if result.reader.skipped else None
+        return json_response(result.view() | {"all_problems": where})
 
     async def check(self, request: Request, id: str) -> Response:
         """Answer who would get the draft if it started now; a start needs that within an hour."""
