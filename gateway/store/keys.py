@@ -155,8 +155,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>, {n}campaign:<id>:log | 1,000 campaigns; 100 phases |
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |
 | {n}campaign:<id>:replied, …:tapped, …:opted_out | 1,000,000 recipients, a bit each |
-| {n}campaign:<id>:chunk:<audience>:<k> | 1,000 chunks |
-| {n}campaign:<id>:problems:<audience> | 10,000 rows |
+| {n}campaign:<id>:chunk:<audience>:<k>, …:problems:<audience> | 1,000 chunks; 10,000 rows |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | 1,000 campaigns |
 | gw:{campaigns}promised | 1,000 campaigns |

@@ -6,8 +6,6 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.core.campaigns.check import CHECK_ID_LENGTH
-from gateway.core.campaigns.recipient_state import CELLS, MOST_CODE
-from gateway.core.planning.campaign_answers import WAYS
 from gateway.tables.workbook import MEDIA_TYPE as XLSX
 from gateway.web.api.descriptions import (
     IDEMPOTENCY_KEY,
@@ -20,8 +18,6 @@ from gateway.web.api.descriptions import (
 
 CAMPAIGNS = "/v1/campaigns"
 CAMPAIGN = f"{CAMPAIGNS}/{{id}}"
-RECIPIENTS = f"{CAMPAIGN}/recipients"
-PROBLEMS = f"{CAMPAIGN}/problems.csv"
 
 
 class CampaignIn(BaseModel):
@@ -107,24 +103,6 @@ class CampaignsOut(BaseModel):
     next_cursor: str | None = Field(description="Of the next page; null on the last one.")
 
 
-class RecipientOut(BaseModel):
-    """A recipient, and what became of them."""
-
-    phone: str | None = Field(description="Null for a customer who was erased.")
-    status: Literal[CELLS] = Field(description="The cell of the funnel.")  # type: ignore[valid-type]
-    code: int | None = Field(description="Meta's, of one who failed.")
-    advice: str | None = Field(description="What to do about that code.")
-    message: str | None = Field(description="Its id, null where none was queued.")
-    answers: list[Literal[WAYS]]  # type: ignore[valid-type]
-
-
-class RecipientsOut(BaseModel):
-    """A page of recipients, in the order of the audience."""
-
-    data: list[RecipientOut] = Field(description="Perhaps fewer than asked for.")
-    next_cursor: str | None = Field(description="Of the next page; null on the last one.")
-
-
 class AudienceOut(BaseModel):
     """What a file held."""
 
@@ -200,11 +178,6 @@ class RetryIn(BaseModel):
 _WRONG = ("malformed", "too-large", "media-type", "invalid", "not-found", "conflict")
 _ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
-_TEXT = {"type": "string"}
-_EXCEL = query_of(
-    "excel", {"type": "string", "enum": ["0", "1"]}, "With 1 a byte order mark and semicolons."
-)
-_CODE = {"type": "integer", "minimum": 1, "maximum": MOST_CODE}
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 _BOOK = {XLSX: {"schema": {"type": "string", "format": "binary"}}}
 _KNOWN = {
@@ -277,29 +250,5 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", f"{CAMPAIGN}/cancel"): {
         "responses": {**_ONE, **problems_of(*_WRONG)}, "openapi_extra": body_of(ReasonIn),
-    },
-    ("GET", RECIPIENTS): {
-        "responses": {200: {"model": RecipientsOut}, **problems_of("not-found", "invalid")},
-        "openapi_extra": {
-            "parameters": [
-                query_of("status", _TEXT, "In this cell of the funnel, or several with commas."),
-                query_of("code", _CODE, "Who failed with this code of Meta's."),
-                *PLACES,
-            ]
-        },
-    },
-    ("GET", f"{CAMPAIGN}/export.csv"): {
-        "responses": {
-            200: {"content": _CSV, "description": "What became of each recipient."},
-            **problems_of("not-found", "invalid"),
-        },
-        "openapi_extra": {"parameters": [_EXCEL]},
-    },
-    ("GET", PROBLEMS): {
-        "responses": {
-            200: {"content": _CSV, "description": "The first ten thousand rows, and why."},
-            **problems_of("not-found", "invalid"),
-        },
-        "openapi_extra": {"parameters": [_EXCEL]},
     },
 }  # fmt: skip

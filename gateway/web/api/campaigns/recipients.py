@@ -22,8 +22,13 @@ from gateway.store.campaigns.recipients.page import (
 )
 from gateway.store.campaigns.uploads.problems import iter_problem_lines
 from gateway.store.redis.client import Store
-from gateway.web.api.campaigns.descriptions import CAMPAIGN, DESCRIPTIONS, PROBLEMS, RECIPIENTS
 from gateway.web.api.campaigns.lookup import CampaignLookup
+from gateway.web.api.campaigns.recipient_descriptions import (
+    DESCRIPTIONS,
+    EXPORT,
+    PROBLEMS,
+    RECIPIENTS,
+)
 from gateway.web.api.lists.ordered_lists import PageRequest, read_page_request
 from gateway.web.api.lists.pages import Cursors
 from gateway.web.api.problems import ApiError
@@ -46,10 +51,10 @@ class CampaignRecipientRoutes:
         router = APIRouter(tags=["campaigns"])
         for path, endpoint, summary in (
             (RECIPIENTS, self.list_recipients, "List recipients, and what became of each"),
-            (f"{CAMPAIGN}/export.csv", self.export, "Export what became of each recipient"),
+            (EXPORT, self.export, "Export what became of each recipient"),
             (PROBLEMS, self.export_problems, "Export the rows of a file that were left out"),
         ):
-            about = DESCRIPTIONS["GET", path]
+            about = DESCRIPTIONS[path]
             router.add_api_route(path, endpoint, methods=["GET"], summary=summary, **about)
         return router
 

@@ -41,8 +41,9 @@ from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
 from gateway.web.api.campaigns.bodies import read_check_id, read_retry, read_to, read_why
-from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS, PROBLEMS
+from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
 from gateway.web.api.campaigns.lookup import CampaignLookup
+from gateway.web.api.campaigns.recipient_descriptions import PROBLEMS
 from gateway.web.api.campaigns.streams import CampaignStreams
 from gateway.web.api.campaigns.uploads import AudienceUploads
 from gateway.web.api.json_body import json_response, read_object
