@@ -24,6 +24,9 @@ SAMPLE_LINES = 50
 SAMPLE_BYTES = 65_536
 _SIGNED = "utf-8-sig"
 DELIMITERS = ",;\t|"
+# In which people's spreadsheets write, in the order of how many do.
+OTHER_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1254", "mac_roman")
+MOST_LETTERS = 4
 _BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 Cells = Iterator[tuple[int, dict[str, str]]]
@@ -66,10 +69,10 @@ class _Lines:
     def __next__(self) -> str:
         try:
             line = next(self._read)
-        except UnicodeError:
+        except UnicodeError as error:
             raise TableError(
                 f"Line {self.number + 1} is not in the encoding {self.encoding}: save the file as "
-                "“CSV UTF-8”, or name its encoding, such as cp1252."
+                f"“CSV UTF-8”, or name its encoding, such as cp1252.{_read_otherwise(error)}"
             ) from None
         self.number += 1
         return line
@@ -88,6 +91,22 @@ class _Lines:
             # Otherwise it would close the file, which an import reads once more.
             with suppress(ValueError):  # its owner has closed it
                 text.detach()
+
+
+def _read_otherwise(error: UnicodeError) -> str:
+    """Say which letters a line that is no UTF-8 would have in other encodings.
+
+    Whoever knows the names sees which are right, and programs that guess are wrong on short ones.
+    A few letters in the order of their bytes tell nothing of a customer.
+    """
+    if not isinstance(error, UnicodeDecodeError) or error.encoding != "utf-8":
+        return ""
+    signs = bytes(sorted({byte for byte in error.object if byte >= 128})[:MOST_LETTERS])
+    names: dict[str, str] = {}
+    for name in OTHER_ENCODINGS:
+        names.setdefault(signs.decode(name, "replace"), name)
+    readings = [f"{text} in {name}" for text, name in names.items() if text.isalpha()]
+    return f" Its letters would be {', '.join(readings)}." if readings else ""
 
 
 def _check_encoding(encoding: str) -> None:

@@ -74,3 +74,34 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_place(
 ) -> None:
     with pytest.raises(TableError, match=detail):
         read(content, encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "readings"),
+    [
+        ("cp1252", "João José", ["ãé in cp1252", "ăé in cp1250", "гй in cp1251"]),
+        ("cp1250", "Łukasz", ["Ł in cp1250"]),
+        ("cp1251", "Иван", ["Èàâí in cp1252", "Иавн in cp1251"]),
+        ("cp1254", "Şükrü", ["Þü in cp1252", "Şü in cp1254"]),
+        ("mac_roman", "José", ["é in mac_roman"]),
+    ],
+)
+def test_letters_of_another_encoding_are_shown_as_each_reads_them(
+    encoding: str, name: str, readings: list[str]
+) -> None:
+    content = f"phone,first\n+351912345678,{name}\n".encode(encoding)
+
+    with pytest.raises(TableError) as raised:
+        read(content)
+
+    told = str(raised.value)
+    assert "name its encoding" in told
+    assert [one for one in readings if one not in told] == []
+    assert name not in told  # only letters, in the order of their bytes
+
+
+def test_no_letters_are_shown_where_an_encoding_was_named() -> None:
+    with pytest.raises(TableError) as raised:
+        read(TEXT.encode("cp1252"), "ascii")
+
+    assert "letters" not in str(raised.value)
