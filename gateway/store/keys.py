@@ -49,8 +49,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>, {n}campaign:<id>:log | a campaign, its funnel, its phases | 90 days |
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
 | {n}campaign:<id>:replied, …:tapped, …:opted_out | a bit for each recipient who did | 90 days |
-| {n}campaign:<id>:chunk:<audience>:<k> | a thousand recipients and their values | 90 days |
-| {n}campaign:<id>:problems:<audience> | rows of its file that were left out, and why | 7 days |
+| {n}campaign:<id>:chunk:<audience>:<k>, …:problems:<audience> | recipients; left out | 90 days; 7 |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | which campaigns queued whom, and when | 30 days |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; work; moment | forever |
 | gw:{campaigns}promised | how many campaigns are about to queue | an hour after the last |
