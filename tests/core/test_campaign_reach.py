@@ -120,11 +120,11 @@ def test_countries_are_told_by_numbers() -> None:
 
 def test_each_recipient_is_counted_once() -> None:
     definition = a_definition()
-    tally = CheckTally(definition, "marketing", definition.prepare(), NOW)
+    tally = CheckTally(definition, "marketing", definition.prepare(), NOW, None)
     wrote = Contact("351900000001", last_inbound_at=NOW)
 
     def add(phone: str, name: str, contact: Contact, *, is_unreachable: bool = False) -> None:
-        tally.add(phone, {"first": name}, contact, is_unreachable=is_unreachable)
+        tally.add(phone, {"first": name}, contact, row=0, is_unreachable=is_unreachable)
 
     add("351900000001", "Ana", wrote)
     add("351900000002", "Rui", Contact("351900000002"), is_unreachable=True)

@@ -1,10 +1,10 @@
 """Check of a draft as clients and operators see it: who would get it, and what it takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from gateway.core import messages
 from gateway.core.campaigns.cost import MARKETING, CampaignCost, CountryCounter, is_free
@@ -13,8 +13,11 @@ from gateway.core.campaigns.reach import Reach
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import ms_from_datetime
+from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
 from gateway.core.templates.news import LOWEST_QUALITY
-from gateway.core.templates.template import MetaTemplate, Mismatch
+from gateway.core.templates.template import NO_TEMPLATE, TOO_LONG, MetaTemplate, Mismatch
+
+UnfitCause = Literal["too_long", "other"]
 
 CHECK_ID_LENGTH = 16
 
@@ -30,6 +33,7 @@ class CampaignCheck:
     empty: int  # whose message would lack a text
     unreachable: int  # to whom Meta could deliver nothing within 30 days
     skips_unreachable: bool
+    unfit: Sequence["UnfitRows"]  # whose message Meta would refuse for a value, by cause
     outreach: int  # who would get it outside their window, which uses up reach
     problems: Sequence[Mismatch]  # what of the first sample does not fit the template at Meta
     samples: Sequence[messages.Body]  # the first, the shortest and the longest of a thousand
@@ -44,37 +48,101 @@ class CampaignCheck:
     def would_get(self) -> int:
         """Return how many recipients Meta would be asked to write to."""
         left_out = self.unreachable if self.skips_unreachable else 0
-        return self.recipients - self.opted_out - self.window_closed - self.empty - left_out
+        left_out += self.opted_out + self.window_closed + self.empty
+        return self.recipients - left_out - sum(one.count for one in self.unfit)
+
+
+@dataclass(slots=True)
+class UnfitRows:
+    """Recipients with a value that Meta would refuse, all for one cause."""
+
+    cause: UnfitCause
+    count: int = 0
+    rows: list[int] = field(default_factory=list)  # the first, counted from 1 as in the export
+
+    MOST_ROWS: ClassVar[int] = 10
+
+    def add(self, row: int) -> None:
+        """Count one recipient."""
+        self.count += 1
+        if len(self.rows) < self.MOST_ROWS:
+            self.rows.append(row + 1)
 
 
 class CheckTally:
     """Counts what would become of each recipient, and where those are whose messages Meta bills."""
 
-    def __init__(self, definition: Definition, category: str, prepared: Any, now: datetime) -> None:
-        """Take the category of the message, and the message compiled."""
+    def __init__(
+        self,
+        definition: Definition,
+        category: str,
+        prepared: Any,
+        now: datetime,
+        known: KnownTemplate | None,
+    ) -> None:
+        """Take the category of the message, the message compiled, and its template if known."""
         self._definition, self._category = definition, category
-        self._prepared, self._now = prepared, now
+        self._prepared, self._now, self._known = prepared, now, known
+        self._unfit: dict[UnfitCause, UnfitRows] = {}
+        self.fit = 0
         self.opted_out = self.window_closed = self.empty = self.outreach = self.unreachable = 0
         self.countries = CountryCounter()
 
+    @property
+    def unfit(self) -> Sequence[UnfitRows]:
+        """Return whose messages Meta would refuse, the most frequent cause first."""
+        return sorted(self._unfit.values(), key=lambda one: (-one.count, one.cause))
+
     def add(
-        self, phone: str, values: Mapping[str, str], contact: Contact, *, is_unreachable: bool
+        self,
+        phone: str,
+        values: Mapping[str, str],
+        contact: Contact,
+        *,
+        row: int,
+        is_unreachable: bool,
     ) -> None:
-        """Count a recipient with what the number knows of them."""
+        """Count the recipient of a row with what the number knows of them."""
         is_open = is_window_open(contact, self._now)
         if self._definition.marketing and contact.opted_out_at:
             self.opted_out += 1
         elif not is_open and not self._definition.is_template:
             self.window_closed += 1
-        elif render(self._prepared, values) is None:
+        elif (body := render(self._prepared, values)) is None:
             self.empty += 1
+        elif cause := find_unfit(body, self._known):
+            self._unfit.setdefault(cause, UnfitRows(cause)).add(row)
         elif is_unreachable and self._definition.skip_unreachable:
             self.unreachable += 1
+            self.fit += 1
         else:
+            self.fit += 1
             self.unreachable += is_unreachable
             self.outreach += not is_open
             if not is_free(self._category, is_window_open=is_open):
                 self.countries.add(phone)
+
+
+def find_unfit(body: messages.Body, known: KnownTemplate | None) -> UnfitCause | None:
+    """Return why Meta would refuse a message for a value in it, None where it fits.
+
+    Only a template whose parameters are known is looked at: all else was cut to its length, and
+    written on one line, when its placeholders were filled.
+    """
+    use = read_use(body, "#")
+    if use is None or known is None or use.key != known.template.key:
+        return None
+    if not (found := judge_use(use, known, None)):
+        return None
+    return "too_long" if found[0].code == TOO_LONG else "other"
+
+
+def keep_common(problems: Sequence[Mismatch], fit: int) -> list[Mismatch]:
+    """Return of what is wrong with the first message what is so with all.
+
+    Where others fit, a value of the first is at fault, which is counted as that of any other.
+    """
+    return [one for one in problems if not fit or one.code == NO_TEMPLATE]
 
 
 def warn_of_template(template: MetaTemplate | None, *, is_stopped: bool) -> list[str]:
@@ -142,6 +210,7 @@ def view_check(check: CampaignCheck) -> dict[str, Any]:
         "window_closed": check.window_closed,
         "empty": check.empty,
         "unreachable": check.unreachable,
+        "unfit": [asdict(one) for one in check.unfit],
         "outreach": check.outreach,
         "problems": [one._asdict() for one in check.problems],
         "warnings": list(check.warnings),

@@ -15,6 +15,7 @@ from gateway.core.campaigns.check import (
     CampaignCheck,
     CheckTally,
     identify_check,
+    keep_common,
     warn_of_end,
     warn_of_quality,
     warn_of_template,
@@ -28,7 +29,7 @@ from gateway.core.campaigns.zone_groups import estimate_end
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms
-from gateway.core.templates.choice import TemplateUse, read_use
+from gateway.core.templates.choice import KnownTemplate, TemplateUse, read_use
 from gateway.core.templates.template import MetaTemplate, Mismatch
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
@@ -89,11 +90,13 @@ def check_campaign(
     prepared = campaign.definition.prepare()
     samples = _samples(store, bodies, campaign, prepared)
     use = read_use(samples[0], "#") if samples else None
+    found = inputs.judge(use) if use else []  # first: it may look at Meta's list once more
     template, is_stopped = inputs.find_template(use) if use else (None, False)
     category = (template.category.lower() if template else "") if use else SERVICE
-    tally = CheckTally(campaign.definition, category, prepared, now)
+    known = KnownTemplate(template) if template else None
+    tally = CheckTally(campaign.definition, category, prepared, now, known)
     _add_all(store, bodies, campaign, tally, note)
-    problems = list(inputs.judge(use)) if use else []
+    problems = keep_common(found, tally.fit)
     takes = _duration(campaign, inputs, tally.outreach, now)
     ends_at = max(now, campaign.definition.start_at or now) + takes
     check = CampaignCheck(
@@ -105,6 +108,7 @@ def check_campaign(
         unreachable=tally.unreachable,
         skips_unreachable=campaign.definition.skip_unreachable,
         outreach=tally.outreach,
+        unfit=tally.unfit,
         problems=problems,
         samples=samples,
         takes=takes,
@@ -137,7 +141,13 @@ def _add_all(
         failed = find_unreachable(store, campaign.number, [contact for _, contact in known])
         for member, contact in known:
             is_unreachable = contact.key in failed
-            tally.add(member.phone, member.values, contact, is_unreachable=is_unreachable)
+            tally.add(
+                member.phone,
+                member.values,
+                contact,
+                row=member.row,
+                is_unreachable=is_unreachable,
+            )
         note(chunk[-1].row + 1)
 
 

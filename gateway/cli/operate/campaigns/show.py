@@ -34,6 +34,10 @@ _WAITS = {
     "number_held": "its number, which an operator holds",
     "number_rests": "its number, which Meta lets rest",
 }
+_UNFIT = {
+    "too_long": "have a value that is too long for the template, which Meta refuses",
+    "other": "have a message that does not fit the template, which Meta refuses",
+}
 _PHASES = {"running": "green", "paused": "yellow", "completed": "bold green"}
 
 
@@ -109,6 +113,9 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
     ):
         if count:
             yield f"{count:,} {reason}."
+    for unfit in check.unfit:
+        rows = ", ".join(map(str, unfit.rows)) + (", …" if unfit.count > len(unfit.rows) else "")
+        yield f"{unfit.count:,} {_UNFIT[unfit.cause]}: recipients {rows} of the export."
     if check.unreachable:
         what = "and are left out" if check.skips_unreachable else "--skip-unreachable omits them"
         yield f"{check.unreachable:,} could not be reached within 30 days, {what} (131026)."

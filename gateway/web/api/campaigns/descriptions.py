@@ -127,6 +127,10 @@ class CheckOut(BaseModel):
         description="To whom Meta could deliver nothing within 30 days (code 131026); they are "
         "among those who would get it unless the campaign has `skip_unreachable`."
     )
+    unfit: list[dict[str, Any]] = Field(
+        description="Whose message Meta would refuse for a value in it, by `cause` (`too_long` or "
+        "`other`): the `count`, and the first ten `rows`, counted from 1 as in the export."
+    )
     problems: list[dict[str, Any]] = Field(description="What does not fit the template at Meta.")
     samples: list[dict[str, Any]]
     outreach: int = Field(description="Who would get it outside their window.")

@@ -1,0 +1,140 @@
+"""Check of a draft: whose values Meta would refuse, and who gets no marketing messages."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.cli.operate.campaigns.show import check_lines
+from gateway.core.campaigns.check import find_unfit, view_check, warn_of_us_numbers
+from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
+from gateway.core.templates.template import MetaTemplate
+from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.check import CheckInputs, check_campaign, is_checked
+from gateway.store.redis.client import Store
+from tests.support.store.campaigns import BODIES, INPUTS, a_campaign, give_audience, read
+from tests.support.templates import a_body, a_template
+
+HELLO = a_template("spring", "en", category="MARKETING", components=[a_body("Hi {{1}}!", "Ana")])
+ROOM = 1024 - len("Hi !")
+LONG = "a" * (ROOM + 1)
+
+
+def message(value: str) -> dict[str, Any]:
+    parameters = [{"type": "text", "text": value}]
+    components = [{"type": "body", "parameters": parameters}]
+    template = {"name": "spring", "language": {"code": "en"}, "components": components}
+    return {"type": "template", "template": template}
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("Ana", None),
+        ("a" * ROOM, None),
+        ("a" * (ROOM + 1), "too_long"),
+    ],
+)
+def test_a_value_that_meta_would_refuse_is_named_by_its_cause(value: str, cause: str) -> None:
+    assert find_unfit(message(value), KnownTemplate(HELLO)) == cause
+    assert find_unfit(message(value), None) is None
+
+
+def test_a_message_that_lacks_a_parameter_does_not_fit_either() -> None:
+    two = a_template("spring", "en", components=[a_body("Hi {{1}}, {{2}}", "Ana", "17")])
+    other = replace(HELLO, name="summer")
+
+    assert find_unfit(message("Ana"), KnownTemplate(two)) == "other"
+    assert find_unfit(message("a" * 1_100), KnownTemplate(other)) is None
+    assert find_unfit({"type": "text", "text": {"body": "Hi"}}, KnownTemplate(other)) is None
+
+
+def test_recipients_with_us_numbers_get_no_marketing() -> None:
+    countries = {"US": 1_240, "CA": 7, "": 3}
+
+    (warning,) = warn_of_us_numbers(countries, "marketing")
+
+    assert warning == (
+        "1,240 recipients have US numbers (+1): Meta delivers no marketing messages there."
+    )
+    assert warn_of_us_numbers({"US": 1}, "marketing")[0].startswith("1 recipient has a US number")
+    assert warn_of_us_numbers({"CA": 7}, "marketing") == []
+    assert warn_of_us_numbers(countries, "utility") == []
+    assert warn_of_us_numbers(countries, "") == []
+
+
+def inputs(template: MetaTemplate = HELLO) -> CheckInputs:
+    known = KnownTemplate(template)
+    return replace(
+        INPUTS,
+        judge=lambda use: judge_use(use, known, {}),
+        find_template=lambda use: (template, False),
+    )
+
+
+def a_draft(store: Store, *names: str) -> Campaign:
+    campaign = a_campaign(store, 0)
+    rows = [f'+3519000000{i:02},"{name}"' for i, name in enumerate(names)]
+    give_audience(store, campaign, "\n".join(["phone,first", *rows]).encode())
+    return read(store, campaign)
+
+
+@pytest.mark.store
+def test_every_recipients_values_are_judged_and_not_only_the_first_ones(store: Store) -> None:
+    names = ["Ana", LONG, "Cy", "Dan\n \tD.", LONG]
+
+    check = check_campaign(store, BODIES, a_draft(store, *names), inputs())
+
+    assert (check.would_get, check.outreach, check.problems) == (3, 3, [])
+    assert sum(check.cost.countries.values()) == 3
+    assert view_check(check)["unfit"] == [{"cause": "too_long", "count": 2, "rows": [2, 5]}]
+    assert (
+        "2 have a value that is too long for the template, which Meta refuses: "
+        "recipients 2, 5 of the export."
+    ) in check_lines(check)
+
+
+@pytest.mark.store
+def test_a_value_of_the_first_recipient_stops_nobody_else(store: Store) -> None:
+    campaign = a_draft(store, LONG, "Bo")
+
+    check = check_campaign(store, BODIES, campaign, inputs())
+
+    assert (check.would_get, check.problems) == (1, [])
+    assert is_checked(read(store, campaign), check.checked_at)
+
+
+@pytest.mark.store
+def test_what_all_have_wrong_is_a_problem_and_so_is_a_template_that_cannot_be_sent(
+    store: Store,
+) -> None:
+    bad, rejected = a_draft(store, LONG, LONG), a_draft(store, "Ana", "Bo")
+
+    of_all = check_campaign(store, BODIES, bad, inputs())
+    of_none = check_campaign(store, BODIES, rejected, inputs(replace(HELLO, status="REJECTED")))
+
+    assert (of_all.would_get, len(of_all.problems)) == (0, 1)
+    assert not is_checked(read(store, bad), of_all.checked_at)
+    assert (of_none.would_get, len(of_none.problems)) == (2, 1)
+    assert not is_checked(read(store, rejected), of_none.checked_at)
+
+
+@pytest.mark.store
+def test_the_first_ten_of_a_cause_are_named(store: Store) -> None:
+    check = check_campaign(store, BODIES, a_draft(store, *[LONG] * 12, "Bo"), inputs())
+
+    (found,) = check.unfit
+    assert (found.count, found.rows) == (12, list(range(1, 11)))
+
+
+@pytest.mark.store
+def test_numbers_of_the_us_are_told_from_canadas(store: Store) -> None:
+    campaign = a_campaign(store, 0)
+    rows = ["+12025550123,Ana", "+14165550123,Bo", "+351900000001,Cy"]
+    give_audience(store, campaign, "\n".join(["phone,first", *rows]).encode())
+
+    check = check_campaign(store, BODIES, read(store, campaign), inputs())
+
+    assert check.cost.countries == {"CA": 1, "PT": 1, "US": 1}
+    assert check.warnings[0].startswith("1 recipient has a US number")
+    assert read_use(check.samples[0], "#")
