@@ -85,6 +85,7 @@ def test_a_tab_that_nobody_has_looked_at_holds_no_connection(
     know_user(store, "look")
     with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
         sign_in(tab, "look")
+        tab.page.goto("about:blank")  # the page that was signed in to may only now become live
         tab.page.add_init_script(
             "let hidden = true;"
             "Object.defineProperty(document, 'hidden', { get: () => hidden });"
