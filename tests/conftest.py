@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from gateway.store.redis.client import Store
 from tests.support.servers import Server
+from tests.support.shared_tls import share_tls_contexts
 from tests.support.stack import Stack
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ settings.register_profile("fast", deadline=None, suppress_health_check=SLOW, max
 settings.load_profile("patient")
 
 Stack.forked = Server.in_memory = True
+share_tls_contexts()
 
 # A job in the background is started deaf to Ctrl-C, and whatever it starts would be as well.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
