@@ -24,7 +24,8 @@ MOST_TOUCHED = 256
 
 # Customers whom Meta could not deliver to are looked up in so many hashes, each small enough for
 # Redis to store it compactly: a million of a number at most.
-UNREACHABLE_BUCKETS, UNREACHABLE_PER_BUCKET = 4_096, 250
+UNREACHABLE_BUCKETS, UNREACHABLE_PER_BUCKET = 4_099, 244
+UNREACHABLE_CODE = 131026  # of Meta's failures
 
 Constant = int | str | Sequence[str] | Mapping[str, int] | Mapping[str, str]
 # By the name that scripts use after `C.`.
@@ -49,6 +50,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "RECIPIENTS_PER_BUCKET": RECIPIENTS_PER_BUCKET,
     "UNREACHABLE_BUCKETS": UNREACHABLE_BUCKETS,
     "UNREACHABLE_PER_BUCKET": UNREACHABLE_PER_BUCKET,
+    "UNREACHABLE_CODE": UNREACHABLE_CODE,
     "IS_BULK": IS_BULK,
     "IS_FINAL": IS_FINAL,
     "HAS_WAMID": HAS_WAMID,

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from gateway.core.contacts.contact import Contact
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
+from gateway.store.lua.constants import UNREACHABLE_CODE
 from gateway.store.redis.client import Call, Store
 
-FAILURE = '{"code":131026}'  # as it stands at one to whom nothing was posted for it
+FAILURE = f'{{"code":{UNREACHABLE_CODE}}}'  # as it stands at one to whom nothing was posted for it
 AT_ONCE = 200  # by one script
 
 

@@ -1,7 +1,7 @@
 -- Unreachable customers: those to whom Meta could deliver nothing (code 131026), each by six bytes of
 -- the digest of their contact's name, and the second in which that was.
 -- `{n}unreachable` is there while any of them may be, so that a number without one pays one look.
-local UNREACHABLE_CODE, UNREACHABLE_SINCE = 131026, '>I4'
+local UNREACHABLE_SINCE = '>I4'
 
 local function unreachable_slot(number, name)
   local hex = redis.sha1hex(name)
@@ -29,7 +29,7 @@ end
 -- Note a failure that says so. The bucket is written before what ends the send, so that whoever repeats
 -- a call which failed in between notes it again.
 local function note_unreachable(number, now, lane, failure)
-  if tonumber((failure or ''):match('"code": ?(%d+)')) ~= UNREACHABLE_CODE then return end
+  if tonumber((failure or ''):match('"code": ?(%d+)')) ~= C.UNREACHABLE_CODE then return end
   local now_s = math.floor(now / 1000)
   local bucket, field = slot_of_lane(number, lane)
   local is_full = redis.call('HLEN', bucket) >= C.UNREACHABLE_PER_BUCKET
