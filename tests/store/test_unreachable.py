@@ -34,12 +34,15 @@ def to(i: int, name: str = "first") -> Send:
     return a_send(f"{name}{i}", phone(i))
 
 
-def refuse(store: Store, i: int, failure: str = REFUSED, step: str = "dropped") -> None:
+def refuse(
+    store: Store, i: int, failure: str = REFUSED, step: str = "dropped", name: str = "first"
+) -> Send:
     """Let Meta refuse a message to a customer."""
-    send = to(i)
+    send = to(i, name)
     queue(store, send)
     take(store)
     settle(store, send, step, error_json=failure)
+    return send
 
 
 def accepted(store: Store, send: Send) -> Send:
@@ -99,6 +102,21 @@ def test_whoever_is_reached_is_forgotten(store: Store) -> None:
 
     assert unreachable(store, 1) == set()
     assert raw(store).exists(slot(phone(1))[0]) == 0
+
+
+def test_damage_to_what_is_remembered_holds_up_no_send(store: Store) -> None:
+    refuse(store, 1)
+    bucket, _ = slot(phone(1))
+    raw(store).delete(bucket)
+    raw(store).set(bucket, "of another type")
+
+    send = accepted(store, to(1, "second"))
+    tell(store, "delivered", send)
+    refused = refuse(store, 1, name="third")
+
+    stages = [raw(store).hget(f"{PREFIX}send:{one.id}", "stage") for one in (send, refused)]
+    assert stages == [b"delivered", b"dropped"]
+    assert unreachable(store, 1) == set()
 
 
 def test_whoever_writes_can_be_reached(store: Store) -> None:

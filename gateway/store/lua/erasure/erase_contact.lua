@@ -41,7 +41,7 @@ for i = first, #ARGV do
   end
   redis.call('DEL', number .. 'pair:' .. name, number .. 'parked:' .. name, number .. 'records:' .. name)
   redis.call('ZREM', number .. 'handed_over', name)
-  redis.call('HDEL', unreachable_slot(number, name))
+  guarded(redis.call, 'HDEL', unreachable_slot(number, name))
 end
 for i = first, #ARGV do redis.call('DEL', number .. 'contact:' .. ARGV[i]) end
 return 1

@@ -13,5 +13,5 @@ local function find(name)
 end
 
 local found = {}
-for i, name in ipairs(ARGV) do found[i] = find(name) end
+for i, name in ipairs(ARGV) do found[i] = guarded(find, name) or 0 end
 return found

@@ -1,6 +1,7 @@
 -- Unreachable customers: those to whom Meta could deliver nothing (code 131026), each by six bytes of
 -- the digest of their contact's name, and the second in which that was.
 -- `{n}unreachable` is there while any of them may be, so that a number without one pays one look.
+-- This is told beside what becomes of a send, so damage to it holds up nothing.
 local UNREACHABLE_SINCE = '>I4'
 
 local function unreachable_slot(number, name)
@@ -26,10 +27,7 @@ local function make_room(bucket, now_s)
   redis.call('HDEL', bucket, unpack(#old > 0 and old or {oldest}))
 end
 
--- Note a failure that says so. The bucket is written before what ends the send, so that whoever repeats
--- a call which failed in between notes it again.
-local function note_unreachable(number, now, lane, failure)
-  if tonumber((failure or ''):match('"code": ?(%d+)')) ~= C.UNREACHABLE_CODE then return end
+local function write_unreachable(number, now, lane)
   local now_s = math.floor(now / 1000)
   local bucket, field = slot_of_lane(number, lane)
   local is_full = redis.call('HLEN', bucket) >= C.UNREACHABLE_PER_BUCKET
@@ -39,8 +37,15 @@ local function note_unreachable(number, now, lane, failure)
   redis.call('PEXPIRE', bucket, C.MONTH_MS)
 end
 
+-- Note a failure that says so. The bucket is written before what ends the send, so that whoever repeats
+-- a call which failed in between notes it again.
+local function note_unreachable(number, now, lane, failure)
+  if tonumber((failure or ''):match('"code": ?(%d+)')) ~= C.UNREACHABLE_CODE then return end
+  guarded(write_unreachable, number, now, lane)
+end
+
 -- A message to the customer was delivered.
 local function forget_unreachable(number, lane)
   if redis.call('EXISTS', number .. 'unreachable') == 0 then return end
-  redis.call('HDEL', slot_of_lane(number, lane))
+  guarded(redis.call, 'HDEL', slot_of_lane(number, lane))
 end
