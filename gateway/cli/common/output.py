@@ -1,6 +1,8 @@
-"""Output that commands share: JSON, a console, and a progress bar."""
+"""Output that commands share: JSON, a file, a console, and a progress bar."""
 
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +18,16 @@ WIDE = 10_000
 def print_json(value: Any, *, one_line: bool = False) -> None:
     """Print a value as JSON: indented, or on one line in a series of values."""
     typer.echo(orjson.dumps(value, option=0 if one_line else orjson.OPT_INDENT_2))
+
+
+def write_parts(parts: Iterable[str], out: Path | None) -> None:
+    """Write the parts of a text to a file, or to the output where none is named."""
+    if out is None:
+        for part in parts:
+            sys.stdout.write(part)
+        return
+    with out.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
 
 
 def open_console() -> Console:

@@ -1,7 +1,6 @@
 """Commands that say what became of each recipient of a campaign, and of each row of its file."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from rich.table import Table
 
 from gateway.cli.common import errors
 from gateway.cli.common.options import Json, selector
-from gateway.cli.common.output import open_console, print_json
+from gateway.cli.common.output import open_console, print_json, write_parts
 from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk
 from gateway.core.campaigns.recipient_state import CELLS, MOST_CODE, CampaignRecipient
 from gateway.core.campaigns.view import view_recipient
@@ -58,24 +57,14 @@ def export(campaign_id: Id, out: Out = None, excel: Excel = False) -> None:
     """Export what became of each recipient, with Meta's code and advice, as CSV."""
     with opened_desk("so nothing was exported") as desk:
         campaign = desk.find(campaign_id)
-        _write(iter_export(desk.store, desk.bodies, campaign, for_excel=excel), out)
+        write_parts(iter_export(desk.store, desk.bodies, campaign, for_excel=excel), out)
 
 
 def export_problems(campaign_id: Id, out: Out = None, excel: Excel = False) -> None:
     """Export the rows of the audience's file that were left out, and why, as CSV."""
     with opened_desk("so nothing was exported") as desk:
         campaign = desk.find(campaign_id)
-        _write(iter_problem_lines(desk.store, desk.bodies, campaign, for_excel=excel), out)
-
-
-def _write(parts: Iterator[str], out: Path | None) -> None:
-    """Write the parts of a text to a file, or to the output."""
-    if out is None:
-        for part in parts:
-            sys.stdout.write(part)
-        return
-    with out.open("w", encoding="utf-8") as file:
-        file.writelines(parts)
+        write_parts(iter_problem_lines(desk.store, desk.bodies, campaign, for_excel=excel), out)
 
 
 def _collect(

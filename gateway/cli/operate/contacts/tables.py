@@ -1,6 +1,5 @@
 """Commands about many customers: imported from a file, tagged by one, and exported to one."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.options import Json, Number
-from gateway.cli.common.output import print_json, progress_bar
+from gateway.cli.common.output import print_json, progress_bar, write_parts
 from gateway.cli.common.store import open_own_store, open_store
 from gateway.cli.local import target
 from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS
@@ -67,13 +66,7 @@ def export_table(number: str, tag: str, form: Form, out: Path | None) -> None:
     """Export the customers of a number, or those with a tag, in the form of an import."""
     with open_store(target.settings().redis_url, "so the export is not complete") as store:
         chosen = choose_number(store, number)
-        parts = _write(store, chosen, tag, form)
-        if out is None:
-            for part in parts:
-                sys.stdout.write(part)
-            return
-        with out.open("w", encoding="utf-8") as file:
-            file.writelines(parts)
+        write_parts(_write(store, chosen, tag, form), out)
 
 
 def choose_number(store: Store, number: str) -> str:
