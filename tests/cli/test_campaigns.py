@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli.main import app
 from gateway.cli.operate.campaigns import command
 from gateway.cli.operate.campaigns.show import check_lines
-from gateway.store.campaigns.campaigns import change_phase
+from gateway.store.campaigns.campaigns import campaign_key, change_phase
 from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
@@ -231,6 +231,21 @@ def test_a_start_in_a_terminal_shows_the_check_and_asks(monkeypatch: pytest.Monk
     assert (refused.exit_code, phase) == (1, "draft")
     assert (agreed.exit_code, "running" in agreed.output) == (0, True)
     assert "Start it?" not in asked(id_, "").output  # it is started already
+
+
+def test_what_an_earlier_release_checked_is_asked_for_without_a_count(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_has_terminal", lambda: True)
+    id_ = draft()
+    run("audience", id_, "people.csv")
+    run("check", id_)
+    store.redis.hdel(campaign_key(read(store, id_).number, id_), "gets")
+
+    agreed = asked(id_, "y\n")
+
+    assert "spring: 20 recipients by the check of" in agreed.output
+    assert "running" in agreed.output
 
 
 def test_what_was_checked_anew_while_it_asked_does_not_start(
