@@ -184,11 +184,12 @@ def test_the_check_says_who_could_not_be_reached(store: Store) -> None:
 
     assert told[0][:2] == [
         "4 of 4 recipients would get it.",
-        "1 could not be reached within 30 days, --skip-unreachable omits them (131026).",
+        "1 could not be reached within 30 days (code 131026): with --skip-unreachable they are "
+        "left out.",
     ]
     assert told[1][:2] == [
         "3 of 4 recipients would get it.",
-        "1 could not be reached within 30 days, and are left out (131026).",
+        "1 could not be reached within 30 days (code 131026): they are left out.",
     ]
     made = run_json("create", "spring", "--text", "Hi", "--skip-unreachable")
     assert made["skip_unreachable"] is True

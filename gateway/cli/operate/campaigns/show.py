@@ -117,8 +117,11 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
         rows = ", ".join(map(str, unfit.rows)) + (", …" if unfit.count > len(unfit.rows) else "")
         yield f"{unfit.count:,} {_UNFIT[unfit.cause]}: recipients {rows} of the export."
     if check.unreachable:
-        what = "and are left out" if check.skips_unreachable else "--skip-unreachable omits them"
-        yield f"{check.unreachable:,} could not be reached within 30 days, {what} (131026)."
+        what = "they are" if check.skips_unreachable else "with --skip-unreachable they are"
+        yield (
+            f"{check.unreachable:,} could not be reached within 30 days (code 131026): {what} "
+            "left out."
+        )
     yield f"It takes {_duration(check.takes)}."
     yield from _reach_lines(check)
     yield _cost_line(check.cost)
