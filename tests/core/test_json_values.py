@@ -10,10 +10,11 @@ from gateway.core.capture.json_values import JsonValuesError, RawValue, split_li
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-OBJECTS = st.lists(st.dictionaries(st.text(), VALUES))
+# Making larger ones takes seconds, and shows no more.
+OBJECTS = st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=5)
 
 
 def in_chunks(content: bytes, size: int) -> list[bytes]:
