@@ -138,3 +138,14 @@ def test_numbers_of_the_us_are_told_from_canadas(store: Store) -> None:
     assert check.cost.countries == {"CA": 1, "PT": 1, "US": 1}
     assert check.warnings[0].startswith("1 recipient has a US number")
     assert read_use(check.samples[0], "#")
+
+
+@pytest.mark.store
+def test_another_audience_forgets_what_the_check_said(store: Store) -> None:
+    draft = a_draft(store, "Ana")
+    check_campaign(store, BODIES, draft, inputs())
+    assert read(store, draft).would_get == 1
+
+    give_audience(store, draft, b"phone,first\n+351900000001,Rui\n")
+
+    assert (read(store, draft).would_get, read(store, draft).checked_at) == (None, None)

@@ -1,7 +1,6 @@
 """A request that makes a campaign may be repeated: with its key it makes one draft."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -10,20 +9,10 @@ import pytest
 from gateway.store.campaigns import drafts
 from gateway.store.campaigns.campaigns import ALL, list_campaigns
 from gateway.store.redis.client import Store
-from tests.support.servers import Server
 from tests.support.store.campaigns import BODIES, SPRING
 from tests.support.store.raw import raw
-from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
-GIVEN = "a-key-of-the-environment"
-
-
-@pytest.fixture
-async def client(server: Server, store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
-        web.api.headers["authorization"] = f"Bearer {GIVEN}"
-        yield web.api
 
 
 async def create(client: httpx.AsyncClient, key: str, **others: Any) -> httpx.Response:

@@ -1,6 +1,5 @@
 """Recipients of a campaign through the API: who did not get it, and why."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import httpx
@@ -13,7 +12,6 @@ from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.expansion import expand
 from gateway.store.redis.client import Store
-from tests.support.servers import Server
 from tests.support.store.campaigns import (
     BODIES,
     a_campaign,
@@ -23,17 +21,8 @@ from tests.support.store.campaigns import (
     read,
 )
 from tests.support.store.sends import lanes
-from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
-GIVEN = "a-key-of-the-environment"
-
-
-@pytest.fixture
-async def client(server: Server, store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
-        web.api.headers["authorization"] = f"Bearer {GIVEN}"
-        yield web.api
 
 
 def half_failed(store: Store, count: int = 6) -> Campaign:

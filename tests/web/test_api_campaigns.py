@@ -1,6 +1,5 @@
 """Campaigns through the API: tried with one number, and repeated for those who failed."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,21 +10,11 @@ from gateway.store.campaigns.campaigns import change_phase
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
-from tests.support.servers import Server
 from tests.support.store.campaigns import a_campaign, a_definition, csv_of, give_audience, read
 from tests.support.store.sends import lanes
-from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
-GIVEN = "a-key-of-the-environment"
 TO = "+351912345678"
-
-
-@pytest.fixture
-async def client(server: Server, store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
-        web.api.headers["authorization"] = f"Bearer {GIVEN}"
-        yield web.api
 
 
 async def test_a_test_sends_the_message_with_the_first_recipients_values(

@@ -14,7 +14,7 @@ for _, cell in ipairs(C.CELLS) do
   fields[#fields + 1] = 0
 end
 redis.call('HSET', campaign, 'recipients', 0, 'next', 0, unpack(fields))
-redis.call('HDEL', campaign, 'checked', 'takes')
+redis.call('HDEL', campaign, 'checked', 'takes', 'gets')
 redis.call('DEL', campaign .. ':recipients')
 if count > 0 then redis.call('SETRANGE', campaign .. ':recipients', count * 4 - 1, '\0') end
 redis.call('PEXPIRE', campaign .. ':recipients', ARGV[4])
