@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.contacts.contact import Contact
 from gateway.core.contacts.hand_over import HandOver
 from gateway.core.dead_letters.deferred_delivery import DeferReason, read_deferred
@@ -128,6 +129,13 @@ STORIES = {
         [
             "kept: by which event it was caused is not known any more",
             f"send {'s' * 24}: text (5 characters), by rule welcome, reply: queued",
+        ],
+    ),
+    "a recipient of a campaign": (
+        Trace(NUMBER, sends=(replace(SENT, id=campaign_send_id("k7f3abcdm2qx", 16)),)),
+        [
+            "campaign: k7f3abcdm2qx, recipient 17: gateway campaigns show k7f3abcdm2qx",
+            "send 1k7f3abcdm2qx00000000016: text (5 characters), by rule welcome, reply: queued",
         ],
     ),
 }

@@ -52,6 +52,13 @@ def campaign_send_id(campaign: str, row: int) -> str:
     return f"{CAMPAIGN_MARK}{campaign}{row:0{_ROW_DIGITS}d}"
 
 
+def read_campaign_send_id(id_: str) -> tuple[str, int] | None:
+    """Return the campaign and the recipient's row of such a send, None for any other's id."""
+    campaign, row = id_[1:-_ROW_DIGITS], id_[-_ROW_DIGITS:]
+    is_one = id_.startswith(CAMPAIGN_MARK) and len(id_) == ID_LENGTH and row.isdecimal()
+    return (campaign, int(row)) if is_one else None
+
+
 def slot_by_contact(campaign_key: str, recipients: int, name: str) -> tuple[str, bytes]:
     """Return in which hash, and under which field, it is noted that a contact was queued.
 

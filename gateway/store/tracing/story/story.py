@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.core.campaigns.recipient_state import read_campaign_send_id
 from gateway.core.contacts.contact import Contact
 from gateway.core.formats import format_duration, format_time, pluralize
 from gateway.store.inbox.lookup import KeptEvent
@@ -130,12 +131,8 @@ class Teller:
 
     def _kept_lines(self, trace: Trace) -> Iterator[StoryLine]:
         kept = trace.kept_event
-        if kept is None and any(send.is_requested for send in trace.sends):
-            return
         if kept is None:
-            yield StoryLine(
-                "kept", "by which event it was caused is not known any more", tone="odd"
-            )
+            yield from _cause_lines(trace)
             return
         details = [
             f"delivery {kept.delivery}, item {kept.item}",
@@ -209,6 +206,18 @@ def _no_rule(record: PlanRecord, rulebook: str) -> str:
     if until := record.muted_until:
         return f"no rule fired, and none sends before {format_time(until)}: a person answers"
     return "no rule was asked" if record.changes else f"{rulebook}: no rule fired"
+
+
+def _cause_lines(trace: Trace) -> Iterator[StoryLine]:
+    """Say by what sends were caused that no event was found for."""
+    if any(send.is_requested for send in trace.sends):
+        return
+    if found := next(filter(None, (read_campaign_send_id(one.id) for one in trace.sends)), None):
+        campaign, row = found
+        what = f"{campaign}, recipient {row + 1:,}: gateway campaigns show {campaign}"
+        yield StoryLine("campaign", what)
+        return
+    yield StoryLine("kept", "by which event it was caused is not known any more", tone="odd")
 
 
 def _describe_origin(kept: KeptEvent) -> str:
