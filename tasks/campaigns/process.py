@@ -34,6 +34,7 @@ from gateway.store.campaigns.reach import (
 from gateway.store.campaigns.row_fields import pack_mark, stamp
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
+from gateway.store.redis.client import ScriptError
 from tasks.app import app
 from tasks.campaigns.alerts import paused_alert, unreadable_alert
 from tasks.campaigns.notices import give_notice
@@ -170,7 +171,11 @@ def _read_falls(ctx: StoreAccess, campaign: Campaign) -> list[QualityFall]:
     own = ctx.accounts.current().number(campaign.number)
     if campaign.phase != "running" or own is None or not campaign.definition.stop.quality:
         return []
-    return read_falls(ctx.store, own, campaign.definition.body, campaign.changed_at)
+    try:
+        return read_falls(ctx.store, own, campaign.definition.body, campaign.changed_at)
+    except ScriptError as error:  # damaged keys of such news stop no campaign
+        log.error("campaign_quality_unreadable", campaign=campaign.id, error=str(error))
+        return []
 
 
 def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:

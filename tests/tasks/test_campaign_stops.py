@@ -175,3 +175,15 @@ def test_a_fall_of_an_earlier_moment_than_the_resume_pauses_nothing(
 
     assert read(store, campaign).changed_at >= datetime.now(UTC) - timedelta(hours=1)
     assert after_work(store, campaign)[0] == "running"
+
+
+def test_damage_to_what_is_known_of_a_quality_stops_no_campaign(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = started(store)
+    fall(at_work, "RED", "GREEN")
+    (falls,) = raw(store).scan_iter("*falls")
+    raw(store).delete(falls)
+    raw(store).set(falls, "of another type")
+
+    assert after_work(store, campaign)[0] == "running"
