@@ -86,6 +86,20 @@ def check_campaign(
 
     `note` learns how far the check is.
     """
+    check = _look_at(store, bodies, campaign, inputs, note)
+    if not check.problems:
+        _remember(store, campaign, check)
+    return check
+
+
+def _look_at(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    inputs: CheckInputs,
+    note: Callable[[int], None],
+) -> CampaignCheck:
+    """Return what would become of a draft that started now."""
     now = datetime_from_ms(server_ms(store))
     prepared = campaign.definition.prepare()
     samples = _samples(store, bodies, campaign, prepared)
@@ -99,7 +113,7 @@ def check_campaign(
     problems = keep_common(found, tally.fit)
     takes = _duration(campaign, inputs, tally.outreach, now)
     ends_at = max(now, campaign.definition.start_at or now) + takes
-    check = CampaignCheck(
+    return CampaignCheck(
         recipients=campaign.recipients,
         skipped=campaign.funnel.skipped,
         opted_out=tally.opted_out,
@@ -123,9 +137,6 @@ def check_campaign(
         checked_at=now,
         check_id="" if problems else identify_check(campaign.id, campaign.audience, now),
     )
-    if not check.problems:
-        _remember(store, campaign, check)
-    return check
 
 
 def _add_all(

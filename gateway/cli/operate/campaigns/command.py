@@ -83,16 +83,13 @@ def create(
     fields: dict[str, Any] = {"name": name, "pace": pace}
     if template:
         fields["template"] = {"name": template, "language": language, "params": param or []}
-    optional = {"text": text, "start_at": start_at, "finish_by": finish_by, "from": number}
+    optional = {
+        "text": text, "start_at": start_at, "finish_by": finish_by, "from": number,
+        "quiet_hours": quiet and dict(zip(("from", "to"), quiet.split("-", 1), strict=False)),
+        "notify": notify and read_notify(notify, notify_template, language),
+        "skip_unreachable": skip_unreachable, "stop": read_stop(stop or ()),
+    }  # fmt: skip
     fields |= {key: value for key, value in optional.items() if value}
-    if quiet:
-        fields["quiet_hours"] = dict(zip(("from", "to"), quiet.split("-", 1), strict=False))
-    if notify:
-        fields["notify"] = read_notify(notify, notify_template, language)
-    if skip_unreachable:
-        fields["skip_unreachable"] = True
-    if stop:
-        fields["stop"] = read_stop(stop)
     definition = read_definition(fields)
     if isinstance(definition, list):
         raise refuse(definition)

@@ -1,6 +1,7 @@
 """Upload of an audience: a file is read, and its recipients are given to a draft."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -86,38 +87,38 @@ def store_known_by_id(
     redis_url: str, keys: Sequence[bytes], id_: str, customers: KnownCustomers, home: Home
 ) -> UploadResult:
     """Do so in a process of its own: a look at a million contacts takes a while."""
-    store, bodies = Store(redis_url), Bodies(keys)
-    try:
-        campaign = read_campaign(store, bodies, id_)
+    with _opened(redis_url, keys, id_) as (store, bodies, campaign):
         if campaign is None:
             return UploadResult(phase="forgotten")
         return store_known(store, bodies, campaign, customers, home)
-    finally:
-        store.close()
 
 
 def repeat_by_id(
     redis_url: str, keys: Sequence[bytes], id_: str, scope: Scope, codes: Sequence[int], zone: str
 ) -> str:
     """Make the repetition of a campaign in a process of its own; return its id, "" without one."""
-    store, bodies = Store(redis_url), Bodies(keys)
-    try:
-        campaign = read_campaign(store, bodies, id_)
+    with _opened(redis_url, keys, id_) as (store, bodies, campaign):
         return repeat_campaign(store, bodies, campaign, scope, codes, zone) if campaign else ""
-    finally:
-        store.close()
 
 
 def store_path(
     redis_url: str, keys: Sequence[bytes], id_: str, path: Path, encoding: str, home: Home
 ) -> UploadResult:
     """Read a file in a process of its own: a million rows must not hold up an event loop."""
-    store, bodies = Store(redis_url), Bodies(keys)
-    try:
-        campaign = read_campaign(store, bodies, id_)
+    with _opened(redis_url, keys, id_) as (store, bodies, campaign):
         if campaign is None:
             return UploadResult(phase="forgotten")
         with path.open("rb") as file:
             return store_file(store, bodies, campaign, file, encoding, home)
+
+
+@contextmanager
+def _opened(
+    redis_url: str, keys: Sequence[bytes], id_: str
+) -> Iterator[tuple[Store, Bodies, Campaign | None]]:
+    """Yield a store of this process, how its bodies are opened, and a campaign if it is there."""
+    store, bodies = Store(redis_url), Bodies(keys)
+    try:
+        yield store, bodies, read_campaign(store, bodies, id_)
     finally:
         store.close()
