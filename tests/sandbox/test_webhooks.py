@@ -1,7 +1,9 @@
 """Webhooks are signed, say what Meta's say, and come again until the answer is 200."""
 
+import asyncio
 import hashlib
 import hmac
+from collections.abc import AsyncIterator
 from itertools import islice
 
 import httpx
@@ -119,7 +121,7 @@ async def test_statuses_can_be_switched_off() -> None:
 
 
 async def test_a_webhook_comes_again_until_the_answer_is_200() -> None:
-    trouble: list[int | Exception] = [
+    trouble: list[int | httpx.Response | Exception] = [
         503,
         204,
         httpx.ConnectError("refused"),
@@ -144,6 +146,31 @@ async def test_a_webhook_that_never_answers_is_given_up_for_this_time() -> None:
         log = await rig.log()
 
     assert log["webhooks"] == {"posted": 1, "ok": 0, "failed": 1, "pending": 0, "nowhere": 0}
+
+
+class EndlessBody(httpx.AsyncByteStream):
+    """The body of an answer of which nothing comes."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+async def test_an_answer_that_does_not_end_is_given_up_with_its_connection() -> None:
+    body = EndlessBody()
+    answer = httpx.Response(200, stream=body)
+    async with a_rig(answers=[answer], webhook_timeout_s=0.01, retry_pauses_s=()) as rig:
+        await rig.say({"text": "Hello"})
+        await rig.settle()
+        log = await rig.log()
+
+    assert (log["webhooks"]["failed"], body.is_closed) == (1, True)
 
 
 async def test_a_status_waits_for_the_one_before_it() -> None:

@@ -1,10 +1,11 @@
 """Odd requests to the API: refused with a reason, never sent by mistake."""
 
 import asyncio
-from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
@@ -18,6 +19,7 @@ from gateway.web.api.messages.routes import READ_AT_ONCE
 from gateway.web.api.problems import MOST_ERRORS
 from tests.support.accounts import CLINIC, SHOP, write_accounts
 from tests.support.servers import Server
+from tests.support.stack import MOST_ASKED
 from tests.support.store.sends import PREFIX
 from tests.web.test_api_messages import AUTH, GIVEN, HELLO, api, take
 
@@ -202,6 +204,16 @@ async def test_a_message_of_a_number_that_no_account_has_any_more_is_shown_and_c
     assert again.json()["errors"][0]["pointer"] == "#/from"
 
 
+async def patient(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Ask again where a store that stands still, as its machine does, lets the API say so."""
+    answer = await ask()
+    for _ in range(MOST_ASKED):
+        if answer.status_code != 503:
+            break
+        answer = await ask()
+    return answer
+
+
 async def test_many_requests_at_once_leave_connections_for_the_webhook(
     server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,14 +227,12 @@ async def test_many_requests_at_once_leave_connections_for_the_webhook(
     monkeypatch.setattr(request_rate, "run_call", run_call)
     async with api(server.url) as client:
         sent = (await client.post("/v1/messages", json=HELLO)).json()["id"]
-        gets = (client.get(f"/v1/messages/{sent}") for _ in range(250))
-        posts = (client.post("/v1/messages?dry_run=true", json=HELLO) for _ in range(250))
+        gets = (patient(lambda: client.get(f"/v1/messages/{sent}")) for _ in range(250))
+        dry = "/v1/messages?dry_run=true"
+        posts = (patient(lambda: client.post(dry, json=HELLO)) for _ in range(250))
         answers = await asyncio.gather(*gets, *posts)
         connections: Any = store.redis.info("clients")
 
-    # Where the machine stands still, so does the store, and some are told to come again.
-    statuses = Counter(one.status_code for one in answers)
-    assert statuses.keys() <= {200, 503}
-    assert statuses[200] > len(answers) / 2
+    assert {one.status_code for one in answers} == {200}
     assert connections["connected_clients"] < 60
     assert reads < 60

@@ -186,7 +186,10 @@ class Webhooks:
                 # Without a client around it, which costs as much again as the request.
                 request = httpx.Request("POST", uri, content=body, headers=headers)
                 answer = await transport.handle_async_request(request)
-                await answer.aread()
+                try:
+                    await answer.aread()
+                finally:
+                    await answer.aclose()
         except (httpx.HTTPError, TimeoutError):
             return NO_ANSWER
         return answer.status_code

@@ -42,7 +42,7 @@ class Endpoint:
 
     def __init__(
         self,
-        answers: list[int | Exception],
+        answers: list[int | httpx.Response | Exception],
         handshake: httpx.Response | Exception | None = None,
     ) -> None:
         self._handshake = handshake
@@ -69,7 +69,7 @@ class Endpoint:
             self.under_way -= 1
         if isinstance(answer, Exception):
             raise answer
-        return httpx.Response(answer)
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(answer)
 
     def _shake(self, request: httpx.Request) -> httpx.Response:
         """Answer the handshake as an endpoint should, whose verify token is WORD."""
@@ -166,7 +166,7 @@ def a_config(**changes: Any) -> Config:
 
 @asynccontextmanager
 async def a_rig(
-    answers: list[int | Exception] | None = None,
+    answers: list[int | httpx.Response | Exception] | None = None,
     handshake: httpx.Response | Exception | None = None,
     **changes: Any,
 ) -> AsyncIterator[Rig]:
