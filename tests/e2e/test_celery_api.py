@@ -1,5 +1,6 @@
 """Another Celery application sends by the task's name: real broker, real workers, real results."""
 
+import gc
 import json
 import re
 import subprocess
@@ -50,6 +51,8 @@ def shop(stack: Stack) -> Any:
     names: dict[str, Any] = {"__name__": "shop"}
     exec(page_code(stack), names)
     yield SimpleNamespace(**names)
+    # A result in the frames of an error unsubscribes when it is collected, and needs its server.
+    gc.collect()
     names["gateway"].close()
 
 

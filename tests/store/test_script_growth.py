@@ -187,6 +187,7 @@ CASES = {
     "leader": Case(lambda _: ["holder", 1_000]),
     "upcoming": Case(lambda _: [80, 200, 1_500]),
     "accept": Case(requested),
+    "forget_results": Case(lambda n: [f"owed{n}", n]),
     "list_due": Case(lambda _: [1 << 47, 0, 50]),
     "list_records": Case(lambda _: [1 << 47, 0, 0, 50]),
     "list_sends": Case(lambda n: [1 << 47, 0, 0, 50, "chot", f"cc{n}"]),

@@ -244,6 +244,27 @@ def test_a_status_that_comes_before_the_answer_leaves_a_result(
     assert result(store)["result"] == {"status": "sent", "message_id": "wamid.one"}
 
 
+def test_a_task_that_is_repeated_while_its_result_is_written_has_it_once_more(
+    at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    (send,) = sends(store)
+    settle(store, a_send(send), "accepted", wamid="wamid.one")
+
+    def forget_after_a_repetition(*args: Any) -> None:
+        raw(store).delete("gw:celery:celery-task-meta-task-1")
+        run()
+        forget_owed(*args)
+
+    monkeypatch.setattr(results, "forget_owed", forget_after_a_repetition)
+    write_results(at_work, NUMBER)
+    monkeypatch.undo()
+
+    assert write_results(at_work, NUMBER) == 1
+    assert result(store)["result"] == {"status": "sent", "message_id": "wamid.one"}
+    assert owed(store) == []
+
+
 @pytest.mark.parametrize("dies", ["before", "after"])
 def test_a_process_that_dies_while_it_writes_leaves_the_result_to_the_next(
     at_work: WorkerContext, store: Store, monkeypatch: pytest.MonkeyPatch, dies: str

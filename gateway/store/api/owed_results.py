@@ -14,10 +14,11 @@ from gateway.store.redis.client import Store
 
 @dataclass(frozen=True, slots=True)
 class OwedResult:
-    """A send, and the Celery task that asked for it."""
+    """A send, the Celery task that asked for it, and since when it is owed."""
 
     send: str
     task: str
+    since_ms: int
 
     @property
     def member(self) -> str:
@@ -32,16 +33,16 @@ def read_owed(store: Store, number: str, most: int) -> list[OwedResult]:
     def ask(client: Any) -> Any:
         seconds, micros = client.time()
         now_ms = seconds * 1000 + micros // 1000
-        return client.zrange(key, "-inf", now_ms, byscore=True, offset=0, num=most)
+        return client.zrange(key, "-inf", now_ms, byscore=True, offset=0, num=most, withscores=True)
 
-    members = [member.decode() for member in store.run(ask)]
-    return [OwedResult(member[:ID_LENGTH], member[ID_LENGTH:]) for member in members]
+    found = [(member.decode(), int(since)) for member, since in store.run(ask)]
+    return [OwedResult(one[:ID_LENGTH], one[ID_LENGTH:], since) for one, since in found]
 
 
 def forget_owed(store: Store, number: str, written: Sequence[OwedResult]) -> None:
-    """Remove results that are written."""
-    key, members = _key(number), [one.member for one in written]
-    store.run(lambda client: client.zrem(key, *members))
+    """Remove results that are written, but none that was asked for again after it was read."""
+    args = [part for one in written for part in (one.member, one.since_ms)]
+    store.call("forget_results", keys.number(number), *args)
 
 
 def postpone_owed(store: Store, number: str, owed: OwedResult, by_ms: int) -> None:

@@ -38,6 +38,8 @@ UNTOLD_FIELDS |= {
     b"rest_ended",
 }
 
+# No moment that is reckoned from now lies so far ahead: a client gave it, and it stays as it is.
+GIVEN_MS = 5_000_000_000_000
 
 # Within a contact's state, the moment at which a reply was planned.
 REPLIED_AT = re.compile(rb'("volley":\[)\d+')
@@ -65,8 +67,9 @@ def restore(store: Store, dumped: Dump) -> None:
     for key, (value, lifetime_ms) in dumped.keys.items():
         raw(store).restore(key, lifetime_ms, value)
         if _holds_moments(key):
-            for member, _ in raw(store).zrange(key, 0, -1, withscores=True):
-                raw(store).zincrby(key, passed_ms, member)
+            for member, score in raw(store).zrange(key, 0, -1, withscores=True):
+                if score < GIVEN_MS:
+                    raw(store).zincrby(key, passed_ms, member)
         if b"}:send:" in key:
             _delay_send(store, key, passed_ms)
 
@@ -146,7 +149,10 @@ def _content(store: Store, key: bytes) -> object:
             now = now_ms(store)
             scores = raw(store).zrange(key, 0, -1, withscores=True)
             # Moments are told apart by tens of seconds, and up to seven may pass meanwhile.
-            return {member: int((score - now) / 10_000 + 0.7) for member, score in scores}
+            return {
+                member: int(score if score >= GIVEN_MS else (score - now) / 10_000 + 0.7)
+                for member, score in scores
+            }
         case b"zset":
             return raw(store).zrange(key, 0, -1)
         case b"set" | b"list" as kind:
