@@ -118,3 +118,5 @@ def test_the_first_minutes_are_as_the_readme_says(checkout: Checkout) -> None:
     if shutil.which("curl"):
         sent = checkout.run(request.replace("http://127.0.0.1:8001", address))
         assert json.loads(sent)["status"] == "queued"
+
+    assert "2  in all" in checkout.run("set -e\n" + "\n".join(commands("One message to many")))
