@@ -11,8 +11,17 @@ from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
 from gateway.core.templates.template import MetaTemplate
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import CheckInputs, check_campaign, is_checked
+from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
-from tests.support.store.campaigns import BODIES, INPUTS, a_campaign, give_audience, read
+from tests.support.factories import NUMBER
+from tests.support.store.campaigns import (
+    BODIES,
+    INPUTS,
+    a_campaign,
+    a_definition,
+    give_audience,
+    read,
+)
 from tests.support.templates import a_body, a_template
 
 HELLO = a_template("spring", "en", category="MARKETING", components=[a_body("Hi {{1}}!", "Ana")])
@@ -149,3 +158,29 @@ def test_another_audience_forgets_what_the_check_said(store: Store) -> None:
     give_audience(store, draft, b"phone,first\n+351900000001,Rui\n")
 
     assert (read(store, draft).would_get, read(store, draft).checked_at) == (None, None)
+
+
+@pytest.mark.store
+def test_a_newer_check_that_finds_problems_takes_an_earlier_ones_place(store: Store) -> None:
+    campaign = a_draft(store, "Ana", "Bo")
+    good = check_campaign(store, BODIES, campaign, inputs())
+    assert is_checked(read(store, campaign), good.checked_at)
+
+    bad = check_campaign(store, BODIES, campaign, inputs(replace(HELLO, status="REJECTED")))
+
+    after = read(store, campaign)
+    assert (is_checked(after, bad.checked_at), after.check_id) == (False, "")
+
+
+@pytest.mark.store
+def test_a_check_without_an_audience_is_none_of_the_audience_that_came_meanwhile(
+    store: Store,
+) -> None:
+    id_ = create_campaign(store, BODIES, NUMBER, a_definition())
+    before = read(store, id_)
+    give_audience(store, before, b"phone,first\n+351900000001,Ana")
+
+    check = check_campaign(store, BODIES, before, inputs())
+
+    assert (check.recipients, check.check_id) == (0, "")
+    assert not is_checked(read(store, id_), check.checked_at)

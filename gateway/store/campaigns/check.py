@@ -82,12 +82,12 @@ def check_campaign(
     inputs: CheckInputs,
     note: Callable[[int], None] = lambda done: None,
 ) -> CampaignCheck:
-    """Check a draft, and remember that unless Meta would refuse its template.
+    """Check a draft, and remember whether it may start by that.
 
     `note` learns how far the check is.
     """
     check = _look_at(store, bodies, campaign, inputs, note)
-    if not check.problems:
+    if campaign.audience:  # or else it would count for one that came meanwhile
         _remember(store, campaign, check)
     return check
 
@@ -113,6 +113,7 @@ def _look_at(
     problems = keep_common(found, tally.fit)
     takes = _duration(campaign, inputs, tally.outreach, now)
     ends_at = max(now, campaign.definition.start_at or now) + takes
+    may_start = bool(campaign.audience) and not problems
     return CampaignCheck(
         recipients=campaign.recipients,
         skipped=campaign.funnel.skipped,
@@ -135,7 +136,7 @@ def _look_at(
             *warn_of_end(campaign.definition.finish_by, ends_at),
         ],
         checked_at=now,
-        check_id="" if problems else identify_check(campaign.id, campaign.audience, now),
+        check_id=identify_check(campaign.id, campaign.audience, now) if may_start else "",
     )
 
 
@@ -163,9 +164,12 @@ def _add_all(
 
 
 def _remember(store: Store, campaign: Campaign, check: CampaignCheck) -> None:
-    """Let a draft start, unless another audience has taken the place of this one meanwhile."""
+    """Let a draft start, or not any more where Meta would refuse its message.
+
+    Nothing changes where another audience has taken the place of this one meanwhile.
+    """
     fields: dict[str, str | int] = {
-        "checked": stamp(check.checked_at),
+        "checked": stamp(check.checked_at) if check.check_id else "",
         "takes": int(check.takes.total_seconds()),
         "gets": check.would_get,
     }
