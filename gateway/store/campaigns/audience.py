@@ -75,12 +75,11 @@ def store_audience(
             _write_chunk(store, _key(campaign, token, i), _pack_chunk(bodies, chunk))
             count += len(chunk)
         _write_problems(store, bodies, campaign, token, reader.problems)
-        groups = sorter.pack() if choice else b""
-        earlier = _adopt(store, campaign, token, count, reader, groups)
     except BaseException:
         _drop(store, campaign, token, count)
         raise
-    _drop(store, campaign, earlier, campaign.recipients)
+    groups = sorter.pack() if choice else b""
+    _drop(store, campaign, *_adopt(store, campaign, token, count, reader, groups))
     return count
 
 
@@ -228,15 +227,21 @@ def _open_chunk(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[st
 
 def _adopt(
     store: Store, campaign: Campaign, token: str, count: int, reader: AudienceReader, groups: bytes
-) -> str:
+) -> tuple[str, int]:
+    """Give a draft an audience; return the earlier one, and how many recipients that had.
+
+    Without an answer the draft may have the new one, so what is stored of it stays: if it was not
+    adopted, it vanishes by itself.
+    """
     problems = [one._asdict() for one in reader.problems[:SHOWN_PROBLEMS]]
     fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
     fields += ["zones", groups]
     args = [campaign.id, token, count, LIVES_MS, *fields]
-    phase, earlier = store.call("adopt_audience", keys.number(campaign.number), *args)
+    phase, earlier, had = store.call("adopt_audience", keys.number(campaign.number), *args)
     if phase != b"draft":
+        _drop(store, campaign, token, count)
         raise AudienceRefusedError(phase.decode() or "forgotten")
-    return str(earlier.decode())
+    return earlier.decode(), had
 
 
 def _drop(store: Store, campaign: Campaign, token: str, count: int) -> None:

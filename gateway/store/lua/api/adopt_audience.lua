@@ -3,11 +3,11 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 campaign, 2 the audience, 3 how many recipients it has, 4 lifetime in ms,
 --       then names and values of fields
--- Returns the phase, and the earlier audience or "".
+-- Returns the phase, the earlier audience or "", and how many recipients that had.
 -- From the first write on the draft has no audience that could start; the last one gives it.
 local campaign, count = KEYS[1] .. 'campaign:' .. ARGV[1], tonumber(ARGV[3])
-local read = redis.call('HMGET', campaign, 'phase', 'audience')
-if read[1] ~= 'draft' then return {read[1] or '', ''} end
+local read = redis.call('HMGET', campaign, 'phase', 'audience', 'recipients')
+if read[1] ~= 'draft' then return {read[1] or '', '', 0} end
 local fields = {}
 for _, cell in ipairs(C.CELLS) do
   fields[#fields + 1] = 'cell:' .. cell
@@ -20,4 +20,4 @@ if count > 0 then redis.call('SETRANGE', campaign .. ':recipients', count * 4 - 
 redis.call('PEXPIRE', campaign .. ':recipients', ARGV[4])
 redis.call('PEXPIRE', campaign, ARGV[4])
 redis.call('HSET', campaign, 'cell:waiting', count, 'recipients', count, 'audience', ARGV[2], unpack(ARGV, 5))
-return {read[1], read[2] or ''}
+return {read[1], read[2] or '', tonumber(read[3] or 0)}
