@@ -1,4 +1,4 @@
-"""Audience that takes the place of another: whatever happens meanwhile, the draft has all of one."""
+"""Audience that takes the place of another: whatever happens, the draft has all of one."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
