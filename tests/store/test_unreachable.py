@@ -9,7 +9,8 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
-from gateway.core.sending.send import Send
+from gateway.core.sending.send import Send, StatusUpdate
+from gateway.store import number_list
 from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import iter_recipients
 from gateway.store.campaigns.campaigns import Campaign
@@ -20,14 +21,15 @@ from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.sending.unreachable import find_unreachable
-from tests.support.factories import NUMBER, a_message
+from tests.support.factories import NUMBER, a_message, a_status
 from tests.support.store.campaigns import BODIES, INPUTS, a_campaign, cells, phone, read
+from tests.support.store.compacted_sends import compact
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX, WEEK, a_send, queue, settle, take, tell
 
 pytestmark = pytest.mark.store
 REFUSED = '{"code":131026,"title":"Message undeliverable"}'
-DAY_S = 86_400
+DAY_S, HOUR = 86_400, timedelta(hours=1)
 
 
 def to(i: int, name: str = "first") -> Send:
@@ -77,12 +79,47 @@ def test_whom_meta_could_not_deliver_to_is_remembered(store: Store, step: str) -
     assert unreachable(store, 0, 1, 2) == {phone(1)}
 
 
+def report(store: Store, status: str, send: Send, i: int, at: datetime) -> None:
+    """Commit a status about a customer's message, which Meta says is of a moment."""
+    event = a_status(f"wamid.{send.id}", status, contact=phone(i), at=at)
+    error = {"code": 131026} if status == "failed" else None
+    update = StatusUpdate(send.id, "1", "wamid.out", status, at, error)
+    contact = find_contact(store, NUMBER, phone(i))
+    plan = Plan(NUMBER, contact, changed=False, events=(event,), status_updates=(update,))
+    assert commit(store, [plan], WEEK) == [True]
+
+
 def test_a_status_says_so_as_well(store: Store) -> None:
     send = accepted(store, to(1))
 
-    tell(store, "failed", send)
+    report(store, "failed", send, 1, datetime.now(UTC))
 
     assert unreachable(store, 0, 1) == {phone(1)}
+
+
+def test_whoever_wrote_after_a_failure_that_is_reported_late_can_be_reached(store: Store) -> None:
+    now = datetime.now(UTC)
+    late, soon = accepted(store, to(1)), accepted(store, to(2))
+    for i in (1, 2):
+        contact = find_contact(store, NUMBER, phone(i))
+        write(store, contact.with_event(a_message(f"wamid.{i}", phone(i), at=now - HOUR / i)))
+
+    report(store, "failed", late, 1, now - 2 * HOUR)
+    report(store, "failed", soon, 2, now + HOUR)  # by Meta's clock, which is fast
+
+    assert unreachable(store, 1, 2) == {phone(2)}
+
+
+def test_of_two_failures_the_later_one_counts(store: Store) -> None:
+    now = datetime.now(UTC)
+    late = accepted(store, to(1))
+    refuse(store, 1, name="second")
+    contact = find_contact(store, NUMBER, phone(1))
+    write(store, contact.with_event(a_message("wamid.1", phone(1), at=now - HOUR)))
+
+    report(store, "failed", late, 1, now - 2 * HOUR)
+
+    assert unreachable(store, 1) == {phone(1)}
 
 
 def test_where_nobody_is_unreachable_nothing_is_stored(store: Store) -> None:
@@ -102,6 +139,19 @@ def test_whoever_is_reached_is_forgotten(store: Store) -> None:
 
     assert unreachable(store, 1) == set()
     assert raw(store).exists(slot(phone(1))[0]) == 0
+
+
+def test_a_message_is_delivered_late_of_which_no_row_is_left(store: Store) -> None:
+    number_list.add_number(store, NUMBER)
+    sends = [accepted(store, to(i)) for i in (1, 2)]
+    assert compact(store) == 2
+    for i in (1, 2):
+        refuse(store, i, name="second")
+
+    report(store, "delivered", sends[0], 1, datetime.now(UTC))
+    report(store, "sent", sends[1], 2, datetime.now(UTC))
+
+    assert unreachable(store, 1, 2) == {phone(2)}
 
 
 def test_damage_to_what_is_remembered_holds_up_no_send(store: Store) -> None:

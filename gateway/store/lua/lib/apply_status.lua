@@ -66,13 +66,16 @@ local function stop_waiting(number, now, id, row, rung)
   leave_lane(number, row.rank, row.lane, id, now, next_from(row, rung, now))
 end
 
-local function apply_status(number, now, ...)
+-- `customer` is whom the status is about, "" where it does not say.
+local function apply_status(number, now, customer, ...)
   local status = read_status(...)
   if status.came == '1' then count(number, 'statuses.late') end
   local id, has_row = find_send(number, status)
   if status.participant ~= '' then climb_alone(number, id, status) end
   if not has_row then
     track_late(number, id, status.stage, status.failure)
+    local is_delivered = status.rung >= C.STATUS_RANK.delivered and status.participant == ''
+    if is_delivered and customer ~= '' then forget_unreachable(number, customer) end
     -- A status of a compacted send is recorded beside what is left of it.
     if not stage_done(number, now, id, status.wamid, status) then count(number, 'statuses.unmatched') end
     return
@@ -89,7 +92,8 @@ local function apply_status(number, now, ...)
     if status.after ~= '' and may_begin_again(number, now, id, status.after, status.wait, status.failure) then
       return
     end
-    note_unreachable(number, now, row.lane, status.failure)
+    -- As of Meta's moment: a status may come late, and the customer may have written since.
+    note_unreachable(number, math.min(now, tonumber(status.at)), row.lane, status.failure)
     owe_result(number, id)
     if is_of_campaign(id) then retire(number, id, now) else list_dead_send(number, id, now) end
     track(number, id, 'failed', 'error', status.failure)

@@ -129,10 +129,10 @@ function apply.hand_on(id, place)
   forwards.announce(number, now, id, place)
 end
 
-local apply_status
+local apply_status, customer = nil, ''
 function apply.stage(...)
   apply_status = apply_status or load_apply_status()
-  apply_status(number, now, ...)
+  apply_status(number, now, customer, ...)
 end
 
 function apply.timer(id, due, row)
@@ -149,25 +149,26 @@ function apply.pace(messages)
   pay_inbound(number, now, tonumber(messages))
 end
 
-local function run(rest)
+-- Do what follows from the events of a customer.
+local function run(name, rest)
+  customer = name
   for _, verb in ipairs(rest) do
     apply[verb[1]](unpack(verb, 2, 13))  -- as many as the longest verb has
   end
 end
 
-local function finish(contact, redo)
+local function finish(name, redo)
   if not redo then return end
-  run(cmsgpack.unpack(redo))
-  redis.call('HDEL', contact, 'redo')
+  run(name, cmsgpack.unpack(redo))
+  redis.call('HDEL', number .. 'contact:' .. name, 'redo')
 end
 
 -- Finish what an earlier script left undone, then check.
 local contact = number .. 'contact:' .. ARGV[1]
 local before = redis.call('HMGET', contact, 'version', 'redo')
-if ARGV[1] ~= '' then finish(contact, before[2]) end
+if ARGV[1] ~= '' then finish(ARGV[1], before[2]) end
 for i = 1, names do
-  local name = number .. 'contact:' .. verbs[i][2]
-  finish(name, redis.call('HGET', name, 'redo'))
+  finish(verbs[i][2], redis.call('HGET', number .. 'contact:' .. verbs[i][2], 'redo'))
 end
 -- That may have made an alias of any of these names.
 for i = 1, names do
@@ -264,7 +265,7 @@ end
 if ARGV[4] ~= '' then
   redis.call('HSET', contact, 'version', ARGV[3], 'state', ARGV[4], 'redo', cmsgpack.pack(rest))
 end
-run(rest)
+run(ARGV[1], rest)
 for _, name in ipairs(given_back) do redis.call('ZREM', number .. 'handed_over', name) end
 if ARGV[4] ~= '' then redis.call('HDEL', contact, 'redo') end
 return 1

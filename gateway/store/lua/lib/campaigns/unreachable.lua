@@ -16,32 +16,34 @@ local function slot_of_lane(number, lane)
 end
 
 -- Remove from a full bucket all that is older than a month, or else the oldest.
-local function make_room(bucket, now_s)
+local function make_room(bucket, at_s)
   local old, oldest, oldest_s = {}, nil, math.huge
   local found = redis.call('HGETALL', bucket)
   for i = 1, #found, 2 do
     local since = struct.unpack(UNREACHABLE_SINCE, found[i + 1])
-    if since < now_s - C.MONTH_MS / 1000 then old[#old + 1] = found[i] end
+    if since < at_s - C.MONTH_MS / 1000 then old[#old + 1] = found[i] end
     if since < oldest_s then oldest, oldest_s = found[i], since end
   end
   redis.call('HDEL', bucket, unpack(#old > 0 and old or {oldest}))
 end
 
-local function write_unreachable(number, now, lane)
-  local now_s = math.floor(now / 1000)
+-- Of two failures the later one counts, in whichever order they are reported.
+local function write_unreachable(number, at, lane)
+  local at_s = math.max(0, math.floor(at / 1000))
   local bucket, field = slot_of_lane(number, lane)
-  local is_full = redis.call('HLEN', bucket) >= C.UNREACHABLE_PER_BUCKET
-  if is_full and redis.call('HEXISTS', bucket, field) == 0 then make_room(bucket, now_s) end
+  local known = redis.call('HGET', bucket, field)
+  if known and struct.unpack(UNREACHABLE_SINCE, known) >= at_s then return end
+  if not known and redis.call('HLEN', bucket) >= C.UNREACHABLE_PER_BUCKET then make_room(bucket, at_s) end
   redis.call('SET', number .. 'unreachable', 1, 'PX', C.MONTH_MS)
-  redis.call('HSET', bucket, field, struct.pack(UNREACHABLE_SINCE, now_s))
+  redis.call('HSET', bucket, field, struct.pack(UNREACHABLE_SINCE, at_s))
   redis.call('PEXPIRE', bucket, C.MONTH_MS)
 end
 
 -- Note a failure that says so. The bucket is written before what ends the send, so that whoever repeats
 -- a call which failed in between notes it again.
-local function note_unreachable(number, now, lane, failure)
+local function note_unreachable(number, at, lane, failure)
   if tonumber((failure or ''):match('"code": ?(%d+)')) ~= C.UNREACHABLE_CODE then return end
-  guarded(write_unreachable, number, now, lane)
+  guarded(write_unreachable, number, at, lane)
 end
 
 -- A message to the customer was delivered.
