@@ -16,11 +16,13 @@ import structlog
 from gateway.config.receiver_secrets import ReceiverSecretError, read_secret
 from gateway.core.services.answer import answer_delivery
 from gateway.core.services.attempt_outcome import (
+    DAMAGED,
     NO_SERVICE,
     CallOutcome,
     decide_call,
     refuse_attempt,
 )
+from gateway.core.services.service_call import has_customer, is_request
 from gateway.http_out.outgoing import OutgoingClient, OutgoingRequest
 from gateway.http_out.service_client import ServiceReply, call_service, secret_header
 from gateway.rules.language.outgoing.services import MOST_TIMEOUT, Service
@@ -29,6 +31,7 @@ from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.outgoing import calls
 from gateway.store.outgoing.calls import CallAttempt, TakenCalls
 from gateway.store.redis.client import StoreUnavailableError
+from gateway.store.sending.lanes import Damage
 from tasks.app import app
 from tasks.context import WorkerContext, worker_context
 from tasks.monitoring.noted_alerts import note_damage
@@ -80,7 +83,7 @@ def make_due(ctx: WorkerContext, number: str, service: str) -> None:
     while not is_stopping():
         taken = _take_one(ctx, number, service)
         for attempt in taken.attempts:
-            _run_attempt(ctx, number, attempt, taken)
+            _run_attempt(ctx, number, service, attempt, taken)
         if not taken.attempts:
             return
         if time.monotonic() > deadline:
@@ -106,9 +109,10 @@ def find_service(ctx: WorkerContext, number: str, service: str) -> Service | Non
     return book.services.get(service) if isinstance(book, Rulebook) else None
 
 
-def _run_attempt(ctx: WorkerContext, number: str, attempt: CallAttempt, taken: TakenCalls) -> None:
+def _run_attempt(
+    ctx: WorkerContext, number: str, service: str, attempt: CallAttempt, taken: TakenCalls
+) -> None:
     began = time.monotonic()
-    service = str(attempt.payload["service"])
     reply, outcome = _attempt(ctx, number, attempt, taken)
     took_ms = int((time.monotonic() - began) * 1000)
     if outcome.health:  # it was asked
@@ -134,7 +138,10 @@ def _attempt(
 ) -> tuple[ServiceReply, CallOutcome]:
     """Make a call once, unless it is too late, or may not be made; return what follows."""
     payload = attempt.payload
-    service = find_service(ctx, number, str(payload["service"]))
+    if not is_request(payload):
+        note_damage(ctx.store, number, [Damage("call", attempt.id, DAMAGED)])
+        return ServiceReply(None), CallOutcome("failed", DAMAGED, DAMAGED)
+    service = find_service(ctx, number, payload["service"])
     if service is None:
         return ServiceReply(None), CallOutcome("failed", NO_SERVICE, NO_SERVICE)
     repeatable = payload["method"] == "GET" or service.repeat
@@ -148,7 +155,7 @@ def _attempt(
         payload["method"],
         service.url + payload["path"],
         headers,
-        str(payload["content"]).encode(errors="replace"),
+        payload["content"].encode(errors="replace"),
         service.timeout.total_seconds(),
     )
     with keep_typing(ctx, number, attempt, taken.now, lasts=service.timeout):
@@ -166,7 +173,7 @@ def _attempt(
 def _headers(service: Service, attempt: CallAttempt) -> tuple[Mapping[str, str], str]:
     """Return the headers of a call, and why it cannot be made: its secret is not there."""
     headers = {"Accept": "application/json", "Idempotency-Key": attempt.id}
-    if content_type := str(attempt.payload["content_type"]):
+    if content_type := attempt.payload["content_type"]:
         headers["Content-Type"] = content_type
     if not service.auth:
         return headers, ""
@@ -186,10 +193,12 @@ def _deliver(
     reply: ServiceReply,
     outcome: CallOutcome,
 ) -> None:
-    """Put an answer into the inbox, unless its customer was erased meanwhile.
+    """Put an answer into the inbox, unless its customer was erased meanwhile, or is not known.
 
     What a service did once must not be lost, so a store that is away is asked again for a while.
     """
+    if not has_customer(attempt.payload):
+        return
     body = answer_delivery(
         attempt.id, attempt.payload, reply.status, reply.content, outcome.failure
     )

@@ -1,6 +1,6 @@
 """Calls of services by a worker: from a message through a real service back into the inbox."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.services.attempt_outcome import BREAKS_AFTER
+from gateway.core.services.attempt_outcome import BREAKS_AFTER, DAMAGED
 from gateway.rules.rulebook import Rulebook
 from gateway.store import number_list
 from gateway.store.body_codec import Bodies
+from gateway.store.monitoring import alert_store
 from gateway.store.outgoing import calls as stored_calls
 from gateway.store.outgoing.calls import read_calls
 from gateway.store.redis.client import Store, StoreUnavailableError
@@ -25,6 +26,7 @@ from tasks.scheduled.jobs import move_due
 from tests.support.factories import ANA, NUMBER, delivery_body, message_item
 from tests.support.rules.rulebooks import book
 from tests.support.servers import wait_until
+from tests.support.store.raw import now_ms
 from tests.support.store.sends import WEEK
 from tests.support.tasks.deaths import Deaths, deaths_of
 from tests.support.tasks.service import TOKEN, RunningService, a_service
@@ -330,6 +332,42 @@ def test_a_secret_whose_file_cannot_be_read_is_told_as_such(
     assert service.asked == []
     (told,) = outcomes(at_work.store)
     assert told == ["of worker-outgoing ORDERS_TOKEN_FILE names a file that cannot be read"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda payload: b"{", []),
+        (lambda payload: None, []),
+        (lambda payload: b"7", []),
+        (lambda payload: orjson.dumps(payload | {"path": 7}), ["A person will answer."]),
+    ],
+    ids=["no JSON", "lost", "no object", "no path"],
+)
+def test_a_call_whose_payload_is_damaged_fails_and_stops_no_other(
+    at_work: WorkerContext,
+    rules: Rulebook,
+    service: RunningService,
+    damage: Callable[[dict[str, Any]], bytes | None],
+    said: list[str],
+) -> None:
+    store = at_work.store
+    write(at_work, rules, "order 7")
+    (call,) = call_ids(store)
+    write(at_work, rules, "order 8", sender="351900000002")
+    row = f"{PREFIX}call:{call}"
+    payload = damage(orjson.loads(raw(store).hget(row, "payload")))
+    raw(store).hset(row, "payload", payload) if payload else raw(store).hdel(row, "payload")
+
+    make_calls(at_work, rules)
+
+    (left,) = read_calls(store, NUMBER, [call])
+    assert (left.stage, [one.outcome for one in left.attempts]) == ("failed", [DAMAGED])
+    assert service.asked == [("GET", "/api/orders/8")]
+    assert planned(store) == [*said, "Order 8 is on its way, due 05/12."]
+    noted = alert_store.active_alerts(store, now_ms(store)).values()
+    assert [(one.cause.kind, one.cause.detail) for one in noted] == [("damaged", "call")]
+    assert not raw(store).exists(f"{PREFIX}calls_due:orders")
 
 
 def test_a_call_rings_when_it_is_planned_and_a_tick_rings_again(

@@ -25,6 +25,7 @@ UNKNOWN = "unknown: its worker died in mid-call, and this call may not be repeat
 RESTING = "the service did not answer others, and is left alone for a while"
 EXPIRED = "no worker called it in time"
 NO_SERVICE = "the rules name no such service any more"
+DAMAGED = "what is stored of the call cannot be read"
 CROWDED_OUT = "too many newer calls waited"
 
 

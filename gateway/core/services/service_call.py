@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Event
 from gateway.core.storage.timestamps import ms_from_datetime
 
 CALL = "call"
+_OF_REQUEST = ("service", "method", "path", "content", "content_type")
+_OF_ANSWER = ("number", "contact", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,25 @@ class ServiceCall:
     def request(self) -> str:
         """Return the method, the service and the path in one text."""
         return f"{self.payload['method']} {self.service}:{self.payload['path']}"
+
+
+def read_payload(stored: bytes | None) -> Mapping[str, Any]:
+    """Return the payload of a stored call, empty where it is lost or cannot be read."""
+    try:
+        payload = orjson.loads(stored or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def is_request(payload: Mapping[str, Any]) -> bool:
+    """Say whether a payload has all that is needed to make its call."""
+    return all(isinstance(payload.get(name), str) for name in _OF_REQUEST)
+
+
+def has_customer(payload: Mapping[str, Any]) -> bool:
+    """Say whether an answer to a call finds the customer whose event asked."""
+    return payload.keys() >= set(_OF_ANSWER)
 
 
 def build_call(

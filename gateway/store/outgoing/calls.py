@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from gateway.core.services.attempt_outcome import (
     BREAKS_AFTER,
     CROWDED_OUT,
     REST_S,
     CallOutcome,
 )
+from gateway.core.services.service_call import has_customer, read_payload
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.outgoing.traced_posts import TracedPost
@@ -29,7 +28,7 @@ class CallAttempt:
     """A call that is to be made now.
 
     Its service "rests" where it did not answer others; the attempt before was "interrupted" where
-    its worker said nothing of it.
+    its worker said nothing of it. The payload is empty where it cannot be read.
     """
 
     id: str
@@ -56,7 +55,7 @@ def take(store: Store, number: str, service: str, most: int, lease: timedelta) -
     now_ms, more, damaged, taken = store.call("take_calls", keys.number(number), *args)
     rows = zip(*(taken[place::5] for place in range(5)), strict=True)
     attempts = tuple(
-        CallAttempt(id_.decode(), n, datetime_from_ms(at), state.decode(), orjson.loads(payload))
+        CallAttempt(id_.decode(), n, datetime_from_ms(at), state.decode(), read_payload(payload))
         for id_, n, at, state, payload in rows
     )
     return TakenCalls(datetime_from_ms(now_ms), attempts, more, parse_damages(damaged))
@@ -91,18 +90,10 @@ def read_crowded(store: Store, number: str, most: int) -> dict[str, Mapping[str,
     return {id_: _waiting_payload(row) for id_, row in zip(ids, rows, strict=True)}
 
 
-_OF_ANSWER = {"number", "contact", "at"}  # without these no answer finds its customer
-
-
 def _waiting_payload(row: Any) -> Mapping[str, Any] | None:
-    stage, payload = row or (None, None)
-    if stage != b"waiting" or not payload:
-        return None
-    try:
-        read = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return None
-    return read if isinstance(read, dict) and read.keys() >= _OF_ANSWER else None
+    stage, stored = row or (None, None)
+    payload = read_payload(stored) if stage == b"waiting" else {}
+    return payload if has_customer(payload) else None
 
 
 def end_crowded(store: Store, number: str, ids: Sequence[str], kept: timedelta) -> None:
