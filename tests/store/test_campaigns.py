@@ -1,7 +1,7 @@
 """Campaigns: every recipient is written to once, and is in one cell of the funnel at any moment."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.redis.client import Store
+from gateway.store.sending.pauses import pauses_by_number
 from gateway.store.templates.waiting_sends import resume_sends
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
@@ -192,6 +193,32 @@ def test_a_cancelled_campaign_posts_nothing_more(store: Store) -> None:
     assert cells(store, campaign) == {"accepted": 1, "cancelled": 4}
     found = [state.cell for _, state in iter_recipients(store, BODIES, read(store, campaign))]
     assert found == ["accepted", *["cancelled"] * 4]
+
+
+def test_what_is_cancelled_where_nothing_is_queued_holds_nothing(store: Store) -> None:
+    draft, ended = a_campaign(store), started(store)
+    assert control.cancel(store, ended, "ana", "wrong list") == ""
+    assert control.cancel_queued(store, read(store, ended)) == 0
+    assert control.cancel(store, read(store, ended), "ana", "once more") == ""
+
+    assert control.cancel(store, draft, "ana", "not yet") == ""
+
+    assert pauses_by_number(store, [NUMBER])[NUMBER].holds == ()
+
+
+def test_a_campaign_that_is_paused_before_its_start_waits_for_it_again(store: Store) -> None:
+    campaign = started(store, start_at=(NOW + timedelta(hours=1)).isoformat())
+    assert control.pause(store, campaign, "ana", "a look") == ""
+
+    assert control.resume(store, read(store, campaign), "ana", NOW) == ""
+    assert control.resume(store, read(store, campaign), "ana", NOW) == ""
+
+    resumed = read(store, campaign)
+    assert (resumed.phase, resumed.started_at) == ("scheduled", None)
+    assert control.pause(store, resumed, "ana", "a look") == ""
+    late = read(store, campaign)
+    assert control.resume(store, late, "ana", NOW + timedelta(hours=2)) == ""
+    assert read(store, campaign).phase == "running"
 
 
 def test_a_second_start_finds_it_running(store: Store) -> None:

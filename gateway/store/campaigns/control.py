@@ -50,17 +50,18 @@ def pause(store: Store, campaign: Campaign, by: str, why: str) -> str:
 def resume(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     """Let a paused campaign go on; return "" or the phase that forbids it.
 
-    Its stop rules look at what comes from now on.
+    Its stop rules look at what comes from now on. One that was paused before its start waits for
+    that again.
     """
     prolong_audience(store, campaign)  # a pause may have lasted for most of its life
+    start_at = campaign.definition.start_at
+    is_ahead = campaign.started_at is None and start_at is not None and start_at > now
+    phase: Phase = "scheduled" if is_ahead else "running"
     funnel, opted_out = campaign.funnel, campaign.answers.opted_out
-    fields = {
-        **pack_mark(mark_at(funnel, funnel.reached, opted_out)),
-        "started": stamp(campaign.started_at or now),
-    }
-    done, before = change_phase(
-        store, campaign, ["paused", "running"], "running", by, "resumed", **fields
-    )
+    fields = dict(pack_mark(mark_at(funnel, funnel.reached, opted_out)))
+    if phase == "running":
+        fields["started"] = stamp(campaign.started_at or now)
+    done, before = change_phase(store, campaign, ["paused", phase], phase, by, "resumed", **fields)
     return "" if done else before or "forgotten"
 
 

@@ -26,11 +26,13 @@ for _, part in ipairs({'', ':log', ':recipients', unpack(C.ANSWERS)}) do
 end
 
 -- What is queued already is held as the sends of a rule are; campaigns are few enough to hold all.
+-- A draft has queued nothing, and of one that was cancelled before nothing is queued any more: no
+-- worker looks at these, so nobody would release them.
 local HOLDS = {paused = true, cancelled = true, expired = true}
 local held = 'rule:campaign:' .. ARGV[1]
-if HOLDS[to] then
+if HOLDS[to] and phase ~= 'draft' and not (to == 'cancelled' and phase == to) then
   redis.call('HSET', number .. 'stops', held, string.format('%.0f|%s', now, why))
-else
+elseif not HOLDS[to] then
   redis.call('HDEL', number .. 'stops', held)
 end
 
