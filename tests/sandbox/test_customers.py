@@ -274,6 +274,7 @@ async def test_the_oldest_phones_and_messages_make_room() -> None:
             {"text": "Ana waits.", "contact": ANA, "id": "n"}, 200, ["Ana waits."], id="whole"
         ),
         pytest.param({"contact": ANA}, 400, [], id="without a text"),
+        pytest.param({"text": "It is over.", "campaign": {}}, 200, [], id="of a campaign"),
     ],
 )
 async def test_a_notification_stands_among_the_customers_events(

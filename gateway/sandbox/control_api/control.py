@@ -182,9 +182,12 @@ class Control:
     async def receive_notification(self, request: Request) -> Response:
         """Receive a notification in the operator's place, and show it with the customer's events.
 
-        The customer does not get it; whoever plays them wants to see it.
+        The customer does not get it; whoever plays them wants to see it. That of a campaign is
+        about no customer, and is only received.
         """
         params = await read_params(request)
+        if "campaign" in params:
+            return as_json({})
         text, customer = (params.get(name) for name in ("text", "contact"))
         if not isinstance(text, str) or not isinstance(customer, str):
             raise ControlError("text and contact must be strings.")
