@@ -104,6 +104,7 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if campaign.phase in ENDED:
         _wind_up(ctx, campaign)
         return 0
+    control.prolong(ctx.store, campaign, now)
     reach, falls = _read_reach(ctx, campaign), _read_falls(ctx, campaign)
     standing = replace(campaign.standing, reach=reach, falls=falls)
     step = decide_step(standing, now)

@@ -41,6 +41,7 @@ from tests.support.tasks.deaths import Deaths, deaths_of
 
 pytestmark = [pytest.mark.store, pytest.mark.usefixtures("at_work")]
 NOW = datetime.now(UTC)
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -86,6 +87,40 @@ def alerts(store: Store) -> list[str]:
 
 def tick(store: Store) -> None:
     due_items.tick(store, [NUMBER])
+
+
+@pytest.mark.parametrize("phase", ["scheduled", "running", "paused"])
+def test_a_campaign_that_lasts_for_months_is_kept_with_its_audience(
+    store: Store, phase: str
+) -> None:
+    start_at = (NOW + timedelta(days=50)).isoformat() if phase == "scheduled" else None
+    campaign = started(store, start_at=start_at)
+    if phase == "paused":
+        control.pause(store, campaign, "ana", "a holiday")
+    key = campaign_key(NUMBER, campaign.id)
+    age(store, key, days=8)
+    kept = {f"{key}{part}" for part in ("", ":log", ":recipients", f":chunk:{campaign.audience}:0")}
+    assert lives_ms(store, kept) < DAY_MS
+
+    work(campaign)
+
+    assert lives_ms(store, kept) > 89 * DAY_MS
+    age(store, key, days=0)
+    work(campaign)
+    assert lives_ms(store, kept) < DAY_MS  # it is done once a week
+
+
+def age(store: Store, key: str, days: int) -> None:
+    """Let a campaign be in its phase for some days, and its keys be about to expire."""
+    if days:
+        raw(store).hset(key, "changed", now_ms(store) - days * DAY_MS)
+    for name in raw(store).keys(f"{key}*"):
+        raw(store).pexpire(name, DAY_MS // 2)
+
+
+def lives_ms(store: Store, names: set[str]) -> int:
+    """Return for how long those keys live at least."""
+    return min(int(raw(store).pttl(name)) for name in names)
 
 
 def course(store: Store, campaign: Campaign) -> Iterator[Callable[[], object]]:

@@ -70,6 +70,7 @@ class Campaign:
     noticed: str = ""  # the id of the last notice that was given
     takes: timedelta = timedelta(0)  # as the last check said
     would_get: int | None = None  # as it said too; None where a release before did not note it
+    prolonged_at: datetime | None = None  # since when its keys live on though its phase is the same
 
     @property
     def check_id(self) -> str:
@@ -241,4 +242,5 @@ def _parse(
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
         would_get=int(text["gets"]) if "gets" in text else None,
+        prolonged_at=row_fields.parse_moment(text.get("prolonged")),
     )

@@ -4,18 +4,21 @@ All of it may raise StoreUnavailableError or ScriptError, and may be repeated.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.core.campaigns.course import ACTIVE, ENDED, Phase, mark_at
 from gateway.core.campaigns.definition import choose_end
 from gateway.core.campaigns.recipient_state import campaign_send_id
+from gateway.core.planning.campaign_answers import WAYS
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_states
-from gateway.store.campaigns.campaigns import Campaign, change_phase
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, change_phase
 from gateway.store.campaigns.row_fields import pack_mark, stamp
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
+from gateway.store.sending.lookup import run_commands
 
+PROLONGED_EVERY = timedelta(days=7)
 STATES_AT_ONCE = 10_000
 STALE_CHECK = (
     "The campaign was checked anew, or given another audience, since that check: look at it again."
@@ -70,6 +73,20 @@ def cancel(store: Store, campaign: Campaign, by: str, why: str) -> str:
     within: frozenset[Phase] = ACTIVE | frozenset[Phase]({"draft", "cancelled"})
     done, before = change_phase(store, campaign, within, "cancelled", by, why)
     return "" if done else before or "forgotten"
+
+
+def prolong(store: Store, campaign: Campaign, now: datetime) -> None:
+    """Let an active campaign live on, once a week: it may last for longer than its keys live."""
+    if (
+        now - max(campaign.changed_at, campaign.prolonged_at or campaign.changed_at)
+        < PROLONGED_EVERY
+    ):
+        return
+    prolong_audience(store, campaign)
+    key = campaign_key(campaign.number, campaign.id)
+    names = [key, *(f"{key}:{part}" for part in ("log", "recipients", *WAYS))]
+    run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
+    change_phase(store, campaign, ACTIVE, "", "", "", prolonged=stamp(now))
 
 
 def cancel_queued(store: Store, campaign: Campaign) -> int:
