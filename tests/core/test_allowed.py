@@ -49,6 +49,7 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
         (timedelta(0), {"opted_out": True}, ""),
         (timedelta(0), {"opted_out": True, "priority": "bulk"}, "opted out"),
         (timedelta(0), {"opted_out": True, "priority": "bulk", "body": TEMPLATE}, "opted out"),
+        (timedelta(0), {"opted_out": True, "priority": "bulk", "marketing": False}, ""),
         (timedelta(0), {"opted_out": True, "body": TEMPLATE}, ""),
         (timedelta(0), {"opted_out": True, "body": TEMPLATE, "marketing": True}, "opted out"),
         (timedelta(0), {"body": TEMPLATE, "marketing": True}, ""),
@@ -57,7 +58,8 @@ def stands_against(last: timedelta | None, *, opted_out: bool = False, **others:
         "written just now", "the last moment", "a day ago", "never written", "a template",
         "a signal", "a group", "a broadcast",
         "a reply to who wants no marketing", "a broadcast to them",
-        "a broadcast template to them", "a template of service to them", "marketing to them",
+        "a broadcast template to them", "a broadcast to them that is no marketing",
+        "a template of service to them", "marketing to them",
         "marketing to others",
     ],
 )  # fmt: skip

@@ -34,7 +34,7 @@ from tests.support.store.campaigns import (
     read,
 )
 from tests.support.store.raw import raw
-from tests.support.store.sends import PREFIX, WEEK, commit_statuses, lanes
+from tests.support.store.sends import PREFIX, WEEK, a_send, commit_statuses, lanes, queue
 
 pytestmark = pytest.mark.store
 NOW = datetime.now(UTC)
@@ -101,6 +101,18 @@ def test_a_status_reaches_the_recipient_when_the_row_of_the_send_is_gone(store: 
     commit_statuses(store, StatusUpdate(attempt.send, "1", "wamid.1", "delivered", NOW))
 
     assert cells(store, campaign) == {"read": 1}
+
+
+@pytest.mark.parametrize("is_marketing", [True, False])
+def test_a_campaign_says_of_its_messages_whether_they_are_marketing(
+    store: Store, is_marketing: bool
+) -> None:
+    queue_all(store, started(store, 1, marketing=is_marketing))
+    queue(store, a_send("other", phone(2), priority="bulk"))
+
+    ours, other = sorted(take(store), key=lambda one: one.send)
+
+    assert (ours.marketing, other.marketing) == (is_marketing, None)
 
 
 def test_two_workers_that_expand_at_once_queue_each_recipient_once(store: Store) -> None:

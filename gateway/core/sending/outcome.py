@@ -55,7 +55,7 @@ class Attempt:
     priority: str
     repeatable: bool
     contact: Contact
-    marketing: bool = False
+    marketing: bool | None = None  # None where nothing was said of it
     closed: WhenClosed = ""  # what to do if the customer has been silent for 24 hours
     spent: int = 0  # attempts that do not count: before a redrive, or refused for others' reasons
     pair_refusals: int = 0

@@ -39,13 +39,18 @@ def preflight_refusal(
     """
     if attempt.repeatable:
         return None  # a read mark or a "typing" is no message
-    if attempt.contact.opted_out_at and (attempt.marketing or attempt.priority == BULK):
+    if attempt.contact.opted_out_at and _is_marketing(attempt):
         return Refused(OPTED_OUT_CODE, OPTED_OUT_REASON, "")
     if is_stopped:
         return TemplateStopped(STOPPED_CODE, STOPPED_REASON)
     if not _needs_window(attempt) or is_window_open(attempt.contact, now):
         return None
     return WindowClosed(WINDOW_REASON)
+
+
+def _is_marketing(attempt: Attempt) -> bool:
+    """Say whether a message is marketing; a bulk one is, unless its campaign says otherwise."""
+    return attempt.priority == BULK if attempt.marketing is None else attempt.marketing
 
 
 def _needs_window(attempt: Attempt) -> bool:

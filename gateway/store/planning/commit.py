@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.campaigns.recipient_state import read_campaign_send_id
 from gateway.core.contacts.serialization import pack
 from gateway.core.events import Event
 from gateway.core.forwards.forward import ROW_BYTES, Forward
@@ -142,8 +143,9 @@ def send_args(send: Send) -> list[Any]:
     # Most sends have none of these, and a row is stored for a month.
     if send.instead:
         row["instead"] = send.instead
-    if send.marketing:
-        row["marketing"] = True
+    # A campaign says it of all its messages, and of no other is said that it is not.
+    if send.marketing or read_campaign_send_id(send.id):
+        row["marketing"] = send.marketing
     if send.requested:
         row["api"] = True
     if send.reference:

@@ -185,7 +185,7 @@ def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
         priority=priority.decode(),
         repeatable=repeatable == b"1",
         contact=unpack(contact.decode(), b"", state),
-        marketing=row_json.get("marketing", False),
+        marketing=row_json.get("marketing"),
         closed="" if instead else closed.decode(),
         spent=int(spent),
         pair_refusals=int(pair_refusals),
