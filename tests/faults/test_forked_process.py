@@ -58,3 +58,15 @@ def test_it_runs_until_a_signal_ends_it(tmp_path: Path) -> None:
 
     assert program.process.wait(180) == -signal.SIGTERM
     assert not program.alive()
+
+
+def test_a_signal_to_one_whose_end_is_not_reported_yet_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = forked(tmp_path, "-c", "pass")
+    assert program.process.wait(180) == 0
+    monkeypatch.setattr(program.process, "poll", lambda: None)
+
+    program.process.send_signal(signal.SIGTERM)
+
+    assert program.process.wait(180) == 0

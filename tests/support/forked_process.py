@@ -1,6 +1,7 @@
 """A process that the fork server starts, handled like one of `subprocess`."""
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -61,8 +62,10 @@ class ForkedProcess:
 
     def send_signal(self, how: int) -> None:
         """Send a signal, unless the process has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, how)
+        # The fork server takes note of its end a moment before it reports it.
+        with contextlib.suppress(ProcessLookupError):
+            if self.poll() is None:
+                os.kill(self.pid, how)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
