@@ -12,7 +12,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.inbox.partitions import partition_of
 from gateway.store.inbox.writer import InboxWriter
 from gateway.store.redis.client import Store, StoreUnavailableError, connect_async
-from tests.support.factories import delivery_body, message_item
+from tests.support.factories import NOW, delivery_body, message_item
 from tests.support.servers import Server
 from tests.support.store.inbox_state import inbox, read
 from tests.support.store.raw import raw
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.store
 
 
 def body(sender: int, text: str = "hi") -> bytes:
-    return delivery_body(message_item(f"wamid.{sender}", text, sender=f"3519{sender:08}"))
+    item = message_item(f"wamid.{sender}", text, f"3519{sender:08}", int(NOW.timestamp()))
+    return delivery_body(item)
 
 
 def kept(store: Store) -> list[str]:
