@@ -31,6 +31,11 @@ def pass_ms(store: Store, milliseconds: int) -> None:
             raw(store).hincrby(f"{PREFIX}tokens", field, -milliseconds)
 
 
+def stand_still(store: Store) -> None:
+    """Let the bucket earn nothing, however long the next call takes."""
+    pass_ms(store, -60_000)
+
+
 def write(store: Store, messages: int, nth: int = 0) -> None:
     """Let customers write, each to be committed with its effect."""
     event = a_message(f"wamid.in.{nth}")
@@ -75,7 +80,9 @@ def test_an_idle_number_saves_up_no_more_than_the_bucket(store: Store) -> None:
 def test_what_customers_write_uses_the_pace_too(store: Store) -> None:
     assert taken(store, 20, most=1) == 1
 
+    stand_still(store)
     write(store, 1)
+    stand_still(store)
 
     assert taken(store, 20) == 0
 
