@@ -291,6 +291,33 @@ def test_those_who_expired_are_a_new_draft(store: Store) -> None:
     assert "No recipient of the campaign is unconfirmed" in doubted.output
 
 
+@pytest.mark.parametrize(
+    ("given", "codes", "is_told"),
+    [
+        ({"skip_unreachable": True}, (), True),
+        ({"skip_unreachable": True}, (131026,), True),
+        ({"skip_unreachable": True}, (131049,), False),
+        ({}, (), False),
+    ],
+    ids=["all", "its code", "another code", "nobody is left out"],
+)
+def test_a_repetition_says_that_it_leaves_out_who_is_unreachable(
+    store: Store, given: dict[str, Any], codes: tuple[int, ...], is_told: bool
+) -> None:
+    campaign = a_campaign(store, 3, **given)
+    assert change_phase(store, campaign, ["draft"], "completed", "campaign", "over")[0]
+    for row, code in enumerate((131026, 131026, 131049)):
+        place(store, campaign, row, "failed", code)
+    counts: Any = {"cell:waiting": 0, "cell:failed": 3, "code:131026": 2, "code:131049": 1}
+    store.redis.hset(campaign_key(campaign.number, campaign.id), mapping=counts)
+
+    result = run("retry", campaign.id, *(word for one in codes for word in ("--code", str(one))))
+
+    sentence = "2 failed with 131026, and like this campaign the draft leaves out"
+    told = sentence in " ".join(result.output.split())
+    assert (result.exit_code, told) == (0, is_told)
+
+
 def test_an_audience_is_a_file_or_a_tag() -> None:
     id_ = draft()
 

@@ -22,6 +22,7 @@ from gateway.store.campaigns.audience import (
 )
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
 from gateway.store.campaigns.drafts import create_campaign, new_id
+from gateway.store.lua.constants import UNREACHABLE_CODE
 from gateway.store.redis.client import Store
 
 Scope = Literal["failed", "expired", "unconfirmed"]
@@ -39,6 +40,19 @@ def find_obstacle(campaign: Campaign, scope: Scope, codes: Collection[int]) -> s
     count = sum(funnel.codes.get(code, 0) for code in codes) if codes else funnel.of(scope)
     of_codes = f" with {', '.join(map(str, sorted(codes)))}" if codes else ""
     return "" if count else f"No recipient of the campaign is {scope}{of_codes}."
+
+
+def warn_of_left_out(campaign: Campaign, scope: Scope, codes: Collection[int]) -> str:
+    """Return a warning where a repetition leaves out those who were unreachable, else ""."""
+    is_wanted = scope == "failed" and (not codes or UNREACHABLE_CODE in codes)
+    count = campaign.funnel.codes.get(UNREACHABLE_CODE, 0) if is_wanted else 0
+    if not count or not campaign.definition.skip_unreachable:
+        return ""
+    return (
+        f"{count:,} failed with {UNREACHABLE_CODE}, and like this campaign the draft leaves out "
+        "whom Meta could not reach within 30 days: check says how many these are. To write to them "
+        "all the same, make a campaign without --skip-unreachable"
+    )
 
 
 def repeat_campaign(

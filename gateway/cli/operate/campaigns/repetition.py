@@ -13,7 +13,13 @@ from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import trial_fields
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError
-from gateway.store.campaigns.repetition import SCOPES, WARNING, find_obstacle, repeat_campaign
+from gateway.store.campaigns.repetition import (
+    SCOPES,
+    WARNING,
+    find_obstacle,
+    repeat_campaign,
+    warn_of_left_out,
+)
 from gateway.store.campaigns.view import view_campaign
 from gateway.web.api.messages.sending import view_accepted
 
@@ -81,6 +87,7 @@ def retry(
         print_json(view_campaign(draft, now))
         return
     typer.echo(again)
-    if wanted == "unconfirmed":
-        errors.errors.print(f"[yellow]{WARNING}.[/]")
+    warning = WARNING if wanted == "unconfirmed" else warn_of_left_out(campaign, wanted, code or ())
+    if warning:
+        errors.errors.print(f"[yellow]{warning}.[/]")
     errors.errors.print(f"{draft.recipients:,} recipients. Next: gateway campaigns check {again}")
