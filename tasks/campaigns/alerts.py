@@ -5,12 +5,13 @@ from gateway.store.campaigns.campaigns import Campaign
 
 
 def unreadable_alert(campaign_id: str, number: str) -> Alert:
-    """Return the alert that neither a campaign nor its audience can be read."""
+    """Return the alert that a campaign or its audience cannot be read."""
     return Alert(
         Cause("campaign_unreadable", campaign_id, number),
         "critical",
         f"The campaign {campaign_id} stands still: what is stored of it cannot be read.",
-        "Give this gateway the encryption key with which it was made (GATEWAY_ENCRYPTION_KEYS).",
+        "See campaign_unreadable in the workers' logs: give this gateway the encryption key with "
+        "which it was made (GATEWAY_ENCRYPTION_KEYS), or mend the key in Redis.",
     )
 
 

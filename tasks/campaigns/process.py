@@ -25,6 +25,7 @@ from gateway.store.campaigns.expansion import expand, most_queued
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS, read_falls
 from gateway.store.campaigns.reach import (
+    ReachPromise,
     count_promised,
     end_promise,
     promise_reach,
@@ -68,7 +69,7 @@ def process_broadcast_campaign(campaign_id: str) -> dict[str, int]:
     clear_wakeup(ctx.store, keys.campaign_bell(campaign_id))
     try:
         return {"queued": _work(ctx, campaign_id)}
-    except UnknownRecordError as error:
+    except (UnknownRecordError, ScriptError) as error:
         _report_unreadable(ctx, campaign_id, error)
         return {"queued": 0}
 
@@ -84,7 +85,7 @@ def mark_campaign_complete(campaign_id: str) -> dict[str, bool]:
         _work(ctx, campaign_id)
         _work(ctx, campaign_id)  # one step more: what follows its end
         campaign = campaigns.read_campaign(ctx.store, ctx.bodies, campaign_id)
-    except UnknownRecordError as error:
+    except (UnknownRecordError, ScriptError) as error:
         _report_unreadable(ctx, campaign_id, error)
         return {"completed": False}
     return {"completed": campaign is not None and campaign.phase == "completed"}
@@ -128,15 +129,24 @@ def _queue(ctx: StoreAccess, standing: Standing, campaign: Campaign, up_to: int)
     """Queue the next recipients, no more than this campaign has a promise for; return how many."""
     if standing.reach is None or not standing.reach.is_limited:
         return expand(ctx.store, ctx.bodies, campaign, up_to)
-    wanted = min(up_to - campaign.next_recipient, most_queued(campaign.definition))
+    left = min(up_to, campaign.recipients) - campaign.next_recipient
+    wanted = min(left, most_queued(campaign.definition))
     promise = promise_reach(ctx.store, campaign, _siblings(ctx, campaign), wanted)
     if not promise.granted:
         return 0
     end = campaign.next_recipient + promise.granted
-    queued = expand(ctx.store, ctx.bodies, campaign, end, promise.till_ms)
+    try:
+        queued = expand(ctx.store, ctx.bodies, campaign, end, promise.till_ms)
+    except (UnknownRecordError, ScriptError):  # or else one that stands still holds up others
+        _end_promise(ctx, promise)
+        raise
+    _end_promise(ctx, promise)
+    return queued
+
+
+def _end_promise(ctx: StoreAccess, promise: ReachPromise) -> None:
     if promise.name:
         end_promise(ctx.store, promise)
-    return queued
 
 
 def _siblings(ctx: StoreAccess, campaign: Campaign) -> list[str]:
@@ -218,8 +228,8 @@ def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:
     campaigns.forget_active(ctx.store, campaign.id)
 
 
-def _report_unreadable(ctx: StoreAccess, campaign_id: str, error: UnknownRecordError) -> None:
-    """Report a campaign that stands still, since neither it nor its audience can be read."""
+def _report_unreadable(ctx: StoreAccess, campaign_id: str, error: Exception) -> None:
+    """Report a campaign that stands still, since a part of it cannot be read."""
     log.error("campaign_unreadable", campaign=campaign_id, reason=str(error))
     number = campaigns.find_number(ctx.store, campaign_id)
     record_alert(ctx.store, unreadable_alert(campaign_id, number), PAUSED_FOR)

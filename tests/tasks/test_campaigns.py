@@ -11,11 +11,13 @@ import pytest
 from gateway.core.campaigns.recipient_state import campaign_send_id, count_cells
 from gateway.core.campaigns.stored_definition import pack_definition
 from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.store import number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
-from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.campaigns.campaigns import Campaign, campaign_key, list_campaigns
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.campaigns.next_look import choose_due, leave_alone
+from gateway.store.campaigns.reach import note_limit
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.maintenance import due_items
 from gateway.store.monitoring.alert_store import active_alerts
@@ -355,6 +357,25 @@ def test_a_row_that_is_damaged_is_a_record_that_cannot_be_read(store: Store) -> 
     assert process.process_broadcast_campaign(campaign.id) == {"queued": 0}
 
     assert alerts(store) == ["campaign_unreadable"]
+
+
+@pytest.mark.parametrize("part", ["", ":recipients", ":chunk:{audience}:0"])
+def test_a_campaign_with_a_key_of_another_type_stands_still_and_no_other(
+    store: Store, part: str
+) -> None:
+    damaged, other = started(store), started(store)
+    number_list.add_number(store, NUMBER)
+    note_limit(store, NUMBER, "TIER_2K")
+    key = campaign_key(NUMBER, damaged.id) + part.format(audience=damaged.audience)
+    raw(store).delete(key)
+    raw(store).lpush(key, "no such thing")
+
+    assert process.process_broadcast_campaign(damaged.id) == {"queued": 0}
+    assert process.process_broadcast_campaign(other.id) == {"queued": 4}
+
+    assert alerts(store) == ["campaign_unreadable"]
+    assert other.id in [one.id for one in list_campaigns(store, BODIES)]
+    assert process.mark_campaign_complete(damaged.id) == {"completed": False}
 
 
 def test_a_tick_wakes_only_for_campaigns_for_which_something_may_be_due(

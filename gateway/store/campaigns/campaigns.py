@@ -30,13 +30,14 @@ from gateway.store.campaigns.obstacles import (
     read_obstacles,
 )
 from gateway.store.redis.client import Store
-from gateway.store.sending.lookup import run_commands
+from gateway.store.sending.lookup import read_each
 
 log = structlog.get_logger(__name__)
 
 LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
+NO_HASH = "its key is of another type"
 _REST: Mapping[str, str] = {"cancelled": "cancelled", "expired": "expired"}
 
 
@@ -112,7 +113,9 @@ def read_campaign(store: Store, bodies: Bodies, id_: str) -> Campaign | None:
     number = find_number(store, id_)
     if not number:
         return None
-    (row,) = run_commands(store, ("HGETALL", campaign_key(number, id_)))
+    (row,) = read_each(store, [("HGETALL", campaign_key(number, id_))])
+    if row is None:
+        raise UnknownRecordError(NO_HASH)
     (obstacles,) = read_obstacles(store, [number])
     return parse_campaign(bodies, id_, number, row, obstacles) if row else None
 
@@ -121,22 +124,28 @@ def list_campaigns(store: Store, bodies: Bodies) -> list[Campaign]:
     """Return all campaigns, the newest first."""
     numbers: Any = store.run(lambda client: client.hgetall(ALL))
     named = [(id_.decode(), number.decode()) for id_, number in numbers.items()]
-    rows = run_commands(store, *(("HGETALL", campaign_key(number, id_)) for id_, number in named))
+    rows = read_each(store, [("HGETALL", campaign_key(number, id_)) for id_, number in named])
     own = sorted({number for _, number in named})
     obstacles = dict(zip(own, read_obstacles(store, own), strict=True))
     found = [
         campaign
         for (id_, number), row in zip(named, rows, strict=True)
-        if row and (campaign := _parse_readable(bodies, id_, number, row, obstacles[number]))
+        if row != {} and (campaign := _parse_readable(bodies, id_, number, row, obstacles[number]))
     ]
     return sorted(found, key=lambda one: one.created_at, reverse=True)
 
 
 def _parse_readable(
-    bodies: Bodies, id_: str, number: str, row: Mapping[bytes, bytes], obstacles: NumberObstacles
+    bodies: Bodies,
+    id_: str,
+    number: str,
+    row: Mapping[bytes, bytes] | None,
+    obstacles: NumberObstacles,
 ) -> Campaign | None:
     """Return a campaign, None for one that hides no other though it cannot be read."""
     try:
+        if row is None:
+            raise UnknownRecordError(NO_HASH)
         return parse_campaign(bodies, id_, number, row, obstacles)
     except UnknownRecordError as error:
         log.warning("campaign_unreadable", campaign=id_, reason=str(error))

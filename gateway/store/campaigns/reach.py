@@ -16,7 +16,7 @@ from gateway.graph.admin.errors import SetupError
 from gateway.store import keys
 from gateway.store.campaigns.campaigns import ACTIVE, Campaign, campaign_key
 from gateway.store.redis.client import Store
-from gateway.store.sending.lookup import run_commands
+from gateway.store.sending.lookup import read_each, run_commands
 
 ASK_WITHIN_S = 4.0
 ASK_EVERY_MS = 600_000
@@ -151,13 +151,14 @@ def _others(store: Store, id_: str, siblings: Collection[str]) -> list[tuple[str
     named = [(one.decode(), number.decode()) for one, number in active.items()]
     others = [(one, number) for one, number in named if one != id_ and number in siblings]
     fields = ("phase", "cell:queued", "cell:attempting")
-    rows = run_commands(
-        store, *(("HMGET", campaign_key(number, one), *fields) for one, number in others)
+    # One that cannot be read stands still, and holds up no other.
+    rows = read_each(
+        store, [("HMGET", campaign_key(number, one), *fields) for one, number in others]
     )
     return [
-        (one, int(queued or 0) + int(attempting or 0))
-        for (one, _), (phase, queued, attempting) in zip(others, rows, strict=True)
-        if phase == b"running"
+        (one, int(row[1] or 0) + int(row[2] or 0))
+        for (one, _), row in zip(others, rows, strict=True)
+        if row and row[0] == b"running"
     ]
 
 
