@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from gateway.store.redis.client import Store
+from tests.support.http_clients import share_tls_contexts, wait_by_default
 from tests.support.servers import Server
-from tests.support.shared_tls import share_tls_contexts
 from tests.support.stack import Stack
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ settings.load_profile("patient")
 
 Stack.forked = Server.in_memory = True
 share_tls_contexts()
+wait_by_default(PATIENT_S)
 
 # A job in the background is started deaf to Ctrl-C, and whatever it starts would be as well.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -42,7 +42,7 @@ def signed(body: bytes, secret: str = SECRET) -> str:
 
 def plain_client(**options: Any) -> httpx.Client:
     """Return a client for this machine; to read the system's certificates takes it 25 ms."""
-    return httpx.Client(**{"timeout": 20, "verify": False, "trust_env": False, **options})
+    return httpx.Client(**{"timeout": 60, "verify": False, "trust_env": False, **options})
 
 
 class PatientTransport(httpx.HTTPTransport):

@@ -75,7 +75,12 @@ class Playing:
                 stdout=log,
                 stderr=log,
             )
-        wait_until((self.folder / ".gateway" / "dev.json").exists, "gateway dev is ready", 300)
+        try:
+            wait_until((self.folder / ".gateway" / "dev.json").exists, "gateway dev is ready", 300)
+        except BaseException:
+            self.program.kill()  # whoever asked has nothing to end
+            self.program.wait()
+            raise
         return self
 
     def end(self, how: int, within_s: float = 60) -> int:
