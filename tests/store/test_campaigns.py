@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.campaigns.recipient_state import campaign_send_id, count_cells
+from gateway.core.campaigns.recipient_state import MOST_CODE, campaign_send_id, count_cells
 from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import StatusUpdate
 from gateway.core.tables.phone_cells import TableError
@@ -113,6 +113,20 @@ def test_a_campaign_says_of_its_messages_whether_they_are_marketing(
     ours, other = sorted(take(store), key=lambda one: one.send)
 
     assert (ours.marketing, other.marketing) == (is_marketing, None)
+
+
+@pytest.mark.parametrize("code", [MOST_CODE + 1, 10**18])
+def test_a_code_that_is_none_of_metas_leaves_the_campaign_readable(store: Store, code: int) -> None:
+    campaign = started(store, 2)
+    queue_all(store, campaign)
+    first, second = take(store)
+
+    settle(store, first, "dropped", error_json=f'{{"code":{code}}}')
+    settle(store, second, "dropped", error_json=f'{{"code":{MOST_CODE}}}')
+
+    funnel = read(store, campaign).funnel
+    assert (funnel.of("failed"), funnel.codes) == (2, {0: 1, MOST_CODE: 1})
+    assert [one.code for one in read_states(store, campaign, 0, 2)] == [0, MOST_CODE]
 
 
 def test_two_workers_that_expand_at_once_queue_each_recipient_once(store: Store) -> None:

@@ -8,6 +8,7 @@ from gateway.core.campaigns.recipient_state import (
     CAMPAIGN_MARK,
     CELL_OF_STAGE,
     CELLS,
+    MOST_CODE,
     RECIPIENTS_PER_BUCKET,
 )
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
@@ -47,6 +48,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "ANSWERS": [f":{way}" for way in WAYS],
     "CELLS": CELLS,
     "CELL_OF_STAGE": CELL_OF_STAGE,
+    "MOST_CODE": MOST_CODE,
     "RECIPIENTS_PER_BUCKET": RECIPIENTS_PER_BUCKET,
     "UNREACHABLE_BUCKETS": UNREACHABLE_BUCKETS,
     "UNREACHABLE_PER_BUCKET": UNREACHABLE_PER_BUCKET,

@@ -49,13 +49,19 @@ local function recount(campaign, by, names)
   redis.call('HSET', campaign, unpack(fields))
 end
 
+-- Meta's code of a failure, 0 without one, and for a number that is larger than any of Meta's.
+local function code_of(failure)
+  local code = tonumber((failure or ''):match('"code": ?(%d+)') or 0)
+  return code <= C.MOST_CODE and code or 0
+end
+
 local function move_recipient(number, send, stage, failure, only_up)
   local campaign, row = campaign_of(number, send)
   local cell = row and cell_of(stage)
   if not cell then return end
   local before, old_code = read_recipient(campaign, row)
   if not before or before == cell or only_up and before > cell then return end
-  local code = C.CELLS[cell + 1] == 'failed' and tonumber((failure or ''):match('"code": ?(%d+)')) or 0
+  local code = C.CELLS[cell + 1] == 'failed' and code_of(failure) or 0
   redis.call('SETRANGE', campaign .. ':recipients', row * 4, struct.pack('>I1I3', cell, code))
   local by, names = {}, {}
   add_counts(by, names, counts_of(before, old_code), -1)
