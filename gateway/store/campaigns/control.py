@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from gateway.core.campaigns.course import ACTIVE, ENDED, Phase, mark_at
 from gateway.core.campaigns.definition import choose_end
-from gateway.core.campaigns.recipient_state import campaign_send_id
+from gateway.core.campaigns.recipient_state import campaign_send_id, find_recipients
 from gateway.core.planning.campaign_answers import WAYS
 from gateway.store.api import sent_messages
-from gateway.store.campaigns.audience import prolong_audience, read_states
+from gateway.store.campaigns.audience import prolong_audience, read_packed_states
 from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, change_phase
 from gateway.store.campaigns.row_fields import pack_mark, stamp
 from gateway.store.redis.client import Store
@@ -19,7 +19,7 @@ from gateway.store.sending import pauses
 from gateway.store.sending.lookup import run_commands
 
 PROLONGED_EVERY = timedelta(days=7)
-STATES_AT_ONCE = 10_000
+STATES_AT_ONCE = 50_000
 STALE_CHECK = (
     "The campaign was checked anew, or given another audience, since that check: look at it again."
 )
@@ -112,7 +112,7 @@ def _queued_rows(store: Store, campaign: Campaign) -> Iterator[int]:
         if left <= 0:
             return
         first = max(0, end - STATES_AT_ONCE)
-        states = read_states(store, campaign, first, end - first)
-        rows = [first + i for i, one in enumerate(states) if one.cell == "queued"]
+        packed = read_packed_states(store, campaign, first, end - first)
+        rows = [first + place for place, _ in find_recipients(packed, {"queued"})]
         left -= len(rows)
         yield from reversed(rows)
