@@ -307,7 +307,7 @@ def test_who_waits_is_told_what_is_still_looked_at() -> None:
         if under_way == ["second"]:
             first.set()
 
-    run_looks({"first": lambda: None, "second": lambda: first.wait(10)}, 10, tell)
+    run_looks({"first": lambda: None, "second": lambda: first.wait(60)}, 60, tell)
 
     assert heard[-1] == ["second"]
 

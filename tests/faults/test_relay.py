@@ -22,7 +22,7 @@ def between(server: Server) -> Iterator[Relay]:
 
 @pytest.fixture
 def client(between: Relay) -> Iterator[redis.Redis]:
-    with redis.Redis(port=between.port, retry=Retry(NoBackoff(), 0), socket_timeout=5) as made:
+    with redis.Redis(port=between.port, retry=Retry(NoBackoff(), 0), socket_timeout=60) as made:
         made.flushall()
         yield made
 

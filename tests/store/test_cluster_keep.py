@@ -118,7 +118,7 @@ def test_servers_that_forgot_the_script_keep_each_delivery_once(cluster: Cluster
 
 
 @LONG
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(90)
 def test_a_frozen_server_holds_up_its_own_deliveries_only(cluster: ClusterOf) -> None:
     slow = server_of(cluster, BODIES[0])
 
@@ -141,7 +141,7 @@ def test_a_frozen_server_holds_up_its_own_deliveries_only(cluster: ClusterOf) ->
 
 
 @LONG
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(90)
 def test_a_bell_that_cannot_be_set_is_rung_all_the_same(tmp_path: Path) -> None:
     own = ClusterOf(tmp_path)
     own.owner(keys.INBOX_BELL).kill()

@@ -4,9 +4,10 @@ import pytest
 
 from gateway.store.redis.client import ScriptError, Store
 from tests.support.store.raw import raw
-from tests.support.store.sends import (  # fmt: skip
+from tests.support.store.sends import (
     PREFIX,
     a_send,
+    about_s,
     counted,
     dead_members,
     make_ready,
@@ -58,7 +59,7 @@ def test_a_stale_outcome_does_not_move_the_lane_of_the_next_attempt(
 
     settle(store, TYPING, step, attempt=1, wait_ms=1_000)
 
-    assert (stage(store, TYPING), ready_in_s(store)) == ("attempting", 30)
+    assert (stage(store, TYPING), ready_in_s(store)) == ("attempting", about_s(30))
 
 
 def test_an_accepted_send_that_is_settled_again_leaves_its_successor_alone(store: Store) -> None:
@@ -69,7 +70,7 @@ def test_an_accepted_send_that_is_settled_again_leaves_its_successor_alone(store
 
     settle(store, ONE, "accepted", wamid="wamid.out")
 
-    assert (stage(store, TWO), ready_in_s(store)) == ("attempting", 30)
+    assert (stage(store, TWO), ready_in_s(store)) == ("attempting", about_s(30))
     assert counted(store, "sends.accepted") == 1
 
 

@@ -11,10 +11,11 @@ from gateway.store.sending.lanes import Lanes
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
 from tests.support.store.raw import raw
-from tests.support.store.sends import (  # fmt: skip
+from tests.support.store.sends import (
     FAST,
     PREFIX,
     a_send,
+    about_s,
     lanes,
     queue,
     ready_in_s,
@@ -96,7 +97,7 @@ def test_what_others_took_since_is_not_given_back(store: Store, deaf: Deaf) -> N
     raw(store).sadd(f"{PREFIX}take:stale", ONE.id)
     store.call("pump", PREFIX, 30_000, 0, FAST, "now", "stale")
 
-    assert (stage(store, ONE), ready_in_s(store)) == ("attempting", 30)
+    assert (stage(store, ONE), ready_in_s(store)) == ("attempting", about_s(30))
 
 
 @pytest.mark.parametrize("runs", [True, False], ids=["answer lost", "call lost"])

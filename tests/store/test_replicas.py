@@ -104,7 +104,7 @@ def test_what_was_kept_is_on_the_replica(pair: Pair) -> None:
     assert pair.waits() == 1
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_nothing_is_kept_while_the_replica_is_frozen(pair: Pair) -> None:
     pair.freeze()
 
@@ -115,7 +115,7 @@ def test_nothing_is_kept_while_the_replica_is_frozen(pair: Pair) -> None:
     assert len(pair.store.call("keep", P0, "meta||", b"body")) == 1
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_all_who_wait_are_told_at_once_that_nothing_was_kept(pair: Pair) -> None:
     pair.freeze()
 
@@ -149,7 +149,7 @@ def test_an_attempt_that_is_not_replicated_is_not_made_and_made_later(pair: Pair
     assert [one.send for one in ours.pump([], 9).attempts] == [send.id]
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "write",
     [

@@ -247,7 +247,7 @@ def test_a_slice_that_ends_before_the_work_rings_again(
 
     outbound.pump(NUMBER, REPLY)
 
-    assert 10 <= len(meta.posted) <= 25
+    assert 0 < len(meta.posted) <= 25
     assert rung(sender.store, "critical") == before + 1
 
 

@@ -134,8 +134,8 @@ def test_a_quiet_number_waits_for_no_others_tokens(
     quiet.join(180)
 
     # With a thread for each number they would take six times as long as those that had one each.
-    assert many < 3 * few
-    assert waited[0] < many / 10
+    assert many < 4 * few
+    assert waited[0] < many / 2
 
 
 @pytest.mark.parametrize("numbers", [2, 200])

@@ -36,8 +36,9 @@ from tests.support.tasks.worker_state import PREFIX, rung
 
 pytestmark = pytest.mark.store
 MESSAGE = {"to": "+351912345678", "text": "Good morning", "from": NUMBER}
-# Half an hour away from now, so that no moment comes while a test runs.
-HOURLY = Schedule(f"{(datetime.now(UTC).minute + 30) % 60} * * * *", "UTC", MESSAGE)
+# Its moment was 22 minutes before tests are collected, so that none comes while one of them runs,
+# and none was in the 20 minutes before.
+HOURLY = Schedule(f"{(datetime.now(UTC).minute - 22) % 60} * * * *", "UTC", MESSAGE)
 MINUTELY = replace(HOURLY, cron="* * * * *")
 LIST = f"{PREFIX}schedules"
 

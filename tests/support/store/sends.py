@@ -5,6 +5,8 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import text
 from gateway.core.planning.batch import Plan
@@ -85,12 +87,14 @@ def stage(store: Store, send: Send) -> str:
 
 
 def ready_in_s(store: Store, lane: str = ANA, rank: str = REPLY) -> int | None:
-    """Return in how many seconds a lane may be worked, None where it does not wait.
-
-    It is rounded up, so that up to a second may pass before the test looks.
-    """
+    """Return in how many seconds a lane may be worked, rounded up; None where it does not wait."""
     score = raw(store).zscore(f"{PREFIX}ready:{rank}", lane)
     return None if score is None else math.ceil((score - now_ms(store)) / 1000)
+
+
+def about_s(seconds: int) -> Any:
+    """Equal a wait of which up to a fifth has gone by: a busy machine may be slow to look."""
+    return pytest.approx(0.9 * seconds, rel=0, abs=0.1 * seconds + 1e-6)
 
 
 def make_ready(store: Store, lane: str = ANA, rank: str = REPLY) -> None:

@@ -71,7 +71,7 @@ def serving() -> Iterator[Serve]:
 
 def _talked(talk: Talk, connection: socket.socket) -> None:
     with connection, contextlib.suppress(OSError):
-        connection.settimeout(10)
+        connection.settimeout(60)
         talk(connection)
 
 
