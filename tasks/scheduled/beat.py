@@ -40,7 +40,7 @@ class Beat(RedBeatScheduler):  # type: ignore[misc]
 
     def __init__(self, app: Celery, **options: Any) -> None:
         """Take the application; Celery itself calls this, so the store is opened here."""
-        self._is_leader = False
+        self._is_leader: bool | None = None  # not known yet
         self._failing = False
         super().__init__(app, **options)
         self._settings = Settings.from_env()

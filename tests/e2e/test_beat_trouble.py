@@ -96,6 +96,7 @@ def test_one_beat_leads_after_the_trouble_and_the_other_takes_over_from_it(
 ) -> None:
     beats = [stack.run("beat#1"), stack.run("beat#2")]
     wait_until(lambda: any(map(leads, beats)), "one beat leads")
+    wait_until(lambda: any(said(one, "beat_stands_by")() for one in beats), "the other has started")
 
     fault.begin(stack.server)
     wait_until(lambda: all(said(one, "beat_failing")() for one in beats), "both tell of it")

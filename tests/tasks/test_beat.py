@@ -93,9 +93,9 @@ def test_the_beat_that_leads_rings_for_what_is_due(make: Make, at: Store) -> Non
     assert woken(at) == len(SCHEDULE)
 
 
-def test_a_second_beat_stands_by_in_silence(make: Make, at: Store) -> None:
+def test_a_second_beat_tells_once_that_it_stands_by(make: Make, at: Store) -> None:
     one, other = make(), make()
-    assert told(one, other) == ["beat_leads"]
+    assert told(one, other, other) == ["beat_leads", "beat_stands_by"]
     make_due(at)
 
     assert told(other) == []

@@ -139,6 +139,7 @@ def test_what_one_answer_names_is_there_for_the_next_request(schema: OpenApiSche
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_five_thousand_requests_find_no_error_of_ours(schema: OpenApiSchema) -> None:
     operations = len(list(schema.get_all_operations()))
 
