@@ -168,12 +168,12 @@ def test_statuses_get_their_share_while_messages_wait_and_afterwards(
 
 def test_a_lease_is_renewed_while_its_holder_works(store: Store) -> None:
     keep(store, large())
-    short = Inbox(store, Bodies(), lease_ms=300)
+    short = Inbox(store, Bodies(), lease_ms=2_000)
     with short.lease() as held:
         held.next_batch()
         begun = int(lease(store, WHERE)["till"])
 
-        wait_until(lambda: int(lease(store, WHERE)["till"]) > begun + 600, "it was renewed")
+        wait_until(lambda: int(lease(store, WHERE)["till"]) > begun + 500, "it was renewed")
         assert inbox(store).lease().__enter__().next_batch().is_empty
         assert names(held.next_batch())[0] == f"w{MOST_EVENTS}"
 

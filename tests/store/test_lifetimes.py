@@ -532,7 +532,8 @@ def test_every_key_is_of_a_kind_in_the_table_and_lives_as_long_as_it_says(
         if wanted is FOREVER:
             assert lives_ms == -1, key
         else:
-            assert wanted[0] - 5_000 < lives_ms <= wanted[1], key
+            slack_ms = min(60_000, wanted[0] // 2)  # for what passed since it was written
+            assert wanted[0] - slack_ms < lives_ms <= wanted[1], key
     assert seen == set(KINDS)
 
 

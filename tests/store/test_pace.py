@@ -167,7 +167,7 @@ def test_what_meta_asks_for_counts_after_a_step_back(store: Store) -> None:
 
     pauses.rest(store, [NUMBER], 60_000)
 
-    assert 59 < lanes(store).pump([], 9).wait_s <= 60
+    assert 45 < lanes(store).pump([], 9).wait_s <= 60
 
 
 def test_the_longest_wait_that_a_code_asks_for_is_no_step_back(store: Store) -> None:
