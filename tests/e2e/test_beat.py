@@ -54,7 +54,7 @@ def test_a_second_beat_takes_over_when_the_first_is_killed(stack: Stack) -> None
     assert len(leading()) == 1
     stack.programs[leading()[0]].kill()
 
-    wait_until(lambda: len(leading()) == 2, "the other beat took over", 40)
+    wait_until(lambda: len(leading()) == 2, "the other beat took over")
 
 
 def test_the_sweep_finds_what_nobody_was_rung_for(stack: Stack) -> None:
@@ -66,5 +66,5 @@ def test_the_sweep_finds_what_nobody_was_rung_for(stack: Stack) -> None:
 
     stack.start("inbound", "outbound", "beat")
 
-    wait_until(lambda: len(stack.posted()) == 1, "the reply is posted", 40)
+    wait_until(lambda: len(stack.posted()) == 1, "the reply is posted")
     assert stack.metrics()['gateway_sweep_rang_total{what="inbox"}'] >= 1

@@ -116,16 +116,16 @@ def test_a_release_that_knows_no_forwards_leaves_their_answers_to_this_one(
 ) -> None:
     write(stack, "order")
     write(stack, "hello")
-    wait_until(lambda: service.at_once == len(CUSTOMERS), "all services are asked", 60)
-    wait_until(lambda: bool(application.posts), "a forward is posted", 60)
-    wait_until(stack.idle, "all is planned", 60)
+    wait_until(lambda: service.at_once == len(CUSTOMERS), "all services are asked")
+    wait_until(lambda: bool(application.posts), "a forward is posted")
+    wait_until(stack.idle, "all is planned")
 
     replace_planner(stack)
     service.over.set()
     application.hangs.set()
-    wait_until(lambda: deferred(stack) == 2 * len(CUSTOMERS), "answers are left to others", 90)
+    wait_until(lambda: deferred(stack) == 2 * len(CUSTOMERS), "answers are left to others")
     write(stack, "which color?")
-    wait_until(lambda: replies(stack, COLOURS) == [1] * 4, "the release before goes on", 90)
+    wait_until(lambda: replies(stack, COLOURS) == [1] * 4, "the release before goes on")
     assert (replies(stack, TRACKED), replies(stack, NOTED)) == ([0] * 4, [0] * 4)
 
     stack.run("inbound")
@@ -145,7 +145,7 @@ def test_a_release_that_knows_no_forwards_leaves_their_answers_to_this_one(
         return replies(stack, TRACKED) == replies(stack, NOTED) == [2] * 4
 
     wait_until(all_answered_again, "it takes what comes", 120)
-    wait_until(stack.idle, "nothing waits", 60)
+    wait_until(stack.idle, "nothing waits")
     assert deferred(stack) == 0
     assert replies(stack, COLOURS) == [1] * 4
     assert stack.metrics()["gateway_dead_letters"] == 0

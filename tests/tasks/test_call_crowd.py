@@ -57,7 +57,7 @@ def test_a_thousand_calls_of_one_delivery_are_few_at_once_and_each_is_answered_o
         return not raw(at_work.store).exists(f"{PREFIX}calls")
 
     wait_until(all_made, "all are made", 200)
-    wait_until(lambda: not outgoing._threads()._running.total(), "no call is left", 60)
+    wait_until(lambda: not outgoing._threads()._running.total(), "no call is left")
     while waiting(at_work):  # a slice leases a part of the inbox
         take_effect(at_work, book(text))
 

@@ -447,9 +447,9 @@ def test_a_receiver_that_is_down_has_one_post_whatever_number_it_is_for(
     people = [f"3519000{n:05}" for n in range(FAILURES_IN_A_ROW + 5)]
     effect(forwarding, *(delivery_body(message_item(f"wamid.{p}", p, p)) for p in people))
     outgoing.forward(NUMBER)
-    wait_until(lambda: raw(store).hget(f"{PREFIX}forwards:crm", "open_until"), "it rests", 30)
+    wait_until(lambda: raw(store).hget(f"{PREFIX}forwards:crm", "open_until"), "it rests")
     posts = forwarder.forwarder_of(forwarding)
-    wait_until(lambda: (NUMBER, "crm") not in posts._lines, "nothing is under way to it", 30)
+    wait_until(lambda: (NUMBER, "crm") not in posts._lines, "nothing is under way to it")
 
     crm.hangs.clear()
     number_list.add_number(store, OTHER)
@@ -457,13 +457,13 @@ def test_a_receiver_that_is_down_has_one_post_whatever_number_it_is_for(
         queue_copy(store, OTHER, receiver, f"{n}-{receiver}", Bodies().pack(b"{}"))
     outgoing.forward(OTHER)
     bots = f"{keys.number(OTHER)}forwards:bot:waiting"
-    wait_until(lambda: not raw(store).exists(bots), "the other receiver has all", 30)
+    wait_until(lambda: not raw(store).exists(bots), "the other receiver has all")
 
     assert posts._lines[OTHER, "crm"].under_way == 1
     crm.status = 204
     crm.hangs.set()
     crms = f"{keys.number(OTHER)}forwards:crm:waiting"
-    wait_until(lambda: not raw(store).exists(crms), "this one too, once it is well", 30)
+    wait_until(lambda: not raw(store).exists(crms), "this one too, once it is well")
 
 
 def test_what_a_receiver_answers_is_sent_once_though_it_was_asked_twice(

@@ -451,10 +451,10 @@ def test_services_that_hang_leave_room_for_another(
         for name in ("one", "two"):
             outgoing.start_calls(at_work, NUMBER, name)
         most = 2 * outgoing.MOST_OF_SERVICE
-        wait_until(lambda: len(slow.asked) == most, "as many hang as may", 30)
+        wait_until(lambda: len(slow.asked) == most, "as many hang as may")
 
         outgoing.start_calls(at_work, NUMBER, "orders")
-        wait_until(lambda: len(service.asked) == 1, "the other service is asked", 30)
+        wait_until(lambda: len(service.asked) == 1, "the other service is asked")
         assert len(slow.asked) == most
         slow.over.set()
-        wait_until(lambda: not outgoing._threads()._running.total(), "no call is left", 60)
+        wait_until(lambda: not outgoing._threads()._running.total(), "no call is left")

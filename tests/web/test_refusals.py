@@ -106,7 +106,7 @@ async def test_counts_are_written_without_waiting_for_the_end(server: Server, st
 
     async with a_web(server.url) as web:
         await web.post(BODY)
-        await asyncio.to_thread(wait_until, written, "the sum is written", 5)
+        await asyncio.to_thread(wait_until, written, "the sum is written")
 
 
 async def test_figures_that_cannot_be_shown_are_no_refused_delivery() -> None:

@@ -33,7 +33,7 @@ from tests.support.stack import Stack
 AT_ONCE = 16
 SLOW_LINES = 100
 SILENT_LINES = Bounds().connections + 50
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 NOTHING = "version: 1\nrules: []\n"
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)")
 

@@ -184,7 +184,7 @@ def test_of_many_open_windows_some_are_live_and_every_page_can_be_loaded(
         def has_another() -> bool:
             return [one.text_content() for one in states[4:]].count("live") == 1
 
-        wait_until(has_another, "the place of the page that was left is another's", 60)
+        wait_until(has_another, "the place of the page that was left is another's")
 
 
 def test_a_page_says_that_its_user_is_signed_out_and_comes_back_by_itself(
