@@ -66,7 +66,7 @@ def test_only_what_is_deaf_is_killed_and_named(processes: ProcessSet) -> None:
     first_line(processes.start("deaf", [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE))
     processes.start("one", ["sleep", "60"])
 
-    assert processes.stop(0.5) == ["deaf"]
+    assert processes.stop(0.5, longer_s={"one": 60}) == ["deaf"]
     assert (processes.exit_code("deaf"), processes.exit_code("one")) == (-9, -15)
 
 
