@@ -1,10 +1,11 @@
 """Campaign pages: from a draft through a file and a check to a start, by operators alone."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from gateway.store.console import audit_log
 from gateway.store.redis.client import Store
@@ -47,6 +48,11 @@ async def upload(web: Web, page: str, content: bytes) -> str:
     return answer.text
 
 
+def fill(page: Page, fields: Mapping[str, str]) -> None:
+    for label, text in fields.items():
+        page.get_by_label(label, exact=True).fill(text)
+
+
 @pytest.mark.anyio
 async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: Store) -> None:
     know_template(store)
@@ -82,6 +88,27 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
         "start a campaign",
         "create a campaign",
     ]
+
+
+@pytest.mark.anyio
+async def test_how_it_goes_is_asked_for_and_shown(server: Server, store: Store) -> None:
+    more = {"stop_opted_out": "5", "stop_quality": "no", "first_size": "50", "first_wait": "30"}
+    others = {"quiet_from": "21:00", "quiet_to": "08:00", "notify_forward": "crm"}
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        page = await made(web, **more, **others, skip_unreachable="yes", finish_by="")
+        refused = await web.api.post(PAGE, data=DRAFT | {"stop_failed": "lots"})
+        shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+        html = " ".join((await web.api.get(page)).text.split())
+
+    assert (shown["stop"]["opted_out"], shown["stop"]["quality"]) == (5, False)
+    assert shown["first"] == {"size": 50, "wait": 1800}
+    assert "21:00 to 08:00, by each recipient&#39;s clock" in html.replace("'", "&#39;")
+    assert "50, then it waits for 30 min" in html
+    assert "more than 5 % opted out</dd>" in html
+    assert "an alert, the receiver crm</dd>" in html
+    assert "whom Meta could not reach in 30 days</dd>" in html
+    assert "stop/failed must be a whole number from 1 to 100" in refused.text
 
 
 @pytest.mark.anyio
@@ -129,15 +156,18 @@ def test_an_operator_makes_a_campaign_in_a_browser(
     serving = serving_console(server.url, META_WABA_ID=WABA)
     with serving as console, a_tab(browser, console.url) as tab:
         tab.open(PAGE)
-        tab.page.get_by_label("Name").fill("operate")
-        tab.page.get_by_label("Password").fill(PASSWORD)
+        fill(tab.page, {"Name": "operate", "Password": PASSWORD})
         tab.page.get_by_role("button", name="Sign in").click()
-        tab.page.get_by_label("Name").fill("spring")
-        tab.page.get_by_label("Template").fill("spring")
-        tab.page.get_by_label("Language").fill("en")
-        tab.page.get_by_label("Its values").fill("{{ first }}")
+        fill(tab.page, {"Name": "spring", "Template": "spring", "Language": "en"})
+        fill(tab.page, {"Its values, one a line": "{{ first }}"})
+        tab.page.get_by_text("More: end, quiet hours").click()
+        fill(tab.page, {"if more opted out, %": "5", "Quiet from": "21:00"})
+        fill(tab.page, {"to, by each recipient's clock": "21:01"})
+        assert tab.findings() == []
         tab.page.get_by_role("button", name="Make a draft").click()
         expect(tab.page).to_have_url(re.compile(f"{PAGE}/[a-z0-9]+$"))
+        tab.page.get_by_text("How it goes").click()
+        expect(tab.page.get_by_text("more than 5 % opted out")).to_be_visible()
         tab.page.get_by_label("Audience").set_input_files(tmp_path / "people.csv")
         tab.page.get_by_role("button", name="Give it this audience").click()
         expect(tab.page.get_by_text("25 recipients from 25 rows.")).to_be_visible()

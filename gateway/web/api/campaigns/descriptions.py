@@ -49,6 +49,9 @@ class CampaignIn(BaseModel):
         "GATEWAY_NOTIFY_URL, to a receiver of forwards (forward), or to a phone, with a template "
         "for a closed window.",
     )
+    when_closed: Literal["fail", "drop"] | None = Field(
+        None, description="What becomes of a message that is no template outside the window."
+    )
     marketing: bool | None = Field(None, description="Unless false, opt-outs are respected.")
     skip_unreachable: bool | None = Field(
         None, description="Whether those to whom Meta delivered nothing within 30 days get nothing."

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.core.campaigns.definition import StopRules
 from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.console.campaign_form import write_campaign
 from gateway.core.console.users import OPERATE, ConsoleUser
 from gateway.store.campaigns.campaigns import read_campaign
 from gateway.store.campaigns.view import read_log, view_campaign
@@ -41,7 +43,8 @@ async def build_list(visit: PageVisit) -> PageView:
     query = {name: visit.query[name] for name in ("cursor",) if visit.query.get(name)}
     panels = await visit.desk.panels(campaigns=visit.desk.api.call(visit.user, "GET", API, query))
     numbers = visit.desk.numbers_of(visit.user)
-    data = {**panels, "numbers": numbers, "may_act": visit.user.may(OPERATE)}
+    may_act = visit.user.may(OPERATE)
+    data = {**panels, "numbers": numbers, "usual_stop": StopRules(), "may_act": may_act}
     return PageView("Campaigns", "campaigns/list.html", data)
 
 
@@ -58,7 +61,7 @@ async def read_live(reader: LiveReader) -> str:
 
 async def create(visit: PageVisit) -> Redirection:
     """Make a draft."""
-    body = _definition(visit.form)
+    body = write_campaign(visit.form)
     visit.check_number(body.get("from", ""))
     await visit.desk.note(visit.user, "create a campaign", str(body["name"]))
     made = await visit.desk.api.call(visit.user, "POST", API, {}, body)
@@ -119,22 +122,6 @@ def read_shown(desk: ConsoleDesk, user: ConsoleUser, id_: str) -> Mapping[str, A
     cells += [(f"left out: {cause}", count) for cause, count in funnel["skipped"].items()]
     done = campaign.recipients - campaign.funnel.pending
     return {**shown, "done": done, "cells": cells, "log": read_log(desk.store, campaign)}
-
-
-def _definition(form: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the API's body from the fields of the form; the API says what is wrong with it."""
-    given = {name: text.strip() for name, text in form.items() if text.strip()}
-    body: dict[str, Any] = {"name": given.get("name", "")}
-    body |= {
-        name: given[name] for name in ("from", "pace", "start_at", "finish_by") if name in given
-    }
-    if template := given.get("template"):
-        params = given.get("params", "").splitlines()
-        body["template"] = {"name": template, "language": given.get("language", ""),
-                            "params": [one.strip() for one in params if one.strip()]}  # fmt: skip
-    else:
-        body["text"] = given.get("text", "")
-    return body
 
 
 PAGES = (
