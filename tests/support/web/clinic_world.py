@@ -32,7 +32,11 @@ from tests.support.web.console_world import receive
 OWN_NUMBER, WAMID, JOB = "1001", "wamid.Clinic", "c" * 16
 # Whatever is the clinic's has one of these in it.
 MARKS = (NUMBER, "clinic", "Clinic")
-RULES = "version: 1\nrules: [{name: %s, then: [Hello]}]\n"
+RULES = """
+version: 1
+forwards: [{to: NAME-crm, url: "http://127.0.0.1:9/in", secret: NAME_SECRET, events: message}]
+rules: [{name: NAME-hello, then: [Hello]}]
+"""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def clinic(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli
     """Fill the store with something of the clinic for every page."""
     for name in ("clinic", "shop"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "rules.yaml").write_text(RULES % f"{name}-hello")
+        (tmp_path / name / "rules.yaml").write_text(
+            RULES.replace("NAME_", f"{name.upper()}_").replace("NAME", name)
+        )
     accounts = [
         TestAccount("shop", [OWN_NUMBER], "501", f"rules: {tmp_path}/shop"),
         TestAccount("clinic", [NUMBER], "502", f"rules: {tmp_path}/clinic", waba=WABA),

@@ -50,6 +50,8 @@ def forms(clinic: Clinic, tmp_path: Path) -> Mapping[str, Mapping[str, str]]:
         "/templates/fetch": {"from": NUMBER},
         "/rules": {"text": "hi", "path": str(tmp_path / "clinic")},
         "/forwards/{receiver}/control": {"verb": "pause"},
+        "/forwards/test": {"receiver": "clinic-crm"},
+        "/forwards/replay": {"receiver": "clinic-crm", "since": "2026-01-01T00:00:00Z"},
         "/numbers/{number}/hold": {"why": "no"},
     }  # fmt: skip
 
@@ -128,11 +130,13 @@ async def test_no_action_of_another_account_has_an_effect(
     assert after == before
     odd = {"/dead-letters/preview": 200, "/dead-letters/act": 409, "/rules": 422}
     assert statuses == {one.path: odd.get(one.path, 404) for one in ACTIONS}
-    # Each of these is right for somebody else, but for the list that Meta would be asked for.
+    # Each of these is right for somebody else, but for the list that Meta would be asked for, and
+    # the receiver whose secret is not set.
     assert {path for path, status in allowed.items() if status >= 400} <= {
         "/templates/fetch",
         "/dead-letters/act-on-one",
         "/campaigns/{id}/control",
+        "/forwards/test",
     }
 
 

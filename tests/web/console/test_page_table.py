@@ -29,6 +29,8 @@ CALLS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "/campaigns/{id}/control": ("", ("POST /v1/campaigns/",)),
     "/templates/fetch": ("/templates", ("POST /v1/templates/sync",)),
     "/forwards/{receiver}/control": ("/forwards", ("POST /v1/forwards/",)),
+    "/forwards/test": ("/forwards", ("POST /v1/forwards/RECEIVER/test",)),
+    "/forwards/replay": ("/forwards", ("POST /v1/forwards/RECEIVER/replay",)),
     "/numbers/{number}/hold": ("/numbers", ("POST /v1/numbers/",)),
     "/numbers/{number}/release": ("/numbers", ("POST /v1/numbers/",)),
 }
