@@ -268,6 +268,7 @@ SOON = NOW + timedelta(seconds=5)
         ("running", Step(), {"waiting": 9}, None, None),
         ("scheduled", Step("running"), {"waiting": 9}, None, None),
         ("completed", Step(), {"read": 9}, None, None),
+        ("draft", Step(), {"waiting": 9}, NOW - HOUR, IN_A_MINUTE),
     ],
 )
 def test_nothing_is_due_before_the_next_moment_of_its_course(

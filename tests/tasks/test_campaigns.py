@@ -403,6 +403,23 @@ def test_a_tick_wakes_only_for_campaigns_for_which_something_may_be_due(
     assert sorted(woken[1:]) == sorted([running.id, paused.id])
 
 
+def test_a_draft_that_could_not_be_paused_wakes_a_worker_once_a_minute_until_it_starts(
+    store: Store, at_work: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(process, "ring_campaign", lambda _, id_: woken.append(id_))
+    draft = a_campaign(store, 4, finish_by=(NOW + timedelta(days=1)).isoformat())
+    assert control.pause(store, draft, "ana", "too early") == "draft"
+    work(draft)
+
+    process.wake_for_campaigns(at_work)
+    assert woken == []
+    assert control.start(store, draft, "ana", NOW) == ""
+    process.wake_for_campaigns(at_work)
+
+    assert woken == [draft.id]
+
+
 def test_a_campaign_that_is_changed_while_it_is_looked_at_is_looked_at_again(
     store: Store, at_work: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

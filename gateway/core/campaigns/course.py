@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from gateway.core.campaigns.definition import START_GRACE, Definition, StopRules
 from gateway.core.campaigns.obstacle import CampaignObstacle
@@ -11,9 +11,7 @@ from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.zone_groups import ZoneGroup, find_opening
 
 Phase = Literal["draft", "scheduled", "running", "paused", "completed", "cancelled", "expired"]
-PHASES: tuple[Phase, ...] = (
-    "draft", "scheduled", "running", "paused", "completed", "cancelled", "expired",
-)  # fmt: skip
+PHASES: tuple[Phase, ...] = get_args(Phase)
 ACTIVE: frozenset[Phase] = frozenset({"scheduled", "running", "paused"})  # something may follow
 ENDED: frozenset[Phase] = frozenset({"completed", "cancelled", "expired"})
 
@@ -158,8 +156,10 @@ def next_look(standing: Standing, step: Step, now: datetime) -> datetime | None:
 
     Whatever changes a campaign lets it be looked at again at once.
     """
-    if step.phase or standing.phase not in ACTIVE:
+    if step.phase or standing.phase in ENDED:
         return None
+    if standing.phase == "draft":  # that could not be started, or paused
+        return now + LOOKED_AT_EVERY
     is_at_work = step.until is None or standing.funnel.of("queued", "attempting") > 0
     if standing.phase == "running" and is_at_work:
         return None
