@@ -54,6 +54,14 @@ def started() -> str:
     return id_
 
 
+def test_a_draft_has_a_first_batch_and_a_pace_without_a_unit() -> None:
+    words = ("create", "spring", "--text", "Hi", "--first", "0", "--pace", "30")
+    made = run_json(*words, "--quiet", "21:00 - 08:00")
+
+    assert (made["first"]["size"], made["pace"]) == (0, 30)
+    assert made["quiet_hours"] == {"from": "21:00", "to": "08:00"}
+
+
 def test_from_a_file_to_a_funnel(store: Store) -> None:
     id_ = draft()
     told = run("audience", id_, "people.csv")
@@ -142,14 +150,21 @@ def test_the_recipients_who_did_not_get_it_are_listed(store: Store) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("create", "x"), "needs one of"),
-        (("create", "x", "--text", "{{ a"), "placeholder"),
-        (("create", "x", "--text", "Hi", "--pace", "fast"), "pace must be"),
+        (("create", "x"), "needs one of --template and --text"),
+        (("create", "x", "--text", "Hi", "--template", "a"), "needs one of --template and --text"),
+        (("create", "x", "--text", "Hi", "--param", "a"), "--param is a value of a --template"),
+        (("create", "x", "--text", "{{ a"), "the message has a placeholder"),
+        (("create", "x", "--text", "Hi", "--pace", "fast"), "--pace must be"),
+        (("create", "x", "--text", "Hi", "--quiet", "21:00"), "such as 21:00-08:00."),
+        (("create", "x", "--text", "Hi", "--quiet", "9-8"), "--quiet takes two different times"),
+        (("create", "x", "--text", "Hi", "--start-at", "now"), "--start-at must be a time"),
+        (("create", "x", "--text", "Hi", "--first", "-1"), "--first must be a whole number"),
+        (("create", "x", "--text", "Hi", "--notify-template", "over"), "--notify-template names"),
         (("create", "x", "--text", "Hi", "--from", "999"), ""),
         (("create", "x", "--text", "Hi", "--notify", "+351900000099"), "--notify-template names"),
         (("create", "x", "--text", "Hi", "--notify", "1", "--notify", "2"), "one phone"),
         (("create", "x", "--text", "Hi", "--stop", "5"), "--stop takes a rule and its value"),
-        (("create", "x", "--text", "Hi", "--stop", "opted_out=x"), "stop/opted_out"),
+        (("create", "x", "--text", "Hi", "--stop", "opted_out=x"), "--stop opted_out must"),
         (("show", "nothing"), "No campaign has the id nothing"),
     ],
 )

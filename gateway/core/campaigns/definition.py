@@ -24,7 +24,7 @@ DEFAULT_FINISH = timedelta(hours=24)
 START_GRACE = timedelta(minutes=15)
 FIRST_ABOVE, FIRST_SIZE, FIRST_WAIT = 2_000, 200, timedelta(minutes=15)
 MOST_PERCENT = 100
-_PACE = re.compile(r"(\d{1,6})/(s|m|h)")
+_PACE = re.compile(r"(\d{1,6})(?:/(s|m|h))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _OWN = frozenset(
     {"name", "from", "start_at", "finish_by", "pace", "first", "stop", "when_closed", "marketing"}
@@ -179,7 +179,7 @@ def _read_pace(reader: FieldReader) -> float:
     if isinstance(given, int) and not isinstance(given, bool):
         pace = given
     elif isinstance(given, str) and (match := _PACE.fullmatch(given.replace(" ", ""))):
-        pace = int(match[1]) / _SECONDS[match[2]]
+        pace = int(match[1]) / _SECONDS[match[2] or "s"]
     if not 1 / 3600 <= pace <= MOST_PACE:
         reader.add("pace", f"must be 1 to {MOST_PACE:,} messages a second, or such as 100/m")
         return DEFAULT_PACE

@@ -11,22 +11,14 @@ from gateway.cli.common import errors
 from gateway.cli.common.options import Json, Yes
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.operate.campaigns import show as view
-from gateway.cli.operate.campaigns.desk import (
-    CampaignDesk,
-    opened_desk,
-    read_notify,
-    read_stop,
-    refuse,
-    too_late,
-)
+from gateway.cli.operate.campaigns.creation import create
+from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk, too_late
 from gateway.cli.operate.campaigns.recipients import export, export_problems, list_recipients
 from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.core.campaigns.check import view_check
-from gateway.core.campaigns.definition import Definition, check_times, read_definition
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked
-from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError, create_campaign
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers
 from gateway.store.campaigns.uploads.upload import store_file, store_known
 from gateway.store.campaigns.view import read_log, view_campaign
@@ -43,74 +35,7 @@ commands = typer.Typer(
 )
 
 
-@commands.command()
-def create(
-    name: Annotated[str, typer.Argument(help="Name of the campaign.")],
-    template: Annotated[str, typer.Option(help="Name of a template.")] = "",
-    language: Annotated[str, typer.Option(help="Language of the template.")] = "en",
-    param: Annotated[
-        list[str] | None,
-        typer.Option(help="A value of the template, such as {{ first_name }}; may be repeated."),
-    ] = None,
-    text: Annotated[str, typer.Option(help="A text, for people who have just written.")] = "",
-    pace: Annotated[str, typer.Option(help="Messages: 50/s, 100/m or 2000/h.")] = "50/s",
-    start_at: Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00.")] = "",
-    finish_by: Annotated[str, typer.Option(help="Until when; a day more than it takes.")] = "",
-    quiet: Annotated[
-        str, typer.Option(help="When nobody is written to by their clock: 21:00-08:00.")
-    ] = "",
-    notify: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Where its end is reported: post, a forward such as crm, or +351900000099."
-        ),
-    ] = None,
-    notify_template: Annotated[
-        str, typer.Option(help="Template for that phone: done, or done:{{ campaign }}.")
-    ] = "",
-    stop: Annotated[
-        list[str] | None,
-        typer.Option(help="A stop rule, such as opted_out=5 or quality=no; may be repeated."),
-    ] = None,
-    skip_unreachable: Annotated[
-        bool,
-        typer.Option("--skip-unreachable", help="Leave out whom Meta could not reach in 30 days."),
-    ] = False,
-    number: Annotated[str, typer.Option("--from", help="Phone number id to send from.")] = "",
-    json: Json = False,
-) -> None:
-    """Make a draft. It needs an audience and a check before it starts."""
-    fields: dict[str, Any] = {"name": name, "pace": pace}
-    if template:
-        fields["template"] = {"name": template, "language": language, "params": param or []}
-    optional = {
-        "text": text, "start_at": start_at, "finish_by": finish_by, "from": number,
-        "quiet_hours": quiet and dict(zip(("from", "to"), quiet.split("-", 1), strict=False)),
-        "notify": notify and read_notify(notify, notify_template, language),
-        "skip_unreachable": skip_unreachable, "stop": read_stop(stop or ()),
-    }  # fmt: skip
-    fields |= {key: value for key, value in optional.items() if value}
-    definition = read_definition(fields)
-    if isinstance(definition, list):
-        raise refuse(definition)
-    with opened_desk("so no campaign was made") as opened:
-        id_ = _store_draft(opened, definition)
-        if json:
-            print_json(view_campaign(opened.find(id_), opened.now()))
-        else:
-            typer.echo(id_)
-            errors.errors.print(f"Next: gateway campaigns audience {id_} FILE.csv")
-
-
-def _store_draft(opened: CampaignDesk, definition: Definition) -> str:
-    """Store a draft and return its id, or end the command."""
-    if wrong := check_times(definition, opened.now()):
-        raise refuse(wrong)
-    number = opened.number_of(definition)
-    try:
-        return create_campaign(opened.store, opened.bodies, number, definition)
-    except TooManyCampaignsError:
-        raise errors.fail(TOO_MANY) from None
+commands.command()(create)
 
 
 @commands.command()

@@ -1,9 +1,8 @@
 """Desk of the commands about campaigns: the store, and what the settings say of its numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import typer
 
@@ -13,9 +12,7 @@ from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.config.prices import read_prices
-from gateway.core.api.field_errors import FieldError
 from gateway.core.campaigns.definition import Definition
-from gateway.core.forwards.receiver import RECEIVER_NAME
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns
@@ -80,42 +77,6 @@ def opened_desk(otherwise: str) -> Iterator[CampaignDesk]:
     """Open the store for one command; `otherwise` is what an unavailable one means for it."""
     with open_own_store(target.settings(), otherwise) as store:
         yield CampaignDesk(store)
-
-
-def read_notify(places: Sequence[str], template: str, language: str) -> dict[str, Any]:
-    """Return where a campaign's end is reported, in the form of the API, or end the command."""
-    name, *values = template.split(":")
-    receivers = [one for one in places if RECEIVER_NAME.fullmatch(one) and one != "post"]
-    phones = [one for one in places if one not in ("post", *receivers)]
-    if len(phones) > 1 or len(receivers) > 1:
-        raise errors.fail("--notify takes post, one receiver of forwards, and one phone.")
-    if bool(phones) != bool(name):
-        raise errors.fail("--notify-template names the template that the phone of --notify gets.")
-    form: dict[str, Any] = {"post": "post" in places}
-    if receivers:
-        form["forward"] = receivers[0]
-    if phones:
-        params = [one.strip() for one in values]
-        staff = {"name": name, "language": language, "params": params}
-        form |= {"to": phones[0], "template": staff}
-    return form
-
-
-def read_stop(rules: Sequence[str]) -> dict[str, Any]:
-    """Return stop rules in the form of the API, or end the command; what they hold it refuses."""
-    form: dict[str, Any] = {}
-    words: dict[str, Any] = {"yes": True, "no": False}
-    for rule in rules:
-        name, is_named, value = (part.strip() for part in rule.partition("="))
-        if not is_named:
-            raise errors.fail(f"--stop takes a rule and its value, such as opted_out=3, not {rule}")
-        form[name] = words.get(value, int(value) if value.isdecimal() else value)
-    return form
-
-
-def refuse(wrong: list[FieldError]) -> typer.Exit:
-    """Print everything that is wrong with a request."""
-    return errors.fail("; ".join(f"{one.pointer.removeprefix('#/')} {one.detail}" for one in wrong))
 
 
 def too_late(phase: str) -> typer.Exit:

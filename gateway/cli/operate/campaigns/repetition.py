@@ -7,7 +7,8 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
-from gateway.cli.operate.campaigns.desk import opened_desk, refuse
+from gateway.cli.operate.campaigns.creation import refuse
+from gateway.cli.operate.campaigns.desk import opened_desk
 from gateway.cli.operate.messages.send import accept_message, check_templates
 from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import trial_fields
