@@ -33,6 +33,7 @@ from tests.support.store.campaigns import (
     phone,
     read,
 )
+from tests.support.store.compacted_sends import compact
 from tests.support.store.raw import raw
 from tests.support.store.sends import PREFIX, WEEK, a_send, commit_statuses, lanes, queue
 
@@ -127,6 +128,29 @@ def test_a_code_that_is_none_of_metas_leaves_the_campaign_readable(store: Store,
     funnel = read(store, campaign).funnel
     assert (funnel.of("failed"), funnel.codes) == (2, {0: 1, MOST_CODE: 1})
     assert [one.code for one in read_states(store, campaign, 0, 2)] == [0, MOST_CODE]
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_a_message_that_was_delivered_after_its_failure_is_delivered(
+    store: Store, is_compacted: bool
+) -> None:
+    campaign = started(store, 1)
+    queue_all(store, campaign)
+    (attempt,) = take(store)
+    settle(store, attempt, "accepted", wamid="wamid.1")
+    failed, delivered = (
+        StatusUpdate(attempt.send, "1", "wamid.1", stage, NOW, error)
+        for stage, error in (("failed", {"code": 131049}), ("delivered", None))
+    )
+    commit_statuses(store, failed)
+    assert cells(store, campaign) == {"failed": 1}
+    if is_compacted:
+        assert compact(store) == 1
+
+    commit_statuses(store, delivered)
+
+    assert cells(store, campaign) == {"delivered": 1}
+    assert read(store, campaign).funnel.codes == {}
 
 
 def test_two_workers_that_expand_at_once_queue_each_recipient_once(store: Store) -> None:

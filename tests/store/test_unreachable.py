@@ -154,6 +154,16 @@ def test_a_message_is_delivered_late_of_which_no_row_is_left(store: Store) -> No
     assert unreachable(store, 1, 2) == {phone(2)}
 
 
+def test_a_message_that_failed_is_delivered_after_all(store: Store) -> None:
+    send, now = accepted(store, to(1)), datetime.now(UTC)
+    report(store, "failed", send, 1, now)
+    assert unreachable(store, 1)
+
+    report(store, "delivered", send, 1, now)
+
+    assert unreachable(store, 1) == set()
+
+
 def test_damage_to_what_is_remembered_holds_up_no_send(store: Store) -> None:
     refuse(store, 1)
     bucket, _ = slot(phone(1))

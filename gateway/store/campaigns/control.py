@@ -77,14 +77,13 @@ def cancel(store: Store, campaign: Campaign, by: str, why: str) -> str:
 
 def prolong(store: Store, campaign: Campaign, now: datetime) -> None:
     """Let an active campaign live on, once a week: it may last for longer than its keys live."""
-    if (
-        now - max(campaign.changed_at, campaign.prolonged_at or campaign.changed_at)
-        < PROLONGED_EVERY
-    ):
+    since = max(campaign.changed_at, campaign.prolonged_at or campaign.changed_at)
+    if now - since < PROLONGED_EVERY:
         return
     prolong_audience(store, campaign)
     key = campaign_key(campaign.number, campaign.id)
-    names = [key, *(f"{key}:{part}" for part in ("log", "recipients", *WAYS))]
+    # The row last: what counts recipients would write it anew, without an end.
+    names = [*(f"{key}:{part}" for part in ("log", "recipients", *WAYS)), key]
     run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
     change_phase(store, campaign, ACTIVE, "", "", "", prolonged=stamp(now))
 

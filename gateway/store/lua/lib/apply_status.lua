@@ -66,6 +66,11 @@ local function stop_waiting(number, now, id, row, rung)
   leave_lane(number, row.rank, row.lane, id, now, next_from(row, rung, now))
 end
 
+-- A message that was delivered reached its customer, whatever else is known of it by now.
+local function heed_delivery(number, status, customer)
+  if status.rung >= C.STATUS_RANK.delivered and customer ~= '' then forget_unreachable(number, customer) end
+end
+
 -- `customer` is whom the status is about, "" where it does not say.
 local function apply_status(number, now, customer, ...)
   local status = read_status(...)
@@ -74,17 +79,21 @@ local function apply_status(number, now, customer, ...)
   if status.participant ~= '' then climb_alone(number, id, status) end
   if not has_row then
     track_late(number, id, status.stage, status.failure)
-    local is_delivered = status.rung >= C.STATUS_RANK.delivered and status.participant == ''
-    if is_delivered and customer ~= '' then forget_unreachable(number, customer) end
+    heed_delivery(number, status, customer)
     -- A status of a compacted send is recorded beside what is left of it.
     if not stage_done(number, now, id, status.wamid, status) then count(number, 'statuses.unmatched') end
     return
   end
   local send = number .. 'send:' .. id
   local row = read_send(send)
+  heed_delivery(number, status, row.lane)
   if status.participant == '' and status.rung < row.rung then count(number, 'statuses.backwards') end
   note_status(number, id, row, status)
-  if not is_obeyed(number, id, row, status) then return end
+  if not is_obeyed(number, id, row, status) then
+    -- The funnel also rises where the send itself is over, as it does once the row is gone.
+    if row.final then track_late(number, id, status.stage, status.failure) end
+    return
+  end
   if status.rung >= C.STATUS_RANK.failed then end_rest(number, id, row, now) end
   if row.rung < C.STATUS_RANK.accepted then stop_waiting(number, now, id, row, status.rung) end
   -- The stage is written last: it shows that all of this was done.
@@ -99,8 +108,6 @@ local function apply_status(number, now, customer, ...)
     track(number, id, 'failed', 'error', status.failure)
     redis.call('HSET', send, 'rung', status.rung, 'stage', 'failed', 'final', 1, 'error', status.failure)
   else
-    local is_delivered = status.rung >= C.STATUS_RANK.delivered and row.rung < C.STATUS_RANK.delivered
-    if is_delivered then forget_unreachable(number, row.lane) end
     owe_result(number, id)
     -- Nothing more is expected of a message that was read.
     if status.rung >= C.STATUS_RANK.read then retire(number, id, now) end
