@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import orjson
 
+from gateway.core.formats import pluralize
 from gateway.core.tables.phone_cells import PHONE_COLUMNS, TableError, plain_name
 
 MOST_BYTES = 2 * 1024**3
@@ -182,7 +183,8 @@ def read_header(names: Sequence[str]) -> list[str]:
 
 def _named(header: Sequence[str], cells: Sequence[str], line: int) -> dict[str, str]:
     if len(cells) != len(header):
-        raise TableError(f"Line {line} has {len(cells)} columns, and the first line {len(header)}.")
+        has = pluralize(len(cells), "column")
+        raise TableError(f"Line {line} has {has}, and the first line {len(header)}.")
     return {name: check_cell(cell, line) for name, cell in zip(header, cells, strict=True) if name}
 
 

@@ -1,6 +1,8 @@
 """An operator makes a campaign from a file, checks it, starts it and sees what becomes of it."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,19 @@ def test_a_draft_has_a_first_batch_and_a_pace_without_a_unit() -> None:
 
     assert (made["first"]["size"], made["pace"]) == (0, 30)
     assert made["quiet_hours"] == {"from": "21:00", "to": "08:00"}
+
+
+def test_what_is_counted_is_one_or_several_and_a_duration_has_whole_seconds(store: Store) -> None:
+    id_ = draft()
+    Path("one.csv").write_text("phone,first\n351912345678.0,Ana\n")
+
+    told = run("audience", id_, "one.csv").output
+
+    assert "1 recipient from 1 row." in told
+    assert "1 number lost the decimal point" in told
+    check = check_campaign(store, BODIES, read(store, id_), INPUTS)
+    longer = replace(check, takes=timedelta(minutes=1, milliseconds=1))
+    assert "It takes 0:01:01." in list(check_lines(longer))
 
 
 def test_from_a_file_to_a_funnel(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.campaigns.audience import AudienceReader, AudienceRow
+from gateway.core.campaigns.audience import AudienceReader, AudienceRow, RowProblem
 from gateway.core.tables.phone_cells import TableError
 
 COLUMNS = frozenset({"first"})
@@ -76,9 +76,20 @@ def test_the_values_are_those_that_the_message_needs() -> None:
     [
         ({"name": "Ana", "first": "A"}, "none of the columns"),
         ({"phone": "1", "mobile": "2", "first": "A"}, "phone, mobile"),
-        ({"phone": "+351912345678"}, "columns first"),
+        ({"phone": "+351912345678", "First": "A"}, "the column first, .* it has First, phone."),
     ],
 )
 def test_columns_that_are_missing_or_twice_are_an_error(row: dict[str, str], detail: str) -> None:
     with pytest.raises(TableError, match=detail):
         list(AudienceReader(COLUMNS).read([(2, row)]))
+
+
+@pytest.mark.parametrize("text", ["912 345 678", "(91) 234-56-78", "0912345678"])
+def test_a_national_number_lacks_a_country(text: str) -> None:
+    lacks = "without its country's code, and the account has no country"
+
+    assert lacks in read(text)[1].problems[0].detail
+    assert read("12", "+12", "x 912 345 678")[1].problems == [
+        RowProblem(line, "invalid", "is no possible phone number") for line in (2, 3, 4)
+    ]
+    assert lacks not in str(read("912 345", country="PT")[1].problems)

@@ -1,12 +1,13 @@
 """Check of a draft: whose values Meta would refuse, and who gets no marketing messages."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gateway.cli.operate.campaigns.show import check_lines
-from gateway.core.campaigns.check import find_unfit, view_check, warn_of_us_numbers
+from gateway.core.campaigns.check import find_unfit, view_check, warn_of_start, warn_of_us_numbers
 from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
 from gateway.core.templates.template import MetaTemplate
 from gateway.store.campaigns.campaigns import Campaign
@@ -126,6 +127,27 @@ def test_what_all_have_wrong_is_a_problem_and_so_is_a_template_that_cannot_be_se
     assert not is_checked(read(store, bad), of_all.checked_at)
     assert (of_none.would_get, len(of_none.problems)) == (2, 1)
     assert not is_checked(read(store, rejected), of_none.checked_at)
+
+
+@pytest.mark.store
+def test_a_check_warns_of_what_it_could_not_look_at(store: Store) -> None:
+    empty, draft = a_campaign(store, 0), a_draft(store, "Ana")
+
+    (nobody,) = check_campaign(store, BODIES, empty, inputs()).warnings
+    (unknown,) = check_campaign(store, BODIES, draft, INPUTS).warnings
+
+    assert nobody == "It has no recipients: give it an audience."
+    assert "gateway templates sync" in unknown
+    assert check_campaign(store, BODIES, draft, inputs()).warnings == []
+
+
+def test_a_start_that_is_over_is_warned_of() -> None:
+    now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+    (warning,) = warn_of_start(1, now - timedelta(hours=1), now)
+
+    assert warning == "Its start_at, 2026-12-01 08:00 UTC, is over: it begins at once."
+    assert warn_of_start(1, now, now) == warn_of_start(1, None, now) == []
 
 
 @pytest.mark.store

@@ -13,6 +13,7 @@ from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000
 MOST_PROBLEMS, SHOWN_PROBLEMS = 10_000, 100  # that are kept, and that are shown at once
+MOST_NAMED = 20  # columns of the file, where one is missing
 ZONE_COLUMN = "zone"
 
 
@@ -79,7 +80,8 @@ class AudienceReader:
         phone_column = find_phone_column(cells)
         if missing := sorted(self.columns - cells.keys()):
             raise TableError(
-                f"The message needs the columns {', '.join(missing)}, which the file lacks."
+                f"The message needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}, "
+                f"which the file lacks: it has {', '.join(sorted(cells)[:MOST_NAMED])}."
             )
         return phone_column
 

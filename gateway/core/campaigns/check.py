@@ -145,6 +145,24 @@ def keep_common(problems: Sequence[Mismatch], fit: int) -> list[Mismatch]:
     return [one for one in problems if not fit or one.code == NO_TEMPLATE]
 
 
+def warn_of_start(recipients: int, start_at: datetime | None, now: datetime) -> list[str]:
+    """Return warnings of an audience without anybody, and of a start that is over."""
+    found = []
+    if not recipients:
+        found.append("It has no recipients: give it an audience.")
+    if start_at is not None and start_at < now:
+        found.append(f"Its start_at, {start_at:%Y-%m-%d %H:%M} UTC, is over: it begins at once.")
+    return found
+
+
+def warn_of_unknown_template() -> list[str]:
+    """Return a warning where nothing of Meta's list is known, so nothing was compared with it."""
+    return [
+        "The template was not compared with Meta's: its list is not known here. Fetch it with "
+        "gateway templates sync, and check again."
+    ]
+
+
 def warn_of_template(template: MetaTemplate | None, *, is_stopped: bool) -> list[str]:
     """Return what an operator should know of the template before the start."""
     if template is None or not (is_stopped or template.is_stopped):

@@ -17,6 +17,8 @@ PHONE_COLUMNS = frozenset(
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d+")
 _DECIMAL = re.compile(r"(\d{7,15})[.,]0+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T].*)?|\d{1,2}[./]\d{1,2}[./](?:\d{2}|\d{4})")
+_NATIONAL = re.compile(r"\(?\d(?:[ ()/.-]*\d){6,11}")
+_IMPOSSIBLE = "is no possible phone number"
 _CLEAN = re.compile(r"\+?[1-9]\d{9,14}")
 
 
@@ -44,9 +46,15 @@ class PhoneCells:
             self.repaired += 1
             text = match[1]
         if _CLEAN.fullmatch(text) and (text[0] == "+" or not self.country):
-            return parse_phone(text) or "is no possible phone number"
+            return parse_phone(text) or _IMPOSSIBLE
         national = parse_national_phone(text, self.country) if self.country else ""
-        return parse_phone(text) or national or "is no possible phone number"
+        return parse_phone(text) or national or self._explain(text)
+
+    def _explain(self, text: str) -> str:
+        """Return why it is no number: a national one is read where the country is known."""
+        if self.country or not _NATIONAL.fullmatch(text):
+            return _IMPOSSIBLE
+        return f"{_IMPOSSIBLE} without its country's code, and the account has no country"
 
 
 def find_phone_column(names: Iterable[str]) -> str:

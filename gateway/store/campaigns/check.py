@@ -18,7 +18,9 @@ from gateway.core.campaigns.check import (
     keep_common,
     warn_of_end,
     warn_of_quality,
+    warn_of_start,
     warn_of_template,
+    warn_of_unknown_template,
     warn_of_us_numbers,
 )
 from gateway.core.campaigns.cost import SERVICE, estimate_cost
@@ -130,6 +132,8 @@ def _look_at(
         reach=inputs.reach,
         cost=estimate_cost(tally.countries.counts, category, inputs.prices),
         warnings=[
+            *warn_of_start(campaign.recipients, campaign.definition.start_at, now),
+            *(warn_of_unknown_template() if use and not template and not found else ()),
             *warn_of_template(template, is_stopped=is_stopped),
             *warn_of_quality(template, read_flag(store, campaign.number)),
             *warn_of_us_numbers(tally.countries.counts, category),

@@ -52,7 +52,8 @@ def render_campaign(campaign: Campaign, now: datetime) -> RenderableType:
     if campaign.why:
         lines.append(Text(f"by {printable(campaign.by)}: {printable(campaign.why)}"))
     if waiting := view_waiting(campaign.standing, now):
-        until = f" until {at:%H:%M:%S} UTC" if (at := waiting["until"]) else ""
+        at = waiting["until"]
+        until = f" until {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
         lines.append(Text(f"waits for {_WAITS[waiting['reason']]}{until}"))
     if is_settling(campaign.phase, campaign.changed_at, campaign.funnel, now):
         lines.append(Text("statuses may still come"))
@@ -67,9 +68,12 @@ def follow(read: Callable[[], Campaign], clock: Callable[[], datetime]) -> Campa
         while True:
             live.update(render_campaign(campaign, clock()), refresh=True)
             if campaign.phase in ENDED and not campaign.funnel.pending:
-                return campaign
+                break
             time.sleep(EVERY_S)
             campaign = read()
+    if not console.is_terminal:
+        console.line()  # where nothing is drawn anew, the last line has no end
+    return campaign
 
 
 def list_table(found: list[Campaign]) -> Table:
@@ -92,11 +96,12 @@ def list_table(found: list[Campaign]) -> Table:
 def upload_lines(result: UploadResult, campaign_id: str) -> Iterator[str]:
     """Yield what a file held, in sentences."""
     reader = result.reader
-    yield f"{result.recipients:,} recipients from {reader.rows:,} rows."
+    yield f"{pluralize(result.recipients, 'recipient')} from {pluralize(reader.rows, 'row')}."
     for cause, count in sorted(reader.skipped.items()):
         yield f"{count:,} left out: {cause}."
     if reader.repaired:
-        yield f"{reader.repaired:,} numbers lost a decimal point that a spreadsheet gave them."
+        numbers = pluralize(reader.repaired, "number")
+        yield f"{numbers} lost the decimal point that a spreadsheet gave."
     for one in reader.problems[:10]:
         yield f"  line {one.line}: {one.detail}"
     if (more := sum(reader.skipped.values()) - 10) > 0:
@@ -105,7 +110,7 @@ def upload_lines(result: UploadResult, campaign_id: str) -> Iterator[str]:
 
 def check_lines(check: CampaignCheck) -> Iterator[str]:
     """Yield what a check found, in sentences."""
-    yield f"{check.would_get:,} of {check.recipients:,} recipients would get it."
+    yield f"{check.would_get:,} of {pluralize(check.recipients, 'recipient')} would get it."
     for count, reason in (
         (check.opted_out, "want no marketing"),
         (check.window_closed, "have not written for 24 hours, and the message is no template"),
@@ -134,7 +139,7 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
 def start_question(campaign: Campaign) -> str:
     """Ask whether a draft is to start, with what its last check said."""
     name, takes, at = printable(campaign.definition.name), campaign.takes, campaign.checked_at
-    who = f"{campaign.recipients:,} recipients"
+    who = pluralize(campaign.recipients, "recipient")
     if campaign.would_get is not None:
         who = f"{campaign.would_get:,} of {who} would get it"
     when = f" by the check of {at:%H:%M} UTC" if at else ""
@@ -165,7 +170,8 @@ def _cost_line(cost: CampaignCost) -> str:
 
 
 def _duration(takes: timedelta) -> str:
-    return str(max(timedelta(seconds=1), takes))
+    """Return it in whole seconds, rounded up."""
+    return str(max(timedelta(seconds=1), -(-takes // timedelta(seconds=1)) * timedelta(seconds=1)))
 
 
 def _progress(campaign: Campaign) -> Progress:
