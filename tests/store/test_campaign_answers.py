@@ -165,6 +165,18 @@ def test_damaged_keys_of_campaigns_stop_no_message(store: Store) -> None:
     answer(store, said(1))
 
 
+@pytest.mark.parametrize("part", ["", ":recipients", ":by_contact:0"])
+def test_a_campaign_with_a_damaged_key_hides_no_answer_to_another(store: Store, part: str) -> None:
+    other, damaged = sent(store), sent(store)
+    key = f"{campaign_key(NUMBER, damaged.id)}{part}"
+    raw(store).delete(key)
+    raw(store).lpush(key, "of another type")
+
+    answer(store, said(0))
+
+    assert read(store, other).answers.replied == 1
+
+
 def test_each_write_of_an_answer_may_fail(store: Store) -> None:
     campaign = sent(store)
     (contact_plan,) = planned(store, tapped(0, "Yes", send_of(campaign, 0)))
