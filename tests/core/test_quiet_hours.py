@@ -142,6 +142,16 @@ def test_an_estimate_waits_for_each_morning() -> None:
     assert end == datetime(2026, 12, 2, 14, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("count", [50_000, 100_000, 1_000_000])
+def test_a_duration_of_months_is_as_long_as_its_first_two_say(count: int) -> None:
+    group = ZoneGroup(("UTC",), [RowRange(0, count)])
+
+    takes = estimate_end([group], NIGHT, 1 / 60, NOON) - NOON
+
+    # Thirteen hours of a day, at a message a minute.
+    assert takes / timedelta(days=count / (13 * 60)) == pytest.approx(1, abs=0.03)
+
+
 @pytest.mark.parametrize(
     "given",
     ["21:00-08:00", {}, {"from": "21:00"}, {"from": "21:00", "to": "21:00"},

@@ -16,6 +16,7 @@ from gateway.core.campaigns.quiet_hours import QuietHours, Zones
 
 DAY = timedelta(days=1)
 MOST_SIGHT = timedelta(days=60)
+MOST_LENGTH = 1_000 * 365 * DAY
 
 
 class RowRange(NamedTuple):
@@ -131,9 +132,9 @@ def find_opening(groups: Sequence[ZoneGroup], quiet: QuietHours, now: datetime) 
 def estimate_end(
     groups: Sequence[ZoneGroup], quiet: QuietHours, pace: float, now: datetime
 ) -> datetime:
-    """Return when the last recipient would be queued at a pace, beyond two months the moment then.
+    """Return when the last recipient would be queued at a pace.
 
-    One group goes after the other, as they are taken.
+    One group goes after the other, as they are taken; after two months it goes on as until then.
     """
     pending, at = list(groups), now
     while (opening := find_opening(pending, quiet, at)) and at - now < MOST_SIGHT:
@@ -146,4 +147,6 @@ def estimate_end(
         count = min(group.left, math.ceil(seconds * pace))
         pending[i] = replace(group, done=group.done + count)
         at += timedelta(seconds=count / pace)
-    return at
+    total, left = (sum(group.left for group in some) for some in (groups, pending))
+    share = left / (total - left) if left < total else 0.0
+    return at + min((at - now) * share, MOST_LENGTH)
