@@ -99,7 +99,7 @@ def _open_sheet(file: BinaryIO) -> Any:
         calamine: Any = importlib.import_module("python_calamine")
     except ModuleNotFoundError:
         raise TableError(
-            f"To read .xlsx needs an extra: {INSTALL}. Or save the file as “CSV UTF-8”."
+            f"Reading .xlsx needs an extra: {INSTALL}. Or save the file as “CSV UTF-8”."
         ) from None
     try:
         book = calamine.CalamineWorkbook.from_filelike(file)

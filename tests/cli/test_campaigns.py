@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
 from gateway.cli.operate.campaigns import command
-from gateway.cli.operate.campaigns.show import check_lines
+from gateway.cli.operate.campaigns.recipients import render_recipients
+from gateway.cli.operate.campaigns.show import check_lines, list_table
 from gateway.store.campaigns.campaigns import campaign_key, change_phase
 from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.recipients.page import RecipientFilter, read_recipient_page
 from gateway.store.redis.client import Store
 from tests.support.cli.gateway_folder import enter_gateway_folder
 from tests.support.servers import Server
@@ -75,6 +78,24 @@ def test_what_is_counted_is_one_or_several_and_a_duration_has_whole_seconds(stor
     check = check_campaign(store, BODIES, read(store, id_), INPUTS)
     longer = replace(check, takes=timedelta(minutes=1, milliseconds=1))
     assert "It takes 0:01:01." in list(check_lines(longer))
+
+
+def test_tables_have_whole_ids_in_a_narrow_terminal(store: Store) -> None:
+    campaign = a_campaign(store, 300, name="spring in the garden of the house on the hill " * 2)
+    place(store, campaign, 0, "failed", 131050)
+    (found,) = read_recipient_page(store, BODIES, campaign, RecipientFilter(), 0, 1).recipients
+    listed, recipients = Console(width=80), Console(width=80)
+
+    with listed.capture() as lines:
+        listed.print(list_table([campaign]))
+    with recipients.capture() as rows:
+        recipients.print(render_recipients([found]))
+
+    assert campaign.id in lines.get()
+    assert "0 of 300" in lines.get()
+    assert f"{campaign.created_at:%Y-%m-%d}" in lines.get()
+    assert "…" not in lines.get() + rows.get()
+    assert f"+{phone(0)}" in rows.get()
 
 
 def test_from_a_file_to_a_funnel(store: Store) -> None:

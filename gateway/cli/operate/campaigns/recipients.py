@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from gateway.cli.common import errors
@@ -45,7 +46,7 @@ def list_recipients(
     if json:
         print_json({"recipients": [view_recipient(one) for one in found], "more": has_more})
     else:
-        open_console().print(_table(found))
+        open_console().print(render_recipients(found))
     if has_more:
         errors.errors.print(
             f"There are more: --limit shows up to {MOST_LISTED:,}, "
@@ -81,9 +82,14 @@ def _collect(
     return found, row is not None
 
 
-def _table(found: Sequence[CampaignRecipient]) -> Table:
+def render_recipients(found: Sequence[CampaignRecipient]) -> Table:
     """Return a table with what the API shows of each."""
-    table = Table("phone", "status", "code", "advice", "answers", "message")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title in ("phone", "status", "code"):
+        table.add_column(title, no_wrap=True)
+    for title in ("advice", "answers"):
+        table.add_column(title)
+    table.add_column("message", overflow="fold")  # in a narrow terminal on two lines, but whole
     for one in map(view_recipient, found):
         cells = (one["phone"], one["status"], one["code"], one["advice"], ", ".join(one["answers"]))
         table.add_row(*(str(cell or "") for cell in (*cells, one["message"])))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -77,15 +78,19 @@ def follow(read: Callable[[], Campaign], clock: Callable[[], datetime]) -> Campa
 
 
 def list_table(found: list[Campaign]) -> Table:
-    """Return a table of campaigns."""
-    table = Table("id", "name", "phase", "recipients", "written to", "failed", "replied", "created")
+    """Return a table of campaigns; in a narrow terminal all but names and moments are whole."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    table.add_column("name", overflow="fold")
+    for title in ("phase", "written to", "failed", "replied"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("created", min_width=10)
     for one in found:
         table.add_row(
             one.id,
             printable(one.definition.name),
             Text(one.phase, _PHASES.get(one.phase, "")),
-            f"{one.recipients:,}",
-            f"{one.funnel.attempted:,}",
+            f"{one.funnel.attempted:,} of {one.recipients:,}",
             f"{one.funnel.of('failed'):,}",
             f"{one.answers.replied:,}",
             f"{one.created_at:%Y-%m-%d %H:%M}",
