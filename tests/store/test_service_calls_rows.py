@@ -8,11 +8,14 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.planning.batch import Plan
 from gateway.core.services.attempt_outcome import BREAKS_AFTER, CallOutcome
 from gateway.core.services.service_call import ServiceCall
+from gateway.store import number_list
+from gateway.store.body_codec import Bodies
 from gateway.store.maintenance.due_items import tick
 from gateway.store.outgoing import calls
 from gateway.store.outgoing.calls import CallAttempt
 from gateway.store.planning.commit import commit, commit_call
 from gateway.store.redis.client import Call, Store
+from gateway.store.tracing.traces import Traces
 from tests.support.factories import NUMBER, a_message
 from tests.support.store.failing_scripts import dump, each_write, restore
 from tests.support.store.raw import now_ms, raw
@@ -159,6 +162,18 @@ def test_a_damaged_call_stops_no_other(store: Store) -> None:
 
     assert [one.id for one in taken.attempts] == ["two"]
     assert [one.item for one in taken.damaged] == ["one"]
+
+
+def test_a_call_whose_payload_is_damaged_can_be_looked_at(store: Store) -> None:
+    number_list.add_number(store, NUMBER)
+    queue(store, "one")
+    raw(store).hset(f"{PREFIX}call:one", "payload", "{")
+
+    (shown,) = calls.read_calls(store, NUMBER, ["one"])
+
+    assert (shown.stage, shown.payload) == ("waiting", {})
+    (trace,) = Traces(store, Bodies()).find_by_send("one").traces
+    assert trace.calls == (shown,)
 
 
 def test_what_is_left_of_an_answered_call_says_nothing_of_its_content(store: Store) -> None:

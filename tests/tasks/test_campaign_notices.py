@@ -8,12 +8,15 @@ import pytest
 from gateway.core.campaigns.course import decide_step
 from gateway.core.forwards.forward import forward_id
 from gateway.core.sending.outcome import Outcome
+from gateway.store import number_list
+from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.monitoring.alert_store import active_alerts
 from gateway.store.outgoing import notifications
 from gateway.store.outgoing.forwards import oldest_forwards
 from gateway.store.redis.client import Store
+from gateway.store.tracing.traces import Traces
 from tasks.campaigns import process
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import a_campaign, read
@@ -150,6 +153,17 @@ def test_a_notice_that_was_received_long_ago_is_not_given_again(store: Store) ->
     process.process_broadcast_campaign(campaign.id)
 
     assert (waiting(store), forwarded(store)) == ([], [])
+
+
+def test_a_notice_that_waits_can_be_looked_at(store: Store) -> None:
+    number_list.add_number(store, NUMBER)
+    campaign = done(store)
+    assert process.mark_campaign_complete(campaign.id) == {"completed": True}
+    notice = read(store, campaign).noticed
+
+    (trace,) = Traces(store, Bodies()).find_by_send(notice).traces
+
+    assert [one.id for one in trace.notifications] == [notice]
 
 
 def test_a_pause_by_hand_is_reported_to_nobody(store: Store) -> None:

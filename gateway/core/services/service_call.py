@@ -36,7 +36,7 @@ class ServiceCall:
 
 
 def read_payload(stored: bytes | None) -> Mapping[str, Any]:
-    """Return the payload of a stored call, empty where it is lost or cannot be read."""
+    """Return the payload of a stored call, or of a notification; empty where it cannot be read."""
     try:
         payload = orjson.loads(stored or b"{}")
     except orjson.JSONDecodeError:

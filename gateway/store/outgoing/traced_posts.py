@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-import orjson
-
+from gateway.core.services.service_call import read_payload
 from gateway.core.storage.timestamps import datetime_from_ms
 
 
@@ -39,7 +38,7 @@ class TracedPost:
         return cls(
             id_,
             row[b"stage"].decode(),
-            orjson.loads(row[b"payload"]),
+            read_payload(row[b"payload"]),
             datetime_from_ms(row[b"planned"]),
             None if due_ms is None else datetime_from_ms(due_ms),
             parse_attempts(row),

@@ -160,20 +160,20 @@ class Traces:
             return forwarded
         call = called_by(key)
         (found,) = read_calls(self._store, number, [call]) if call else (None,)
-        return str(found.payload["event"]) if found and found.stage else key
+        return str(found.payload.get("event", "")) if found and found.stage else key
 
     def _by_call(self, number: str, call: str) -> Trace | None:
         (found,) = read_calls(self._store, number, [call])
         if not found.stage:
             return None
-        trace = self._by_event(number, str(found.payload["event"]))
+        trace = self._by_event(number, str(found.payload.get("event", "")))
         return trace or Trace(number, calls=(found,))
 
     def _by_notification(self, number: str, notification: str) -> Trace | None:
         (found,) = read_notifications(self._store, number, [notification])
         if not found.stage:
             return None
-        trace = self._by_event(number, str(found.payload["event"]))
+        trace = self._by_event(number, str(found.payload.get("event", "")))
         return trace or Trace(number, notifications=(found,))
 
     def _by_event(self, number: str, key: str) -> Trace | None:
