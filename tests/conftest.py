@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from gateway.store.redis import client
 from gateway.store.redis.client import Store
 from tests.support.http_clients import share_tls_contexts, wait_by_default
 from tests.support.servers import Server
@@ -26,6 +27,7 @@ settings.load_profile("patient")
 Stack.forked = Server.in_memory = True
 share_tls_contexts()
 wait_by_default(PATIENT_S)
+client._OPTIONS["socket_timeout"] = PATIENT_S
 
 # A job in the background is started deaf to Ctrl-C, and whatever it starts would be as well.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -93,9 +95,14 @@ def _empty_server() -> None:
 
 
 @pytest.fixture
+def gives_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stores wait no longer than the gateway's do, where a server does not answer."""
+    monkeypatch.setitem(client._OPTIONS, "socket_timeout", client.TIMEOUT_S)
+
+
+@pytest.fixture
 def store(server: Server) -> Iterator[Store]:
-    # Tests of a server that does not answer open stores of their own.
-    opened = Store(server.url, socket_timeout=PATIENT_S)
+    opened = Store(server.url)
     opened.redis.flushall()
     yield opened
     opened.close()

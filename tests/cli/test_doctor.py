@@ -106,6 +106,7 @@ def test_a_store_and_a_meta_that_are_away_are_one_sentence_each() -> None:
     assert checks["handshake"]["reason"] == "not looked at: Meta cannot be reached"
 
 
+@pytest.mark.usefixtures("gives_up_soon")
 def test_a_store_that_hangs_is_given_up_in_time(tmp_path: Path) -> None:
     frozen = Server(tmp_path / "frozen").start()
     frozen.send_signal(signal.SIGSTOP)

@@ -162,6 +162,7 @@ def test_no_calls_are_no_round_trip() -> None:
     assert Store("redis://127.0.0.1:1/0").call_many([]) == []
 
 
+@pytest.mark.usefixtures("gives_up_soon")
 def test_no_client_repeats_a_call_by_itself(server: Server) -> None:
     for client in (Store(server.url).redis, connect_async(server.url)):
         given = client.connection_pool.connection_kwargs

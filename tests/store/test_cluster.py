@@ -274,6 +274,7 @@ def test_the_inbox_of_a_cluster_is_read_as_one_history(store: Store) -> None:
     assert history.count() == len(bodies)
 
 
+@pytest.mark.usefixtures("gives_up_soon")
 def test_no_client_of_a_cluster_repeats_a_call_by_itself(store: Store) -> None:
     client: Any = store.redis
     given = client.node(("127.0.0.1", 1)).connection_pool.connection_kwargs

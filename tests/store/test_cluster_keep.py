@@ -119,6 +119,7 @@ def test_servers_that_forgot_the_script_keep_each_delivery_once(cluster: Cluster
 
 @LONG
 @pytest.mark.timeout(90)
+@pytest.mark.usefixtures("gives_up_soon")
 def test_a_frozen_server_holds_up_its_own_deliveries_only(cluster: ClusterOf) -> None:
     slow = server_of(cluster, BODIES[0])
 

@@ -25,13 +25,22 @@ class ClusterOf:
             self._server(folder / f"replica{i}") for i in range(primaries * replicas)
         ]  # the first of each primary, then the second of each
         self._moved: dict[int, Server] = {}
+        try:
+            self._join()
+        except BaseException:
+            self.close()  # whoever asked has nothing to close
+            raise
+
+    def _join(self) -> None:
+        """Let the servers see each other, and replicas follow."""
         self._share()
         for one in self.servers[1:]:
             meet = f"CLUSTER MEET 127.0.0.1 {self.servers[0].port}"
             ask(one, *meet.split(), self.servers[0].options["cluster-port"])
         self.settle()
         for i, one in enumerate(self.replicas):
-            ask(one, "CLUSTER", "REPLICATE", ask(self.primaries[i % primaries], "CLUSTER", "MYID"))
+            primary = self.primaries[i % len(self.primaries)]
+            ask(one, "CLUSTER", "REPLICATE", ask(primary, "CLUSTER", "MYID"))
         wait_until(lambda: all(map(_in_step, self.replicas)), "the replicas follow")
         self.settle()
 

@@ -39,6 +39,7 @@ def redbeats(url: str) -> Any:
     return get_redis(app)
 
 
+@pytest.mark.usefixtures("gives_up_soon")
 def test_redbeat_asks_the_sentinels_with_the_login_of_the_server_only() -> None:
     pool = redbeats(BEHIND).connection_pool
 

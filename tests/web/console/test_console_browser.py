@@ -254,6 +254,7 @@ def test_dead_letters_are_redriven_as_the_preview_says(
         assert tab.findings() == []
 
 
+@pytest.mark.usefixtures("gives_up_soon")
 def test_a_page_says_that_the_store_is_away_and_comes_back_by_itself(
     tmp_path: Path, browser: Browser
 ) -> None:
