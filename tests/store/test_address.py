@@ -137,6 +137,7 @@ def test_the_login_of_a_cluster_is_not_shown() -> None:
     assert Settings.from_env(env).loggable_values()["redis_url"] == "redis-cluster://***@one:1,two"
 
 
+@pytest.mark.usefixtures("gives_up_soon")
 def test_no_client_behind_sentinels_repeats_or_waits_long() -> None:
     for client in (Store(BEHIND).redis, connect_async(BEHIND)):
         pool = client.connection_pool
