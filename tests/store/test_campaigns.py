@@ -339,6 +339,19 @@ def test_a_customer_who_is_erased_leaves_no_row_and_is_not_written_to(store: Sto
     assert sorted(one[2] for one in reached) == [1, 2]
 
 
+def test_a_check_counts_nobody_who_was_erased(store: Store) -> None:
+    template = {"name": "spring", "language": "en"}
+    campaign = a_campaign(store, 3, template=template)
+    eraser = Eraser(store, BODIES, WEEK)
+    eraser.begin(phone(0), None)
+    eraser.run(10)
+
+    check = check_campaign(store, BODIES, read(store, campaign), INPUTS)
+
+    assert (check.recipients, check.would_get, check.outreach) == (2, 2, 2)
+    assert check.cost.countries == {"PT": 2}
+
+
 def test_a_phone_that_is_erased_gets_no_notice(store: Store) -> None:
     template = {"name": "over", "language": "en"}
     campaign = a_campaign(store, 1, notify={"to": f"+{phone(9)}", "template": template})

@@ -84,7 +84,7 @@ class CheckTally:
         self._definition, self._category = definition, category
         self._prepared, self._now, self._known = prepared, now, known
         self._unfit: dict[UnfitCause, UnfitRows] = {}
-        self.fit = 0
+        self.fit = self.erased = 0
         self.opted_out = self.window_closed = self.empty = self.outreach = self.unreachable = 0
         self.countries = CountryCounter()
 
@@ -102,7 +102,13 @@ class CheckTally:
         row: int,
         is_unreachable: bool,
     ) -> None:
-        """Count the recipient of a row with what the number knows of them."""
+        """Count the recipient of a row with what the number knows of them.
+
+        A customer who was erased since the upload has no phone, and is no recipient any more.
+        """
+        if not phone:
+            self.erased += 1
+            return
         is_open = is_window_open(contact, self._now)
         if self._definition.marketing and contact.opted_out_at:
             self.opted_out += 1

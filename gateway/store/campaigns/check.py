@@ -117,7 +117,7 @@ def _look_at(
     ends_at = max(now, campaign.definition.start_at or now) + takes
     may_start = bool(campaign.audience) and not problems
     return CampaignCheck(
-        recipients=campaign.recipients,
+        recipients=campaign.recipients - tally.erased,
         skipped=campaign.funnel.skipped,
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
@@ -156,13 +156,12 @@ def _add_all(
         known = list(_with_contacts(store, campaign, chunk))
         failed = find_unreachable(store, campaign.number, [contact for _, contact in known])
         for member, contact in known:
-            is_unreachable = contact.key in failed
             tally.add(
                 member.phone,
                 member.values,
                 contact,
                 row=member.row,
-                is_unreachable=is_unreachable,
+                is_unreachable=contact.key in failed,
             )
         note(chunk[-1].row + 1)
 
