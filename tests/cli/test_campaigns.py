@@ -15,6 +15,7 @@ from gateway.cli.main import app
 from gateway.cli.operate.campaigns import command
 from gateway.cli.operate.campaigns.recipients import render_recipients
 from gateway.cli.operate.campaigns.show import check_lines, list_table
+from gateway.core.campaigns.check import UnfitRows
 from gateway.store.campaigns.campaigns import campaign_key, change_phase
 from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
@@ -78,6 +79,11 @@ def test_what_is_counted_is_one_or_several_and_a_duration_has_whole_seconds(stor
     check = check_campaign(store, BODIES, read(store, id_), INPUTS)
     longer = replace(check, takes=timedelta(minutes=1, milliseconds=1))
     assert "It takes 0:01:01." in list(check_lines(longer))
+    assert "1 wants no marketing." in list(check_lines(replace(check, opted_out=1)))
+    assert "2 want no marketing." in list(check_lines(replace(check, opted_out=2)))
+    unfit = UnfitRows("other", 1, [7])
+    assert any("1 has a message" in one and "recipient 7 of the export" in one
+               for one in check_lines(replace(check, unfit=[unfit])))  # fmt: skip
 
 
 def test_tables_have_whole_ids_in_a_narrow_terminal(store: Store) -> None:

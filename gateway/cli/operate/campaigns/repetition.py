@@ -50,6 +50,7 @@ def send_test(
         print_json(view_accepted(accepted))
     else:
         typer.echo(f"{accepted.id} is {view_accepted(accepted)['status']}.")
+        errors.errors.print(f"What becomes of it: gateway trace {accepted.id}")
 
 
 def retry(

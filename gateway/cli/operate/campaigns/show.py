@@ -122,10 +122,11 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
         (check.empty, "have an empty value that the message needs"),
     ):
         if count:
-            yield f"{count:,} {reason}."
+            yield f"{count:,} {_agree(count, reason)}."
     for unfit in check.unfit:
         rows = ", ".join(map(str, unfit.rows)) + (", …" if unfit.count > len(unfit.rows) else "")
-        yield f"{unfit.count:,} {_UNFIT[unfit.cause]}: recipients {rows} of the export."
+        what = _agree(unfit.count, _UNFIT[unfit.cause])
+        yield f"{unfit.count:,} {what}: {_agree(unfit.count, 'recipients')} {rows} of the export."
     if check.unreachable:
         what = "they are" if check.skips_unreachable else "with --skip-unreachable they are"
         yield (
@@ -139,6 +140,15 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
         yield f"Warning: {warning}"
     for one in check.problems:
         yield f"Meta would refuse it: {one.pointer} {one.detail}"
+
+
+def _agree(count: int, words: str) -> str:
+    """Return words about several so that they fit the count."""
+    if count != 1:
+        return words
+    first, _, rest = words.partition(" ")
+    one = {"have": "has", "want": "wants", "recipients": "recipient"}[first]
+    return f"{one} {rest}".rstrip()
 
 
 def start_question(campaign: Campaign) -> str:
