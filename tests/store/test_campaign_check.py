@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from gateway.cli.operate.campaigns.show import check_lines
-from gateway.core.campaigns.check import find_unfit, view_check, warn_of_start, warn_of_us_numbers
+from gateway.core.campaigns.check import (
+    find_unfit,
+    view_check,
+    warn_of_consent,
+    warn_of_start,
+    warn_of_us_numbers,
+)
 from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
 from gateway.core.templates.template import MetaTemplate
 from gateway.store.campaigns.campaigns import Campaign
@@ -71,6 +77,24 @@ def test_recipients_with_us_numbers_get_no_marketing() -> None:
     assert warn_of_us_numbers({"CA": 7}, "marketing") == []
     assert warn_of_us_numbers(countries, "utility") == []
     assert warn_of_us_numbers(countries, "") == []
+
+
+def test_a_template_of_marketing_in_a_campaign_that_is_none_is_warned_of() -> None:
+    (warning,) = warn_of_consent("marketing", is_marketing=False)
+
+    assert "leave marketing at true" in warning
+    assert warn_of_consent("marketing", is_marketing=True) == []
+    assert warn_of_consent("utility", is_marketing=False) == []
+
+
+@pytest.mark.store
+def test_a_check_of_a_campaign_that_is_no_marketing_looks_at_its_template(store: Store) -> None:
+    campaign = a_campaign(store, 0, marketing=False)
+    give_audience(store, campaign, b"phone,first\n+351900000001,Ana\n")
+
+    check = check_campaign(store, BODIES, read(store, campaign), inputs())
+
+    assert "leave marketing at true" in check.warnings[0]
 
 
 def inputs(template: MetaTemplate = HELLO) -> CheckInputs:

@@ -193,6 +193,16 @@ def warn_of_quality(template: MetaTemplate | None, flagged_at: datetime | None) 
     return found
 
 
+def warn_of_consent(category: str, *, is_marketing: bool) -> list[str]:
+    """Return a warning where a template of marketing would go to who wants no marketing."""
+    if category != MARKETING or is_marketing:
+        return []
+    return [
+        "The template is one of marketing, but the campaign says that it is none, so those who "
+        "want no marketing get it too: leave marketing at true."
+    ]
+
+
 def warn_of_us_numbers(countries: Mapping[str, int], category: str) -> list[str]:
     """Return a warning of recipients to whom Meta delivers no marketing messages (code 131049).
 
