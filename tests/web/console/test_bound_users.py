@@ -46,6 +46,7 @@ def forms(clinic: Clinic, tmp_path: Path) -> Mapping[str, Mapping[str, str]]:
             "name": "autumn", "template": "clinic_sent", "language": "en_US",
             "params": "{{ first }}", "pace": "100/m", "from": NUMBER,
         },
+        "/campaigns/{id}/tagged": {"tag": "vip"},
         "/campaigns/{id}/control": {"verb": "cancel"},
         "/templates/fetch": {"from": NUMBER},
         "/rules": {"text": "hi", "path": str(tmp_path / "clinic")},

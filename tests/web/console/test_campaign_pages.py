@@ -2,17 +2,23 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gateway.core.planning.batch import Plan
 from gateway.store.console import audit_log
+from gateway.store.planning.commit import commit
+from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
+from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
 from tests.support.store.campaigns import csv_of
+from tests.support.store.sends import WEEK
 from tests.support.templates import WABA, MetaList, a_body, a_row
 from tests.support.web.browser import a_tab
 from tests.support.web.console_client import PASSWORD, enter, know_user
@@ -112,6 +118,24 @@ async def test_how_it_goes_is_asked_for_and_shown(server: Server, store: Store) 
 
 
 @pytest.mark.anyio
+async def test_the_customers_with_a_tag_are_an_audience(server: Server, store: Store) -> None:
+    known = find_contact(store, NUMBER, ANA)
+    ana = replace(known, wa_id=ANA, tags=("vip",), vars={"first": "Ana"})
+    assert commit(store, [Plan(NUMBER, ana, changed=True, events=())], WEEK) == [True]
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        page = await made(web)
+        given = await web.api.post(f"{page}/tagged", data={"tag": " vip "})
+        nobody = await web.api.post(f"{page}/tagged", data={"tag": ""})
+        shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+
+    assert "1 recipient from 1 row." in given.text
+    assert nobody.status_code == 422
+    assert shown["recipients"] == 1
+    assert audit_log.read_entries(store, "", 9)[0].what == "give an audience"
+
+
+@pytest.mark.anyio
 async def test_what_is_wrong_is_told_and_nothing_of_it_counts(server: Server, store: Store) -> None:
     async with a_web(server.url) as web:
         enter(web, store, "operate")
@@ -139,7 +163,7 @@ async def test_only_an_operator_makes_and_starts(server: Server, store: Store, r
         refused = [await web.api.post(PAGE, data=DRAFT)]
         refused += [
             await web.api.post(f"{page}/{what}", data={"verb": "start"})
-            for what in ("control", "check", "audience")
+            for what in ("control", "check", "audience", "tagged")
         ]
         html = (await web.api.get(page)).text
 

@@ -25,6 +25,7 @@ CALLS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "/dead-letters/act-on-one": ("/dead-letters", ("POST /v1/dead-letters/",)),
     "/campaigns": ("/campaigns", ("POST /v1/campaigns",)),
     "/campaigns/{id}/audience": ("", ("PUT /v1/campaigns/",)),
+    "/campaigns/{id}/tagged": ("", ("PUT /v1/campaigns/",)),
     "/campaigns/{id}/check": ("", ("POST /v1/campaigns/",)),
     "/campaigns/{id}/control": ("", ("POST /v1/campaigns/",)),
     "/templates/fetch": ("/templates", ("POST /v1/templates/sync",)),

@@ -77,6 +77,14 @@ async def give_audience(visit: PageVisit) -> PageView:
     return await _show(visit, upload=upload)
 
 
+async def give_tagged(visit: PageVisit) -> PageView:
+    """Give a draft the customers with a tag."""
+    id_, body = visit.path["id"], {"tag": visit.form.get("tag", "").strip()}
+    await visit.desk.note(visit.user, "give an audience", f"campaign {id_}")
+    upload = await visit.desk.api.call(visit.user, "PUT", f"{API}/{id_}/audience", {}, body)
+    return await _show(visit, upload=upload)
+
+
 async def check(visit: PageVisit) -> PageView:
     """Check who would get a draft now; the answer has samples of what customers would read."""
     await visit.desk.note(visit.user, "check a campaign", f"campaign {visit.path['id']}")
@@ -131,6 +139,7 @@ PAGES = (
 ACTIONS = (
     ConsoleAction("/campaigns", create, OPERATE),
     ConsoleAction("/campaigns/{id}/audience", give_audience, OPERATE, is_upload=True),
+    ConsoleAction("/campaigns/{id}/tagged", give_tagged, OPERATE),
     ConsoleAction("/campaigns/{id}/check", check, OPERATE),
     ConsoleAction("/campaigns/{id}/control", control, OPERATE),
 )
