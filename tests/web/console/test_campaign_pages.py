@@ -127,12 +127,14 @@ async def test_the_customers_with_a_tag_are_an_audience(server: Server, store: S
         page = await made(web)
         given = await web.api.post(f"{page}/tagged", data={"tag": " vip "})
         nobody = await web.api.post(f"{page}/tagged", data={"tag": ""})
+        checked = (await web.api.post(f"{page}/check", data={"now": "1"})).text
         shown = (await web.api.get(f"{page}.json")).json()["campaign"]
 
     assert "1 recipient from 1 row." in given.text
     assert nobody.status_code == 422
     assert shown["recipients"] == 1
-    assert audit_log.read_entries(store, "", 9)[0].what == "give an audience"
+    assert "<dt>takes</dt><dd>1.0 s</dd>" in checked
+    assert audit_log.read_entries(store, "", 9)[1].what == "give an audience"
 
 
 @pytest.mark.anyio
