@@ -1,7 +1,7 @@
 """Definition of a campaign: read from a client's JSON, as it is stored and shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -116,6 +116,35 @@ def trial_fields(
     """
     body = render(definition.prepare(), values)
     return None if body is None else {"to": to, "from": number, **body}
+
+
+def choose_samples(rendered: Sequence[messages.Body]) -> list[messages.Body]:
+    """Return the first message, the shortest and the longest, each of them once."""
+    if not rendered:
+        return []
+    by_length = sorted(rendered, key=_measure)
+    chosen: list[messages.Body] = []
+    for body in (rendered[0], by_length[0], by_length[-1]):
+        if body not in chosen:
+            chosen.append(body)
+    return chosen
+
+
+def name_samples(samples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return for each of the samples that were chosen why it is one of them."""
+    match samples:
+        case [_, _, _]:
+            return ["the first", "the shortest", "the longest"]
+        case [first, other] if _measure(first) <= _measure(other):
+            return ["the first, and the shortest", "the longest"]
+        case [_, _]:
+            return ["the first, and the longest", "the shortest"]
+        case _:
+            return ["the first"] * len(samples)
+
+
+def _measure(body: Mapping[str, Any]) -> int:
+    return len(str(body))
 
 
 def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:

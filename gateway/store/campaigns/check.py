@@ -25,7 +25,7 @@ from gateway.core.campaigns.check import (
     warn_of_us_numbers,
 )
 from gateway.core.campaigns.cost import SERVICE, estimate_cost
-from gateway.core.campaigns.definition import render
+from gateway.core.campaigns.definition import choose_samples, render
 from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.view import duration_at
 from gateway.core.campaigns.zone_groups import estimate_end
@@ -224,16 +224,10 @@ def _with_contacts(
 def _samples(
     store: Store, bodies: Bodies, campaign: Campaign, prepared: Any
 ) -> list[messages.Body]:
-    rendered = [
-        body
-        for one in read_recipients(store, bodies, campaign, 0, CHUNK)
-        if (body := render(prepared, one.values)) is not None
-    ]
-    if not rendered:
-        return []
-    by_length = sorted(rendered, key=lambda body: len(str(body)))
-    chosen: list[messages.Body] = []
-    for body in (rendered[0], by_length[0], by_length[-1]):
-        if body not in chosen:
-            chosen.append(body)
-    return chosen
+    return choose_samples(
+        [
+            body
+            for one in read_recipients(store, bodies, campaign, 0, CHUNK)
+            if (body := render(prepared, one.values)) is not None
+        ]
+    )

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from gateway.core.console.users import ConsoleUser
+from gateway.core.messages.rendering import ChatMessage, render_chat
 from gateway.web.console import assets
 from gateway.web.console.page import ROOT, ConsolePage, PageError, PageView
 
@@ -56,6 +57,11 @@ def render_json(view: PageView) -> Response:
 def render_fragment(template: str, data: Mapping[str, Any]) -> str:
     """Return a part of a page, for the live stream."""
     return _templates().get_template(template).render(**data)
+
+
+def render_bubble(message: ChatMessage) -> Markup:
+    """Return a message as the chat shows it, for a page with the chat's stylesheet."""
+    return Markup(render_chat([message]))  # noqa: S704 - the renderer escapes every text
 
 
 def render_error(

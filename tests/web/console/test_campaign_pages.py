@@ -37,7 +37,9 @@ DRAFT = {
 
 
 def know_template(store: Store) -> None:
-    row = a_row("spring", "en", components=[a_body("Hi {{1}}", "Ana")])
+    buttons = [{"type": "QUICK_REPLY", "text": "Stop this"}]
+    parts = [{"type": "FOOTER", "text": "Shop Ana"}, {"type": "BUTTONS", "buttons": buttons}]
+    row = a_row("spring", "en", components=[a_body("Hi {{1}}!", "Ana"), *parts])
     sync_templates(TemplateRegistry(store, WABA), MetaList([row]))
 
 
@@ -115,6 +117,36 @@ async def test_how_it_goes_is_asked_for_and_shown(server: Server, store: Store) 
     assert "an alert, the receiver crm</dd>" in html
     assert "whom Meta could not reach in 30 days</dd>" in html
     assert "stop/failed must be a whole number from 1 to 100" in refused.text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("message", "is_known", "bubble"),
+    [
+        ({}, True, "Hi Eve!.*Shop Ana.*Stop this"),
+        ({}, False, r"Template spring \(en\).*Eve"),
+        ({"template": "", "text": "Hello {{ first }}."}, True, "Hello Eve."),
+    ],
+    ids=["a template", "one of which nothing is known", "a text"],
+)
+async def test_a_check_draws_its_samples_as_the_chat_shows_them(
+    server: Server, store: Store, message: Mapping[str, str], is_known: bool, bubble: str
+) -> None:
+    if is_known:
+        know_template(store)
+    async with a_web(server.url, META_WABA_ID=WABA) as web:
+        enter(web, store, "operate")
+        page = await made(web, **message)
+        await upload(web, page, b"phone,first\n+351900000001,Eve\n+351900000002,Maria-Luisa")
+        html = (await web.api.post(f"{page}/check", data={"now": "1"})).text
+
+    drawn = re.findall("<figure>(.*?)</figure>", html, re.DOTALL)
+    first, longest = (" ".join(one.split()) for one in drawn)
+    assert "<figcaption>the first, and the shortest</figcaption>" in first
+    assert "<figcaption>the longest</figcaption>" in longest
+    assert re.search(bubble, first.partition("<details")[0])
+    assert "Eve" not in longest
+    assert "Maria-Luisa" in longest.partition("As it is posted")[2]
 
 
 @pytest.mark.anyio
@@ -199,6 +231,7 @@ def test_an_operator_makes_a_campaign_in_a_browser(
         expect(tab.page.get_by_text("25 recipients from 25 rows.")).to_be_visible()
         tab.page.get_by_role("button", name="Check").click()
         expect(tab.page.get_by_text("25 of 25", exact=True)).to_be_visible()
+        expect(tab.page.get_by_role("figure").first).to_contain_text("Hi Ana 0!")
         assert tab.findings() == []
         tab.page.get_by_role("button", name="Start").click()
         expect(tab.page.get_by_role("heading", name="running")).to_be_visible()

@@ -1,16 +1,19 @@
 """Campaign pages: made, given an audience, checked, started and followed, as the API does it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.campaigns.definition import StopRules
+from gateway.core.campaigns.definition import StopRules, name_samples
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.console.campaign_form import write_campaign
 from gateway.core.console.users import OPERATE, ConsoleUser
+from gateway.core.messages.rendering import ChatMessage
+from gateway.core.templates.choice import TemplateUse, read_use
 from gateway.store.campaigns.campaigns import read_campaign
 from gateway.store.campaigns.view import read_log, view_campaign
+from gateway.web.api.operations.templates import PATH as TEMPLATES
 from gateway.web.console.desk.desk import ConsoleDesk
 from gateway.web.console.live import LiveReader, LiveTopic
 from gateway.web.console.page import (
@@ -23,7 +26,7 @@ from gateway.web.console.page import (
     Redirection,
     not_found,
 )
-from gateway.web.console.rendering import render_fragment
+from gateway.web.console.rendering import render_bubble, render_fragment
 
 API = "/v1/campaigns"
 CAMPAIGNS = f"{ROOT}/campaigns"
@@ -106,17 +109,40 @@ async def control(visit: PageVisit) -> Redirection:
     return Redirection(f"{CAMPAIGNS}/{id_}")
 
 
-async def _show(visit: PageVisit, **found: Any) -> PageView:
+async def _show(visit: PageVisit, upload: Any = None, check: Any = None) -> PageView:
     desk, id_ = visit.desk, visit.path["id"]
     campaign = await desk.read(read_shown, desk, visit.user, id_)
     data = {
         "campaign": campaign,
         "verbs": VERBS.get(campaign["phase"], ()) if visit.user.may(OPERATE) else (),
-        "upload": None,
-        "check": None,
-        **found,
+        "upload": upload,
+        "check": check,
+        "samples": await _draw_samples(visit, campaign["from"], check["samples"]) if check else (),
     }
     return PageView(campaign["name"], "campaigns/one.html", data, (f"campaign/{id_}",))
+
+
+async def _draw_samples(
+    visit: PageVisit, number: str, samples: Sequence[Mapping[str, Any]]
+) -> Sequence[Mapping[str, Any]]:
+    """Return the samples of a check as the chat shows them, each with its name and its JSON."""
+    use = read_use(samples[0], "#") if samples else None
+    template = await _find_template(visit, number, use) if use else None
+    drawn = (render_bubble(ChatMessage(body, template=template)) for body in samples)
+    return [
+        {"name": name, "body": body, "bubble": bubble}
+        for name, body, bubble in zip(name_samples(samples), samples, drawn, strict=True)
+    ]
+
+
+async def _find_template(
+    visit: PageVisit, number: str, use: TemplateUse
+) -> Mapping[str, Any] | None:
+    """Return the template as Meta's list has it, None where that is not known."""
+    address = f"{TEMPLATES}/{use.name}/{use.language}"
+    call = visit.desk.api.call(visit.user, "GET", address, {"from": number})
+    found = (await visit.desk.panels(template=call))["template"].data
+    return {"components": found["components"] or []} if found else None
 
 
 def read_shown(desk: ConsoleDesk, user: ConsoleUser, id_: str) -> Mapping[str, Any]:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import Message, PhoneCall
-from gateway.core.messages.rendering import ChatMessage, render_chat
+from gateway.core.messages.rendering import ChatMessage
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store.api.lists.chat import ChatEntry, CustomerChat, find_entry
 from gateway.store.tracing.masking import Masking
+from gateway.web.console.rendering import render_bubble
 
 _GONE = "the text is no longer kept"
 
@@ -39,7 +38,7 @@ def _view_entry(
         "why": why or None,
         "by_hand": _by_hand(entry),
         "error": _error(entry),
-        "bubble": Markup(render_chat([bubble])),  # noqa: S704 - the renderer escapes every text
+        "bubble": render_bubble(bubble),
     }
 
 

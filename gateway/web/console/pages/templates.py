@@ -7,7 +7,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from gateway.core.console.users import REPLY
-from gateway.core.messages.rendering import ChatMessage, render_chat
+from gateway.core.messages.rendering import ChatMessage
 from gateway.web.api.operations.templates import PATH
 from gateway.web.console.page import (
     ROOT,
@@ -17,6 +17,7 @@ from gateway.web.console.page import (
     PageVisit,
     Redirection,
 )
+from gateway.web.console.rendering import render_bubble
 
 TEMPLATES = f"{ROOT}/templates"
 PER_PAGE = "50"
@@ -72,8 +73,7 @@ def _draw(template: Mapping[str, Any]) -> Markup:
     """Draw a template with its placeholders, since nobody has given values."""
     language = {"code": template["language"]}
     body = {"type": "template", "template": {"name": template["name"], "language": language}}
-    message = ChatMessage(body, template={"components": template["components"] or []})
-    return Markup(render_chat([message]))  # noqa: S704 - the renderer escapes every text
+    return render_bubble(ChatMessage(body, template={"components": template["components"] or []}))
 
 
 def _drop_empty(query: Mapping[str, str]) -> Mapping[str, str]:
