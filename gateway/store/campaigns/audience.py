@@ -30,7 +30,7 @@ from gateway.core.campaigns.zone_groups import ZoneSorter
 from gateway.core.planning.campaign_answers import WAYS
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
-from gateway.store.body_codec import Bodies
+from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, server_ms
 from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
@@ -106,13 +106,24 @@ def read_first(store: Store, bodies: Bodies, campaign: Campaign) -> AudienceMemb
 
 
 def iter_recipients(
-    store: Store, bodies: Bodies, campaign: Campaign
+    store: Store, bodies: Bodies, campaign: Campaign, *, passes_damage: bool = False
 ) -> Iterator[tuple[AudienceMember, RecipientState]]:
-    """Yield all recipients with what became of each."""
+    """Yield all recipients with what became of each, and "" for what of that is lost.
+
+    Raises UnknownRecordError for a chunk that cannot be opened, unless that is passed as lost.
+    """
     for first in range(0, campaign.recipients, CHUNK):
-        states = read_states(store, campaign, first, CHUNK)
-        recipients = read_recipients(store, bodies, campaign, first, CHUNK)
-        yield from zip(recipients, states, strict=False)
+        count = min(CHUNK, campaign.recipients - first)
+        try:
+            members = read_recipients(store, bodies, campaign, first, count)
+        except UnknownRecordError:
+            if not passes_damage:
+                raise
+            members = []
+        members += [AudienceMember(first + i, "", {}) for i in range(len(members), count)]
+        states = read_states(store, campaign, first, count)
+        states += [RecipientState("", 0)] * (count - len(states))
+        yield from zip(members, states, strict=True)
 
 
 def read_states(store: Store, campaign: Campaign, first: int, count: int) -> list[RecipientState]:
@@ -133,7 +144,7 @@ def read_packed_states(store: Store, campaign: Campaign, first: int, count: int)
 def read_phones(
     store: Store, bodies: Bodies, campaign: Campaign, rows: Iterable[int]
 ) -> dict[int, str]:
-    """Return the digits of recipients by their rows; a row that is lost has none."""
+    """Return the digits of recipients by their rows; one that is lost or damaged has none."""
     by_chunk = {
         chunk: list(some) for chunk, some in groupby(sorted(rows), lambda row: row // CHUNK)
     }
@@ -142,7 +153,7 @@ def read_phones(
         part = chunks[i : i + CHUNKS_AT_ONCE]
         gets = (("GET", _key(campaign, campaign.audience, chunk)) for chunk in part)
         for chunk, packed in zip(part, run_commands(store, *gets), strict=True):
-            members = _open_chunk(bodies, packed) if packed else ()
+            members = _open_or_pass(bodies, packed) if packed else ()
             places = ((row, row - chunk * CHUNK) for row in by_chunk[chunk])
             phones |= {row: members[place][0] for row, place in places if place < len(members)}
     return phones
@@ -216,6 +227,14 @@ def _pack_chunk(bodies: Bodies, rows: Sequence[bytes]) -> bytes:
 
 def _write_chunk(store: Store, key: str, packed: bytes) -> None:
     store.run(lambda client: client.set(key, packed, px=LIVES_MS))
+
+
+def _open_or_pass(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[str, str]]]:
+    """Return the rows of a chunk, none of one that cannot be opened."""
+    try:
+        return _open_chunk(bodies, packed)
+    except UnknownRecordError:
+        return ()
 
 
 @lru_cache(maxsize=4)

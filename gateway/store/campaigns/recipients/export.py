@@ -21,14 +21,14 @@ COLUMNS = ("phone", "e164", "status", "code", "advice", *WAYS)
 def iter_export(
     store: Store, bodies: Bodies, campaign: Campaign, *, for_excel: bool = False
 ) -> Iterator[str]:
-    """Yield the lines of the export, some at a time."""
+    """Yield the lines of the export, some at a time; what is lost of a recipient is left empty."""
     rows = _iter_rows(store, bodies, campaign)
     yield from iter_csv_lines(chain([COLUMNS], rows), for_excel=for_excel)
 
 
 def _iter_rows(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Sequence[object]]:
     answered: Sequence[frozenset[str]] = ()
-    for member, state in iter_recipients(store, bodies, campaign):
+    for member, state in iter_recipients(store, bodies, campaign, passes_damage=True):
         if member.row % CHUNK == 0:
             answered = read_answered(store, campaign, member.row, CHUNK)
         ways = ["yes" if way in answered[member.row % CHUNK] else "" for way in WAYS]
