@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -29,6 +30,7 @@ from gateway.rules.rulebook import Rulebook
 
 MAX_BYTES = 1_000_000
 NO_FILES = "holds no *.yaml or *.yml file"
+MOST_BUILT = 16  # rulebooks that are held for pages: one for each path that accounts name
 MOST_ENTRIES = 10_000  # of subfolders that are looked at for a hint
 SUFFIXES = (".yaml", ".yml")
 # Test conversations are beside the rules they are about: shop.test.yaml beside shop.yaml.
@@ -181,6 +183,15 @@ def build_rulebook(files: Iterable[File], trial_now: str = "", zone: str = "") -
     if problems := sorted(limit_problems(find_errors(checked))):
         raise RulebookError(problems)
     return assemble_rulebook([file.book for file in checked if file.book], trial_now)
+
+
+@lru_cache(MOST_BUILT)
+def build_once(files: tuple[File, ...], trial_now: str, zone: str) -> Rulebook:
+    """Return the rulebook of some files, which are compiled once while their bytes are the same.
+
+    Raises RulebookError.
+    """
+    return build_rulebook(files, trial_now, zone)
 
 
 @dataclass(frozen=True, slots=True)

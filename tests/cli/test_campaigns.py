@@ -228,6 +228,24 @@ def test_its_end_is_reported_where_it_says() -> None:
     }  # fmt: skip
 
 
+def test_the_check_warns_of_a_notice_that_the_rules_lead_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules = Path("forwarding.yaml")
+    receiver = '{to: crm, url: "https://crm.example", secret: CRM_SECRET, events: message}'
+    rules.write_text(f"version: 1\nforwards: [{receiver}]\nrules: []\n")
+    monkeypatch.setenv("GATEWAY_RULES", str(rules))
+    ids = [
+        run_json("create", "spring", "--text", "Hi {{ first }}", "--notify", name)["id"]
+        for name in ("crm", "erp")
+    ]
+    checked = [run_json("check", id_)["warnings"] for id_ in ids]
+    rules.write_text("version: 1\nforwards: nothing\n")
+    checked.append(run_json("check", ids[1])["warnings"])
+
+    assert ["goes to the forward erp" in str(one) for one in checked] == [False, True, False]
+
+
 def test_the_check_says_who_could_not_be_reached(store: Store) -> None:
     send = a_send("refused", phone(3))
     queue(store, send)

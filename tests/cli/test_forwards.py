@@ -91,7 +91,7 @@ def test_the_list_shows_each_receiver_and_no_token(store: Store) -> None:
 
     assert rows["crm"]["condition"] == "well"
     assert rows["crm"]["url"].endswith("/x")
-    assert rows["old"]["condition"] == "paused"
+    assert (rows["old"]["condition"], bool(rows["old"]["paused_at"])) == ("unnamed", True)
     printed = run("list").output
     assert "not in the rules" in printed
     assert "hush" not in printed

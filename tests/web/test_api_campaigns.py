@@ -1,17 +1,21 @@
 """Campaigns through the API: tried with one number, and repeated for those who failed."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.core.campaigns.check import warn_of_receiver
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.campaigns import change_phase
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
+from tests.support.servers import Server
 from tests.support.store.campaigns import a_campaign, a_definition, csv_of, give_audience, read
 from tests.support.store.sends import lanes
+from tests.support.web.web_app import a_web
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
 TO = "+351912345678"
@@ -104,6 +108,23 @@ async def test_customers_that_the_number_knows_are_an_audience(
     assert (tagged.status_code, tagged.json()["recipients"]) == (200, 0)
     assert wrong.status_code == 422
     assert read(store, campaign).recipients == 0
+
+
+async def test_a_check_warns_of_a_notice_to_a_receiver_that_the_rules_do_not_name(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    receiver = '{to: crm, url: "https://crm.example", secret: CRM_SECRET, events: message}'
+    rules.write_text(f"version: 1\nforwards: [{receiver}]\nrules: []\n")
+    key, found = "a-key-of-the-environment", []
+    async with a_web(server.url, GATEWAY_API_KEYS=key, GATEWAY_RULES=str(rules)) as web:
+        web.api.headers["authorization"] = f"Bearer {key}"
+        for notify in ({"forward": "crm"}, {"forward": "erp"}, {}):
+            campaign = a_campaign(store, 1, notify=notify)
+            check = (await web.api.post(f"/v1/campaigns/{campaign.id}/check")).json()
+            found.append([one for one in check["warnings"] if "forward" in one])
+
+    assert found == [[], warn_of_receiver("erp"), []]
 
 
 async def test_a_campaign_that_cannot_be_read_says_so_and_is_left_out_of_the_list(

@@ -31,35 +31,6 @@ pytestmark = [pytest.mark.store, pytest.mark.anyio]
 GIVEN = "a-key-of-the-environment"
 
 
-async def test_a_receiver_is_listed_paused_and_resumed(server: Server, store: Store) -> None:
-    number_list.add_number(store, NUMBER)
-    pause_receiver(store, NUMBER, "crm")
-    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
-        web.api.headers["authorization"] = f"Bearer {GIVEN}"
-        listed = (await web.api.get("/v1/forwards")).json()["data"]
-        resumed = (await web.api.post("/v1/forwards/crm/resume")).json()["data"]
-        paused = (await web.api.post("/v1/forwards/crm/pause")).json()["data"]
-        unknown = await web.api.post("/v1/forwards/other/pause")
-
-    conditions = [rows[0]["condition"] for rows in (listed, resumed, paused)]
-    assert conditions == ["paused", "well", "paused"]
-    assert (listed[0]["receiver"], listed[0]["number"]) == ("crm", NUMBER)
-    assert unknown.status_code == 404
-
-
-async def test_a_key_that_only_reads_pauses_nothing(server: Server, store: Store) -> None:
-    number_list.add_number(store, NUMBER)
-    pause_receiver(store, NUMBER, "crm")
-    key = ApiKey("reader", hash_key("gwk_reader"), frozenset({"read"}))
-    add_key(store, key)
-    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
-        headers = {"authorization": "Bearer gwk_reader"}
-        seen = await web.api.get("/v1/forwards", headers=headers)
-        refused = await web.api.post("/v1/forwards/crm/resume", headers=headers)
-
-    assert (seen.status_code, refused.status_code) == (200, 403)
-
-
 @pytest.fixture
 def application() -> Iterator[Application]:
     with an_application() as running:
@@ -74,6 +45,70 @@ def rules(tmp_path: Path, application: Application, monkeypatch: pytest.MonkeyPa
     receiver = f'{{to: crm, url: "{url}", secret: CRM_SECRET, events: message}}'
     path.write_text(f"version: 1\nforwards: [{receiver}]\nrules: []\n")
     return path
+
+
+@pytest.fixture
+def broken_rules(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.yaml"
+    path.write_text("version: 1\nforwards: nothing\n")
+    return path
+
+
+async def test_a_receiver_is_listed_paused_and_resumed(
+    server: Server, store: Store, rules: Path
+) -> None:
+    number_list.add_number(store, NUMBER)
+    pause_receiver(store, NUMBER, "crm")
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN, GATEWAY_RULES=str(rules)) as web:
+        web.api.headers["authorization"] = f"Bearer {GIVEN}"
+        listed = (await web.api.get("/v1/forwards")).json()["data"]
+        resumed = (await web.api.post("/v1/forwards/crm/resume")).json()["data"]
+        paused = (await web.api.post("/v1/forwards/crm/pause")).json()["data"]
+        unknown = await web.api.post("/v1/forwards/other/pause")
+
+    conditions = [rows[0]["condition"] for rows in (listed, resumed, paused)]
+    assert conditions == ["paused", "well", "paused"]
+    assert (listed[0]["receiver"], listed[0]["number"]) == ("crm", NUMBER)
+    assert unknown.status_code == 404
+
+
+async def test_a_receiver_that_the_rules_do_not_name_is_unnamed(
+    server: Server, store: Store, rules: Path
+) -> None:
+    number_list.add_number(store, NUMBER)
+    pause_receiver(store, NUMBER, "old")
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN, GATEWAY_RULES=str(rules)) as web:
+        web.api.headers["authorization"] = f"Bearer {GIVEN}"
+        listed = (await web.api.get("/v1/forwards")).json()["data"]
+        resumed = (await web.api.post("/v1/forwards/old/resume")).json()["data"]
+
+    assert [rows[0]["condition"] for rows in (listed, resumed)] == ["unnamed", "unnamed"]
+    assert (bool(listed[0]["paused_at"]), resumed[0]["paused_at"]) == (True, None)
+
+
+async def test_rules_that_cannot_be_used_make_no_receiver_unnamed(
+    server: Server, store: Store, broken_rules: Path
+) -> None:
+    number_list.add_number(store, NUMBER)
+    pause_receiver(store, NUMBER, "old")
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN, GATEWAY_RULES=str(broken_rules)) as web:
+        web.api.headers["authorization"] = f"Bearer {GIVEN}"
+        listed = (await web.api.get("/v1/forwards")).json()["data"]
+
+    assert [one["condition"] for one in listed] == ["paused"]
+
+
+async def test_a_key_that_only_reads_pauses_nothing(server: Server, store: Store) -> None:
+    number_list.add_number(store, NUMBER)
+    pause_receiver(store, NUMBER, "crm")
+    key = ApiKey("reader", hash_key("gwk_reader"), frozenset({"read"}))
+    add_key(store, key)
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN) as web:
+        headers = {"authorization": "Bearer gwk_reader"}
+        seen = await web.api.get("/v1/forwards", headers=headers)
+        refused = await web.api.post("/v1/forwards/crm/resume", headers=headers)
+
+    assert (seen.status_code, refused.status_code) == (200, 403)
 
 
 async def post(web: Web, what: str, given: Any, key: str = GIVEN) -> httpx.Response:
@@ -110,13 +145,6 @@ async def test_a_test_without_its_secret_says_so(
         answer = await post(web, "crm/test", {})
 
     assert (answer.status_code, "CRM_SECRET" in answer.json()["detail"]) == (409, True)
-
-
-@pytest.fixture
-def broken_rules(tmp_path: Path) -> Path:
-    path = tmp_path / "broken.yaml"
-    path.write_text("version: 1\nforwards: nothing\n")
-    return path
 
 
 async def test_rules_that_cannot_be_used_are_told(

@@ -225,6 +225,16 @@ def warn_of_end(finish_by: datetime | None, ends_at: datetime) -> list[str]:
     ]
 
 
+def warn_of_receiver(unnamed: str) -> list[str]:
+    """Return a warning of a notice to a receiver that the rules do not name, "" where they do."""
+    if not unnamed:
+        return []
+    return [
+        f"The notice of its end goes to the forward {unnamed}, which the rules of its number do "
+        "not name: it waits until they do, and is a dead letter after three days."
+    ]
+
+
 def identify_check(campaign: str, audience: str, checked_at: datetime) -> str:
     """Return the id of a check: of which campaign, with which audience, at which moment.
 

@@ -19,6 +19,7 @@ from gateway.core.campaigns.check import (
     warn_of_consent,
     warn_of_end,
     warn_of_quality,
+    warn_of_receiver,
     warn_of_start,
     warn_of_template,
     warn_of_unknown_template,
@@ -60,6 +61,7 @@ class CheckInputs:
     find_template: Callable[[TemplateUse], tuple[MetaTemplate | None, bool]]
     reach: Reach | None
     prices: PriceList
+    unnamed: str = ""  # the receiver of its notice, where the rules do not name it
 
 
 def read_check_inputs(
@@ -140,6 +142,7 @@ def _look_at(
             *warn_of_consent(category, is_marketing=campaign.definition.marketing),
             *warn_of_us_numbers(tally.countries.counts, category),
             *warn_of_end(campaign.definition.finish_by, ends_at),
+            *warn_of_receiver(inputs.unnamed),
         ],
         checked_at=now,
         check_id=identify_check(campaign.id, campaign.audience, now) if may_start else "",

@@ -4,10 +4,12 @@ May raise StoreUnavailableError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from gateway.accounts.receivers import is_unnamed
+from gateway.accounts.rulebooks import RulesInForce
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.outgoing.forwards import FAILURES_IN_A_ROW
@@ -30,10 +32,13 @@ class ReceiverState:
     down_since: datetime | None = None
     rests_until: datetime | None = None
     paused_at: datetime | None = None
+    is_unnamed: bool = False  # the rules do not name it; false where nobody has looked
 
     @property
     def condition(self) -> str:
         """Say in a word how it is."""
+        if self.is_unnamed:
+            return "unnamed"
         if self.paused_at:
             return "paused"
         if self.failures >= FAILURES_IN_A_ROW:
@@ -58,6 +63,11 @@ def read_receiver_states(store: Store, numbers: Iterable[str]) -> list[ReceiverS
     return [
         _parse(*pair, group) for pair, group in zip(pairs, groups, strict=True) if None not in group
     ]
+
+
+def mark_unnamed(states: Iterable[ReceiverState], rules: RulesInForce) -> list[ReceiverState]:
+    """Return states that say whether the rules name the receiver."""
+    return [replace(one, is_unnamed=is_unnamed(rules, one.number, one.receiver)) for one in states]
 
 
 def with_waiting(store: Store, number: str, receivers: Sequence[str]) -> list[str]:

@@ -156,6 +156,7 @@ class MessageApi:
             self._numbers,
             sending,
             self._campaign_streams,
+            NamedReceivers(settings, self._accounts),
         )
 
     def _build_cloud_routes(

@@ -1,6 +1,7 @@
 """Forwards page: operators test a receiver, and let it get events once more, as the API does it."""
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.console import audit_log
 from gateway.store.inbox.record import BODY, HEADER
+from gateway.store.outgoing.forwards import pause_receiver, resume_receiver
 from gateway.store.outgoing.receiver_states import read_receiver_states
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER, delivery_body, message_item
@@ -61,6 +63,23 @@ async def test_a_receiver_is_tested_and_its_answer_is_shown(
         ("test a receiver", "crm"),
         ("test a receiver", "crm"),
     ]
+
+
+async def test_a_receiver_that_the_rules_do_not_name_is_shown_so(
+    server: Server, store: Store, rules: str
+) -> None:
+    number_list.add_number(store, NUMBER)
+    for name in ("crm", "old"):
+        pause_receiver(store, NUMBER, name)
+        resume_receiver(store, NUMBER, name)
+    async with a_web(server.url, GATEWAY_RULES=rules) as web:
+        enter(web, store, "look")
+        html = (await web.api.get(PAGE)).text
+
+    rows = dict(
+        re.findall(r"<tr data-row><td><bdi>(\w+)</bdi>.*?<span class=(.*?)</span>", html, re.S)
+    )
+    assert rows == {"crm": '"good">well', "old": '"odd">not in the rules'}
 
 
 async def test_events_are_counted_and_then_posted_once_more(

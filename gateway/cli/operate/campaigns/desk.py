@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import typer
 
 from gateway.accounts.account import Accounts
+from gateway.accounts.receivers import is_unnamed
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import load_or_end
+from gateway.cli.common.accounts import load_or_end, open_rules
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.config.prices import read_prices
 from gateway.core.campaigns.definition import Definition
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.rules.problems import RulebookError
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns
 from gateway.store.campaigns.campaigns import Campaign
@@ -69,7 +72,19 @@ class CampaignDesk:
         """Return what a check needs to know beside the campaign."""
         judge = TemplateJudge(self.store, TemplateCache(self.store), self.settings.meta_graph_url)
         prices, pace = read_prices(self.settings.gateway_prices), self.pace_of(campaign.number)
-        return read_check_inputs(judge, self.accounts, campaign, pace, prices)
+        inputs = read_check_inputs(judge, self.accounts, campaign, pace, prices)
+        name = campaign.definition.notice.forward
+        return replace(inputs, unnamed=name) if self._is_unnamed(campaign.number, name) else inputs
+
+    def _is_unnamed(self, number: str, receiver: str) -> bool:
+        """Say whether the rules of a number lack a receiver; false while they cannot be used."""
+        if not receiver:
+            return False
+        try:
+            rules = open_rules(self.accounts, self.settings).current()
+        except RulebookError:
+            return False
+        return is_unnamed(rules, number, receiver)
 
 
 @contextmanager

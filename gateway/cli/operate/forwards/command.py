@@ -28,7 +28,7 @@ from gateway.store import number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.outgoing.forward_replay import ForwardReplay
 from gateway.store.outgoing.forwards import pause_receiver, resume_receiver
-from gateway.store.outgoing.receiver_states import read_receiver_states
+from gateway.store.outgoing.receiver_states import mark_unnamed, read_receiver_states
 from gateway.store.redis.client import Store
 from tasks.outgoing.forwarding.burial import DROPPED, ForwardBurial
 from tasks.wakeup import ring_forwards
@@ -67,6 +67,7 @@ def list_forwards(number: Number = "", json: Json = False) -> None:
     """List receivers: how each is, and what waits for it."""
     with _open(number, writes=False) as (store, receivers):
         states = read_receiver_states(store, receivers.numbers)
+    states = mark_unnamed(states, receivers.rules.current())
     print_states(states, {n: receivers.by_number(n) for n in receivers.numbers}, json=json)
 
 

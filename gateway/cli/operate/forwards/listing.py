@@ -47,7 +47,7 @@ def _print_table(rows: Sequence[ReceiverState], receivers: Receivers) -> None:
     now = datetime.now(UTC)
     for one in rows:
         receiver = receivers.get(one.number, {}).get(one.receiver)
-        condition = one.condition if receiver else "not in the rules"
+        condition = "not in the rules" if one.is_unnamed else one.condition
         table.add_row(
             one.receiver,
             one.number or "–",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,7 @@ from gateway.web.api.messages.sending import (
     read_idempotency_key,
     view_accepted,
 )
+from gateway.web.api.operations.named_receivers import NamedReceivers
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server.query import check_query
 
@@ -76,6 +77,7 @@ class CampaignRoutes:
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
     sending: MessageSending
     streams: CampaignStreams
+    receivers: NamedReceivers
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -249,6 +251,9 @@ class CampaignRoutes:
     def _check(self, campaign: Campaign) -> CampaignCheck:
         pace = self.pace_of(campaign.number)
         inputs = read_check_inputs(self.judge, self.accounts(), campaign, pace, self.prices)
+        name = campaign.definition.notice.forward
+        if name and self.receivers.is_unnamed(campaign.number, name):
+            inputs = replace(inputs, unnamed=name)
         return check_campaign(self.store, self.bodies, campaign, inputs)
 
     async def _now(self) -> datetime:

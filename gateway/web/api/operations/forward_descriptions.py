@@ -13,7 +13,9 @@ class ReceiverOut(BaseModel):
 
     receiver: str = Field(description="Its name in the rules.")
     number: str = Field(description="The phone number id of ours, empty for events without one.")
-    condition: Literal["well", "failing", "down", "paused"]
+    condition: Literal["well", "failing", "down", "paused", "unnamed"] = Field(
+        description="How it is; `unnamed`: the rules do not name it, so it gets nothing."
+    )
     waiting: int = Field(description="How many events wait to be received.")
     oldest_at: datetime | None = Field(description="Since when the first of them waits.")
     bytes: int = Field(description="What they take in the store, about.")

@@ -132,9 +132,13 @@ class ForwardRoutes:
         changed = [one for one in await self._read(request) if one.receiver == receiver]
         return self._answer(changed)
 
-    async def _read(self, request: Request) -> list[ReceiverState]:
+    async def _read(self, request: Request) -> Sequence[ReceiverState]:
         numbers = await self._numbers(request, "")
-        return await asyncio.to_thread(read_receiver_states, self.store, numbers)
+        return await asyncio.to_thread(self._read_states, numbers)
+
+    def _read_states(self, numbers: Sequence[str]) -> Sequence[ReceiverState]:
+        states = read_receiver_states(self.store, numbers)
+        return self.receivers.mark_unnamed(states) if states else ()
 
     def _answer(self, states: Sequence[ReceiverState]) -> Response:
         return json_response({"data": [state_to_dict(one) for one in states]})

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from gateway.core.capture.records import Records, read_records
 from gateway.core.events import Delivery, Event
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, format_explanations
-from gateway.rules.loader import File, build_rulebook, find_rules, read_if_any, read_trial_now
+from gateway.rules.loader import build_once, find_rules, read_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.explanation import EventExplanation, explain_next
@@ -26,7 +25,6 @@ from gateway.store.tracing.stored_event import StoredEvent, read_stored_event
 from gateway.store.tracing.trace import Trace
 from gateway.web.console.desk.desk import ConsoleDesk
 
-MOST_LOADED = 16  # rulebooks: one for each path that accounts name
 MOST_EVENTS = 50  # of a payload: the web process has other things to do
 _NUMBER, _CUSTOMER = "100000000000001", "351900000001"  # of a made-up text
 _WHOLE = Masking(reveal=True)  # whoever pastes an event knows it
@@ -45,12 +43,7 @@ def load_rulebook(desk: ConsoleDesk, path: Path, zone: str) -> Rulebook:
     Raises RulebookError.
     """
     trial_now = read_trial_now(desk.settings.gateway_trial_hours)
-    return _build(read_if_any(path), trial_now, zone)
-
-
-@lru_cache(MOST_LOADED)
-def _build(files: tuple[File, ...], trial_now: str, zone: str) -> Rulebook:
-    return build_rulebook(files, trial_now, zone)
+    return build_once(read_if_any(path), trial_now, zone)
 
 
 def list_services(desk: ConsoleDesk, number: str) -> list[str]:
