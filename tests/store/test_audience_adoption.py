@@ -1,14 +1,21 @@
 """Audience that takes the place of another: whatever happens, the draft has all of one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gateway.core.campaigns.audience import AudienceReader, AudienceRow
 from gateway.store.campaigns import control
-from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients
-from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.audience import (
+    CHUNK,
+    UPLOAD_LIVES_MS,
+    AudienceRefusedError,
+    iter_recipients,
+    store_audience,
+)
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tests.support.servers import Server
 from tests.support.store.campaigns import BODIES, a_campaign, csv_of, give_audience, phone, read
@@ -38,6 +45,45 @@ def phones(store: Store, campaign: Campaign) -> list[str]:
 
 def chunks(store: Store, campaign: Campaign) -> int:
     return len(raw(store).keys(f"*campaign:{campaign.id}:chunk:*"))
+
+
+def lifetimes(store: Store, campaign: Campaign) -> list[int]:
+    names = raw(store).keys(f"*campaign:{campaign.id}:chunk:*")
+    return [int(raw(store).pttl(name)) for name in names]
+
+
+def rows_and_a_look(look: Callable[[], None]) -> Iterator[AudienceRow]:
+    """Yield the rows of two chunks, and look at the store while only one is there."""
+    for i in range(CHUNK):
+        yield AudienceRow(i, phone(i), {"first": "Ana"}, "")
+    yield AudienceRow(CHUNK, phone(CHUNK), {"first": "Ana"}, "")
+    look()
+
+
+def test_chunks_of_an_upload_that_is_killed_live_for_a_day(store: Store) -> None:
+    campaign, seen = a_campaign(store, 0), list[int]()
+    rows = rows_and_a_look(lambda: seen.extend(lifetimes(store, campaign)))
+
+    store_audience(store, BODIES, campaign, AudienceReader(frozenset({"first"})), rows)
+
+    assert [one <= UPLOAD_LIVES_MS for one in seen] == [True]
+    assert [one > LIVES_MS - UPLOAD_LIVES_MS for one in lifetimes(store, campaign)] == [True, True]
+
+
+def test_an_upload_that_took_longer_than_its_chunks_live_changes_nothing(store: Store) -> None:
+    campaign = a_campaign(store, 2)
+    (kept,) = raw(store).keys(f"*campaign:{campaign.id}:chunk:*")
+
+    def forget() -> None:
+        names = raw(store).keys(f"*campaign:{campaign.id}:chunk:*")
+        raw(store).delete(*(name for name in names if name != kept))
+
+    with pytest.raises(StoreUnavailableError):
+        reader = AudienceReader(frozenset({"first"}))
+        store_audience(store, BODIES, campaign, reader, rows_and_a_look(forget))
+
+    assert phones(store, campaign) == [phone(0), phone(1)]
+    assert chunks(store, campaign) == 1
 
 
 def test_an_audience_whose_adoption_was_not_answered_stays_whole(store: Store, deaf: Deaf) -> None:

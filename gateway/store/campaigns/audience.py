@@ -1,7 +1,8 @@
 """Audience of a campaign in the store: chunks of a thousand recipients, compressed and encrypted.
 
 A new audience is written beside the earlier one and takes its place in one step, so a file counts
-whole or not at all. All of it may raise StoreUnavailableError or ScriptError.
+whole or not at all; what an upload that was killed has written vanishes after a day.
+All of it may raise StoreUnavailableError or ScriptError.
 """
 
 import secrets
@@ -32,10 +33,11 @@ from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, server_ms
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
 
 CHUNK = 1_000
+UPLOAD_LIVES_MS = keys.DAY_MS  # of chunks that no draft has yet
 PROBLEMS_LIVE_MS = 7 * keys.DAY_MS
 CHUNKS_AT_ONCE = 20  # of which a few rows are shown
 
@@ -75,6 +77,7 @@ def store_audience(
             _write_chunk(store, _key(campaign, token, i), _pack_chunk(bodies, chunk))
             count += len(chunk)
         _write_problems(store, bodies, campaign, token, reader.problems)
+        _keep(store, campaign, token, count)
     except BaseException:
         _drop(store, campaign, token, count)
         raise
@@ -190,8 +193,13 @@ def _is_set(bits: bytes, place: int) -> bool:
 
 def prolong_audience(store: Store, campaign: Campaign) -> None:
     """Let the audience live as long as the campaign from now on."""
-    names = (_key(campaign, campaign.audience, one) for one in range(_count(campaign.recipients)))
-    run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
+    _prolong(store, campaign, campaign.audience, campaign.recipients)
+
+
+def _prolong(store: Store, campaign: Campaign, token: str, count: int) -> list[int]:
+    """Prolong the life of each chunk; return 1 for each that is there, 0 for one that is lost."""
+    names = (_key(campaign, token, chunk) for chunk in range(_count(count)))
+    return run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
 
 
 def read_problems(store: Store, bodies: Bodies, campaign: Campaign) -> Sequence[Mapping[str, Any]]:
@@ -226,7 +234,13 @@ def _pack_chunk(bodies: Bodies, rows: Sequence[bytes]) -> bytes:
 
 
 def _write_chunk(store: Store, key: str, packed: bytes) -> None:
-    store.run(lambda client: client.set(key, packed, px=LIVES_MS))
+    store.run(lambda client: client.set(key, packed, px=UPLOAD_LIVES_MS))
+
+
+def _keep(store: Store, campaign: Campaign, token: str, count: int) -> None:
+    """Let all chunks of an upload live as long as the draft that is about to have them."""
+    if not all(_prolong(store, campaign, token, count)):
+        raise StoreUnavailableError("a part of the audience vanished while the rest was read")
 
 
 def _open_or_pass(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[str, str]]]:
