@@ -78,8 +78,8 @@ def test_an_upload_that_took_longer_than_its_chunks_live_changes_nothing(store: 
         names = raw(store).keys(f"*campaign:{campaign.id}:chunk:*")
         raw(store).delete(*(name for name in names if name != kept))
 
+    reader = AudienceReader(frozenset({"first"}))
     with pytest.raises(StoreUnavailableError):
-        reader = AudienceReader(frozenset({"first"}))
         store_audience(store, BODIES, campaign, reader, rows_and_a_look(forget))
 
     assert phones(store, campaign) == [phone(0), phone(1)]
