@@ -68,6 +68,16 @@ def test_a_draft_has_a_first_batch_and_a_pace_without_a_unit() -> None:
     assert made["quiet_hours"] == {"from": "21:00", "to": "08:00"}
 
 
+def test_a_draft_has_all_that_the_api_has() -> None:
+    usual = run_json("create", "spring", "--text", "Hi")
+    words = ("--first", "100/30m", "--when-closed", "drop", "--no-marketing")
+    made = run_json("create", "spring", "--text", "Hi", *words)
+
+    fields = ("first", "when_closed", "marketing")
+    assert [usual[one] for one in fields] == [None, "fail", True]
+    assert [made[one] for one in fields] == [{"size": 100, "wait": 1_800}, "drop", False]
+
+
 def test_what_is_counted_is_one_or_several_and_a_duration_has_whole_seconds(store: Store) -> None:
     id_ = draft()
     Path("one.csv").write_text("phone,first\n351912345678.0,Ana\n")
@@ -201,6 +211,11 @@ def test_the_recipients_who_did_not_get_it_are_listed(store: Store) -> None:
         (("create", "x", "--text", "Hi", "--quiet", "9-8"), "--quiet takes two different times"),
         (("create", "x", "--text", "Hi", "--start-at", "now"), "--start-at must be a time"),
         (("create", "x", "--text", "Hi", "--first", "-1"), "--first must be a whole number"),
+        (("create", "x", "--text", "Hi", "--first", "/15m"), "--first takes how many go first"),
+        (("create", "x", "--text", "Hi", "--first", "200/soon"), "--first takes how many"),
+        (("create", "x", "--text", "Hi", "--first", "200/"), "--first takes how many go first"),
+        (("create", "x", "--text", "Hi", "--first", "200/2d"), "a day at most: 200/15m."),
+        (("create", "x", "--text", "Hi", "--when-closed", "wait"), "--when-closed must be one of"),
         (("create", "x", "--text", "Hi", "--notify-template", "over"), "--notify-template names"),
         (("create", "x", "--text", "Hi", "--from", "999"), ""),
         (("create", "x", "--text", "Hi", "--notify", "+351900000099"), "--notify-template names"),

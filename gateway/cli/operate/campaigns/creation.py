@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter
 
 from gateway.cli.common import errors
 from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk
+from gateway.config.types import Duration
 from gateway.core.api.field_errors import FieldError
 from gateway.core.campaigns.definition import Definition, check_times, read_definition
 from gateway.core.forwards.receiver import RECEIVER_NAME
@@ -27,7 +29,10 @@ Pace = Annotated[str, typer.Option(help="Messages: 50/s, 100/m or 2000/h.")]
 StartAt = Annotated[str, typer.Option(help="When: 2026-12-01T09:00+01:00.")]
 FinishBy = Annotated[str, typer.Option(help="Until when; a day more than it takes.")]
 Quiet = Annotated[str, typer.Option(help="When nobody is written to by their clock: 21:00-08:00.")]
-First = Annotated[int | None, typer.Option(help="How many go first, then it waits; 0 for none.")]
+First = Annotated[
+    str,
+    typer.Option(help="How many go first, and for how long it then waits: 200/15m; 0 for none."),
+]
 Notify = Annotated[
     list[str] | None,
     typer.Option(help="Where its end is reported: post, a forward such as crm, or +351900000099."),
@@ -43,14 +48,23 @@ SkipUnreachable = Annotated[
     bool,
     typer.Option("--skip-unreachable", help="Leave out whom Meta could not reach in 30 days."),
 ]
+WhenClosed = Annotated[
+    str, typer.Option(help="What becomes of a text whose window is closed: fail or drop.")
+]
+NoMarketing = Annotated[
+    bool,
+    typer.Option("--no-marketing", help="It is none: who wants no marketing gets it too."),
+]
 Number = Annotated[str, typer.Option("--from", help="Phone number id to send from.")]
 
 # What the API calls otherwise than the command.
 _OPTIONS = {
     "": "the message", "from": "--from", "start_at": "--start-at", "finish_by": "--finish-by",
-    "pace": "--pace", "first/size": "--first",
+    "pace": "--pace", "first/size": "--first", "when_closed": "--when-closed",
     "notify/to": "--notify", "notify/forward": "--notify", "notify/template": "--notify-template",
 }  # fmt: skip
+_DURATION: TypeAdapter[Duration] = TypeAdapter(Duration)
+_FIRST = "--first takes how many go first, and how long it then waits, a day at most: 200/15m."
 _QUIET = "--quiet takes two different times of a recipient's clock, such as 21:00-08:00."
 
 
@@ -64,19 +78,22 @@ def create(
     start_at: StartAt = "",
     finish_by: FinishBy = "",
     quiet: Quiet = "",
-    first: First = None,
+    first: First = "",
     notify: Notify = None,
     notify_template: NotifyTemplate = "",
     stop: Stop = None,
     skip_unreachable: SkipUnreachable = False,
+    when_closed: WhenClosed = "",
+    no_marketing: NoMarketing = False,
     number: Number = "",
     json: Json = False,
 ) -> None:
     """Make a draft. It needs an audience and a check before it starts."""
-    fields = {"name": name, "pace": pace, **read_message(template, language, param or (), text)}
+    message = read_message(template, language, param or (), text)
+    fields = {"name": name, "pace": pace, "marketing": not no_marketing, **message}
     optional = {
         "start_at": start_at, "finish_by": finish_by, "quiet_hours": read_quiet(quiet),
-        "first": {} if first is None else {"size": first},
+        "first": read_first(first), "when_closed": when_closed,
         "notify": read_notify(notify or (), notify_template, language),
         "stop": read_stop(stop or ()), "skip_unreachable": skip_unreachable, "from": number,
     }  # fmt: skip
@@ -127,6 +144,20 @@ def read_quiet(hours: str) -> dict[str, str]:
     return {"from": start, "to": end} if hours else {}
 
 
+def read_first(batch: str) -> dict[str, int]:
+    """Return the first batch in the form of the API, or end the command."""
+    size, has_wait, wait = (part.strip() for part in batch.partition("/"))
+    if not batch:
+        return {}
+    try:
+        first = {"size": int(size)}
+        if has_wait:
+            first["wait"] = int(_DURATION.validate_python(wait).total_seconds())
+    except ValueError:
+        raise errors.fail(_FIRST) from None
+    return first
+
+
 def read_notify(places: Sequence[str], template: str, language: str) -> dict[str, Any]:
     """Return where a campaign's end is reported, in the form of the API, or end the command."""
     name, *values = template.split(":")
@@ -167,6 +198,8 @@ def _say(one: FieldError) -> str:
     place = one.pointer.removeprefix("#").removeprefix("/")
     if place == "quiet_hours":
         return _QUIET
+    if place == "first/wait":
+        return _FIRST
     if place.startswith("stop/"):
         return f"--stop {place.removeprefix('stop/')} {one.detail}"
     return f"{_OPTIONS.get(place, place)} {one.detail}"
