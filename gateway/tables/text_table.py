@@ -5,6 +5,7 @@ with the name of a phone number; `csv.Sniffer` is wrong on ordinary files and sl
 (https://github.com/python/cpython/issues/119123).
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ _SIGNED = "utf-8-sig"
 DELIMITERS = ",;\t|"
 # In which people's spreadsheets write, in the order of how many do.
 OTHER_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1254", "mac_roman")
+# Texts in which no spreadsheet writes: some yield halves of letters, which nothing can store.
+_ESCAPES = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"})
 MOST_LETTERS = 4
 _BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -112,11 +115,13 @@ def _read_otherwise(error: UnicodeError) -> str:
 
 def _check_encoding(encoding: str) -> None:
     try:
-        b"phone".decode(encoding)  # some codecs are known, and none of a text
-    except UnicodeError:
-        pass  # the first line says so
+        with suppress(UnicodeError):  # the first line says so
+            b"phone".decode(encoding)  # some codecs are known, and none of a text
+        is_known = codecs.lookup(encoding).name not in _ESCAPES
     except (LookupError, ValueError):
-        raise TableError(f"There is no encoding {encoding[:64]}: try utf-8 or cp1252.") from None
+        is_known = False
+    if not is_known:
+        raise TableError(f"There is no encoding {encoding[:64]}: try utf-8 or cp1252.")
 
 
 def _ends_lines_with_returns(file: BinaryIO) -> bool:
