@@ -26,6 +26,7 @@ from gateway.core.campaigns.zone_groups import (
 NIGHT = QuietHours(time(21), time(8))
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 LISBON, TOKYO, NEW_YORK = "Europe/Lisbon", "Asia/Tokyo", "America/New_York"
+BERLIN = "Europe/Berlin"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,37 @@ def test_zones_without_a_common_moment_are_never_open() -> None:
 def test_the_hours_follow_the_clock_when_it_changes() -> None:
     before = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # an hour before summer begins
 
-    assert NIGHT.opening(["Europe/Berlin"], before) == datetime(2026, 3, 29, 6, tzinfo=UTC)
+    assert NIGHT.opening([BERLIN], before) == datetime(2026, 3, 29, 6, tzinfo=UTC)
+
+
+def test_a_time_that_the_clock_shows_twice_comes_twice() -> None:
+    # In Berlin it is 02:00 to 03:00 twice, from 00:00 and from 01:00 by UTC.
+    shown_again = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    night, day = QuietHours(time(21), time(2, 30)), QuietHours(time(2, 30), time(1))
+
+    assert night.is_quiet(BERLIN, shown_again)
+    assert night.opening([BERLIN], shown_again) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert day.closing([BERLIN], shown_again) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "evening"),
+    [
+        (BERLIN, datetime(2026, 10, 24, 18, tzinfo=UTC)),
+        (BERLIN, datetime(2026, 3, 28, 18, tzinfo=UTC)),
+        (NEW_YORK, datetime(2026, 11, 1, 0, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 8, tzinfo=UTC)),  # by half an hour
+        ("Asia/Kolkata", datetime(2026, 4, 4, 8, tzinfo=UTC)),
+    ],
+)
+def test_the_opening_is_the_first_moment_that_is_not_quiet(zone: str, evening: datetime) -> None:
+    step = timedelta(minutes=15)
+    for end in (time(1, 30), time(3), time(8)):
+        night = QuietHours(time(21), end)
+        moments = [evening + i * step for i in range(120)]
+        quiet = [night.is_quiet(zone, at) for at in moments]
+        for i, at in enumerate(moments[:60]):
+            assert night.opening([zone], at) == moments[quiet.index(False, i)], (end, at)
 
 
 def test_the_zones_of_a_number_are_those_of_its_prefix() -> None:

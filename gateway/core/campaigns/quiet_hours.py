@@ -59,12 +59,15 @@ class QuietHours(NamedTuple):
 
 
 def _next(of_day: time, zone: str, now: datetime) -> datetime:
-    """Return the next moment after now at which the clocks of a zone show a time."""
+    """Return the next moment after now at which the clocks of a zone show a time.
+
+    They show one twice when they are put back; one that they leave out counts as later.
+    """
     local = now.astimezone(ZoneInfo(zone))
     for days in range(3):
-        day = (local + days * _DAY).date()
-        at = datetime.combine(day, of_day, local.tzinfo).astimezone(now.tzinfo)
-        if at > now:
+        first = datetime.combine((local + days * _DAY).date(), of_day, local.tzinfo)
+        once, again = (one.astimezone(now.tzinfo) for one in (first, first.replace(fold=1)))
+        if (at := once if once > now else max(once, again)) > now:
             return at
     return now + _DAY
 
