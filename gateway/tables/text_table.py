@@ -8,6 +8,7 @@ with the name of a phone number; `csv.Sniffer` is wrong on ordinary files and sl
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
@@ -24,6 +25,8 @@ MOST_CELL = 4_096  # characters
 MOST_LINE = MOST_COLUMNS * MOST_CELL
 SAMPLE_LINES = 50
 SAMPLE_BYTES = 65_536
+START_BYTES = 64
+LEAST_NULLS = 4  # of those bytes: UTF-16 has five in the word phone
 _SIGNED = "utf-8-sig"
 DELIMITERS = ",;\t|"
 # In which people's spreadsheets write, in the order of how many do.
@@ -31,6 +34,8 @@ OTHER_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1254", "mac_roman")
 # Texts in which no spreadsheet writes: some yield halves of letters, which nothing can store.
 _ESCAPES = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"})
 MOST_LETTERS = 4
+# By which a file names its delimiter for Excel, in a line of its own before the columns' names.
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 _BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 Cells = Iterator[tuple[int, dict[str, str]]]
@@ -42,17 +47,33 @@ def read_text_table(file: BinaryIO, encoding: str = "") -> Cells:
     The encoding is that of the byte order mark, the one that is given, or else UTF-8.
     Raises TableError where the file cannot be read, with the place.
     """
-    start = file.read(4)
+    start = file.read(START_BYTES)
     file.seek(0)
     marked = next((name for bom, name in _BOMS.items() if start.startswith(bom)), "")
+    if not marked and not encoding:
+        _refuse_unmarked(start)
     lines = _Lines(file, marked or encoding or "utf-8")
-    first = next((line for line in lines if line.strip()), "")
-    if not first:
-        raise TableError("The file is empty.")
+    first = _read_first(lines)
     if first.lstrip().startswith("{"):
         yield from _read_json_lines(first, lines)
     else:
         yield from _read_csv(first, lines)
+
+
+def _refuse_unmarked(start: bytes) -> None:
+    """Refuse UTF-16 without a byte order mark, by the null bytes of the columns' names.
+
+    As UTF-8 they are text as well, in which no column has a name that anybody knows.
+    Raises TableError.
+    """
+    nulls = start[::2].count(0), start[1::2].count(0)
+    if min(nulls) or max(nulls) < LEAST_NULLS:
+        return
+    encoding = "utf-16-be" if nulls[0] else "utf-16-le"
+    raise TableError(
+        "The file is in UTF-16 without a byte order mark: save it as “CSV UTF-8”, or name its "
+        f"encoding, {encoding}."
+    )
 
 
 class _Lines:
@@ -152,9 +173,24 @@ def _cell(value: object, line: int) -> str:
     return check_cell(str(value), line)
 
 
+def _read_first(lines: _Lines) -> str:
+    """Return the next line that is not blank. Raises TableError where there is none."""
+    first = next((line for line in lines if line.strip()), "")
+    if not first:
+        raise TableError("The file is empty.")
+    return first
+
+
 def _read_csv(first: str, lines: _Lines) -> Cells:
+    separator = _SEPARATOR.fullmatch(first)
+    first = _read_first(lines) if separator else first
     sample = [first, *islice(lines, SAMPLE_LINES)]
-    delimiter = find_delimiter(sample)
+    delimiter = separator[1] if separator else find_delimiter(sample)
+    if not delimiter and first.lstrip().startswith("["):
+        raise TableError(
+            "The file is a JSON array: write one object in each line, without brackets around "
+            "them and commas between them, as jq -c '.[]' does."
+        )
     if not delimiter:
         raise TableError(
             "The first line must name the columns, one of them phone; between them stand "

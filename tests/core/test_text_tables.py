@@ -31,6 +31,12 @@ def read(content: bytes, encoding: str = "") -> list[dict[str, str]]:
         (("\n\n" + TEXT.replace("\n", "\n\n")).encode(), ""),
         (TEXT.replace("José", '"José"').encode(), ""),
         (TEXT.rstrip().encode(), ""),
+        (TEXT.encode("utf-16-le"), "utf-16-le"),
+        (TEXT.encode("utf-16-be"), "utf-16-be"),
+        (("sep=;\r\n" + TEXT.replace(",", ";")).encode("utf-8-sig"), ""),
+        (("SEP=,\n\n" + TEXT).encode("utf-16"), ""),
+        (('"sep=\t"\n' + TEXT.replace(",", "\t")).encode(), ""),
+        (("sep=:\n" + TEXT.replace(",", ":")).encode(), ""),
         (b'{"phone": "+351912345678", "first": "Jos\xc3\xa9"}\n\n'
          b'{"phone": "+351912345679", "first": "Ana"}', ""),
     ],
@@ -52,6 +58,13 @@ def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
     ("content", "encoding", "detail"),
     [
         (b"", "", "empty"),
+        (b"sep=;\n", "", "empty"),
+        (b"sep=;\nphone;first\n+351912345678;Ana;more\n", "", "Line 3 has 3 columns"),
+        (TEXT.encode("utf-16-le"), "", "UTF-16 without .* name its encoding, utf-16-le"),
+        (TEXT.encode("utf-16-be"), "", "UTF-16 without .* name its encoding, utf-16-be"),
+        (b'{"phone": "1"}\0\0\0\0\0', "", "Line 1 is no JSON"),
+        (b'[{"phone": "1"}, {"phone": "2"}]', "", "JSON array: write one object in each line"),
+        (b'[\n  {\n    "phone": "1"\n  }\n]\n', "", "JSON array: write one object in each line"),
         (b"\n \n", "", "empty"),
         (b"name;first\nA;B\n", "", "first line must name"),
         (b"phone,first\n+351912345678,Ana\n\xe9,B\n", "", "Line 3 is not in the encoding"),
@@ -77,6 +90,12 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_place(
 ) -> None:
     with pytest.raises(TableError, match=detail):
         read(content, encoding)
+
+
+def test_a_line_that_names_the_delimiter_is_no_row_but_counts_as_a_line() -> None:
+    content = b"\nsep=;\nphone;first\n\n+351912345678;Ana\n"
+
+    assert [line for line, _ in read_table(io.BytesIO(content))] == [5]
 
 
 @pytest.mark.parametrize(
