@@ -207,6 +207,7 @@ def test_the_recipients_who_did_not_get_it_are_listed(store: Store) -> None:
         (("create", "x", "--text", "Hi", "--param", "a"), "--param is a value of a --template"),
         (("create", "x", "--text", "{{ a"), "the message has a placeholder"),
         (("create", "x", "--text", "Hi", "--pace", "fast"), "--pace must be"),
+        (("create", "x\ny", "--text", "Hi"), "name must be one line without control characters"),
         (("create", "x", "--text", "Hi", "--quiet", "21:00"), "such as 21:00-08:00."),
         (("create", "x", "--text", "Hi", "--quiet", "9-8"), "--quiet takes two different times"),
         (("create", "x", "--text", "Hi", "--start-at", "now"), "--start-at must be a time"),

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.core.api.field_errors import FieldError
 from gateway.core.campaigns.course import (
     Funnel,
     QualityFall,
@@ -210,6 +211,21 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert {"#/pace", "#/start_at", "#/first/size", "#/stop/failed", "#/when_closed"} <= places
     assert "#/to" in places
     assert "#/name" in places or any("name" in one.detail for one in found)
+
+
+@pytest.mark.parametrize("name", ["spring\nsale", "spring\u2028sale", "\x1b[2J", "spring\t"])
+def test_a_name_is_one_line_though_one_that_was_stored_before_is_read(name: str) -> None:
+    found = read_definition(SPRING | {"name": name})
+    stored = a_definition(name=name)
+
+    assert found == [FieldError("#/name", "must be one line without control characters")]
+    assert unpack_definition(pack_definition(stored)) == stored
+
+
+def test_a_name_may_have_any_letters_and_emoji() -> None:
+    found = read_definition(SPRING | {"name": "Prinzessin\u00a0Ä 🏳️\u200d🌈"})
+
+    assert isinstance(found, Definition)
 
 
 def test_times_that_do_not_fit_are_told() -> None:

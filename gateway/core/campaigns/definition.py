@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from unicodedata import category
 
 from gateway.core import messages
 from gateway.core.api.field_errors import FieldError, FieldReader
@@ -26,6 +27,7 @@ FIRST_ABOVE, FIRST_SIZE, FIRST_WAIT = 2_000, 200, timedelta(minutes=15)
 MOST_PERCENT = 100
 _PACE = re.compile(r"(\d{1,6})(?:/(s|m|h))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_BREAKS = frozenset({"Cc", "Zl", "Zp"})  # control characters, line and paragraph separators
 _OWN = frozenset(
     {"name", "from", "start_at", "finish_by", "pace", "first", "stop", "when_closed", "marketing"}
     | {"quiet_hours", "notify", "skip_unreachable"}
@@ -152,6 +154,8 @@ def read_definition(fields: Mapping[str, Any]) -> Definition | list[FieldError]:
     reader = FieldReader(fields)
     reader.refuse_unknown(FIELDS)
     name, number = reader.text("name", MOST_NAME), reader.text("from", 64)
+    if any(category(char) in _BREAKS for char in name):
+        reader.add("name", "must be one line without control characters")
     if not name and not reader.errors:
         reader.add("name", "is missing")
     content = {key: value for key, value in fields.items() if key not in _OWN}

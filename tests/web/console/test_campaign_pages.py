@@ -174,6 +174,7 @@ async def test_what_is_wrong_is_told_and_nothing_of_it_counts(server: Server, st
     async with a_web(server.url) as web:
         enter(web, store, "operate")
         unnamed = await web.api.post(PAGE, data=DRAFT | {"name": " ", "pace": "fast"})
+        broken_name = await web.api.post(PAGE, data=DRAFT | {"name": "spring\r\nsale"})
         page = await made(web)
         broken = await upload(web, page, b"phone,first\n+351900000001")
         shown = (await web.api.get(f"{page}.json")).json()["campaign"]
@@ -182,6 +183,7 @@ async def test_what_is_wrong_is_told_and_nothing_of_it_counts(server: Server, st
 
     assert (unnamed.status_code, odd.status_code, nobody.status_code) == (422, 422, 404)
     assert "name must have 1 to 100 characters" in unnamed.text
+    assert "name must be one line without control characters" in broken_name.text
     assert "pace must be 1 to 1,000 messages a second" in unnamed.text
     assert "line 2" in broken
     assert shown["recipients"] == 0
