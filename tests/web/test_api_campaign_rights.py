@@ -8,11 +8,13 @@ from gateway.core.api.keys import ApiKey, hash_key
 from gateway.store.api.api_keys import add_key
 from gateway.store.redis.client import Store
 from tests.support.servers import Server
-from tests.support.store.campaigns import a_campaign
+from tests.support.store.campaigns import a_campaign, read
 from tests.web.test_api_messages import api
 
 pytestmark = [pytest.mark.store, pytest.mark.anyio]
 OTHER = "100000000000099"
+# What some address or other wants, so that none is refused for another reason.
+ANY_BODY = {"to": "+351912345678", "why": "no", "scope": "failed", "check_id": "x", "tag": "vip"}
 SPRING: dict[str, Any] = {"name": "spring", "text": "Hello {{ first }}"}
 
 
@@ -47,11 +49,18 @@ async def test_a_key_that_is_bound_sees_only_campaigns_of_its_numbers(
     async with api(server.url) as client:
         client.headers["authorization"] = "Bearer other"
         listed = await client.get("/v1/campaigns")
-        shown = await client.get(f"/v1/campaigns/{campaign.id}")
-        export = await client.get(f"/v1/campaigns/{campaign.id}/export.csv")
+        described = (await client.get("/v1/openapi.json")).json()["paths"]
+        tried = {
+            (method, path): await client.request(method, path.format(id=campaign.id), json=ANY_BODY)
+            for path, methods in described.items()
+            if path.startswith("/v1/campaigns/{id}")
+            for method in methods
+        }
 
     assert listed.json()["data"] == []
-    assert (shown.status_code, export.status_code) == (404, 404)
+    assert len(tried) >= 13
+    assert {one: answer.status_code for one, answer in tried.items()} == dict.fromkeys(tried, 404)
+    assert read(store, campaign) == campaign
 
 
 async def test_everything_that_is_wrong_with_a_campaign_is_told_at_once(server: Server) -> None:
