@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from gateway.store.campaigns.uploads.upload import Home
 from gateway.web.api.problems import ApiError
-from gateway.web.api.server.file_uploads import FileUploads
+from gateway.web.api.server import file_uploads
+from gateway.web.api.server.file_uploads import FileUploads, read_media_type
 from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.anyio
@@ -63,3 +65,32 @@ async def test_a_process_that_is_killed_is_a_503() -> None:
     with pytest.raises(ApiError) as raised:
         await task
     assert raised.value.kind == "unavailable"
+
+
+async def test_a_client_that_stops_in_the_middle_gives_its_turn_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(file_uploads, "STALLED_S", 0.05)
+    uploads, parts = FileUploads("redis://nowhere", []), asyncio.Queue[Any]()
+    request = Request({"type": "http", "headers": []}, parts.get)
+    for _ in range(2):
+        parts.put_nowait({"type": "http.request", "body": b"phone\n", "more_body": True})
+
+    with pytest.raises(ApiError) as raised:
+        async with uploads.received(request, 100):
+            pytest.fail("the body has no end")
+
+    assert raised.value.kind == "timeout"
+    parts.put_nowait({"type": "http.request", "body": b"phone\n"})
+    async with uploads.received(request, 100) as path:
+        assert path.read_bytes() == b"phone\n"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP"])
+def test_a_body_that_is_compressed_is_refused_by_its_head(coding: str) -> None:
+    headers = [(b"content-type", b"text/csv"), (b"content-encoding", coding.encode())]
+
+    with pytest.raises(ApiError) as raised:
+        read_media_type(Request({"type": "http", "headers": headers}), ["text/csv"], "A table")
+
+    assert raised.value.kind == "media-type"

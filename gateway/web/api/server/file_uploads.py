@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 WITHIN_S = 600.0
+STALLED_S = 30.0  # without a byte; whoever is next waits for it
 TABLES = ("text/csv", "application/x-ndjson", XLSX)
 
 
@@ -66,19 +67,23 @@ class FileUploads:
 
 
 def read_media_type(request: Request, known: Sequence[str], what: str) -> str:
-    """Return of which type a body is. Raises ApiError for one that is not known."""
+    """Return of which type a body is. Raises ApiError for one that is not known, or compressed."""
     found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if found not in known:
         raise ApiError("media-type", f"{what} is {' or '.join(known)}.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise ApiError("media-type", f"{what} is sent as it is, without Content-Encoding.")
     return found
 
 
 async def _receive(request: Request, path: Path, most: int) -> None:
-    size = 0
+    size, now = 0, asyncio.get_running_loop().time
+    until = now() + WITHIN_S
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(STALLED_S) as limit:
             with path.open("wb") as file:
                 async for part in request.stream():
+                    limit.reschedule(min(until, now() + STALLED_S))
                     size += len(part)
                     if size > most:
                         raise ApiError("too-large", f"This body may have {most:,} bytes.")
