@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from gateway.store.campaigns.uploads.upload import Home
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server import file_uploads
-from gateway.web.api.server.file_uploads import FileUploads, read_media_type
+from gateway.web.api.server.file_uploads import FOLDER, FileUploads, read_media_type
 from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.anyio
@@ -94,3 +95,25 @@ def test_a_body_that_is_compressed_is_refused_by_its_head(coding: str) -> None:
         read_media_type(Request({"type": "http", "headers": headers}), ["text/csv"], "A table")
 
     assert raised.value.kind == "media-type"
+
+
+async def test_what_a_killed_process_left_of_an_upload_is_removed_after_a_day(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, recent, foreign = (tmp_path / f"{name}old" for name in (FOLDER, f"{FOLDER}not-", "x"))
+    for one in (old, recent, foreign):
+        one.mkdir()
+        (one / "body").write_bytes(b"phone\n")
+    for one in (old, foreign):
+        os.utime(one, (0, 0))
+    request = Request({"type": "http", "headers": []}, one_part)
+
+    async with FileUploads("redis://nowhere", []).received(request, 100) as path:
+        assert path.parent.name.startswith(FOLDER)
+
+    assert {one.name for one in tmp_path.iterdir()} == {recent.name, foreign.name}
+
+
+async def one_part() -> Any:
+    return {"type": "http.request", "body": b"phone\n"}

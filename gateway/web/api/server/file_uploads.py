@@ -2,11 +2,13 @@
 
 import asyncio
 import multiprocessing
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 WITHIN_S = 600.0
+LEFT_FOR_S = 86_400.0  # longer than any upload takes
+FOLDER = "whatsapp-gateway-upload-"
 STALLED_S = 30.0  # without a byte; whoever is next waits for it
 TABLES = ("text/csv", "application/x-ndjson", XLSX)
 
@@ -36,7 +40,8 @@ class FileUploads:
     async def received(self, request: Request, most: int) -> AsyncIterator[Path]:
         """Hold a request's body in a file, once it is its turn. Raises ApiError."""
         async with self._turn:
-            with tempfile.TemporaryDirectory(prefix="upload-") as folder:
+            await asyncio.to_thread(_remove_leftovers)
+            with tempfile.TemporaryDirectory(prefix=FOLDER) as folder:
                 path = Path(folder) / "body"
                 await _receive(request, path, most)
                 yield path
@@ -74,6 +79,14 @@ def read_media_type(request: Request, known: Sequence[str], what: str) -> str:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise ApiError("media-type", f"{what} is sent as it is, without Content-Encoding.")
     return found
+
+
+def _remove_leftovers() -> None:
+    """Remove the files of processes that were killed: they hold numbers, and fill a disk."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > LEFT_FOR_S:
+                shutil.rmtree(folder)
 
 
 async def _receive(request: Request, path: Path, most: int) -> None:
