@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.store.campaigns import control
-from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.redis.client import Store
 from gateway.web.api.campaigns import streams
 from gateway.web.api.campaigns.streams import CampaignStreams
@@ -50,6 +50,16 @@ async def test_a_stream_says_what_changes_and_ends_with_the_campaign(
                 control.cancel(store, read(store, campaign), "test", "enough")
     assert phases == ["draft", "running", "cancelled", "end"]
     assert not open_streams._feeds
+
+
+async def test_a_stream_of_a_campaign_that_is_forgotten_just_ends(
+    open_streams: CampaignStreams, store: Store
+) -> None:
+    campaign = a_campaign(store, 2)
+    async with aclosing(events(open_streams, campaign)) as stream:
+        assert (await anext(stream))[0] == "campaign"
+        store.redis.delete(campaign_key(campaign.number, campaign.id))
+        assert await anext(stream) == ("end", {})
 
 
 async def test_many_streams_of_one_campaign_read_it_once(

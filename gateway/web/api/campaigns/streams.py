@@ -35,7 +35,7 @@ LASTS_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """What a stream sends of a campaign, and whether that is the last of it."""
+    """What a stream sends of a campaign, "" for nothing, and whether that is the last of it."""
 
     json: str
     is_over: bool = False
@@ -90,7 +90,7 @@ class CampaignStreams:
         try:
             while not self._ended.is_set() and self.clock() < until:
                 state = await self._read(feed, id_)
-                if state and state.json != sent:
+                if state and state.json not in ("", sent):
                     sent = state.json
                     yield ServerSentEvent(sent, event="campaign", retry=RETRY_MS)
                 if state and state.is_over:
@@ -116,7 +116,7 @@ class CampaignStreams:
     def _read_store(self, id_: str) -> CampaignState:
         campaign = read_campaign(self.store, self.bodies, id_)
         if campaign is None:  # forgotten since
-            return CampaignState("{}", is_over=True)
+            return CampaignState("", is_over=True)
         view = view_campaign(campaign, datetime_from_ms(server_ms(self.store)))
         text = orjson.dumps(view, option=orjson.OPT_UTC_Z).decode()
         return CampaignState(text, campaign.phase in ENDED and not campaign.funnel.pending)
