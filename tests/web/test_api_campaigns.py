@@ -62,6 +62,19 @@ async def test_a_test_that_cannot_be_sent_says_why(
     assert [one["pointer"] for one in answer.json().get("errors", [])] == ([place] if place else [])
 
 
+async def test_a_file_for_a_campaign_that_is_no_draft_is_refused_before_it_is_read(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    campaign = a_campaign(store, 1)
+    change_phase(store, campaign, ["draft"], "running", "test", "started")
+
+    answer = await client.put(
+        f"/v1/campaigns/{campaign.id}/audience", content=b"", headers={"content-type": "text/csv"}
+    )
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "The campaign is running.")
+
+
 async def test_a_campaign_that_expired_is_repeated(client: httpx.AsyncClient, store: Store) -> None:
     campaign = a_campaign(store, 3)
     change_phase(store, campaign, ["draft"], "expired", "finish_by", "over")

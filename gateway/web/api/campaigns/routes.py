@@ -138,6 +138,8 @@ class CampaignRoutes:
     async def put_audience(self, request: Request, id: str) -> Response:
         """Give a draft the recipients of a file, whole or not at all."""
         campaign = await self.lookup.find(request, id, "encoding")
+        if campaign.phase != "draft":
+            raise _too_late(campaign.phase)
         home, encoding = self.home_of(campaign.number), request.query_params.get("encoding")
         result = await self.uploads.take(request, campaign.id, encoding or "", home)
         if result.error:
