@@ -1,6 +1,7 @@
 """An operator makes a campaign from a file, checks it, starts it and sees what becomes of it."""
 
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -145,6 +146,21 @@ def test_a_campaign_is_paused_resumed_and_cancelled() -> None:
     ]  # fmt: skip
     again = run("resume", id_)
     assert (again.exit_code, "cancelled" in again.output) == (2, True)
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
+    id_ = draft()
+    os.mkfifo("pipe")
+    Path("folder").mkdir()
+
+    for words, told in (
+        (("audience", id_, "pipe"), "pipe is no file"),
+        (("audience", id_, "folder"), "folder is no file"),
+        (("export", id_, "--out", "nowhere/out.csv"), "nowhere/out.csv cannot be written"),
+        (("problems", id_, "--out", "folder"), "folder cannot be written whole: Is a directory."),
+    ):
+        result = run(*words)
+        assert (result.exit_code, told in result.stderr) == (2, True), result.output
 
 
 def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:

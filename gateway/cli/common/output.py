@@ -21,13 +21,19 @@ def print_json(value: Any, *, one_line: bool = False) -> None:
 
 
 def write_parts(parts: Iterable[str], out: Path | None) -> None:
-    """Write the parts of a text to a file, or to the output where none is named."""
+    """Write the parts of a text to a file, or to the output where none is named.
+
+    End the command where the file cannot be written.
+    """
     if out is None:
         for part in parts:
             sys.stdout.write(part)
         return
-    with out.open("w", encoding="utf-8") as file:
-        file.writelines(parts)
+    try:
+        with out.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
+    except OSError as error:
+        raise errors.fail(f"{out} cannot be written whole: {error.strerror}.") from None
 
 
 def open_console() -> Console:

@@ -10,6 +10,7 @@ import typer
 from gateway.cli.common import errors
 from gateway.cli.common.options import Json, Yes
 from gateway.cli.common.output import open_console, print_json, progress_bar
+from gateway.cli.common.table_file import open_table
 from gateway.cli.operate.campaigns import show as view
 from gateway.cli.operate.campaigns.creation import create
 from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk, too_late
@@ -62,7 +63,7 @@ def audience(
             result = store_known(opened.store, opened.bodies, campaign, known, home)
         else:
             with (
-                file.open("rb") as source,
+                open_table(file) as source,
                 progress_bar(silent=json) as bar,
                 bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
             ):

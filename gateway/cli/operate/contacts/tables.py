@@ -12,6 +12,7 @@ from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.options import Json, Number
 from gateway.cli.common.output import print_json, progress_bar, write_parts
 from gateway.cli.common.store import open_own_store, open_store
+from gateway.cli.common.table_file import open_table
 from gateway.cli.local import target
 from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS
 from gateway.core.formats import pluralize
@@ -96,12 +97,10 @@ def _write(store: Store, number: str, tag: str, form: Form) -> Iterator[str]:
 
 def _import(file: Path, number: str, options: ImportOptions, json: bool) -> None:
     settings = target.settings()
-    if not file.is_file():
-        raise errors.fail(f"There is no file {file}.")
     otherwise = "so it is not known how far the import is; repeat it"
     with (
+        open_table(file) as source,
         open_own_store(settings, otherwise) as store,
-        file.open("rb") as source,
         progress_bar(silent=json) as bar,
     ):
         chosen = choose_number(store, number)
