@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,20 @@ async def test_what_a_killed_process_left_of_an_upload_is_removed_after_a_day(
         assert path.parent.name.startswith(FOLDER)
 
     assert {*os.listdir(tmp_path)} == {recent.name, foreign.name}
+
+
+async def test_a_file_for_which_there_is_no_room_is_a_503(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "body").symlink_to("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda prefix: nullcontext(str(tmp_path)))
+    request = Request({"type": "http", "headers": []}, one_part)
+
+    with pytest.raises(ApiError) as raised:
+        async with FileUploads("redis://nowhere", []).received(request, 100):
+            pytest.fail("it is not stored")
+
+    assert raised.value.kind == "unavailable"
 
 
 async def one_part() -> Any:

@@ -105,3 +105,7 @@ async def _receive(request: Request, path: Path, most: int) -> None:
         raise ApiError("timeout", headers={"connection": "close"}) from None
     except ClientDisconnect:
         raise ApiError("malformed", "The request broke off.") from None
+    except OSError as error:
+        log.error("upload_not_stored", reason=error.strerror)
+        detail = "There is no room for the file here; nothing counts."
+        raise ApiError("unavailable", detail, headers={"retry-after": "60"}) from None
