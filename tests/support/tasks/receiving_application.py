@@ -51,7 +51,11 @@ def an_application() -> Iterator[Application]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever posted it died in the middle
+                self.close_connection = True
+                return
             application.take({k.lower(): v for k, v in self.headers.items()}, body)
             answer = application.answer
             if callable(answer):
