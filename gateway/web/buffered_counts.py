@@ -23,13 +23,23 @@ class BufferedCounts(Generic[Name]):
         """Take the function that adds to the stored counts, or raises StoreUnavailableError."""
         self._store = store
         self._waiting: Counter[Name] = Counter()
+        self._flushing: asyncio.Future[None] | None = None
 
     def count(self, name: Name) -> None:
         """Count one more."""
         self._waiting[name] += 1
 
     async def flush(self) -> None:
-        """Store the counts since the last time; they are kept while the store is unavailable."""
+        """Store the counts since the last time; they are kept while the store is unavailable.
+
+        What a caller who was cancelled began to store is stored first, and is not lost.
+        """
+        if self._flushing and not self._flushing.done():
+            await asyncio.shield(self._flushing)
+        self._flushing = asyncio.ensure_future(self._flush())
+        await asyncio.shield(self._flushing)
+
+    async def _flush(self) -> None:
         counts, self._waiting = self._waiting, Counter()
         try:
             if counts:

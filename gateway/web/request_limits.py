@@ -36,7 +36,7 @@ class Bounds:
     idle_s: float = 5.0  # between two requests of a connection
     stop_s: float = 1.0  # for the first request of a connection, when the process stops
     answer_s: float = 30.0  # for the application, and for a client that does not read
-    end_s: float = 2.0  # for a client to take its last answer and to close
+    end_s: float = 5.0  # for a client to take its last answer and to close
     sweep_s: float = 0.5
 
     def of(self, path: bytes) -> ConnectionLimits:

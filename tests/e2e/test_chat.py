@@ -15,7 +15,7 @@ from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.e2e
 
-ANA, BEA = "+351900000001", "+351900000002"
+ANA, BEA, CYD = "+351900000001", "+351900000002", "+351900000003"
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +194,9 @@ def test_what_is_not_understood_is_told_and_the_chat_goes_on(playing: Playing, t
 def test_changed_rules_are_taken_up_and_broken_ones_are_not(playing: Playing) -> None:
     times = itertools.count()
 
+    # Ana has written so often and so quickly by now that she may be taken for a program.
     def answered_anew() -> bool:
-        return "‹ New answer" in playing.chat(f"color {next(times)}")
+        return "‹ New answer" in playing.chat(f"/as {CYD}", f"color {next(times)}")
 
     try:
         playing.rules.write_text("version: 1\nrules:\n  - {name: new, then: New answer}\n")
