@@ -117,8 +117,6 @@ def _look_at(
     _add_all(store, bodies, campaign, tally, note)
     problems = keep_common(found, tally.fit)
     takes = _duration(campaign, inputs, tally.outreach, now)
-    ends_at = max(now, campaign.definition.start_at or now) + takes
-    may_start = bool(campaign.audience) and not problems
     return CampaignCheck(
         recipients=campaign.recipients - tally.erased,
         skipped=campaign.funnel.skipped,
@@ -139,14 +137,26 @@ def _look_at(
             *(warn_of_unknown_template() if use and not template and not found else ()),
             *warn_of_template(template, is_stopped=is_stopped),
             *warn_of_quality(template, read_flag(store, campaign.number)),
-            *warn_of_consent(category, is_marketing=campaign.definition.marketing),
-            *warn_of_us_numbers(tally.countries.counts, category),
-            *warn_of_end(campaign.definition.finish_by, ends_at),
+            *_warn_of_marketing(campaign, category, tally),
+            *warn_of_end(campaign.definition.finish_by, _start_of(campaign, now) + takes),
             *warn_of_receiver(inputs.unnamed),
         ],
         checked_at=now,
-        check_id=identify_check(campaign.id, campaign.audience, now) if may_start else "",
+        check_id="" if problems else _identify(campaign, now),
     )
+
+
+def _identify(campaign: Campaign, now: datetime) -> str:
+    """Return the id of a check of what a draft has now, "" without an audience."""
+    return identify_check(campaign.id, campaign.audience, now) if campaign.audience else ""
+
+
+def _warn_of_marketing(campaign: Campaign, category: str, tally: CheckTally) -> list[str]:
+    """Return warnings of a template of marketing that goes to who wants or gets none."""
+    return [
+        *warn_of_consent(category, is_marketing=campaign.definition.marketing),
+        *warn_of_us_numbers(tally.countries.counts, category),
+    ]
 
 
 def _add_all(
@@ -191,13 +201,17 @@ def is_checked(campaign: Campaign, now: datetime) -> bool:
 
 def _duration(campaign: Campaign, inputs: CheckInputs, outreach: int, now: datetime) -> timedelta:
     """Return for how long it goes on, at its pace and by the reach that Meta allows."""
-    quiet, start = campaign.definition.quiet, max(now, campaign.definition.start_at or now)
+    quiet, start = campaign.definition.quiet, _start_of(campaign, now)
     pace = min(inputs.pace, campaign.definition.pace)
     if quiet is None:
         takes = duration_at(campaign.recipients, pace)
     else:
         takes = estimate_end(campaign.groups, quiet, pace, start) - start
     return max(takes, inputs.reach.time_for(outreach)) if inputs.reach else takes
+
+
+def _start_of(campaign: Campaign, now: datetime) -> datetime:
+    return max(now, campaign.definition.start_at or now)
 
 
 def _chunks(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Sequence[AudienceMember]]:
