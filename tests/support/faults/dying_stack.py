@@ -46,11 +46,15 @@ class HaltedStack(Stack):
         """Let the next process of this kind that gets to the step die there."""
         (self.steps / f"{kind}.{step}").touch()
 
+    def came_to(self, kind: str, step: str) -> bool:
+        """Say whether a process came to the step at which it was told to die."""
+        return (self.steps / f"{kind}.{step}{TAKEN}").exists()
+
     def dies(self, kind: str, step: str) -> str:
         """Wait until a process died at the step, and return its name."""
         taken = self.steps / f"{kind}.{step}{TAKEN}"
         try:
-            wait_until(taken.exists, f"{kind} comes to {step}")
+            wait_until(lambda: self.came_to(kind, step), f"{kind} comes to {step}")
         finally:  # of a test that fails no other test's process dies
             (self.steps / f"{kind}.{step}").unlink(missing_ok=True)
         taken.unlink()
