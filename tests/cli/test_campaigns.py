@@ -125,6 +125,8 @@ def test_from_a_file_to_a_funnel(store: Store) -> None:
     assert "1 left out: invalid" in told.output
     assert "line 22" in told.output
     assert "20 of 20 recipients would get it" in checked.output
+    assert "the first, and the shortest" in checked.output
+    assert "Ana 0" in checked.output
     assert "running" in begun.output
     assert expand(store, BODIES, read(store, id_), 0) == 20
     shown = run("show", id_)

@@ -13,9 +13,15 @@ from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.common.table_file import open_table
 from gateway.cli.operate.campaigns import show as view
 from gateway.cli.operate.campaigns.creation import create
-from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk, too_late
+from gateway.cli.operate.campaigns.desk import (
+    CampaignDesk,
+    find_components,
+    opened_desk,
+    too_late,
+)
 from gateway.cli.operate.campaigns.recipients import export, export_problems, list_recipients
 from gateway.cli.operate.campaigns.repetition import retry, send_test
+from gateway.cli.operate.campaigns.samples import draw_samples
 from gateway.core.campaigns.check import view_check
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
@@ -86,20 +92,24 @@ def check(campaign_id: Id, json: Json = False) -> None:
         campaign = opened.find(campaign_id)
         if campaign.phase != "draft":
             raise too_late(campaign.phase)
+        inputs = opened.check_inputs(campaign)
         with progress_bar(silent=json) as bar:
             task = bar.add_task("checking", total=campaign.recipients)
             found = check_campaign(
                 opened.store,
                 opened.bodies,
                 campaign,
-                opened.check_inputs(campaign),
+                inputs,
                 lambda done: bar.update(task, completed=done),
             )
+        template = find_components(inputs, found.samples)
     if json:
         print_json(view_check(found))
     else:
         for line in view.check_lines(found):
             typer.echo(line)
+        for frame in draw_samples(found.samples, template):
+            open_console().print(frame)
     if found.problems:
         raise typer.Exit(1)
 

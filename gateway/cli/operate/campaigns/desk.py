@@ -1,9 +1,10 @@
 """Desk of the commands about campaigns: the store, and what the settings say of its numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import typer
 
@@ -16,6 +17,7 @@ from gateway.cli.local import target
 from gateway.config.prices import read_prices
 from gateway.core.campaigns.definition import Definition
 from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.core.templates.choice import read_use
 from gateway.rules.problems import RulebookError
 from gateway.store.body_codec import Bodies, UnknownRecordError
 from gateway.store.campaigns import campaigns
@@ -92,6 +94,15 @@ def opened_desk(otherwise: str) -> Iterator[CampaignDesk]:
     """Open the store for one command; `otherwise` is what an unavailable one means for it."""
     with open_own_store(target.settings(), otherwise) as store:
         yield CampaignDesk(store)
+
+
+def find_components(
+    inputs: CheckInputs, samples: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Return the template of samples as Meta's list has it, None where that is not known."""
+    use = read_use(samples[0], "#") if samples else None
+    template, _ = inputs.find_template(use) if use else (None, False)
+    return {"components": template.components} if template and template.components else None
 
 
 def too_late(phase: str) -> typer.Exit:
