@@ -18,6 +18,7 @@ from gateway.core.alerts import Alert, AlertState, Cause
 from gateway.store import keys, number_list
 from gateway.store.coordination import run_ages
 from gateway.store.monitoring import alert_store
+from gateway.store.outgoing.forwards import queue_copy
 from gateway.store.redis.client import Store
 from tasks.celery_setup.config import QUEUES
 from tests.support.cli.dev_gateway import GATEWAY, environment
@@ -123,6 +124,17 @@ def test_the_rulebook_is_the_one_of_the_rules_here(ticking: Store) -> None:
 
     assert len(version) == 12
     assert json.loads(status("--json").output)["rulebook"] == ""
+
+
+def test_a_receiver_that_the_rules_do_not_name_is_told_as_such(ticking: Store) -> None:
+    assert queue_copy(ticking, NUMBER, "old", "an id", b"an event")
+    shown = status("--once").output
+    condition = json.loads(status("--json").output)["forwards"][0]["condition"]
+    Path("rules.yaml").write_text("version: 2")
+    unknown = json.loads(status("--json").output)["forwards"][0]["condition"]
+
+    assert re.search(r"forwards to old +not in the rules, 1 wait, 0 received", shown)
+    assert (condition, unknown) == ("unnamed", "well")
 
 
 def test_a_store_that_is_away_is_wrong() -> None:

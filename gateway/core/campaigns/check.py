@@ -13,7 +13,7 @@ from gateway.core.campaigns.reach import Reach
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import ms_from_datetime
-from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
+from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, read_use
 from gateway.core.templates.news import LOWEST_QUALITY
 from gateway.core.templates.template import NO_TEMPLATE, TOO_LONG, MetaTemplate, Mismatch
 
@@ -161,8 +161,12 @@ def warn_of_start(recipients: int, start_at: datetime | None, now: datetime) -> 
     return found
 
 
-def warn_of_unknown_template() -> list[str]:
+def warn_of_unknown_template(
+    use: TemplateUse | None, template: MetaTemplate | None, found: Sequence[Mismatch]
+) -> list[str]:
     """Return a warning where nothing of Meta's list is known, so nothing was compared with it."""
+    if use is None or template is not None or found:
+        return []
     return [
         "The template was not compared with Meta's: its list is not known here. Fetch it with "
         "gateway templates sync, and check again."

@@ -134,7 +134,7 @@ def _look_at(
         cost=estimate_cost(tally.countries.counts, category, inputs.prices),
         warnings=[
             *warn_of_start(campaign.recipients, campaign.definition.start_at, now),
-            *(warn_of_unknown_template() if use and not template and not found else ()),
+            *warn_of_unknown_template(use, template, found),
             *warn_of_template(template, is_stopped=is_stopped),
             *warn_of_quality(template, read_flag(store, campaign.number)),
             *_warn_of_marketing(campaign, category, tally),

@@ -30,7 +30,7 @@ def find_forward_problems(
         largest[key] = max(largest.get(key, one), one, key=lambda state: state.size)
     crowded = [one for key, one in largest.items() if _is_crowded(totals[key], limit_bytes)]
     for one in receivers:
-        if one.condition == "down" and one.down_since:
+        if one.is_down and one.down_since:
             down_ms = now_ms - ms_from_datetime(one.down_since)
             if down_ms > MOST_DOWN_MS:
                 yield _down(one, down_ms)

@@ -41,9 +41,14 @@ class ReceiverState:
             return "unnamed"
         if self.paused_at:
             return "paused"
-        if self.failures >= FAILURES_IN_A_ROW:
+        if self.is_down:
             return "down"
         return "failing" if self.failures else "well"
+
+    @property
+    def is_down(self) -> bool:
+        """Say whether it took nothing of late, and nobody has paused it."""
+        return not self.paused_at and self.failures >= FAILURES_IN_A_ROW
 
 
 def read_receiver_states(store: Store, numbers: Iterable[str]) -> list[ReceiverState]:
@@ -113,6 +118,11 @@ def _parse(number: str, receiver: str, replies: Sequence[Any]) -> ReceiverState:
 
 def _moment(at_ms: Any) -> datetime | None:
     return datetime_from_ms(int(float(at_ms))) if at_ms else None
+
+
+def describe_condition(state: ReceiverState) -> str:
+    """Return in words how a receiver is."""
+    return "not in the rules" if state.is_unnamed else state.condition
 
 
 def state_to_dict(state: ReceiverState) -> Mapping[str, Any]:

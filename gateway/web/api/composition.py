@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from gateway.accounts.account import Accounts
+from gateway.accounts.rulebooks import RuleFiles
 from gateway.config.prices import read_prices
 from gateway.config.settings import Settings
 from gateway.core.api.schedules.request import SendingNumber
@@ -97,6 +98,7 @@ class MessageApi:
         self._tasks = TaskRoutes(sending, lookup, settings.gateway_results)
         book = ScheduleBook(self._store, bodies)
         self._schedule_routes = ScheduleRoutes(sending, book, self._sender_of, self._all_numbers)
+        self._receivers = NamedReceivers(RuleFiles.of(settings, accounts))
         self._uploads = FileUploads(settings.redis_url, settings.encryption_keys)
         self._campaign_streams = CampaignStreams(self._store, bodies)
         self._campaign_routes = self._build_campaign_routes(
@@ -126,11 +128,10 @@ class MessageApi:
     ) -> list[APIRouter]:
         """Return the routes for operators."""
         store, numbers, graph_url = self._store, self._all_numbers, settings.meta_graph_url
-        receivers = NamedReceivers(settings, self._accounts)
         return [
             NumberRoutes(store, self._accounts, self._numbers).router(),
             DeadLetterRoutes(store, bodies, numbers, ring).router(),
-            ForwardRoutes(store, bodies, numbers, receivers).router(),
+            ForwardRoutes(store, bodies, numbers, self._receivers).router(),
             TemplateRoutes(store, self._accounts, self._numbers, graph_url).router(),
         ]
 
@@ -156,7 +157,7 @@ class MessageApi:
             self._numbers,
             sending,
             self._campaign_streams,
-            NamedReceivers(settings, self._accounts),
+            self._receivers,
         )
 
     def _build_cloud_routes(

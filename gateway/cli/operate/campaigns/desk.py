@@ -10,8 +10,9 @@ import typer
 
 from gateway.accounts.account import Accounts
 from gateway.accounts.receivers import is_unnamed
+from gateway.accounts.rulebooks import RuleFiles
 from gateway.cli.common import errors
-from gateway.cli.common.accounts import load_or_end, open_rules
+from gateway.cli.common.accounts import load_or_end
 from gateway.cli.common.store import open_own_store
 from gateway.cli.local import target
 from gateway.config.prices import read_prices
@@ -83,7 +84,7 @@ class CampaignDesk:
         if not receiver:
             return False
         try:
-            rules = open_rules(self.accounts, self.settings).current()
+            rules = RuleFiles.of(self.settings, lambda: self.accounts).read()
         except RulebookError:
             return False
         return is_unnamed(rules, number, receiver)

@@ -11,7 +11,11 @@ from gateway.cli.common.output import open_console, print_json
 from gateway.config.types import without_secrets
 from gateway.core.formats import format_duration
 from gateway.core.forwards.receiver import Receiver
-from gateway.store.outgoing.receiver_states import ReceiverState, state_to_dict
+from gateway.store.outgoing.receiver_states import (
+    ReceiverState,
+    describe_condition,
+    state_to_dict,
+)
 
 Receivers = Mapping[str, Mapping[str, Receiver]]  # by number, then by name
 _TONES = {"well": "green", "failing": "yellow", "paused": "yellow", "down": "red"}
@@ -47,7 +51,7 @@ def _print_table(rows: Sequence[ReceiverState], receivers: Receivers) -> None:
     now = datetime.now(UTC)
     for one in rows:
         receiver = receivers.get(one.number, {}).get(one.receiver)
-        condition = "not in the rules" if one.is_unnamed else one.condition
+        condition = describe_condition(one)
         table.add_row(
             one.receiver,
             one.number or "–",

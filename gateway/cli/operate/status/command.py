@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.accounts.account import Account, Accounts
+from gateway.accounts.rulebooks import RuleFiles, RulesInForce
 from gateway.cli.common.accounts import (
     AccountName,
     choose_account,
     load_if_usable,
     load_or_end,
-    open_rules,
 )
 from gateway.cli.common.output import open_console, print_json
 from gateway.cli.common.store import open_store
@@ -25,10 +25,10 @@ from gateway.cli.local import target
 from gateway.cli.operate.status.figures import MOST_BARS
 from gateway.cli.operate.status.view import StatusView, screen
 from gateway.config.settings import Settings
-from gateway.rules.loader import fingerprint, read_if_any, read_trial_now
 from gateway.rules.problems import RulebookError
 from gateway.store.monitoring import snapshot
 from gateway.store.monitoring.snapshot import Snapshot
+from gateway.store.outgoing.receiver_states import mark_unnamed
 from gateway.store.redis.client import Store, StoreUnavailableError
 from tasks.monitoring.worker_ping import BrokerAwayError, count_listeners
 
@@ -45,7 +45,6 @@ class StatusWatch:
     settings: Settings
     accounts: Accounts | None = None  # None where their file cannot be used here
     account: Account | None = None  # the one that alone is shown
-    _versions: dict[bytes, str] = field(default_factory=dict)  # by digest of the rules' files
 
     def view(
         self, last: StatusView | None = None, listeners: Mapping[str, int] | None = None
@@ -53,8 +52,9 @@ class StatusWatch:
         """Read the state now, and compare it with the previous readings."""
         before = last.now if last else None
         earlier = (*last.earlier, *([last.before] if last.before else [])) if last else ()
-        rulebook = self._rulebook()
-        return StatusView(self._read(), before, rulebook, listeners, earlier[-MOST_BARS:])
+        rules = self._read_rules()
+        rulebook = rules.version if rules and rules.is_whole else ""
+        return StatusView(self._read(rules), before, rulebook, listeners, earlier[-MOST_BARS:])
 
     def count_listeners(self) -> Mapping[str, int] | None:
         """Ask the workers for their queues; None if the broker does not answer."""
@@ -63,28 +63,23 @@ class StatusWatch:
         except BrokerAwayError:
             return None
 
-    def _read(self) -> Snapshot | None:
+    def _read(self, rules: RulesInForce | None) -> Snapshot | None:
         try:
             now = snapshot.read(self.store, self.settings.gateway_store_bytes, self.accounts)
         except StoreUnavailableError:
             return None
+        if rules:
+            now = replace(now, receivers=tuple(mark_unnamed(now.receivers, rules)))
         return now.of_accounts(self.account) if self.account else now
 
-    def _rulebook(self) -> str:
-        """Return the version of the rules in the files here, "" if they cannot be used."""
-        if self.accounts is None:
-            return ""
+    def _read_rules(self) -> RulesInForce | None:
+        """Return the rules in the files here, None where none can be used."""
+        if (accounts := self.accounts) is None:
+            return None
         try:
-            files = [file for path in self.accounts.rule_paths for file in read_if_any(path)]
-            zones = "".join(f"\n{one.time_zone}" for one in self.accounts)
-            trial_now = read_trial_now(self.settings.gateway_trial_hours)
-            seen = fingerprint(files) + f"{trial_now}{zones}".encode()
-            if seen not in self._versions:  # to load them takes long
-                rules = open_rules(self.accounts, self.settings)
-                self._versions[seen] = "" if rules.problems else rules.current().version
+            return RuleFiles.of(self.settings, lambda: accounts).read()
         except RulebookError:
-            return ""
-        return self._versions[seen]
+            return None
 
 
 class QueueCheck:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import NumberState
-from gateway.store.outgoing.receiver_states import ReceiverState
+from gateway.store.outgoing.receiver_states import ReceiverState, describe_condition
 
 # What Meta's statuses told, and what became of sends otherwise.
 REPORTED = tuple(stage for stage, rank in STATUS_RANK.items() if rank > STATUS_RANK["accepted"])
@@ -87,7 +87,7 @@ def iter_receivers(receivers: Iterable[ReceiverState], number: str) -> Iterator[
         if one.number == number:
             dead = f", {one.dead:,} dead" if one.dead else ""
             counts = f"{one.waiting:,} wait, {one.delivered:,} received{dead}"
-            yield f"forwards to {one.receiver}", f"{one.condition}, {counts}"
+            yield f"forwards to {one.receiver}", f"{describe_condition(one)}, {counts}"
 
 
 def format_notifications(number: NumberState) -> str:

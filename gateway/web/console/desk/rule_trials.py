@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 
 from gateway.accounts.account import Account
+from gateway.accounts.rulebooks import RuleFiles
 from gateway.core.capture.file_format import make_delivery_id
 from gateway.core.capture.records import Records, read_records
 from gateway.core.events import Delivery, Event
 from gateway.core.webhook.parser import split
 from gateway.rules.explain import RuleExplanation, format_explanations
-from gateway.rules.loader import build_once, find_rules, read_if_any, read_trial_now
+from gateway.rules.loader import find_rules
 from gateway.rules.problems import RulebookError
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.testing.explanation import EventExplanation, explain_next
@@ -42,8 +43,7 @@ def load_rulebook(desk: ConsoleDesk, path: Path, zone: str) -> Rulebook:
 
     Raises RulebookError.
     """
-    trial_now = read_trial_now(desk.settings.gateway_trial_hours)
-    return build_once(read_if_any(path), trial_now, zone)
+    return RuleFiles.of(desk.settings, desk.accounts).load(path, zone=zone)
 
 
 def list_services(desk: ConsoleDesk, number: str) -> list[str]:
