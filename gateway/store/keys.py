@@ -52,7 +52,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:chunk:<audience>:<k>, …:problems:<audience> | recipients; left out | 90 days; 7 |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | which campaigns queued whom, and when | 30 days |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | by number; work; moment | forever |
-| gw:{campaigns}promised | how many campaigns are about to queue | an hour after the last |
+| gw:{campaigns}promised, {n}uploads | who will queue; audiences being read | an hour; 7 days |
 | {n}idempotent:<digest> | what a repeated request to the API is answered | a day after it is due |
 | {n}results | sends whose result a Celery task is owed | until it is written |
 | {n}record:<id>, {n}records:<contact> | what was planned, and why | GATEWAY_RETENTION |
@@ -157,7 +157,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}campaign:<id>:chunk:<audience>:<k>, …:problems:<audience> | 1,000 chunks; 10,000 rows |
 | {n}campaigned, {n}campaign:<id>:by_contact:<k> | 1,000,000 recipients, 19 bytes each |
 | gw:{campaigns}all, gw:{campaigns}active, gw:{campaigns}looks | 1,000 campaigns |
-| gw:{campaigns}promised | 1,000 campaigns |
+| gw:{campaigns}promised, {n}uploads | 1,000 campaigns; 10,000 uploads |
 | {n}idempotent:<digest> | one for each request that has an Idempotency-Key |
 | {n}results | one for each send of a Celery task that is over |
 | {n}record:<id>, {n}records:<contact> | one for an event; 100 of a customer |

@@ -11,10 +11,10 @@ from typing import IO, Any, BinaryIO, cast
 
 from gateway.core.campaigns.audience import AudienceReader
 from gateway.store.campaigns import control
-from gateway.store.campaigns.audience import store_audience
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.uploads.audience_writer import store_audience
 from gateway.store.redis.client import Store
 from gateway.tables.table import read_table
 from tests.support.factories import NUMBER

@@ -142,7 +142,7 @@ def test_an_erasure_that_nobody_confirms_erases_nothing(store: Store) -> None:
 def test_an_erasure_is_reported_as_json(store: Store) -> None:
     shown = json.loads(run("erase", f"+{ANA}", "--yes", "--json").output)
 
-    assert (shown["status"], shown["waiting_for"]) == ("done", {"deliveries": 0, "messages": 0})
+    assert (shown["status"], sum(shown["waiting_for"].values())) == ("done", 0)
     assert shown["erased"]["contacts"] == 0
 
 

@@ -8,14 +8,13 @@ import pytest
 
 from gateway.core.campaigns.audience import AudienceReader, AudienceRow
 from gateway.store.campaigns import control
-from gateway.store.campaigns.audience import (
-    CHUNK,
+from gateway.store.campaigns.audience import CHUNK, iter_recipients
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign
+from gateway.store.campaigns.uploads.audience_writer import (
     UPLOAD_LIVES_MS,
     AudienceRefusedError,
-    iter_recipients,
     store_audience,
 )
-from gateway.store.campaigns.campaigns import LIVES_MS, Campaign
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
 from tests.support.servers import Server
 from tests.support.store.campaigns import BODIES, a_campaign, csv_of, give_audience, phone, read
@@ -25,11 +24,13 @@ pytestmark = pytest.mark.store
 
 
 class Deaf(Store):
-    """A store whose scripts run, and whose answers are lost."""
+    """A store in which adoptions run, and whose answers to them are lost."""
 
     def call_many(self, calls: Sequence[Call]) -> list[Any]:
-        super().call_many(calls)
-        raise StoreUnavailableError("TimeoutError")
+        answers = super().call_many(calls)
+        if any(one.script == "adopt_audience" for one in calls):
+            raise StoreUnavailableError("TimeoutError")
+        return answers
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import iter_recipients
 from gateway.store.campaigns.campaigns import Campaign, change_phase
 from gateway.store.campaigns.expansion import expand
-from gateway.store.campaigns.repetition import find_obstacle, repeat_campaign
+from gateway.store.campaigns.uploads.repetition import find_obstacle, repeat_campaign
 from gateway.store.redis.client import Store
 from tests.support.store.campaigns import BODIES, a_campaign, give_audience, phone, read
 from tests.support.store.sends import lanes

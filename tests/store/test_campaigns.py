@@ -13,10 +13,11 @@ from gateway.core.sending.outcome import Attempt, Outcome
 from gateway.core.sending.send import StatusUpdate
 from gateway.core.tables.phone_cells import TableError
 from gateway.store.campaigns import control
-from gateway.store.campaigns.audience import AudienceRefusedError, iter_recipients, read_states
+from gateway.store.campaigns.audience import iter_recipients, read_states
 from gateway.store.campaigns.campaigns import Campaign, campaign_key, list_campaigns
 from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
+from gateway.store.campaigns.uploads.audience_writer import AudienceRefusedError
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.erasure.eraser import Eraser
 from gateway.store.redis.client import Store

@@ -9,7 +9,9 @@ from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import LIVES_MS, Campaign
+from gateway.store.campaigns.uploads.lease import hold_upload
 from gateway.store.redis.client import Call, Store
+from tests.support.factories import NUMBER
 from tests.support.store.campaigns import a_campaign, cells, phone, read
 from tests.support.store.failing_scripts import dump, each_write, everything, restore
 from tests.support.store.sends import PREFIX
@@ -73,17 +75,18 @@ def running(store: Store) -> Campaign:
 
 def test_each_write_of_an_adopted_audience_may_fail(store: Store) -> None:
     campaign = a_campaign(store, RECIPIENTS)
-    args = [campaign.id, "token", RECIPIENTS, LIVES_MS, "skipped", "{}", "problems", "[]"]
-
-    assert heals(store, campaign, Call("adopt_audience", PREFIX, args)) == 7
+    fields = ["skipped", "{}", "problems", "[]"]
+    with hold_upload(store, NUMBER) as lease:
+        args = [campaign.id, "token", RECIPIENTS, LIVES_MS, lease.name, *fields]
+        assert heals(store, campaign, Call("adopt_audience", PREFIX, args)) == 7
 
 
 def test_a_draft_whose_audience_was_half_adopted_cannot_start(store: Store) -> None:
     campaign = a_campaign(store, RECIPIENTS)
-    args = [campaign.id, "token", RECIPIENTS, LIVES_MS, "skipped", "{}"]
-
-    for at in each_write(store, Call("adopt_audience", PREFIX, args)):
-        assert (read(store, campaign).recipients == 0) == (at > 1)
+    with hold_upload(store, NUMBER) as lease:
+        args = [campaign.id, "token", RECIPIENTS, LIVES_MS, lease.name, "skipped", "{}"]
+        for at in each_write(store, Call("adopt_audience", PREFIX, args)):
+            assert (read(store, campaign).recipients == 0) == (at > 1)
 
 
 @pytest.mark.parametrize(

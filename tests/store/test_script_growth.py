@@ -127,7 +127,8 @@ def expanded(n: int) -> list[Any]:
 
 
 CASES = {
-    "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS]),
+    "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS, "upload"]),
+    "write_chunk": Case(lambda n: [f"upload{n}", DAY_MS, "gw:chunk", DAY_MS, "rows"]),
     "campaign_phase": Case(
         lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "", "mark", "{}"]
     ),
@@ -181,6 +182,7 @@ CASES = {
     "control_number": Case(lambda n: ["hold", f"rule{n}", "why"]),
     "status_stream": Case(lambda _: [0, "1", 10_000, 120_000, 3]),
     "read_owner": Case(lambda _: []),
+    "replace_text": Case(lambda n: [f"rows{n}", "others"]),
     "compare_and_swap": Case(lambda n: [f"field{n}", "", "value"]),
     "tick": Case(lambda _: [1_000]),
     "trim": Case(lambda _: [0, 8], "partition"),
@@ -219,6 +221,7 @@ OF_ITS_OWN = {
     "status_stream": "gw:stream",
     "read_owner": "gw:owned",
     "compare_and_swap": "gw:swapped",
+    "replace_text": "gw:replaced",
     "leader": "gw:turn",
     "take_requests": "gw:requests:",
     "note_secrets": "gw:secrets",

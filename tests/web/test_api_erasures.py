@@ -55,7 +55,7 @@ async def test_what_waits_is_erased_later_and_the_same_erasure_says_how_far_it_i
         first, again = await client.delete(ONE), await client.delete(ONE)
 
     assert (first.status_code, again.status_code) == (202, 202)
-    assert first.json()["waiting_for"] == {"deliveries": 1, "messages": 0}
+    assert first.json()["waiting_for"] == {"deliveries": 1, "messages": 0, "audiences": 0}
     assert again.json()["id"] == first.json()["id"]
 
 

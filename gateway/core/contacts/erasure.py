@@ -1,7 +1,8 @@
 """Erasure of a customer: how far it is, what it found, and what follows; pure.
 
 It goes through the stages in their order. What waits for its effect, or is being posted, makes
-another pass necessary once that is over.
+another pass necessary once that is over, and so does an audience that was being read meanwhile: its
+reader may have seen the customer before, and stored them after.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 # its own by then.
 STAGES = (
     "names", "audiences", "deliveries", "commits", "records", "rows", "remains", "texts",
-    "requests", "results", "audit", "contacts",
+    "requests", "results", "audit", "contacts", "uploads",
 )  # fmt: skip
 WAITING = "waiting"  # for the next pass
 LONGEST_WAIT = timedelta(minutes=5)
@@ -38,6 +39,8 @@ class StagePage:
     deliveries: int = 0  # that wait for their effect
     messages: int = 0  # that are being posted
     unopened: int = 0  # deliveries and texts that this process cannot open
+    audiences: int = 0  # that were being read
+    at: datetime | None = None  # of a part of the last stage, when it began
     names: frozenset[str] = field(default=frozenset(), repr=False)  # other names of the customer
 
 
@@ -58,6 +61,15 @@ class Erasure:
     deliveries: int = 0
     messages: int = 0
     unopened: int = 0
+    audiences: int = 0
+    pass_at: datetime | None = None  # when this pass was due, None for the first
+    # Until when uploads may have read the customer; None while no pass is over.
+    read_until: datetime | None = None
+
+    @property
+    def pass_began(self) -> datetime:
+        """Return a moment no later than the beginning of this pass."""
+        return self.pass_at or self.started_at
 
     def includes(self, number: str) -> bool:
         """Say whether what a number of ours has is to be erased."""
@@ -84,22 +96,27 @@ class Erasure:
             deliveries=self.deliveries + page.deliveries,
             messages=self.messages + page.messages,
             unopened=self.unopened + page.unopened,
+            audiences=self.audiences + page.audiences,
         )
-        return done if page.position else done._after_stage(now)
+        return done if page.position else done._after_stage(now, page.at or now)
 
     def next_pass(self) -> "Erasure":
         """Return it at the beginning of its next pass."""
         return replace(
             self, stage=STAGES[0], position="", next_at=None, passes=self.passes + 1, deliveries=0,
-            messages=0, unopened=0,
+            messages=0, unopened=0, audiences=0, pass_at=self.next_at,
         )  # fmt: skip
 
-    def _after_stage(self, now: datetime) -> "Erasure":
+    def _after_stage(self, now: datetime, swept_at: datetime) -> "Erasure":
+        """Return it after a stage; before `swept_at` the last one began."""
         if self.stage != STAGES[-1]:
             return replace(self, stage=STAGES[STAGES.index(self.stage) + 1])
-        if self.deliveries or self.messages:
+        if self.deliveries or self.messages or self.audiences:
             wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(self.passes - 1, 20)))
-            return replace(self, stage=WAITING, next_at=now + wait)
+            # A pass that found nothing leaves nothing to read: a later upload delays no erasure.
+            has_found = self.deliveries or self.messages or self.read_until is None
+            until = swept_at if has_found else self.read_until
+            return replace(self, stage=WAITING, next_at=now + wait, read_until=until)
         return replace(self, names=frozenset(), finished_at=now)
 
     def pack(self) -> bytes:
@@ -119,6 +136,9 @@ class Erasure:
                 "deliveries": self.deliveries,
                 "messages": self.messages,
                 "unopened": self.unopened,
+                "audiences": self.audiences,
+                "pass_at": ms_from_datetime(self.pass_at) if self.pass_at else None,
+                "read_until": ms_from_datetime(self.read_until) if self.read_until else None,
             }
         )
 
@@ -144,6 +164,9 @@ class Erasure:
             deliveries=row["deliveries"],
             messages=row["messages"],
             unopened=row["unopened"],
+            audiences=row.get("audiences", 0),
+            pass_at=_moment(row.get("pass_at")),
+            read_until=_moment(row.get("read_until")),
         )
 
 

@@ -1,11 +1,8 @@
 """Audience of a campaign in the store: chunks of a thousand recipients, compressed and encrypted.
 
-A new audience is written beside the earlier one and takes its place in one step, so a file counts
-whole or not at all; what an upload that was killed has written vanishes after a day.
 All of it may raise StoreUnavailableError or ScriptError.
 """
 
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,25 +12,19 @@ from typing import Any
 import orjson
 
 from gateway.core.campaigns.audience import (
-    SHOWN_PROBLEMS,
-    AudienceReader,
-    AudienceRow,
     RowProblem,
 )
-from gateway.core.campaigns.quiet_hours import ZoneChoice
 from gateway.core.campaigns.recipient_state import (
     CELLS,
     RECIPIENT_BYTES,
     RecipientState,
     iter_states,
 )
-from gateway.core.campaigns.zone_groups import ZoneSorter
 from gateway.core.planning.campaign_answers import WAYS
-from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies, UnknownRecordError
-from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, server_ms
-from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key
+from gateway.store.redis.client import Store
 from gateway.store.sending.lookup import run_commands
 
 CHUNK = 1_000
@@ -51,47 +42,13 @@ class AudienceMember:
     values: Mapping[str, str]
 
 
-class AudienceRefusedError(Exception):
-    """The campaign is no draft any more; the message says in which phase it is."""
-
-
-def store_audience(
-    store: Store,
-    bodies: Bodies,
-    campaign: Campaign,
-    reader: AudienceReader,
-    rows: Iterable[AudienceRow],
-    zone: str = "",
-) -> int:
-    """Store the recipients that a reader yields, and give them to a draft; return how many.
-
-    With quiet hours they are sorted by their zones; `zone` is the account's.
-    Raises AudienceRefusedError, and whatever reading them raises; then nothing has changed.
-    """
-    token, count, sorter = secrets.token_hex(4), 0, ZoneSorter(CHUNK)
-    quiet = campaign.definition.quiet
-    choice = ZoneChoice(quiet, zone, datetime_from_ms(server_ms(store))) if quiet else None
-    zoned = ((choice.choose(one.zone, one.phone) if choice else (), _encode(one)) for one in rows)
-    try:
-        for i, chunk in enumerate(sorter.iter_chunks(zoned)):
-            _write_chunk(store, _key(campaign, token, i), _pack_chunk(bodies, chunk))
-            count += len(chunk)
-        _write_problems(store, bodies, campaign, token, reader.problems)
-        _keep(store, campaign, token, count)
-    except BaseException:
-        _drop(store, campaign, token, count)
-        raise
-    groups = sorter.pack() if choice else b""
-    _drop(store, campaign, *_adopt(store, campaign, token, count, reader, groups))
-    return count
-
-
 def read_recipients(
     store: Store, bodies: Bodies, campaign: Campaign, first: int, most: int
 ) -> list[AudienceMember]:
     """Return recipients from a position on; of one chunk only, so perhaps fewer than asked for."""
     chunk = first // CHUNK
-    packed: Any = store.run(lambda client: client.get(_key(campaign, campaign.audience, chunk)))
+    key = chunk_key(campaign, campaign.audience, chunk)
+    packed: Any = store.run(lambda client: client.get(key))
     if packed is None:
         return []
     rows = _open_chunk(bodies, packed)
@@ -154,7 +111,7 @@ def read_phones(
     chunks, phones = list(by_chunk), dict[int, str]()
     for i in range(0, len(chunks), CHUNKS_AT_ONCE):
         part = chunks[i : i + CHUNKS_AT_ONCE]
-        gets = (("GET", _key(campaign, campaign.audience, chunk)) for chunk in part)
+        gets = (("GET", chunk_key(campaign, campaign.audience, chunk)) for chunk in part)
         for chunk, packed in zip(part, run_commands(store, *gets), strict=True):
             members = _open_or_pass(bodies, packed) if packed else ()
             places = ((row, row - chunk * CHUNK) for row in by_chunk[chunk])
@@ -193,12 +150,12 @@ def _is_set(bits: bytes, place: int) -> bool:
 
 def prolong_audience(store: Store, campaign: Campaign) -> None:
     """Let the audience live as long as the campaign from now on."""
-    _prolong(store, campaign, campaign.audience, campaign.recipients)
+    prolong_chunks(store, campaign, campaign.audience, campaign.recipients)
 
 
-def _prolong(store: Store, campaign: Campaign, token: str, count: int) -> list[int]:
+def prolong_chunks(store: Store, campaign: Campaign, token: str, count: int) -> list[int]:
     """Prolong the life of each chunk; return 1 for each that is there, 0 for one that is lost."""
-    names = (_key(campaign, token, chunk) for chunk in range(_count(count)))
+    names = (chunk_key(campaign, token, chunk) for chunk in range(count_chunks(count)))
     return run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
 
 
@@ -207,40 +164,12 @@ def read_problems(store: Store, bodies: Bodies, campaign: Campaign) -> Sequence[
 
     After some days only the first hundred are known. Raises UnknownRecordError.
     """
-    key = _problems_key(campaign, campaign.audience)
+    key = problems_key(campaign, campaign.audience)
     packed: Any = store.run(lambda client: client.get(key))
     if packed is None:
         return campaign.problems
     rows = orjson.loads(bodies.open(packed))
     return [RowProblem(*row)._asdict() for row in rows]
-
-
-def _write_problems(
-    store: Store, bodies: Bodies, campaign: Campaign, token: str, problems: Sequence[RowProblem]
-) -> None:
-    """Store problems if there are more than the campaign's own row has."""
-    if len(problems) > SHOWN_PROBLEMS:
-        packed = bodies.pack(orjson.dumps([tuple(one) for one in problems]))
-        key = _problems_key(campaign, token)
-        store.run(lambda client: client.set(key, packed, px=PROBLEMS_LIVE_MS))
-
-
-def _encode(row: AudienceRow) -> bytes:
-    return orjson.dumps((row.phone, row.values))
-
-
-def _pack_chunk(bodies: Bodies, rows: Sequence[bytes]) -> bytes:
-    return bodies.pack(b"[" + b",".join(rows) + b"]")
-
-
-def _write_chunk(store: Store, key: str, packed: bytes) -> None:
-    store.run(lambda client: client.set(key, packed, px=UPLOAD_LIVES_MS))
-
-
-def _keep(store: Store, campaign: Campaign, token: str, count: int) -> None:
-    """Let all chunks of an upload live as long as the draft that is about to have them."""
-    if not all(_prolong(store, campaign, token, count)):
-        raise StoreUnavailableError("a part of the audience vanished while the rest was read")
 
 
 def _open_or_pass(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[str, str]]]:
@@ -258,41 +187,16 @@ def _open_chunk(bodies: Bodies, packed: bytes) -> Sequence[tuple[str, Mapping[st
     return rows
 
 
-def _adopt(
-    store: Store, campaign: Campaign, token: str, count: int, reader: AudienceReader, groups: bytes
-) -> tuple[str, int]:
-    """Give a draft an audience; return the earlier one, and how many recipients that had.
-
-    Without an answer the draft may have the new one, so what is stored of it stays: if it was not
-    adopted, it vanishes by itself.
-    """
-    problems = [one._asdict() for one in reader.problems[:SHOWN_PROBLEMS]]
-    fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
-    fields += ["zones", groups]
-    args = [campaign.id, token, count, LIVES_MS, *fields]
-    phase, earlier, had = store.call("adopt_audience", keys.number(campaign.number), *args)
-    if phase != b"draft":
-        _drop(store, campaign, token, count)
-        raise AudienceRefusedError(phase.decode() or "forgotten")
-    return earlier.decode(), had
-
-
-def _drop(store: Store, campaign: Campaign, token: str, count: int) -> None:
-    """Delete the chunks of an audience; what this leaves vanishes by itself."""
-    if not token:
-        return
-    names = [_key(campaign, token, chunk) for chunk in range(_count(count) + 1)]
-    names.append(_problems_key(campaign, token))
-    run_commands(store, *(("UNLINK", name) for name in names))
-
-
-def _count(recipients: int) -> int:
+def count_chunks(recipients: int) -> int:
+    """Return how many chunks so many recipients fill."""
     return -(-recipients // CHUNK)
 
 
-def _key(campaign: Campaign, token: str, chunk: int) -> str:
+def chunk_key(campaign: Campaign, token: str, chunk: int) -> str:
+    """Return the key of a chunk of an audience."""
     return f"{campaign_key(campaign.number, campaign.id)}:chunk:{token}:{chunk}"
 
 
-def _problems_key(campaign: Campaign, token: str) -> str:
+def problems_key(campaign: Campaign, token: str) -> str:
+    """Return the key of what was left out of an audience."""
     return f"{campaign_key(campaign.number, campaign.id)}:problems:{token}"

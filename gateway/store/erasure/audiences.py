@@ -11,11 +11,13 @@ import orjson
 
 from gateway.core.campaigns.recipient_state import slot_by_contact
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
-from gateway.core.contacts.erasure import StagePage
+from gateway.core.contacts.erasure import Erasure, StagePage
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns.campaigns import ALL as CAMPAIGNS_BY_ID
-from gateway.store.campaigns.campaigns import campaign_key
+from gateway.store.campaigns.campaigns import campaign_key, server_ms
+from gateway.store.campaigns.uploads.lease import count_uploads
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.key_scan import scan_keys
 from gateway.store.sending.lookup import read_each, run_commands
@@ -39,7 +41,7 @@ def iter_recipients(search: PersonSearch) -> Iterator[FoundRecipient]:
     position, is_first = "", True
     while position or is_first:
         page = _read_page(search, position)
-        for name, rows in page.chunks:
+        for name, _, rows in page.chunks:
             prefix, _, rest = name.decode().partition("}:campaign:")
             number, campaign = prefix.removeprefix(f"{keys.SPACE}{{n"), rest.partition(":")[0]
             own = (row for row in rows if search.person.is_named(row[0]))
@@ -50,19 +52,30 @@ def iter_recipients(search: PersonSearch) -> Iterator[FoundRecipient]:
 def erase_audiences(search: PersonSearch, position: str) -> StagePage:
     """Erase the customer from one page of chunks of recipients.
 
-    A worker that read a chunk before may make one more send of it, which the next pass finds.
+    A worker that read a chunk before may make one more send of it, which the next pass finds, and
+    so it does with a chunk that another process replaces at this moment.
     """
     if not position:
         _erase_from_notices(search)
     page = _read_page(search, position)
-    erased = 0
-    for name, rows in page.chunks:
+    erased = found = 0
+    for name, packed, rows in page.chunks:
         kept = [ERASED if search.person.is_named(phone) else (phone, of) for phone, of in rows]
         _forget_contact(search, name)  # first, since the chunk leads here
-        _replace(search, name, kept)
-        erased += sum(search.person.is_named(phone) for phone, _ in rows)
+        count = sum(search.person.is_named(phone) for phone, _ in rows)
+        found += count
+        erased += count if _replace(search, name, packed, kept) else 0
     counts = {"recipients": erased}
-    return StagePage(page.position, counts, messages=erased, unopened=page.unopened)
+    return StagePage(page.position, counts, messages=found, unopened=page.unopened)
+
+
+def find_uploads(search: PersonSearch, erasure: Erasure) -> StagePage:
+    """Count audiences that were being read in this pass, and may have the customer again."""
+    at = datetime_from_ms(server_ms(search.store))
+    numbers, following = search.number_page(erasure.position)
+    began_before = erasure.read_until or at
+    count = count_uploads(search.store, numbers, erasure.pass_began, began_before)
+    return StagePage(following, audiences=count, at=at)
 
 
 def _erase_from_notices(search: PersonSearch) -> None:
@@ -88,9 +101,9 @@ def _erase_from_notices(search: PersonSearch) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _ChunkPage:
-    """Chunks of one page that hold a row of the customer's, each with all of its rows."""
+    """Chunks of one page that hold a row of the customer's: key, content as read, and all rows."""
 
-    chunks: Sequence[tuple[bytes, Sequence[Any]]]
+    chunks: Sequence[tuple[bytes, bytes, Sequence[Any]]]
     unopened: int
     position: str
 
@@ -108,7 +121,7 @@ def _read_page(search: PersonSearch, position: str) -> _ChunkPage:
             continue
         rows = orjson.loads(content) if search.person.is_mentioned(content) else []
         if any(search.person.is_named(phone) for phone, _ in rows):
-            found.append((name, rows))
+            found.append((name, packed, rows))
     return _ChunkPage(found, unopened, page.position)
 
 
@@ -124,7 +137,7 @@ def _prefix_of(name: bytes) -> str:
     return f"{name.decode().partition('}:')[0]}}}:"
 
 
-def _replace(search: PersonSearch, name: bytes, rows: Sequence[Any]) -> None:
+def _replace(search: PersonSearch, name: bytes, before: bytes, rows: Sequence[Any]) -> bool:
     """Write a chunk in place of the one that was read; one that is dropped meanwhile stays gone."""
     packed = search.bodies.pack(orjson.dumps(rows))
-    search.store.run(lambda client: client.set(name, packed, keepttl=True, xx=True))
+    return bool(search.store.call("replace_text", name.decode(), before, packed))

@@ -119,6 +119,7 @@ class Eraser:
             "audit": lambda: _erase_audit(search),
             "audiences": lambda: audiences.erase_audiences(search, at),
             "contacts": lambda: contacts.erase_contacts(search, at),
+            "uploads": lambda: audiences.find_uploads(search, erasure),
         }
         return stages[erasure.stage]()
 

@@ -8,10 +8,10 @@ from gateway.core.campaigns.definition import Definition, read_definition
 from gateway.core.messages.price_list import PriceList
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns
-from gateway.store.campaigns.audience import store_audience
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import CheckInputs
 from gateway.store.campaigns.drafts import create_campaign
+from gateway.store.campaigns.uploads.audience_writer import store_audience
 from gateway.store.redis.client import Store
 from gateway.tables.table import read_table
 from tests.support.factories import NUMBER

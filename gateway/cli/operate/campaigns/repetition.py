@@ -14,7 +14,7 @@ from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import trial_fields
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError
-from gateway.store.campaigns.repetition import (
+from gateway.store.campaigns.uploads.repetition import (
     SCOPES,
     WARNING,
     find_obstacle,

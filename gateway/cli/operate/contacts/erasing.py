@@ -47,7 +47,8 @@ def erasure_lines(erasure: Erasure) -> Iterator[str]:
     if erasure.finished_at is None:
         deliveries = pluralize(erasure.deliveries, "delivery", "deliveries")
         yield (
-            f"Not done yet: {deliveries} and {pluralize(erasure.messages, 'message')} wait. The "
+            f"Not done yet: {deliveries} and {pluralize(erasure.messages, 'message')} wait, and "
+            f"{pluralize(erasure.audiences, 'audience')} of campaigns were being read. The "
             "workers erase them by themselves; the same command says how far that is."
         )
     if erasure.unopened:

@@ -1,1 +1,1 @@
-"""Uploads of audiences: from a file, or of customers that the number knows."""
+"""Audiences of drafts: from a file, of known customers, or of a campaign that has ended."""

@@ -35,7 +35,7 @@ from gateway.store.campaigns.drafts import (
     create_once,
     find_created,
 )
-from gateway.store.campaigns.repetition import find_obstacle
+from gateway.store.campaigns.uploads.repetition import find_obstacle
 from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store

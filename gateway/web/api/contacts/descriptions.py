@@ -155,6 +155,7 @@ class WaitingForOut(BaseModel):
 
     deliveries: int = Field(description="That wait for their effect.")
     messages: int = Field(description="That are being posted, or may have been made meanwhile.")
+    audiences: int = Field(description="Of campaigns, that were being read meanwhile.")
 
 
 class ErasureOut(BaseModel):

@@ -26,7 +26,11 @@ def view_erasure(erasure: Erasure) -> dict[str, Any]:
         "started_at": erasure.started_at,
         "finished_at": erasure.finished_at,
         "erased": {kind: erasure.erased.get(kind, 0) for kind in KINDS},
-        "waiting_for": {"deliveries": erasure.deliveries, "messages": erasure.messages},
+        "waiting_for": {
+            "deliveries": erasure.deliveries,
+            "messages": erasure.messages,
+            "audiences": erasure.audiences,
+        },
         "unopened": erasure.unopened,
         "kept": list(KEPT),
         "out_of_reach": list(OUT_OF_REACH),

@@ -15,13 +15,11 @@ from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.definition import AGAIN, MOST_NAME, Definition
 from gateway.core.campaigns.recipient_state import RecipientState
 from gateway.store.body_codec import Bodies
-from gateway.store.campaigns.audience import (
-    AudienceRefusedError,
-    iter_recipients,
-    store_audience,
-)
+from gateway.store.campaigns.audience import iter_recipients
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
 from gateway.store.campaigns.drafts import create_campaign, new_id
+from gateway.store.campaigns.uploads.audience_writer import AudienceRefusedError, store_audience
+from gateway.store.campaigns.uploads.lease import hold_upload
 from gateway.store.lua.constants import UNREACHABLE_CODE
 from gateway.store.redis.client import Store
 
@@ -69,6 +67,20 @@ def repeat_campaign(
     `zone` is the account's. Repeated, it returns the same draft, so that nobody is in two.
     Raises TooManyCampaignsError.
     """
+    with hold_upload(store, campaign.number):
+        # Read again: who was erased since, it does not name any more, its notice neither.
+        present = read_campaign(store, bodies, campaign.id) or campaign
+        return _repeat(store, bodies, present, scope, codes, zone)
+
+
+def _repeat(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    scope: Scope,
+    codes: Collection[int],
+    zone: str,
+) -> str:
     definition = _repeat_definition(campaign.definition)
     for ordinal in range(MOST_DRAFTS):
         id_ = _id_of(campaign, scope, codes, ordinal)

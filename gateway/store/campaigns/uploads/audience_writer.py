@@ -1,0 +1,138 @@
+"""Audience writer: what was read becomes the audience of a draft.
+
+A new audience is written beside the earlier one and takes its place in one step, so a file counts
+whole or not at all; what an upload that was killed has written vanishes after a day.
+All of it may raise StoreUnavailableError or ScriptError.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from gateway.core.campaigns.audience import SHOWN_PROBLEMS, AudienceReader, AudienceRow, RowProblem
+from gateway.core.campaigns.quiet_hours import ZoneChoice
+from gateway.core.campaigns.zone_groups import ZoneSorter
+from gateway.core.storage.timestamps import datetime_from_ms
+from gateway.store import keys
+from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.audience import (
+    CHUNK,
+    chunk_key,
+    count_chunks,
+    problems_key,
+    prolong_chunks,
+)
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, server_ms
+from gateway.store.campaigns.uploads.lease import LAPSED, UploadLease, hold_upload
+from gateway.store.redis.client import Store, StoreUnavailableError
+from gateway.store.sending.lookup import run_commands
+
+UPLOAD_LIVES_MS = keys.DAY_MS  # of chunks that no draft has yet
+PROBLEMS_LIVE_MS = 7 * keys.DAY_MS
+
+
+class AudienceRefusedError(Exception):
+    """The campaign is no draft any more; the message says in which phase it is."""
+
+
+def store_audience(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    reader: AudienceReader,
+    rows: Iterable[AudienceRow],
+    zone: str = "",
+) -> int:
+    """Store the recipients that a reader yields, and give them to a draft; return how many.
+
+    With quiet hours they are sorted by their zones; `zone` is the account's. `rows` reads nothing
+    before the first of them is asked for, so that an erasure meanwhile makes another pass.
+    Raises AudienceRefusedError, and whatever reading them raises; then nothing has changed.
+    """
+    with hold_upload(store, campaign.number) as lease:
+        writer = _AudienceWriter(store, bodies, campaign, lease)
+        try:
+            groups = writer.write(rows, zone)
+            writer.keep(reader.problems)
+        except BaseException:
+            writer.drop()
+            raise
+        writer.adopt(reader, groups)
+        return writer.count
+
+
+@dataclass(slots=True)
+class _AudienceWriter:
+    """One upload: its chunks, which a draft has once all of them are written."""
+
+    store: Store
+    bodies: Bodies
+    campaign: Campaign
+    lease: UploadLease
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
+    count: int = 0
+
+    def write(self, rows: Iterable[AudienceRow], zone: str) -> bytes:
+        """Write the recipients in chunks; return their groups by zone, b"" without quiet hours."""
+        quiet, sorter = self.campaign.definition.quiet, ZoneSorter(CHUNK)
+        now = datetime_from_ms(server_ms(self.store))
+        choice = ZoneChoice(quiet, zone, now) if quiet else None
+        zoned = (
+            (choice.choose(one.zone, one.phone) if choice else (), _encode(one)) for one in rows
+        )
+        for i, chunk in enumerate(sorter.iter_chunks(zoned)):
+            packed = self.bodies.pack(b"[" + b",".join(chunk) + b"]")
+            key = chunk_key(self.campaign, self.token, i)
+            self.lease.write_chunk(key, packed, UPLOAD_LIVES_MS)
+            self.count += len(chunk)
+        return sorter.pack() if choice else b""
+
+    def keep(self, problems: Sequence[RowProblem]) -> None:
+        """Let all chunks live as long as the draft that is about to have them.
+
+        Store the problems as well, if there are more than the campaign's own row has.
+        """
+        if len(problems) > SHOWN_PROBLEMS:
+            packed = self.bodies.pack(orjson.dumps([tuple(one) for one in problems]))
+            key = problems_key(self.campaign, self.token)
+            self.store.run(lambda client: client.set(key, packed, px=PROBLEMS_LIVE_MS))
+        if not all(prolong_chunks(self.store, self.campaign, self.token, self.count)):
+            raise StoreUnavailableError("a part of the audience vanished while the rest was read")
+
+    def adopt(self, reader: AudienceReader, groups: bytes) -> None:
+        """Give the draft this audience, and drop the earlier one.
+
+        Without an answer the draft may have the new one, so what is stored of it stays: if it was
+        not adopted, it vanishes by itself.
+        """
+        problems = [one._asdict() for one in reader.problems[:SHOWN_PROBLEMS]]
+        fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
+        fields += ["zones", groups]
+        args = [self.campaign.id, self.token, self.count, LIVES_MS, self.lease.name, *fields]
+        phase, earlier, had = self.store.call(
+            "adopt_audience", keys.number(self.campaign.number), *args
+        )
+        if phase == b"draft":
+            self._drop(earlier.decode(), had)
+            return
+        self.drop()
+        if phase == b"lapsed":
+            raise StoreUnavailableError(LAPSED)
+        raise AudienceRefusedError(phase.decode() or "forgotten")
+
+    def drop(self) -> None:
+        """Delete what was written; what this leaves vanishes by itself."""
+        self._drop(self.token, self.count)
+
+    def _drop(self, token: str, count: int) -> None:
+        if not token:
+            return
+        names = [chunk_key(self.campaign, token, chunk) for chunk in range(count_chunks(count) + 1)]
+        names.append(problems_key(self.campaign, token))
+        run_commands(self.store, *(("UNLINK", name) for name in names))
+
+
+def _encode(row: AudienceRow) -> bytes:
+    return orjson.dumps((row.phone, row.values))
