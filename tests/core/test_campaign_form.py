@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.campaigns.definition import Definition, StopRules, read_definition
-from gateway.core.console.campaign_form import write_campaign
+from gateway.core.console.campaign_form import write_campaign, write_retry
 
 FORM = {"name": " spring ", "template": "spring", "language": "en", "params": "{{ first }}\n \n7\n"}
 FIELDS = (
@@ -69,3 +69,20 @@ def test_the_api_takes_what_the_form_writes() -> None:
     assert isinstance(definition, Definition)
     assert definition.stop == StopRules(failed=20, quality=False)
     assert str(definition.quiet and definition.quiet.start) == "21:00:00"
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        ({"scope": "failed", "codes": " "}, {"scope": "failed"}),
+        ({"scope": "failed", "codes": "131026,131049; 7"}, {"codes": [131026, 131049, 7]}),
+        ({"scope": "failed", "codes": "some"}, {"codes": ["some"]}),
+        ({"scope": "expired", "accept_duplicates": ""}, {"scope": "expired"}),
+        ({"scope": "unconfirmed", "accept_duplicates": "yes"}, {"accept_duplicates": True}),
+        ({}, {"scope": ""}),
+    ],
+)
+def test_a_repetition_has_the_form_of_the_api(
+    form: dict[str, str], body: dict[str, object]
+) -> None:
+    assert write_retry(form) == {"scope": form.get("scope", "")} | body

@@ -1,9 +1,10 @@
-"""Form of a new campaign: its fields as the body that the API takes.
+"""Forms of a new campaign and of a repetition: their fields as the body that the API takes.
 
 The API says what is wrong with a field, so nothing is judged here. A field that is empty is left
 out, and then the API's own value counts.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,15 @@ def write_campaign(form: Mapping[str, str]) -> dict[str, Any]:
         "notify": _write_notify(given),
     }
     return body | {name: part for name, part in parts.items() if part}
+
+
+def write_retry(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the API's body of a repetition; codes may have commas or spaces between them."""
+    given = {name: text.strip() for name, text in form.items() if text.strip()}
+    body: dict[str, Any] = {"scope": given.get("scope", "")}
+    if "codes" in given:
+        body["codes"] = [_value(one) for one in re.split(r"[\s,;]+", given["codes"]) if one]
+    return body | _pick(given, {"accept_duplicates": "accept_duplicates"}, read=_value)
 
 
 def _write_message(given: Mapping[str, str]) -> dict[str, Any]:

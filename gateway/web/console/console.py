@@ -142,7 +142,8 @@ class Console:
     async def _answer_upload(
         self, build: Build, request: Request, user: ConsoleUser, sign_in: str
     ) -> Response:
-        visit = PageVisit(user, sign_in, self.desk, request.path_params, request=request)
+        query = dict(request.query_params)
+        visit = PageVisit(user, sign_in, self.desk, request.path_params, query, request=request)
         return await self._show(build, visit, request)
 
     async def _show(self, build: Build, visit: PageVisit, request: Request) -> Response:

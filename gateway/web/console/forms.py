@@ -1,6 +1,8 @@
-"""Forms: the body of a post, read within bounds of size and time."""
+"""Forms: the body of a post, read within bounds of size and time, and what makes one count once."""
 
 import asyncio
+import re
+import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -12,6 +14,7 @@ MOST_BYTES = 64 * 1024
 MOST_SIGNED_IN_BYTES = 256 * 1024  # a payload of 64 KB, each byte of which may be written as three
 MOST_FIELDS = 200
 WITHIN_S = 20.0
+_NONCE = re.compile(r"[\w-]{8,64}", re.ASCII)
 
 
 async def read_form(request: Request, most_bytes: int = MOST_BYTES) -> Mapping[str, str]:
@@ -31,6 +34,21 @@ async def read_form(request: Request, most_bytes: int = MOST_BYTES) -> Mapping[s
     except (ClientDisconnect, ValueError):
         raise _refusal(400, "It is not complete, or not in UTF-8.") from None
     return {name: text.replace("\r\n", "\n") for name, text in fields}
+
+
+def new_nonce() -> str:
+    """Return what a form carries that counts once, however often it is sent."""
+    return secrets.token_urlsafe(12)
+
+
+def read_nonce(form: Mapping[str, str]) -> str:
+    """Return the nonce of a form. Raises PageError for a form without one."""
+    nonce = form.get("nonce", "")
+    if not _NONCE.fullmatch(nonce):
+        raise PageError(
+            422, "The form is not complete.", "Load its page again, and send it from there."
+        )
+    return nonce
 
 
 async def _read(request: Request, most_bytes: int) -> bytes:

@@ -47,7 +47,9 @@ def forms(clinic: Clinic, tmp_path: Path) -> Mapping[str, Mapping[str, str]]:
             "params": "{{ first }}", "pace": "100/m", "from": NUMBER,
         },
         "/campaigns/{id}/tagged": {"tag": "vip"},
+        "/campaigns/{id}/test": {"to": "+351912345678", "nonce": "nonce-nonce"},
         "/campaigns/{id}/control": {"verb": "cancel"},
+        "/campaigns/{id}/retry": {"scope": "expired"},
         "/templates/fetch": {"from": NUMBER},
         "/rules": {"text": "hi", "path": str(tmp_path / "clinic")},
         "/forwards/{receiver}/control": {"verb": "pause"},
@@ -131,12 +133,14 @@ async def test_no_action_of_another_account_has_an_effect(
     assert after == before
     odd = {"/dead-letters/preview": 200, "/dead-letters/act": 409, "/rules": 422}
     assert statuses == {one.path: odd.get(one.path, 404) for one in ACTIONS}
-    # Each of these is right for somebody else, but for the list that Meta would be asked for, and
-    # the receiver whose secret is not set.
+    # Each of these is right for somebody else, but for the list that Meta would be asked for, the
+    # receiver whose secret is not set, and a campaign without recipients.
     assert {path for path, status in allowed.items() if status >= 400} <= {
         "/templates/fetch",
         "/dead-letters/act-on-one",
+        "/campaigns/{id}/test",
         "/campaigns/{id}/control",
+        "/campaigns/{id}/retry",
         "/forwards/test",
     }
 

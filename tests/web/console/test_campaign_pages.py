@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gateway.core.planning.batch import Plan
+from gateway.store.campaigns.campaigns import Campaign, campaign_key, change_phase
 from gateway.store.console import audit_log
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
@@ -17,10 +19,11 @@ from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
 from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
-from tests.support.store.campaigns import csv_of
+from tests.support.store.campaigns import a_campaign, csv_of, read
+from tests.support.store.recipients import place
 from tests.support.store.sends import WEEK
 from tests.support.templates import WABA, MetaList, a_body, a_row
-from tests.support.web.browser import a_tab
+from tests.support.web.browser import Tab, a_tab
 from tests.support.web.console_client import PASSWORD, enter, know_user
 from tests.support.web.console_server import serving_console
 from tests.support.web.web_app import Web, a_web
@@ -50,10 +53,27 @@ async def made(web: Web, **more: str) -> str:
     return answer.headers["location"]
 
 
-async def upload(web: Web, page: str, content: bytes) -> str:
+async def upload(web: Web, page: str, content: bytes, query: str = "") -> str:
     headers = {"content-type": "text/csv"}
-    answer = await web.api.post(f"{page}/audience", content=content, headers=headers)
+    answer = await web.api.post(f"{page}/audience{query}", content=content, headers=headers)
     return answer.text
+
+
+def an_ended_campaign(store: Store) -> Campaign:
+    """Return a campaign of five, of whom three failed and one is in doubt."""
+    campaign = a_campaign(store, 5)
+    assert change_phase(store, campaign, ["draft"], "completed", "campaign", "over")[0]
+    for row, code in enumerate((131026, 131026, 131049)):
+        place(store, campaign, row, "failed", code)
+    cells = {"waiting": 0, "delivered": 1, "failed": 3, "unconfirmed": 1}
+    counts: Any = {f"cell:{name}": count for name, count in cells.items()}
+    counts |= {"code:131026": 2, "code:131049": 1}
+    store.redis.hset(campaign_key(campaign.number, campaign.id), mapping=counts)
+    return campaign
+
+
+def press(tab: Tab, name: str) -> None:
+    tab.page.get_by_role("button", name=name, exact=True).click()
 
 
 def fill(page: Page, fields: Mapping[str, str]) -> None:
@@ -150,6 +170,80 @@ async def test_a_check_draws_its_samples_as_the_chat_shows_them(
 
 
 @pytest.mark.anyio
+async def test_a_test_goes_to_one_number_once_however_often_its_form_is_sent(
+    server: Server, store: Store
+) -> None:
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        page = await made(web)
+        early = (await web.api.get(page)).text
+        await upload(web, page, csv_of(2))
+        (nonce,) = re.findall('name="nonce" value="([^"]+)"', (await web.api.get(page)).text)
+        form = {"nonce": nonce, "to": " +351912345678 "}
+        sent = [await web.api.post(f"{page}/test", data=form) for _ in range(2)]
+        odd = await web.api.post(f"{page}/test", data={"nonce": nonce + "x", "to": "12"})
+        lost = await web.api.post(f"{page}/test", data={"to": "+351912345678"})
+        shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+        listed = (await web.api.get("/console/messages.json")).json()["messages"]["data"]["data"]
+
+    assert "Test it" not in early  # without an audience there are no values
+    links = {re.findall(r'queued: <a href="/console/messages/(\w+)"', one.text)[0] for one in sent}
+    assert [one["id"] for one in listed] == [*links]
+    assert (odd.status_code, lost.status_code) == (422, 422)
+    assert shown["funnel"]["waiting"] == 2
+    assert audit_log.read_entries(store, "", 9)[0].what == "send a test of a campaign"
+    assert "912345678" not in str(audit_log.read_entries(store, "", 9))
+
+
+@pytest.mark.anyio
+async def test_those_who_did_not_get_it_are_a_new_draft(server: Server, store: Store) -> None:
+    campaign = an_ended_campaign(store)
+    page = f"{PAGE}/{campaign.id}"
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        shown = (await web.api.get(page)).text
+        some = await web.api.post(f"{page}/retry", data={"scope": "failed", "codes": "131026, 7"})
+        draft = (await web.api.get(f"{some.headers['location']}.json")).json()["campaign"]
+        none = await web.api.post(f"{page}/retry", data={"scope": "expired"})
+        refused = [
+            await web.api.post(f"{page}/retry", data=data)
+            for data in (
+                {"scope": "unconfirmed"},
+                {"scope": "failed", "codes": "many"},
+                {"scope": ""},
+            )
+        ]
+        enter(web, store, "reply")
+        unseen = (await web.api.get(page)).text
+
+    options = re.findall(r"<option value=\"\w+\">(\w+ \(\d+\))", shown)
+    assert options == ["failed (3)", "unconfirmed (1)"]
+    assert (some.status_code, draft["phase"], draft["recipients"]) == (303, "draft", 2)
+    assert (none.status_code, "No recipient of the campaign is expired" in none.text) == (409, True)
+    assert [one.status_code for one in refused] == [422, 422, 422]
+    assert "may get it twice" in refused[0].text
+    assert "Once more" not in unseen
+    assert audit_log.read_entries(store, "", 9)[-1].what == "retry a campaign"
+
+
+@pytest.mark.anyio
+async def test_a_file_in_another_encoding_is_read_by_its_name(server: Server, store: Store) -> None:
+    content = "phone,first\n+351900000001,João".encode("cp1252")
+    async with a_web(server.url) as web:
+        enter(web, store, "operate")
+        page = await made(web)
+        unread = await upload(web, page, content)
+        read = await upload(web, page, content, "?encoding=cp1252")
+        empty = await upload(web, page, csv_of(2), "?encoding=")
+        unknown = await upload(web, page, content, "?encoding=cp0")
+
+    assert "Line 2 is not in the encoding utf-8" in unread
+    assert "1 recipient from 1 row." in read
+    assert "2 recipients from 2 rows." in empty
+    assert "There is no encoding cp0" in unknown
+
+
+@pytest.mark.anyio
 async def test_the_customers_with_a_tag_are_an_audience(server: Server, store: Store) -> None:
     known = find_contact(store, NUMBER, ANA)
     ana = replace(known, wa_id=ANA, tags=("vip",), vars={"first": "Ana"})
@@ -199,7 +293,7 @@ async def test_only_an_operator_makes_and_starts(server: Server, store: Store, r
         refused = [await web.api.post(PAGE, data=DRAFT)]
         refused += [
             await web.api.post(f"{page}/{what}", data={"verb": "start"})
-            for what in ("control", "check", "audience", "tagged")
+            for what in ("control", "check", "audience", "tagged", "test", "retry")
         ]
         html = (await web.api.get(page)).text
 
@@ -207,35 +301,74 @@ async def test_only_an_operator_makes_and_starts(server: Server, store: Store, r
     assert "What to do" not in html
 
 
+def sign_in(tab: Tab, path: str) -> None:
+    tab.open(path)
+    fill(tab.page, {"Name": "operate", "Password": PASSWORD})
+    press(tab, "Sign in")
+
+
+def make_draft(tab: Tab) -> None:
+    fill(tab.page, {"Name": "spring", "Template": "spring", "Language": "en"})
+    fill(tab.page, {"Its values, one a line": "{{ first }}"})
+    tab.page.get_by_text("More: end, quiet hours").click()
+    fill(tab.page, {"if more opted out, %": "5", "Quiet from": "21:00"})
+    fill(tab.page, {"to, by each recipient's clock": "21:01"})
+    assert tab.findings() == []
+    press(tab, "Make a draft")
+    expect(tab.page).to_have_url(re.compile(f"{PAGE}/[a-z0-9]+$"))
+    tab.page.get_by_text("How it goes").click()
+    expect(tab.page.get_by_text("more than 5 % opted out")).to_be_visible()
+
+
 def test_an_operator_makes_a_campaign_in_a_browser(
     server: Server, store: Store, browser: Browser, tmp_path: Path
 ) -> None:
     know_user(store, "operate")
     know_template(store)
-    (tmp_path / "people.csv").write_bytes(csv_of(25))
+    (tmp_path / "people.csv").write_bytes("phone,first\n+351900000001,João\n".encode("cp1252"))
     serving = serving_console(server.url, META_WABA_ID=WABA)
     with serving as console, a_tab(browser, console.url) as tab:
-        tab.open(PAGE)
-        fill(tab.page, {"Name": "operate", "Password": PASSWORD})
-        tab.page.get_by_role("button", name="Sign in").click()
-        fill(tab.page, {"Name": "spring", "Template": "spring", "Language": "en"})
-        fill(tab.page, {"Its values, one a line": "{{ first }}"})
-        tab.page.get_by_text("More: end, quiet hours").click()
-        fill(tab.page, {"if more opted out, %": "5", "Quiet from": "21:00"})
-        fill(tab.page, {"to, by each recipient's clock": "21:01"})
-        assert tab.findings() == []
-        tab.page.get_by_role("button", name="Make a draft").click()
-        expect(tab.page).to_have_url(re.compile(f"{PAGE}/[a-z0-9]+$"))
-        tab.page.get_by_text("How it goes").click()
-        expect(tab.page.get_by_text("more than 5 % opted out")).to_be_visible()
+        sign_in(tab, PAGE)
+        make_draft(tab)
         tab.page.get_by_label("Audience").set_input_files(tmp_path / "people.csv")
-        tab.page.get_by_role("button", name="Give it this audience").click()
-        expect(tab.page.get_by_text("25 recipients from 25 rows.")).to_be_visible()
-        tab.page.get_by_role("button", name="Check").click()
-        expect(tab.page.get_by_text("25 of 25", exact=True)).to_be_visible()
-        expect(tab.page.get_by_role("figure").first).to_contain_text("Hi Ana 0!")
+        press(tab, "Give it this audience")
+        expect(tab.page.get_by_text("Line 2 is not in the encoding utf-8")).to_be_visible()
+        fill(tab.page, {"Its encoding": "cp1252"})
+        press(tab, "Give it this audience")
+        expect(tab.page.get_by_text("1 recipient from 1 row.")).to_be_visible()
+        fill(tab.page, {"A phone number of your own": "+351 912 345 678"})
         assert tab.findings() == []
-        tab.page.get_by_role("button", name="Start").click()
+        press(tab, "Send a test")
+        expect(tab.page.get_by_role("link", name="what becomes of it")).to_be_visible()
+        assert tab.findings() == []
+        press(tab, "Check")
+        expect(tab.page.get_by_text("1 of 1", exact=True)).to_be_visible()
+        expect(tab.page.get_by_role("figure").first).to_contain_text("Hi João!")
+        assert tab.findings() == []
+        press(tab, "Start")
         expect(tab.page.get_by_role("heading", name="running")).to_be_visible()
-        expect(tab.page.get_by_role("progressbar")).to_have_attribute("max", "25")
+        expect(tab.page.get_by_role("progressbar")).to_have_attribute("max", "1")
+        assert tab.findings() == []
+        # The browser itself notes the status of the file that was refused.
+        tab.troubles = [one for one in tab.troubles if "422" not in one]
+
+
+def test_an_operator_sends_once_more_to_those_who_failed_in_a_browser(
+    server: Server, store: Store, browser: Browser
+) -> None:
+    know_user(store, "operate")
+    campaign = an_ended_campaign(store)
+    with serving_console(server.url) as console, a_tab(browser, console.url) as tab:
+        sign_in(tab, f"{PAGE}/{campaign.id}")
+        tab.page.get_by_label("Those who are").select_option(label="failed (3)")
+        fill(tab.page, {"Of the failed, with Meta's codes": "131026"})
+        assert tab.findings() == []
+        press(tab, "Make a draft for them")
+        expect(tab.page.get_by_role("heading", name="draft")).to_be_visible()
+        expect(tab.page.get_by_text("0 of 2 recipients done.")).to_be_visible()
+        changed = tab.page.get_by_text("What can be done has changed")
+        expect(changed).to_be_hidden()
+        draft = read(store, tab.page.url.rpartition("/")[2])
+        assert change_phase(store, draft, ["draft"], "cancelled", "ana", "a typo")[0]
+        expect(changed).to_be_visible()
         assert tab.findings() == []

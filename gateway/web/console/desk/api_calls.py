@@ -75,12 +75,14 @@ class ApiCalls:
             headers.append((b"idempotency-key", idempotency_key.encode()))
         return await self._ask(user, method, path, query or {}, headers, receive)
 
-    async def upload(self, user: ConsoleUser, path: str, request: Request) -> Any:
+    async def upload(
+        self, user: ConsoleUser, path: str, query: Mapping[str, str], request: Request
+    ) -> Any:
         """Pass the body of a request on, and return the JSON of the answer; raises like `call`."""
         names = ("content-type", "content-length")
         given = ((name, request.headers.get(name, "")) for name in names)
         headers = [(name.encode(), text.encode("latin-1")) for name, text in given if text]
-        return await self._ask(user, "PUT", path, {}, headers, request.receive)
+        return await self._ask(user, "PUT", path, query, headers, request.receive)
 
     async def _ask(
         self,

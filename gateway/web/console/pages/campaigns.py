@@ -5,16 +5,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.definition import StopRules, name_samples
 from gateway.core.campaigns.recipient_state import CELLS
-from gateway.core.console.campaign_form import write_campaign
+from gateway.core.console.campaign_form import write_campaign, write_retry
 from gateway.core.console.users import OPERATE, ConsoleUser
 from gateway.core.messages.rendering import ChatMessage
 from gateway.core.templates.choice import TemplateUse, read_use
 from gateway.store.campaigns.campaigns import read_campaign
+from gateway.store.campaigns.repetition import SCOPES
 from gateway.store.campaigns.view import read_log, view_campaign
 from gateway.web.api.operations.templates import PATH as TEMPLATES
 from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.forms import new_nonce, read_nonce
 from gateway.web.console.live import LiveReader, LiveTopic
 from gateway.web.console.page import (
     ROOT,
@@ -38,6 +41,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "running": ("pause", "cancel"),
     "paused": ("resume", "cancel"),
 }
+NO_ACTS: Mapping[str, Any] = {"verbs": (), "may_test": False, "scopes": ()}
 _ID = re.compile(r"[a-z0-9]{12}")
 
 
@@ -76,7 +80,8 @@ async def give_audience(visit: PageVisit) -> PageView:
     id_ = visit.path["id"]
     assert visit.request is not None  # noqa: S101 - an upload has one
     await visit.desk.note(visit.user, "give an audience", f"campaign {id_}")
-    upload = await visit.desk.api.upload(visit.user, f"{API}/{id_}/audience", visit.request)
+    query = {name: text for name in ("encoding",) if (text := visit.query.get(name, "").strip())}
+    upload = await visit.desk.api.upload(visit.user, f"{API}/{id_}/audience", query, visit.request)
     return await _show(visit, upload=upload)
 
 
@@ -95,6 +100,23 @@ async def check(visit: PageVisit) -> PageView:
     return await _show(visit, check=found)
 
 
+async def send_test(visit: PageVisit) -> PageView:
+    """Send the message to one number, once however often the form is sent."""
+    id_, body = visit.path["id"], {"to": visit.form.get("to", "").strip()}
+    nonce = read_nonce(visit.form)
+    await visit.desk.note(visit.user, "send a test of a campaign", f"campaign {id_}")
+    trial = await visit.desk.api.call(visit.user, "POST", f"{API}/{id_}/test", {}, body, nonce)
+    return await _show(visit, trial=trial)
+
+
+async def retry(visit: PageVisit) -> Redirection:
+    """Make a draft for those whom an ended campaign did not reach, and lead to it."""
+    id_, body = visit.path["id"], write_retry(visit.form)
+    await visit.desk.note(visit.user, "retry a campaign", f"campaign {id_}")
+    made = await visit.desk.api.call(visit.user, "POST", f"{API}/{id_}/retry", {}, body)
+    return Redirection(f"{CAMPAIGNS}/{made['id']}")
+
+
 async def control(visit: PageVisit) -> Redirection:
     """Start, pause, resume or cancel a campaign."""
     id_, verb = visit.path["id"], visit.form.get("verb", "")
@@ -109,17 +131,31 @@ async def control(visit: PageVisit) -> Redirection:
     return Redirection(f"{CAMPAIGNS}/{id_}")
 
 
-async def _show(visit: PageVisit, upload: Any = None, check: Any = None) -> PageView:
+async def _show(
+    visit: PageVisit, upload: Any = None, check: Any = None, trial: Any = None
+) -> PageView:
     desk, id_ = visit.desk, visit.path["id"]
     campaign = await desk.read(read_shown, desk, visit.user, id_)
     data = {
         "campaign": campaign,
-        "verbs": VERBS.get(campaign["phase"], ()) if visit.user.may(OPERATE) else (),
+        **(_list_acts(campaign) if visit.user.may(OPERATE) else NO_ACTS),
+        "nonce": new_nonce(),
         "upload": upload,
         "check": check,
+        "trial": trial,
         "samples": await _draw_samples(visit, campaign["from"], check["samples"]) if check else (),
     }
     return PageView(campaign["name"], "campaigns/one.html", data, (f"campaign/{id_}",))
+
+
+def _list_acts(campaign: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what can be done with a campaign: its verbs, a test, and who may get it once more."""
+    is_over = campaign["phase"] in ENDED
+    return {
+        "verbs": VERBS.get(campaign["phase"], ()),
+        "may_test": bool(campaign["recipients"]) and not is_over,
+        "scopes": [one for one in SCOPES if is_over and campaign["funnel"].get(one)],
+    }
 
 
 async def _draw_samples(
@@ -167,6 +203,8 @@ ACTIONS = (
     ConsoleAction("/campaigns/{id}/audience", give_audience, OPERATE, is_upload=True),
     ConsoleAction("/campaigns/{id}/tagged", give_tagged, OPERATE),
     ConsoleAction("/campaigns/{id}/check", check, OPERATE),
+    ConsoleAction("/campaigns/{id}/test", send_test, OPERATE),
     ConsoleAction("/campaigns/{id}/control", control, OPERATE),
+    ConsoleAction("/campaigns/{id}/retry", retry, OPERATE),
 )
 TOPICS = {"campaign": LiveTopic(read_live)}

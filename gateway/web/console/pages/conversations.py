@@ -1,7 +1,6 @@
 """Conversation pages: who waits for a person, and a customer's chat as both sides saw it."""
 
 import re
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from gateway.store.planning.handed_over import find_handed_over
 from gateway.store.tracing.masking import Masking
 from gateway.web.api.contacts.view import view_contact
 from gateway.web.console.desk.desk import ConsoleDesk
+from gateway.web.console.forms import new_nonce, read_nonce
 from gateway.web.console.handles import conversation_address, read_handle
 from gateway.web.console.live import LiveReader, LiveTopic
 from gateway.web.console.page import (
@@ -42,7 +42,7 @@ MOST_TEXT = 4_096
 HOURS: Mapping[str, timedelta] = {
     f"{hours} h": timedelta(hours=hours) for hours in (1, 4, 12, 24, 72)
 }
-_NUMBER, _NONCE = re.compile(r"[0-9]{1,32}"), re.compile(r"[\w-]{8,64}")
+_NUMBER = re.compile(r"[0-9]{1,32}")
 
 
 async def build_list(visit: PageVisit) -> PageView:
@@ -67,7 +67,7 @@ async def build_one(visit: PageVisit) -> PageView:
         "contact": _mask(view_contact(number, contact, datetime.now(UTC)), masking),
         "revealed": masking.reveal,
         "may_reply": visit.user.may(REPLY),
-        "nonce": secrets.token_urlsafe(12),
+        "nonce": new_nonce(),
         "hours": list(HOURS),
         "is_newest": before is None,
     }
@@ -97,8 +97,8 @@ async def reveal_one(visit: PageVisit) -> Redirection:
 async def reply(visit: PageVisit) -> Redirection:
     """Send a text by hand, as a client of the API would, once however often the form is sent."""
     number, contact = await _find(visit)
-    text, nonce = visit.form.get("text", "").strip(), visit.form.get("nonce", "")
-    if not 0 < len(text) <= MOST_TEXT or not _NONCE.fullmatch(nonce):
+    text, nonce = visit.form.get("text", "").strip(), read_nonce(visit.form)
+    if not 0 < len(text) <= MOST_TEXT:
         raise PageError(422, "There is nothing to send.", f"Write 1 to {MOST_TEXT:,} characters.")
     await _note(visit, "reply by hand", number, contact)
     body = {

@@ -147,6 +147,13 @@
     begin();
   }
 
+  // What can be done is not live, so that no form changes under whoever fills it in.
+  const comparePhases = () => {
+    const note = find("#phase-changed");
+    if (note) note.hidden = find("#campaign-progress").dataset.phase === note.dataset.phase;
+  };
+  document.addEventListener("htmx:sse:after:message", comparePhases);
+
   // A file goes as the body of a post, so that the gateway reads it piece by piece.
   const types = { csv: "text/csv", jsonl: "application/x-ndjson",
     xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" };
@@ -156,16 +163,22 @@
     event.preventDefault();
     const file = form.querySelector("input[type=file]").files[0];
     const type = types[file.name.split(".").pop().toLowerCase()] ?? types.csv;
+    const address = new URL(form.action);
+    address.searchParams.set("encoding", form.elements.encoding.value.trim());
     const told = form.querySelector("[role=status]");
     told.textContent = "is read …";
     try {
-      const answer = await fetch(form.action, { method: "POST", headers: { "content-type": type }, body: file });
+      const answer = await fetch(address, { method: "POST", headers: { "content-type": type }, body: file });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const main = page.querySelector("main");
-      if (main) {
+      if (answer.ok && main) {
         find("main").replaceWith(main);
         main.scrollIntoView();
-      } else told.textContent = `It was refused (${answer.status}). Nothing of the file counts.`;
+      } else {
+        // The form stays, so that another encoding can be tried.
+        const why = main?.querySelector("[role=alert]")?.textContent ?? `Refused (${answer.status}).`;
+        told.textContent = `${why} Nothing of the file counts.`;
+      }
     } catch {
       told.textContent = "The gateway did not answer. Nothing of the file counts; send it again.";
     }
