@@ -13,7 +13,7 @@ from gateway.core.console.users import OPERATE, ConsoleUser
 from gateway.core.messages.rendering import ChatMessage
 from gateway.core.templates.choice import TemplateUse, read_use
 from gateway.store.campaigns.campaigns import read_campaign
-from gateway.store.campaigns.repetition import SCOPES
+from gateway.store.campaigns.uploads.repetition import SCOPES
 from gateway.store.campaigns.view import read_log, view_campaign
 from gateway.web.api.operations.templates import PATH as TEMPLATES
 from gateway.web.console.desk.desk import ConsoleDesk
