@@ -17,7 +17,7 @@ from gateway.http_out import admission, name_lookup
 from gateway.http_out.exchange import LARGEST_ANSWER_BYTES, Exchange
 from gateway.http_out.outgoing import OutgoingClient, OutgoingRequest
 from tests.support.certificates import make_certificate
-from tests.support.web.socket_servers import OK, Serve, Talk, dripping, request_on, saying
+from tests.support.web.socket_servers import LAST, OK, Serve, Talk, dripping, request_on, saying
 
 SECRET = "hush"
 HEADERS = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
@@ -252,7 +252,7 @@ def test_a_name_that_moves_to_the_metadata_of_a_cloud_is_left(
 
     def talk(connection: socket.socket) -> None:
         requests.append(request_on(connection))
-        connection.sendall(OK)  # and closes, so that the next request connects anew
+        connection.sendall(LAST)  # so that the next request connects anew
 
     port = int(serve(talk).rpartition(":")[2])
     asked = resolving(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])

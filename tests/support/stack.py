@@ -256,6 +256,8 @@ class Stack:
             "numbers": [{"id": NUMBER, "display": "15550001111"}],
             "waba_id": "102290129340398",
             "enforce_limits": False,
+            # A web process that needs half a minute to start again is not to be waited for longer.
+            "retry_pauses_s": [0, 1, 2, 5],
             **more,
         }
         (self.folder / "sandbox.json").write_text(json.dumps(config))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 Talk = Callable[[socket.socket], object]
 Serve = Callable[[Talk], str]
