@@ -44,7 +44,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}reached:<hour> | whom messages reached outside their window, as a count | 26 hours |
 | {n}reach, {n}reach:asked | Meta's messaging limit; that Meta was asked | a day; 10 minutes |
 | {n}unreachable, {n}unreachable:<k> | to whom Meta could not deliver, and when | 30 days |
-| {n}flagged | when Meta flagged the quality of the number last | 30 days |
+| {n}flagged, {n}flag_news | when Meta flagged the quality last, and said so last | 30 days |
 | {n}too_old | an episode of events that were too old to be answered | an hour after the last |
 | {n}campaign:<id>, {n}campaign:<id>:log | a campaign, its funnel, its phases | 90 days |
 | {n}campaign:<id>:recipients | where each recipient is in the funnel | 90 days |
@@ -149,7 +149,7 @@ is remembered of customers and events, is bounded by memory: from 75 % of it not
 | {n}reached:<hour> | 12 KB |
 | {n}reach, {n}reach:asked | a word each |
 | {n}unreachable, {n}unreachable:<k> | 1,000,000 customers, 14 bytes each |
-| {n}flagged | a moment |
+| {n}flagged, {n}flag_news | a moment |
 | {n}too_old | a count for each kind of event, and five moments |
 | {n}campaign:<id>, {n}campaign:<id>:log | 1,000 campaigns; 100 phases |
 | {n}campaign:<id>:recipients | 1,000,000 recipients, 4 bytes each |

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.core.alerts import Alert, Cause
-from gateway.core.planning.account_alerts import SEVERITIES
+from gateway.core.planning.account_alerts import LASTS, SEVERITIES
 from gateway.core.planning.batch import Plan
 from gateway.core.sending.error_codes import error_policy
 from gateway.store import keys, number_list
@@ -22,8 +22,6 @@ log = structlog.get_logger(__name__)
 
 # An alert of a rule is over once no rule asked for it for so long.
 RULE_ALERT_FOR = timedelta(minutes=5)
-# Meta says once that something of the account is wrong, and seldom that it is well again.
-ACCOUNT_ALERT_FOR = timedelta(days=1)
 # It is noted again twice a second.
 SILENT_FOR = timedelta(seconds=30)
 # The list is tried again every ten minutes.
@@ -199,6 +197,6 @@ def note_rule_alerts(store: Store, plans: Iterable[Plan]) -> None:
     """
     alerts = {alert.cause.key: alert for contact_plan in plans for alert in contact_plan.alerts}
     for alert in alerts.values():
-        lasts = ACCOUNT_ALERT_FOR if alert.cause.kind in SEVERITIES else RULE_ALERT_FOR
+        lasts = LASTS if alert.cause.kind in SEVERITIES else RULE_ALERT_FOR
         most = MOST_NOTED if alert.severity == "critical" else MOST_RULE_ALERTS
         record_alert(store, alert, lasts, most)

@@ -6,6 +6,7 @@ from gateway.accounts.account import OwnNumber
 from gateway.core.events import Event, Notice
 from gateway.core.planning.batch import PlanningResult
 from gateway.core.webhook.notice_readers import noticed_phone, quality_flag, throughput_upgrade
+from gateway.store.redis.client import ScriptError
 from gateway.store.sending import pauses, quality
 from tasks.context import WorkerContext
 
@@ -34,8 +35,14 @@ def _raise_pace(ctx: WorkerContext, account: str, event: Event, per_second: int)
 def _note_flag(ctx: WorkerContext, account: str, event: Event, *, is_flagged: bool) -> None:
     """Record that Meta has flagged the quality of the number that a notice names, or that not."""
     if found := _find_number(ctx, account, event):
-        quality.note_flag(ctx.store, found.id, is_flagged=is_flagged)
-        log.info("number_quality", number=found.id, is_flagged=is_flagged)
+        try:
+            is_new = quality.note_flag(
+                ctx.store, found.id, event.at, is_flagged=is_flagged, replayed=event.replayed
+            )
+        except ScriptError as error:  # damaged keys of such news stop no delivery
+            log.error("quality_news_lost", number=found.id, error=str(error))
+            return
+        log.info("number_quality", number=found.id, is_flagged=is_flagged, is_new=is_new)
 
 
 def _find_number(ctx: WorkerContext, account: str, event: Event) -> OwnNumber | None:

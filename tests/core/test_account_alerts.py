@@ -1,6 +1,8 @@
 """What Meta says of the account is an alert by itself, if every operator must hear it."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -75,7 +77,7 @@ def notice(field: str, **value: Any) -> Event:
     ],
 )  # fmt: skip
 def test_trouble_of_the_account_is_an_alert(event: Event, kind: str, detail: str) -> None:
-    alert = find_account_alert(event)
+    alert = find_account_alert(event, NOW)
 
     assert alert
     assert (alert.cause, alert.severity) == (Cause(kind, detail), SEVERITIES[kind])
@@ -97,13 +99,26 @@ def test_trouble_of_the_account_is_an_alert(event: Event, kind: str, detail: str
     ],
 )
 def test_other_news_are_none(event: Event) -> None:
-    assert find_account_alert(event) is None
+    assert find_account_alert(event, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("replayed", "days", "alerts"), [(True, 2, 0), (True, 0, 1), (False, 2, 1)]
+)
+def test_a_replayed_notice_alerts_no_longer_than_a_day_after_its_moment(
+    replayed: bool, days: int, alerts: int
+) -> None:
+    event = replace(notice("account_review_update", decision="REJECTED"), replayed=replayed)
+
+    found = find_account_alert(event, event.at + timedelta(days=days))
+
+    assert (found is not None) == bool(alerts)
 
 
 def test_the_alert_names_the_template_the_account_and_the_reason() -> None:
     event = notice("message_template_status_update", event="PAUSED", **TEMPLATE)
 
-    alert = find_account_alert(event)
+    alert = find_account_alert(event, NOW)
 
     assert alert
     assert alert.title == "Meta paused the template order_shipped (account 1: LOW_QUALITY)."
@@ -112,7 +127,7 @@ def test_the_alert_names_the_template_the_account_and_the_reason() -> None:
 def test_news_about_a_partner_name_the_account_that_is_meant() -> None:
     event = notice("account_update", event="PARTNER_REMOVED", waba_info={"waba_id": "77"})
 
-    alert = find_account_alert(event)
+    alert = find_account_alert(event, NOW)
 
     assert alert
     assert alert.title == "The app has lost the WhatsApp account (account 77)."
@@ -122,7 +137,7 @@ def test_news_about_a_partner_name_the_account_that_is_meant() -> None:
 def test_a_name_that_meta_gives_no_template_is_not_shown(name: str) -> None:
     event = notice("message_template_status_update", event="PAUSED", message_template_name=name)
 
-    alert = find_account_alert(event)
+    alert = find_account_alert(event, NOW)
 
     assert alert
     assert name not in alert.title
@@ -134,7 +149,7 @@ def test_a_value_of_another_shape_is_none(value: Any) -> None:
     body = bytes_of({"field": "message_template_status_update", "value": value})
     (event,) = split(Delivery("0:1-0", NOW, body))
 
-    assert find_account_alert(event) is None
+    assert find_account_alert(event, NOW) is None
 
 
 def alerts(rules: str, event: Event, known: frozenset[str] = frozenset()) -> list[Alert]:

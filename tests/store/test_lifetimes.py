@@ -154,6 +154,7 @@ KINDS: dict[str, tuple[int, int] | None] = {
     "<n>unreachable": (30 * DAY, 30 * DAY),
     r"<n>unreachable:\d+": (30 * DAY, 30 * DAY),
     "<n>flagged": (30 * DAY, 30 * DAY),
+    "<n>flag_news": (30 * DAY, 30 * DAY),
     "gw:{campaigns}all": FOREVER,
     "gw:{campaigns}active": FOREVER,
     "gw:{campaigns}looks": FOREVER,
@@ -330,7 +331,7 @@ def fetch_templates(store: Store) -> None:
     now = registry.read_state()[1]
     registry.note_news(TemplateNews("order_sent", "en_US", "status", "PAUSED", now))
     registry.note_fall(TemplateNews("order_sent", "en_US", "quality", "RED", now))
-    note_flag(store, NUMBER, is_flagged=True)
+    note_flag(store, NUMBER, datetime.now(UTC), is_flagged=True)
     registry.begin_fetch("another", 60_000)
     registry.stage([a_template()])
 
@@ -625,6 +626,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY, "upload"]),
+    "note_flag": (PREFIX, [1, "1", 60_000]),
     "write_chunk": (PREFIX, ["upload", DAY, f"{PREFIX}campaign:a:chunk:b:0", DAY, "rows"]),
     "replace_text": (f"{PREFIX}campaign:a:chunk:b:0", ["rows", "others"]),
     "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY, ""]),

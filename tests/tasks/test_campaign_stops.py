@@ -10,7 +10,7 @@ from gateway.core.campaigns.course import Window
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.redis.client import Store
-from gateway.store.sending.quality import read_flag
+from gateway.store.sending.quality import note_flag, read_flag
 from tasks.campaigns import process
 from tasks.context import WorkerContext
 from tests.support.factories import NUMBER, bytes_of
@@ -39,20 +39,44 @@ def resume(store: Store, campaign: Campaign) -> None:
     assert control.resume(store, read(store, campaign), "ana", datetime.now(UTC)) == ""
 
 
-def hear(ctx: WorkerContext, field: str, **value: Any) -> None:
-    """Let a webhook of Meta's come and have its effect."""
-    keep(ctx.store, bytes_of({"field": field, "value": value}))
+def hear(
+    ctx: WorkerContext, field: str, ago: timedelta | None, replayed: bool, **value: Any
+) -> None:
+    """Let a webhook of Meta's come, perhaps some time after its moment, and have its effect."""
+    webhook = orjson.loads(bytes_of({"field": field, "value": value}))
+    if ago is not None:
+        webhook["entry"][0]["time"] = int((datetime.now(UTC) - ago).timestamp())
+    if replayed:
+        ctx.inbox.replay([orjson.dumps(webhook)])
+    else:
+        keep(ctx.store, orjson.dumps(webhook))
     assert take_effect(ctx, Echo()) == {}
 
 
-def flag(ctx: WorkerContext, event: str = "FLAGGED", **more: Any) -> None:
-    hear(ctx, "phone_number_quality_update", display_phone_number=OURS, event=event, **more)
+def flag(
+    ctx: WorkerContext,
+    event: str = "FLAGGED",
+    ago: timedelta | None = None,
+    replayed: bool = False,
+    **more: Any,
+) -> None:
+    field = "phone_number_quality_update"
+    hear(ctx, field, ago, replayed, display_phone_number=OURS, event=event, **more)
 
 
-def fall(ctx: WorkerContext, after: str, before: str, name: str = "spring") -> None:
+def fall(
+    ctx: WorkerContext,
+    after: str,
+    before: str,
+    name: str = "spring",
+    ago: timedelta | None = None,
+    replayed: bool = False,
+) -> None:
     hear(
         ctx,
         "message_template_quality_update",
+        ago,
+        replayed,
         message_template_id=1,
         message_template_name=name,
         message_template_language="en",
@@ -175,6 +199,95 @@ def test_a_fall_of_an_earlier_moment_than_the_resume_pauses_nothing(
 
     assert read(store, campaign).changed_at >= datetime.now(UTC) - timedelta(hours=1)
     assert after_work(store, campaign)[0] == "running"
+
+
+HOUR = timedelta(hours=1)
+
+
+def begun_ago(store: Store, ago: timedelta) -> Campaign:
+    """Return a running campaign that was started some time ago."""
+    campaign = started(store)
+    at_ms = int((datetime.now(UTC) - ago).timestamp() * 1000)
+    raw(store).hset(campaign_key(NUMBER, campaign.id), "changed", at_ms)
+    return read(store, campaign)
+
+
+@pytest.mark.parametrize("replayed", [True, False])
+def test_a_notice_of_before_the_start_pauses_nothing_whenever_it_comes(
+    at_work: WorkerContext, store: Store, replayed: bool
+) -> None:
+    campaign = begun_ago(store, HOUR)
+
+    flag(at_work, ago=2 * HOUR, replayed=replayed)
+    fall(at_work, "RED", "GREEN", ago=2 * HOUR, replayed=replayed)
+
+    assert after_work(store, campaign)[0] == "running"
+    assert read_flag(store, NUMBER)
+
+
+@pytest.mark.parametrize("what", ["number", "template"])
+def test_a_late_notice_of_while_it_ran_pauses_a_campaign(
+    at_work: WorkerContext, store: Store, what: str
+) -> None:
+    campaign = begun_ago(store, 3 * HOUR)
+
+    if what == "number":
+        flag(at_work, ago=2 * HOUR)
+    else:
+        fall(at_work, "RED", "GREEN", ago=2 * HOUR)
+
+    assert after_work(store, campaign)[0] == "paused"
+
+
+def test_a_replay_of_a_notice_of_just_now_counts_from_its_moment(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = begun_ago(store, timedelta(seconds=5))
+
+    flag(at_work, ago=timedelta(seconds=20), replayed=True)
+    fall(at_work, "RED", "GREEN", ago=timedelta(seconds=20), replayed=True)
+
+    assert after_work(store, campaign)[0] == "running"
+
+
+def test_an_older_notice_overrides_no_newer_one(at_work: WorkerContext, store: Store) -> None:
+    flag(at_work, "UNFLAGGED", ago=HOUR)
+    flag(at_work, ago=2 * HOUR)
+    assert read_flag(store, NUMBER) is None
+
+    flag(at_work)
+    flag(at_work, "UNFLAGGED", ago=HOUR, replayed=True)
+    assert read_flag(store, NUMBER)
+
+
+def test_the_same_notice_again_moves_no_moment(at_work: WorkerContext, store: Store) -> None:
+    """A worker that dies before its commit is followed by one that notes the notice again."""
+    at = datetime.now(UTC) - timedelta(seconds=5)
+    assert note_flag(store, NUMBER, at, is_flagged=True)
+    before = read_flag(store, NUMBER)
+
+    assert not note_flag(store, NUMBER, at, is_flagged=True)
+
+    assert read_flag(store, NUMBER) == before
+
+
+def test_a_flag_of_a_release_before_is_read_and_ended(store: Store) -> None:
+    raw(store).set(f"gw:{{n{NUMBER}}}:flagged", int(datetime.now(UTC).timestamp() * 1000))
+    assert read_flag(store, NUMBER)
+
+    assert note_flag(store, NUMBER, datetime.now(UTC), is_flagged=False)
+
+    assert read_flag(store, NUMBER) is None
+
+
+def test_damage_to_what_is_known_of_a_flag_stops_no_delivery(
+    at_work: WorkerContext, store: Store
+) -> None:
+    raw(store).hset(f"gw:{{n{NUMBER}}}:flag_news", "of", "another type")
+
+    flag(at_work)
+
+    assert read_flag(store, NUMBER) is None
 
 
 def test_damage_to_what_is_known_of_a_quality_stops_no_campaign(

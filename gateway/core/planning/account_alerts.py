@@ -7,6 +7,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.core.alerts import Alert, Cause, Severity
@@ -14,6 +15,8 @@ from gateway.core.events import Event, Notice
 from gateway.core.webhook.customers import object_field, text_field
 
 ACCOUNT, SECURITY, TEMPLATE, STANDING = "account", "security", "template", "standing"
+# Meta says once that something of the account is wrong, and seldom that it is well again.
+LASTS = timedelta(days=1)
 SEVERITIES: Mapping[str, Severity] = {
     ACCOUNT: "critical", SECURITY: "critical", TEMPLATE: "warning", STANDING: "warning",
 }  # fmt: skip
@@ -39,8 +42,13 @@ class Trouble(NamedTuple):
     name: str = ""  # path to the name of what it is about
 
 
-def find_account_alert(event: Event) -> Alert | None:
-    """Return the alert that a notice about the account is by itself, None if it is none."""
+def find_account_alert(event: Event, now: datetime) -> Alert | None:
+    """Return the alert that a notice about the account is by itself, None if it is none.
+
+    The alert of a notice that an operator replays is over a day after its moment.
+    """
+    if event.replayed and now - event.at > LASTS:
+        return None
     if not isinstance(event, Notice) or not isinstance(event.raw, dict):
         return None
     for trouble in _BY_FIELD.get(event.field, ()):

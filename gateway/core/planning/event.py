@@ -87,7 +87,7 @@ def plan_event(event: Event, before: Contact, rulebook: RuleDecider, now: dateti
     if message and not before.key:
         receivers = rulebook.decide(event, before, now).receivers
         return EventPlan(before, forwards=plan_forwards(event, "", receivers))
-    news = tuple(filter(None, [find_account_alert(event)]))
+    news = tuple(filter(None, [find_account_alert(event, now)]))
     own = _apply_consent(event, before if message else before.with_names(event), now)
     own, decision = _ask_rules(event, own, rulebook, now)
     contact, changes = decision.contact or own.contact, (*own.changes, *decision.changes)

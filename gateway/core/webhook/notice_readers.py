@@ -4,6 +4,7 @@ A Notice starts only rules that name its kind: echoes, history and standby are m
 wrote or may answer.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from gateway.core.events import Event, Notice
@@ -100,6 +101,9 @@ def _key(location: Location, *parts: str) -> str:
 
 
 UPGRADED = 1_000
+# A notice that comes later than this after its moment was held up somewhere: what began since knows
+# nothing of it. Meta's clock and ours may differ by so much.
+IN_TIME = timedelta(seconds=60)
 
 
 def throughput_upgrade(event: Event) -> int | None:

@@ -15,6 +15,7 @@ from gateway.core.templates.graph_form import pack_template, unpack_template
 from gateway.core.templates.news import FACTS, TemplateNews, apply_news
 from gateway.core.templates.sync_schedule import RegistryState
 from gateway.core.templates.template import STOPPED, MetaTemplate, split_key
+from gateway.core.webhook.notice_readers import IN_TIME
 from gateway.store import keys
 from gateway.store.redis.client import Store
 
@@ -94,18 +95,21 @@ class TemplateRegistry:
         args = (news.key, news.fact, at, orjson.dumps(value), word, wait, MOST_NEWS)
         return int(self.store.call("note_news", self.prefix, *args)) == 1
 
-    def note_fall(self, news: TemplateNews) -> None:
-        """Record that the quality of a template falls now, which no list says.
+    def note_fall(self, news: TemplateNews, *, replayed: bool = False) -> None:
+        """Record that the quality of a template fell, which no list says.
 
-        Falls stay when a list takes the place of all other news.
+        Falls stay when a list takes the place of all other news. One that came late, or was
+        replayed, counts for what was under way at its moment only.
         """
         seconds, micros = self.store.run(lambda client: client.time())
         now_ms = int(seconds) * 1000 + int(micros) // 1000
+        at_ms = min(ms_from_datetime(news.at), now_ms)
+        is_in_time = not replayed and now_ms - at_ms <= IN_TIME.total_seconds() * 1000
         key = f"{self.prefix}falls"
 
         def write(client: Any) -> None:
             pipe = client.pipeline(transaction=True)
-            pipe.zadd(key, {f"{news.value} {news.key}": now_ms})
+            pipe.zadd(key, {f"{news.value} {news.key}": now_ms if is_in_time else at_ms}, gt=True)
             pipe.zremrangebyrank(key, 0, -MOST_FALLS - 1)
             pipe.pexpire(key, keys.MONTH_MS)
             pipe.execute()
