@@ -110,25 +110,27 @@ def test_the_zones_of_a_number_are_those_of_its_prefix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "phone", "zones"),
+    ("named", "stored", "phone", "zones"),
     [
-        (TOKYO, "12125550123", (TOKYO,)),
-        ("", "12125550123", (NEW_YORK,)),
-        ("", "999999999999", (LISBON,)),
+        (TOKYO, BERLIN, "12125550123", (TOKYO,)),
+        ("", BERLIN, "12125550123", (BERLIN,)),
+        ("", "", "12125550123", (NEW_YORK,)),
+        ("", "zone 3", "12125550123", (NEW_YORK,)),
+        ("", "../UTC", "999999999999", (LISBON,)),
     ],
 )
-def test_a_zone_is_that_of_the_file_then_of_the_number_then_of_the_account(
-    named: str, phone: str, zones: tuple[str, ...]
+def test_a_zone_is_that_of_the_file_then_of_the_contact_then_of_the_number_then_of_the_account(
+    named: str, stored: str, phone: str, zones: tuple[str, ...]
 ) -> None:
-    assert ZoneChoice(NIGHT, LISBON, NOON).choose(named, phone) == zones
+    assert ZoneChoice(NIGHT, LISBON, NOON).choose(named, stored, phone) == zones
 
 
 def test_the_zone_of_the_account_counts_where_those_of_a_number_have_no_common_moment() -> None:
     long_night = QuietHours(time(18), time(10))
 
     # A toll-free number may be anywhere from Guam to the Atlantic.
-    assert ZoneChoice(long_night, LISBON, NOON).choose("", "18005550123") == (LISBON,)
-    assert ZoneChoice(long_night, "", NOON).choose("", "18005550123") == ("UTC",)
+    assert ZoneChoice(long_night, LISBON, NOON).choose("", "", "18005550123") == (LISBON,)
+    assert ZoneChoice(long_night, "", NOON).choose("", "", "18005550123") == ("UTC",)
 
 
 def test_recipients_are_put_in_chunks_by_their_zones_and_each_is_in_one_group() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.core.api.schedules.cron import find_zone_problem, is_zone
+from gateway.core.api.schedules.cron import find_zone_problem, list_zones
 from gateway.core.tables.phone_cells import PhoneCells, TableError, find_phone_column
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000
 MOST_PROBLEMS, SHOWN_PROBLEMS = 10_000, 100  # that are kept, and that are shown at once
 MOST_NAMED = 20  # columns of the file, where one is missing
-ZONE_COLUMN = "zone"
+ZONE = "zone"  # a column of the file, and a variable of a contact
 
 
 class AudienceRow(NamedTuple):
@@ -46,7 +46,6 @@ class AudienceReader:
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
     rows: int = 0
-    _zones: set[str] = field(default_factory=set, repr=False)
     _phones: PhoneCells = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +93,7 @@ class AudienceReader:
         empty = sorted(one for one in self.columns if not cells.get(one, "").strip())
         if empty:
             return RowProblem(line, "missing", f"has no value for {', '.join(empty)}")
-        zone = cells.get(ZONE_COLUMN, "").strip() if self.reads_zones else ""
+        zone = cells.get(ZONE, "").strip() if self.reads_zones else ""
         if zone and (problem := self._find_zone_problem(zone)):
             return RowProblem(line, "zone", f"has a zone that {problem}")
         key = int(normalize_phone(phone))
@@ -104,15 +103,11 @@ class AudienceReader:
         return AudienceRow(line, phone, {one: cells[one] for one in self.columns}, zone)
 
     def _find_zone_problem(self, zone: str) -> str:
-        if zone in self._zones:
+        if zone in list_zones():
             return ""
         # To look for what was meant takes milliseconds, which a million rows do not have.
-        if len(self.problems) >= SHOWN_PROBLEMS:
-            return "" if is_zone(zone) else "is no time zone"
-        problem = find_zone_problem(zone)
-        if not problem:
-            self._zones.add(zone)
-        return problem
+        is_shown = len(self.problems) < SHOWN_PROBLEMS
+        return find_zone_problem(zone) if is_shown else "is no time zone"
 
     def _skip(self, problem: RowProblem) -> None:
         self.skipped[problem.cause] = self.skipped.get(problem.cause, 0) + 1

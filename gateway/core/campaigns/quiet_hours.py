@@ -13,6 +13,7 @@ import phonenumbers
 from phonenumbers import timezone
 
 from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.schedules.cron import list_zones
 
 Zones = tuple[str, ...]
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -103,9 +104,9 @@ def zones_of_phone(phone: str) -> Zones:
 
 
 class ZoneChoice:
-    """Chooses the zones of recipients: as named, else as their number says, else the account's.
+    """Chooses the zones of recipients: as named, as stored, as their number says, or the account's.
 
-    The account's zone also counts for a number whose zones have no common moment.
+    The first that is known counts; the account's also where zones have no common moment.
     """
 
     def __init__(self, quiet: QuietHours, home: str, now: datetime) -> None:
@@ -113,9 +114,13 @@ class ZoneChoice:
         self._quiet, self._home, self._now = quiet, (home or "UTC",), now
         self._usable: dict[Zones, Zones] = {}
 
-    def choose(self, named: str, phone: str) -> Zones:
-        """Return in which zones a recipient may be."""
-        zones = (named,) if named else zones_of_phone(phone)
+    def choose(self, named: str, stored: str, phone: str) -> Zones:
+        """Return in which zones a recipient may be.
+
+        `named` is a zone or "", and `stored` any text of their contact, which counts if it is one.
+        """
+        zone = named or (stored if stored in list_zones() else "")
+        zones = (zone,) if zone else zones_of_phone(phone)
         if zones not in self._usable:
             has_moment = bool(zones) and self._quiet.opening(zones, self._now) is not None
             self._usable[zones] = zones if has_moment else self._home

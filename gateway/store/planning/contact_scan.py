@@ -10,7 +10,7 @@ from hashlib import sha256
 from gateway.core.contacts.contact import Contact
 from gateway.store import keys
 from gateway.store.planning.contacts import parse_contacts
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Call, Store
 from gateway.store.redis.key_scan import scan_keys
 
 AT_ONCE = 200  # contacts that one script loads
@@ -70,12 +70,14 @@ def _digest(name: str) -> str:
 
 
 def load_by_name(store: Store, number: str, names: Sequence[str]) -> Mapping[str, Contact]:
-    """Return contacts by name; one that cannot be read is left out."""
+    """Return contacts by name, read in one round trip; one that cannot be read is left out."""
+    parts = [list(names[i : i + AT_ONCE]) for i in range(0, len(names), AT_ONCE)]
+    calls = [Call("load", keys.number(number), [len(part), *part]) for part in parts]
     found: dict[str, Contact] = {}
-    for start in range(0, len(names), AT_ONCE):
-        part = list(names[start : start + AT_ONCE])
-        _, rows, _ = store.call("load", keys.number(number), len(part), *part)
-        found |= parse_contacts(part, rows)[0]
+    for part, reply in zip(parts, store.call_many(calls), strict=True):
+        if isinstance(reply, Exception):
+            raise reply
+        found |= parse_contacts(part, reply[1])[0]
     return found
 
 

@@ -8,6 +8,7 @@ minutes or hours begin with a star follows the hours as they pass.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -38,15 +39,20 @@ def find_cron_problem(expression: str) -> str:
 
 def find_zone_problem(name: str) -> str:
     """Return what is wrong with the name of a time zone, "" for one that is known."""
-    if is_zone(name):
+    if _is_zone(name):
         return ""
-    close = get_close_matches(name[:64], available_timezones(), n=1)
+    close = get_close_matches(name[:64], list_zones(), n=1)
     hint = f"did you mean {close[0]}?" if close else "it looks like Europe/Lisbon"
     return f"is no time zone; {hint}"
 
 
-def is_zone(name: str) -> bool:
-    """Say whether a name is that of a time zone."""
+@cache
+def list_zones() -> frozenset[str]:
+    """Return the names of all time zones; to collect them takes a moment once."""
+    return frozenset(available_timezones())
+
+
+def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError):

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from gateway.core.campaigns.audience import SHOWN_PROBLEMS, AudienceReader, AudienceRow, RowProblem
-from gateway.core.campaigns.quiet_hours import ZoneChoice
 from gateway.core.campaigns.zone_groups import ZoneSorter
-from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import (
@@ -24,8 +22,9 @@ from gateway.store.campaigns.audience import (
     problems_key,
     prolong_chunks,
 )
-from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, server_ms
+from gateway.store.campaigns.campaigns import LIVES_MS, Campaign
 from gateway.store.campaigns.uploads.lease import LAPSED, UploadLease, hold_upload
+from gateway.store.campaigns.uploads.recipient_zones import iter_zoned
 from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
 
@@ -43,18 +42,18 @@ def store_audience(
     campaign: Campaign,
     reader: AudienceReader,
     rows: Iterable[AudienceRow],
-    zone: str = "",
+    home: str = "",
 ) -> int:
     """Store the recipients that a reader yields, and give them to a draft; return how many.
 
-    With quiet hours they are sorted by their zones; `zone` is the account's. `rows` reads nothing
+    With quiet hours they are sorted by their zones; `home` is the account's. `rows` reads nothing
     before the first of them is asked for, so that an erasure meanwhile makes another pass.
     Raises AudienceRefusedError, and whatever reading them raises; then nothing has changed.
     """
     with hold_upload(store, campaign.number) as lease:
         writer = _AudienceWriter(store, bodies, campaign, lease)
         try:
-            groups = writer.write(rows, zone)
+            groups = writer.write(rows, home)
             writer.keep(reader.problems)
         except BaseException:
             writer.drop()
@@ -74,20 +73,16 @@ class _AudienceWriter:
     token: str = field(default_factory=lambda: secrets.token_hex(4))
     count: int = 0
 
-    def write(self, rows: Iterable[AudienceRow], zone: str) -> bytes:
+    def write(self, rows: Iterable[AudienceRow], home: str) -> bytes:
         """Write the recipients in chunks; return their groups by zone, b"" without quiet hours."""
-        quiet, sorter = self.campaign.definition.quiet, ZoneSorter(CHUNK)
-        now = datetime_from_ms(server_ms(self.store))
-        choice = ZoneChoice(quiet, zone, now) if quiet else None
-        zoned = (
-            (choice.choose(one.zone, one.phone) if choice else (), _encode(one)) for one in rows
-        )
-        for i, chunk in enumerate(sorter.iter_chunks(zoned)):
+        sorter, zoned = ZoneSorter(CHUNK), iter_zoned(self.store, self.campaign, rows, home)
+        encoded = ((zones, _encode(row)) for zones, row in zoned)
+        for i, chunk in enumerate(sorter.iter_chunks(encoded)):
             packed = self.bodies.pack(b"[" + b",".join(chunk) + b"]")
             key = chunk_key(self.campaign, self.token, i)
             self.lease.write_chunk(key, packed, UPLOAD_LIVES_MS)
             self.count += len(chunk)
-        return sorter.pack() if choice else b""
+        return sorter.pack() if self.campaign.definition.quiet else b""
 
     def keep(self, problems: Sequence[RowProblem]) -> None:
         """Let all chunks live as long as the draft that is about to have them.

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.core.api.contact_request import MOST_TAG
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.recipient import read_contact_name
-from gateway.core.campaigns.audience import ZONE_COLUMN, AudienceReader
+from gateway.core.campaigns.audience import AudienceReader
 from gateway.core.contacts.contact import Contact
 from gateway.store.planning.contact_scan import AT_ONCE, iter_contacts, load_by_name
 from gateway.store.redis.client import Store
@@ -80,5 +80,5 @@ def _iter_listed(
 
 def _cells(contact: Contact, phone: str, columns: frozenset[str]) -> dict[str, str]:
     known: dict[str, Any] = {NAME: contact.name, **contact.vars}
-    cells = {one: known.get(one, "") for one in (*columns, ZONE_COLUMN)}
+    cells = {one: known.get(one, "") for one in columns}
     return {**cells, PHONE: phone}

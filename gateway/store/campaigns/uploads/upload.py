@@ -59,7 +59,7 @@ def store_known(
 ) -> UploadResult:
     """Give a draft customers that its number knows. Raises StoreUnavailableError or ScriptError."""
     definition = campaign.definition
-    reader = AudienceReader(definition.columns, home.country, bool(definition.quiet), PHONE)
+    reader = AudienceReader(definition.columns, home.country, phone_column=PHONE)
     rows = iter_rows(store, campaign.number, customers, reader)
     return _store_rows(store, bodies, campaign, reader, rows, home.zone)
 
