@@ -1,5 +1,6 @@
 """Check of a draft: whose values Meta would refuse, and who gets no marketing messages."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,15 +9,16 @@ import pytest
 
 from gateway.cli.operate.campaigns.show import check_lines
 from gateway.core.campaigns.check import (
+    CampaignCheck,
     find_unfit,
     view_check,
     warn_of_consent,
     warn_of_start,
     warn_of_us_numbers,
 )
-from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
-from gateway.core.templates.template import MetaTemplate
-from gateway.store.campaigns.campaigns import Campaign
+from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, read_use
+from gateway.core.templates.template import MetaTemplate, Mismatch
+from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.campaigns.check import CheckInputs, check_campaign, is_checked
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
@@ -29,6 +31,7 @@ from tests.support.store.campaigns import (
     give_audience,
     read,
 )
+from tests.support.store.raw import raw
 from tests.support.templates import a_body, a_template
 
 HELLO = a_template("spring", "en", category="MARKETING", components=[a_body("Hi {{1}}!", "Ana")])
@@ -216,6 +219,44 @@ def test_a_newer_check_that_finds_problems_takes_an_earlier_ones_place(store: St
 
     after = read(store, campaign)
     assert (is_checked(after, bad.checked_at), after.check_id) == (False, "")
+
+
+def check_while(store: Store, draft: Campaign, slow: CheckInputs, fast: CheckInputs) -> None:
+    """Let a check begin and end while another one is at work."""
+    asked = list[CampaignCheck]()
+
+    def judge(use: TemplateUse) -> Sequence[Mismatch]:
+        if not asked:
+            asked.append(check_campaign(store, BODIES, draft, fast))
+        return slow.judge(use)
+
+    check_campaign(store, BODIES, draft, replace(slow, judge=judge))
+    assert asked
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("is_good", [False, True])
+def test_of_two_checks_at_once_the_one_that_was_asked_for_later_counts(
+    store: Store, is_good: bool
+) -> None:
+    draft = a_draft(store, "Ana")
+    good, bad = inputs(), inputs(replace(HELLO, status="REJECTED"))
+
+    check_while(store, draft, *((bad, good) if is_good else (good, bad)))
+
+    assert (read(store, draft).checked_at is not None) == is_good
+
+
+@pytest.mark.store
+def test_a_check_counts_though_the_clock_stepped_back_since_the_last(store: Store) -> None:
+    draft = a_draft(store, "Ana")
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    key = campaign_key(NUMBER, draft.id)
+    raw(store).hset(key, "check_asked", int(ahead.timestamp() * 1_000_000))
+
+    check_campaign(store, BODIES, draft, inputs())
+
+    assert read(store, draft).checked_at
 
 
 @pytest.mark.store

@@ -627,6 +627,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
     "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY, "upload"]),
     "note_flag": (PREFIX, [1, "1", 60_000]),
+    "remember_check": (PREFIX, ["abcdefghijkl", "token", 1, "checked", ""]),
     "write_chunk": (PREFIX, ["upload", DAY, f"{PREFIX}campaign:a:chunk:b:0", DAY, "rows"]),
     "replace_text": (f"{PREFIX}campaign:a:chunk:b:0", ["rows", "others"]),
     "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY, ""]),

@@ -129,6 +129,7 @@ def expanded(n: int) -> list[Any]:
 CASES = {
     "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS, "upload"]),
     "note_flag": Case(lambda n: [n, n % 2, 60_000]),
+    "remember_check": Case(lambda n: [CAMPAIGN, f"token{n}", n, "checked", ""]),
     "write_chunk": Case(lambda n: [f"upload{n}", DAY_MS, "gw:chunk", DAY_MS, "rows"]),
     "campaign_phase": Case(
         lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "", "mark", "{}"]

@@ -197,8 +197,13 @@ def campaign_key(number: str, id_: str) -> str:
 
 def server_ms(store: Store) -> int:
     """Return the server's time in milliseconds."""
+    return server_us(store) // 1000
+
+
+def server_us(store: Store) -> int:
+    """Return the server's time in microseconds."""
     seconds, micros = cast(Any, store.run(lambda client: client.time()))
-    return int(seconds) * 1000 + int(micros) // 1000
+    return int(seconds) * 1_000_000 + int(micros)
 
 
 def parse_campaign(

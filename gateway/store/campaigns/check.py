@@ -38,7 +38,7 @@ from gateway.core.templates.template import MetaTemplate, Mismatch
 from gateway.store import keys, number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
-from gateway.store.campaigns.campaigns import Campaign, change_phase, server_ms
+from gateway.store.campaigns.campaigns import Campaign, server_ms, server_us
 from gateway.store.campaigns.reach import ask_limit, read_reach
 from gateway.store.campaigns.row_fields import stamp
 from gateway.store.planning.contacts import parse_contacts
@@ -89,11 +89,13 @@ def check_campaign(
 ) -> CampaignCheck:
     """Check a draft, and remember whether it may start by that.
 
-    `note` learns how far the check is.
+    `note` learns how far the check is. Of two at once the one that was asked for later counts,
+    whichever ends first.
     """
+    asked_us = server_us(store)
     check = _look_at(store, bodies, campaign, inputs, note)
     if campaign.audience:  # or else it would count for one that came meanwhile
-        _remember(store, campaign, check)
+        _remember(store, campaign, check, asked_us)
     return check
 
 
@@ -181,17 +183,19 @@ def _add_all(
         note(chunk[-1].row + 1)
 
 
-def _remember(store: Store, campaign: Campaign, check: CampaignCheck) -> None:
+def _remember(store: Store, campaign: Campaign, check: CampaignCheck, asked_us: int) -> None:
     """Let a draft start, or not any more where Meta would refuse its message.
 
     Nothing changes where another audience has taken the place of this one meanwhile.
     """
-    fields: dict[str, str | int] = {
+    fields = {
         "checked": stamp(check.checked_at) if check.check_id else "",
         "takes": int(check.takes.total_seconds()),
         "gets": check.would_get,
     }
-    change_phase(store, campaign, ["draft"], "", "", "", campaign.audience, **fields)
+    args = [campaign.id, campaign.audience, asked_us]
+    args += [part for pair in fields.items() for part in pair]
+    store.call("remember_check", keys.number(campaign.number), *args)
 
 
 def is_checked(campaign: Campaign, now: datetime) -> bool:
