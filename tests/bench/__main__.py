@@ -66,6 +66,7 @@ class Asked:
     large: float
     things: int
     recipients: int
+    pace: int
     progress: Progress = field(default_factory=lambda: Progress(disable=True))
 
 
@@ -89,6 +90,7 @@ def main() -> None:
         default=0,
         help="of one long campaign in place of short ones, and of the largest audience",
     )
+    parser.add_argument("--pace", type=int, default=300, help="of the long campaign, a second")
     parser.add_argument(
         "--large", type=float, default=1.0, help="share of the full size of the step of that name"
     )
@@ -113,6 +115,7 @@ def main() -> None:
         given.large,
         given.things or (MANY_EVENTS if given.long else 50_000),
         given.recipients,
+        given.pace,
     )
     recipe = given.baseline if given.baseline.exists() else None
     ours, theirs = measure(asked, given.only, recipe)
@@ -138,7 +141,9 @@ def measure(asked: Asked, names: list[str], recipe: Path | None) -> tuple[Figure
                     with_system(made, partial(use, into=ours))
                 else:
                     use(None, into=ours)
-                if made_of_theirs in (SendingRecipe, RecipeCampaign, RecipeForwarding):
+                if made_of_theirs is RecipeCampaign:
+                    with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
+                elif made_of_theirs in (SendingRecipe, RecipeForwarding):
                     with_system(made_of_theirs, partial(use, into=theirs))
                 elif recipe and made_of_theirs:
                     with_system(partial(made_of_theirs, app=recipe), partial(use, into=theirs))
@@ -235,7 +240,7 @@ def run_campaigns(
     system: Campaigning | RecipeCampaign, asked: Asked, turn: int, into: Figures
 ) -> None:
     """Measure the pace that a campaign holds, and how long replies take meanwhile."""
-    long = (asked.recipients,) if isinstance(system, Campaigning) else ()
+    long = (asked.recipients, asked.pace) if isinstance(system, Campaigning) else ()
     for name, figure in system.measure(*long):
         into.setdefault(name, []).append(figure)
 
