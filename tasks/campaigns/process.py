@@ -5,16 +5,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.campaigns.course import (
-    ENDED,
-    QualityFall,
-    Standing,
-    Step,
-    decide_step,
-    next_look,
-    next_mark,
-)
+from gateway.core.campaigns.course import ENDED, Standing, Step, decide_step, next_look
 from gateway.core.campaigns.reach import Reach
+from gateway.core.campaigns.stop_rules import QualityFall, next_mark
 from gateway.core.sending.send import BULK
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys, number_list

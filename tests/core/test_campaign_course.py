@@ -8,24 +8,21 @@ import orjson
 import pytest
 
 from gateway.core.api.field_errors import FieldError
-from gateway.core.campaigns.course import (
-    Funnel,
-    QualityFall,
-    Standing,
-    Step,
-    Window,
-    decide_step,
-    find_stop_reason,
-    mark_at,
-    next_look,
-    next_mark,
-)
+from gateway.core.campaigns.course import Standing, Step, decide_step, next_look
 from gateway.core.campaigns.definition import (
     Definition,
     FirstBatch,
     StopRules,
     check_times,
     read_definition,
+)
+from gateway.core.campaigns.recipient_state import Funnel
+from gateway.core.campaigns.stop_rules import (
+    QualityFall,
+    Window,
+    find_stop_reason,
+    mark_at,
+    next_mark,
 )
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 
@@ -49,6 +46,10 @@ def standing(
     definition = others.pop("definition", a_definition())
     funnel = Funnel(cells or {"waiting": 10}, codes=others.pop("codes", {}))
     return Standing(phase, definition, funnel, 10, others.pop("queued_up_to", 0), **others)
+
+
+def stop_reason(one: Standing) -> str:
+    return find_stop_reason(one.definition.stop, one.funnel, one.before, one.opted_out, one.falls)
 
 
 def test_it_starts_at_its_time_and_not_before() -> None:
@@ -124,7 +125,7 @@ def test_a_large_audience_has_a_first_batch_by_itself() -> None:
 def test_it_pauses_for_failures_that_are_not_the_persons_own(
     cells: dict[str, int], codes: dict[int, int], why: str
 ) -> None:
-    found = find_stop_reason(standing(cells=cells, codes=codes))
+    found = stop_reason(standing(cells=cells, codes=codes))
 
     assert why in found
     assert bool(found) == bool(why)
@@ -134,7 +135,7 @@ def test_after_a_resume_only_what_comes_counts() -> None:
     funnel = Funnel({"accepted": 80, "failed": 20}, codes={131051: 19, 131048: 1})
 
     mark = mark_at(funnel, 80, 0)
-    assert find_stop_reason(replace(standing(before=mark), funnel=funnel)) == ""
+    assert stop_reason(replace(standing(before=mark), funnel=funnel)) == ""
     assert next_mark(funnel, Window(), StopRules(over=500)) is None
     assert next_mark(funnel, Window(), StopRules(over=50)) == mark_at(funnel, 0, 0)
 
@@ -145,9 +146,9 @@ def test_the_code_that_is_named_is_one_that_came_since_the_mark() -> None:
     fewer = standing(cells={"failed": 3}, codes={131048: 2, 132015: 1}, before=before)
     of_a_release_that_notes_no_codes = replace(both, before=replace(before, fatal_codes=None))
 
-    assert "132015" in find_stop_reason(both)
-    assert "132015" in find_stop_reason(fewer)
-    assert "131048" in find_stop_reason(of_a_release_that_notes_no_codes)
+    assert "132015" in stop_reason(both)
+    assert "132015" in stop_reason(fewer)
+    assert "131048" in stop_reason(of_a_release_that_notes_no_codes)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +171,8 @@ def test_it_pauses_where_too_many_opt_out_of_those_whom_it_reached(
         cells=cells, opted_out=opted_out, before=before, definition=a_definition(stop=stop)
     )
 
-    assert why in find_stop_reason(found)
-    assert bool(find_stop_reason(found)) == bool(why)
+    assert why in stop_reason(found)
+    assert bool(stop_reason(found)) == bool(why)
 
 
 def test_it_pauses_where_quality_falls_and_says_which() -> None:
@@ -179,13 +180,13 @@ def test_it_pauses_where_quality_falls_and_says_which() -> None:
     template = standing(falls=[QualityFall("template", "YELLOW", NOW)])
     goes_on = replace(template, definition=a_definition(stop=StopRules(quality=False)))
 
-    assert find_stop_reason(number) == (
+    assert stop_reason(number) == (
         "Meta flagged the quality of its number (FLAGGED, reported at 2026-12-01 09:00 UTC)"
     )
-    assert find_stop_reason(template) == (
+    assert stop_reason(template) == (
         "the quality of its template fell to YELLOW (reported at 2026-12-01 09:00 UTC)"
     )
-    assert find_stop_reason(goes_on) == ""
+    assert stop_reason(goes_on) == ""
 
 
 @pytest.mark.parametrize(

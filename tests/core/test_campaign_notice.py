@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from gateway.core.api.message_request import MessageRequest, read_request
-from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.definition import Definition, read_definition
 from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)

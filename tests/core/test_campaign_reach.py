@@ -14,10 +14,10 @@ from gateway.core.campaigns.check import (
     warn_of_template,
 )
 from gateway.core.campaigns.cost import CountryCounter, estimate_cost, is_free
-from gateway.core.campaigns.course import Funnel, Standing, Step, decide_step
+from gateway.core.campaigns.course import CampaignObstacle, Standing, Step, decide_step
 from gateway.core.campaigns.definition import Definition, choose_end, read_definition
-from gateway.core.campaigns.obstacle import CampaignObstacle
 from gateway.core.campaigns.reach import UNLIMITED, Reach, parse_limit
+from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.campaigns.view import view_waiting
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages.price_list import PriceList

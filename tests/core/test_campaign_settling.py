@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.campaigns.course import Funnel
+from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.campaigns.view import SETTLES_FOR, is_settling
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)

@@ -9,8 +9,8 @@ import jsonschema
 import orjson
 import pytest
 
-from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import CallOutcome, Delivery
 from gateway.core.forwards.notice import build_notice

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.core.campaigns.course import Window
+from gateway.core.campaigns.stop_rules import Window
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.redis.client import Store

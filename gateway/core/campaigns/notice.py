@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.core.campaigns.course import Funnel
 from gateway.core.campaigns.notice_form import NoticeForm
+from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.forwards.forward import forward_id
 from gateway.core.forwards.payload import CAMPAIGN, build_notice_payload
 from gateway.core.sending.notifications.notification import Notification

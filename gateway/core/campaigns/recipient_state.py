@@ -5,7 +5,8 @@ became of the send knows the recipient, also when the send's own row is gone.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -28,6 +29,47 @@ _ROW_DIGITS = ID_LENGTH - len(CAMPAIGN_MARK) - CAMPAIGN_ID_LENGTH
 RECIPIENT_BYTES = 4
 MOST_CODE = 2**24 - 1  # in three bytes
 RECIPIENTS_PER_BUCKET = 60  # recipients of one hash that says when each was queued
+
+# Failures that belong to the person, and say nothing about the campaign or the number.
+PERSONAL_CODES = frozenset({131026, 131049, 131050, 130472, 131047, 131030})
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How many recipients are in each cell; the sum is always the total."""
+
+    cells: Mapping[str, int]
+    skipped: Mapping[str, int] = field(default_factory=dict)  # never written to, by cause
+    codes: Mapping[int, int] = field(default_factory=dict)  # failures by Meta's code, 0 for ours
+
+    def of(self, *cells: str) -> int:
+        """Return how many recipients are in some cells."""
+        return sum(self.cells.get(cell, 0) for cell in cells)
+
+    @property
+    def total(self) -> int:
+        """Return how many recipients there are, with those that were skipped."""
+        return sum(self.cells.values()) + sum(self.skipped.values())
+
+    @property
+    def attempted(self) -> int:
+        """Return to how many recipients a message was posted, whatever became of it."""
+        return sum(self.cells.values()) - self.of("waiting", "queued", "expired", "cancelled")
+
+    @property
+    def pending(self) -> int:
+        """Return of how many it is not known yet what becomes of them."""
+        return self.of("waiting", "queued", "attempting")
+
+    @property
+    def reached(self) -> int:
+        """Return how many recipients' messages Meta has."""
+        return self.of("accepted", "sent", "delivered", "read")
+
+    @property
+    def failed_by_us(self) -> int:
+        """Return how many failures are not the person's own."""
+        return sum(count for code, count in self.codes.items() if code not in PERSONAL_CODES)
 
 
 class RecipientState(NamedTuple):

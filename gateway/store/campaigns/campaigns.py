@@ -12,9 +12,10 @@ import orjson
 import structlog
 
 from gateway.core.campaigns.check import identify_check
-from gateway.core.campaigns.course import ENDED, Funnel, Phase, Standing, Window
+from gateway.core.campaigns.course import ENDED, CampaignObstacle, Phase, Standing
 from gateway.core.campaigns.definition import Definition
-from gateway.core.campaigns.obstacle import CampaignObstacle
+from gateway.core.campaigns.recipient_state import Funnel
+from gateway.core.campaigns.stop_rules import Window
 from gateway.core.campaigns.stored_definition import unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup
 from gateway.core.planning.campaign_answers import CampaignAnswers

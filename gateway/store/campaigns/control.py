@@ -6,9 +6,10 @@ All of it may raise StoreUnavailableError or ScriptError, and may be repeated.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from gateway.core.campaigns.course import ACTIVE, ENDED, Phase, mark_at
+from gateway.core.campaigns.course import ACTIVE, ENDED, Phase
 from gateway.core.campaigns.definition import choose_end
 from gateway.core.campaigns.recipient_state import campaign_send_id, find_recipients
+from gateway.core.campaigns.stop_rules import mark_at
 from gateway.core.planning.campaign_answers import WAYS
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_packed_states

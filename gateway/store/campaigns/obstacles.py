@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from gateway.accounts.account import OwnNumber
-from gateway.core.campaigns.course import QualityFall
-from gateway.core.campaigns.obstacle import CampaignObstacle
+from gateway.core.campaigns.course import CampaignObstacle
+from gateway.core.campaigns.stop_rules import QualityFall
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.templates.choice import read_use
 from gateway.store import keys

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import orjson
 
-from gateway.core.campaigns.course import Funnel, Window
-from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.campaigns.recipient_state import CELLS, Funnel
+from gateway.core.campaigns.stop_rules import Window
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
