@@ -5,33 +5,28 @@ The reader is an extra, since few need it and it is 2 MB of machine code.
 
 import importlib
 import math
-import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
+from xml.parsers.expat import ExpatError
 
 from gateway.core.tables.phone_cells import TableError
+from gateway.tables.sheet_extent import check_extent
 from gateway.tables.text_table import Cells, check_cell, read_header
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 IS_ZIP = b"PK\x03\x04"
 INSTALL = 'pip install "whatsapp-gateway[xlsx]", or pip install -r requirements/xlsx.txt'
 MOST_UNPACKED = 512 * 1024**2  # it is held in memory whole
-# The reader holds the smallest rectangle around all cells, some 32 bytes for each place in it.
-MOST_PLACES = 20_000_000
-_CELL = re.compile(
-    rb"""<(?:\w{1,9}:)?c\s[^>]{0,99}?\br=["']([A-Z]{1,9})([0-9]{1,12})["'][^>/]{0,99}>"""
-)
-_AT_ONCE = 1024**2
+_SHEETS = "xl/worksheets/"
 # All that reading a damaged archive was seen to raise; only the first is documented.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
-    *(RuntimeError, EOFError, OSError, ValueError),
+    *(RuntimeError, EOFError, OSError, ValueError, ExpatError),
 )
-_LONGEST_TAG = 256  # of a cell, as programs write them
 # Up to here each whole number has a form of its own among the numbers of a spreadsheet.
 MOST_EXACT = 2**53
 # What a formula shows that failed; nobody is to read it in a message.
@@ -62,36 +57,15 @@ def _check_size(file: BinaryIO) -> None:
         with zipfile.ZipFile(file) as parts:
             if sum(one.file_size for one in parts.infolist()) > MOST_UNPACKED:
                 raise TableError("The workbook is too large: save it as “CSV UTF-8”.")
-            for name in parts.namelist():
-                if name.lower().startswith("xl/worksheets/"):
-                    with parts.open(name) as sheet:
-                        _check_extent(sheet)
+            sheets = [name for name in parts.namelist() if name.lower().startswith(_SHEETS)]
+            if not sheets or any(name.lower().endswith(".bin") for name in sheets):
+                raise TableError("The file is no .xlsx: save it as one, or as “CSV UTF-8”.")
+            for name in sheets:
+                with parts.open(name) as sheet:
+                    check_extent(sheet)
     except _DAMAGED:
         raise TableError("The workbook is damaged, or breaks off.") from None
     file.seek(0)
-
-
-def _check_extent(sheet: IO[bytes]) -> None:
-    """Raise TableError where a cell stands far off, such as one in the last row by mistake."""
-    widths, rows, rest = {1}, 1, b""
-    while part := sheet.read(_AT_ONCE):
-        found = _CELL.findall(rest + part)
-        rest = part[-_LONGEST_TAG:]
-        rows = max(rows, max((int(row) for _, row in found), default=1))
-        widths |= {_width_to(column) for column in {column for column, _ in found}}
-        if rows * max(widths) > MOST_PLACES:
-            raise TableError(
-                "The workbook has a cell far away from the others: delete the rows and columns "
-                "that hold none of the table, or save it as “CSV UTF-8”."
-            )
-
-
-def _width_to(column: bytes) -> int:
-    """Return how many columns there are up to one, which is named as in BC."""
-    width = 0
-    for letter in column:
-        width = width * 26 + letter - ord("A") + 1
-    return width
 
 
 def _open_sheet(file: BinaryIO) -> Any:

@@ -98,20 +98,55 @@ def test_a_zip_that_is_no_workbook_or_is_too_large_is_refused(
     with zipfile.ZipFile(out, "w") as parts:
         parts.writestr("people.csv", "phone\n")
 
-    with pytest.raises(TableError, match="cannot be read"):
+    with pytest.raises(TableError, match=r"no \.xlsx"):
         read(out.getvalue())
     monkeypatch.setattr(workbook, "MOST_UNPACKED", 100)
     with pytest.raises(TableError, match="too large"):
         read(a_workbook(HEAD))
 
 
-@pytest.mark.parametrize("line", [1_048_576, 4_000_000_000])
-def test_a_cell_far_away_is_refused_before_it_takes_memory(line: int) -> None:
-    content = a_workbook(HEAD, ("+351912345678", "Ana"))
-    cell = f'<c r="T{line}"><v>1</v></c>'
+FAR = "1048576"
 
-    with pytest.raises(TableError, match="far away"):
-        read(with_cells(content, f'<row r="{line}">{cell}</row>'))
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f'<row r="{FAR}"><c r="T{FAR}"><v>1</v></c></row>',
+        '<row r="4000000000"><c r="T4000000000"><v>1</v></c></row>',
+        f"<row r='{FAR}'><c  s = '1'\n r = 'T{FAR}'><v>1</v></c></row>",
+        f'<a:row xmlns:a="urn:a" r="{FAR}"><a:c t=">" r="T{FAR}"><a:v>1</a:v></a:c></a:row>',
+        f'<row r="{FAR}">{"<c/>" * 19}<c><v>1</v></c></row>',
+        f'<row r="{FAR}"><c r="S{FAR}"/><c t="inlineStr"><is><t>1</t></is></c></row>',
+        f"<row>{'<c><v>1</v></c>' * 16_000}</row>{'<row><c><v>1</v></c></row>' * 700}",
+    ],
+    ids=["by its place", "beyond all rows", "with spaces", "with a prefix", "behind cells without "
+         "places", "behind a cell with a place", "a wide row and many"],
+)  # fmt: skip
+def test_a_cell_far_away_is_refused_before_it_takes_memory(rows: str) -> None:
+    content = a_workbook(HEAD, ("+351912345678", "Ana"))
+
+    with pytest.raises(TableError, match="more than 10,000,000 places"):
+        read(with_cells(content, rows))
+
+
+def test_rows_and_cells_without_places_stand_behind_those_before() -> None:
+    content = a_workbook(HEAD)
+    cells = "<c><v>351912345678</v></c><c><v>{}</v></c>"
+    rows = f'<row>{cells.format(1)}</row><row r="5">{cells.format(2)}</row>'
+
+    found = read(with_cells(content, f"{rows}<row>{cells.format(3)}</row>"))
+
+    assert [(line, row["first"]) for line, row in found] == [(2, "1"), (5, "2"), (6, "3")]
+
+
+@pytest.mark.parametrize("part", ["content.xml", "xl/worksheets/sheet1.bin"])
+def test_a_workbook_of_another_form_is_refused_by_its_form(part: str) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as parts:
+        parts.writestr(part, b"")
+
+    with pytest.raises(TableError, match=r"no \.xlsx"):
+        read(out.getvalue())
 
 
 def test_far_away_cells_without_a_value_do_no_harm() -> None:
