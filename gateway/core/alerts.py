@@ -27,6 +27,10 @@ Severity = Literal["warning", "critical"]
 State = Literal["begun", "ended"]
 
 
+# Kinds that are reported as all others, and are nothing wrong.
+NEWS = frozenset({"campaign_completed"})
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """The reason of an alert: a kind, a detail such as Meta's code, and the number concerned.
@@ -55,6 +59,11 @@ class Alert:
     severity: Severity
     title: str
     advice: str
+
+    @property
+    def is_news(self) -> bool:
+        """Say whether it reports that something is over, and nothing that is wrong."""
+        return self.cause.kind in NEWS
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,19 @@ def test_an_alert_that_has_begun_is_wrong_until_it_ends(ticking: Store) -> None:
     assert status("--once").exit_code == 0
 
 
+def test_a_campaign_that_is_over_is_news_and_nothing_wrong(ticking: Store) -> None:
+    cause = Cause("campaign_completed", "an id", NUMBER)
+    alert = Alert(cause, "warning", "The campaign spring is completed.", "See it.")
+    alert_store.replace_row(ticking, cause.key, None, AlertState("id", alert, 1))
+    sentence = f"Number {NUMBER}: The campaign spring is completed. See it."
+
+    result = status("--once")
+    told = json.loads(status("--json").output)
+
+    assert result.output.startswith(f"● all is well\n· {sentence}\n")
+    assert (result.exit_code, told["well"], told["news"]) == (0, True, [sentence])
+
+
 def test_output_for_another_program_is_not_wrapped(
     ticking: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gateway.core.alerts import AlertState
 from gateway.core.planning.batch import Plan
+from gateway.store import number_list
 from gateway.store.campaigns.campaigns import Campaign, campaign_key, change_phase
 from gateway.store.console import audit_log
+from gateway.store.monitoring import alert_store
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Store
 from gateway.store.templates.registry import TemplateRegistry
 from gateway.store.templates.sync import sync_templates
+from tasks.campaigns.alerts import completed_alert
 from tests.support.factories import ANA, NUMBER
 from tests.support.servers import Server
 from tests.support.store.campaigns import a_campaign, csv_of, read
@@ -299,6 +303,22 @@ async def test_only_an_operator_makes_and_starts(server: Server, store: Store, r
 
     assert {one.status_code for one in refused} == {403}
     assert "What to do" not in html
+
+
+@pytest.mark.anyio
+async def test_one_that_is_over_is_news_of_the_overview(server: Server, store: Store) -> None:
+    number_list.add_number(store, NUMBER)
+    campaign = replace(a_campaign(store, 2), phase="completed")
+    alert = completed_alert(campaign)
+    alert_store.replace_row(store, alert.cause.key, None, AlertState("id", alert, 1))
+    async with a_web(server.url) as web:
+        enter(web, store, "look")
+        state = (await web.api.get("/console/overview.json")).json()["state"]["data"]
+        html = (await web.api.get("/console/overview")).text
+
+    told = {"number": NUMBER, "what": alert.title, "advice": alert.advice}
+    assert (state["alerts"], state["news"]) == ([], [told])
+    assert f"<p>Number {NUMBER}: {alert.title}" in html
 
 
 def sign_in(tab: Tab, path: str) -> None:

@@ -83,6 +83,8 @@ def audience(
         return
     for line in view.upload_lines(result, campaign_id):
         typer.echo(line)
+    if result.recipients:
+        errors.errors.print(f"Next: gateway campaigns check {campaign_id}")
 
 
 @commands.command()
@@ -112,6 +114,8 @@ def check(campaign_id: Id, json: Json = False) -> None:
             open_console().print(frame)
     if found.problems:
         raise typer.Exit(1)
+    if found.recipients and not json:
+        errors.errors.print(f"Next: gateway campaigns start {campaign_id}")
 
 
 @commands.command()
@@ -169,8 +173,10 @@ def list_all(json: Json = False) -> None:
         found = campaigns.list_campaigns(opened.store, opened.bodies)
         if json:
             print_json({"campaigns": [view_campaign(one, opened.now()) for one in found]})
-        else:
+        elif found:
             open_console().print(view.list_table(found))
+        else:
+            typer.echo("There is no campaign: gateway campaigns create makes one.")
 
 
 @commands.command()

@@ -45,8 +45,10 @@ def list_recipients(
         found, has_more = _collect(desk, desk.find(campaign_id), wanted, limit)
     if json:
         print_json({"recipients": [view_recipient(one) for one in found], "more": has_more})
-    else:
+    elif found:
         open_console().print(render_recipients(found))
+    else:
+        typer.echo("There is no such recipient.")
     if has_more:
         errors.errors.print(
             f"There are more: --limit shows up to {MOST_LISTED:,}, "

@@ -69,8 +69,14 @@ class StatusView:
         kinds = {one.kind for one in found}
         shown = [one for one in found if one.kind not in HIDDEN]
         unserved = () if self.listeners is None else find_unserved_queues(self.listeners)
-        alerts = (one for one in self.now.alerts if one.cause.kind not in kinds)
+        wrong = (one for one in self.now.alerts if not one.is_news)
+        alerts = (one for one in wrong if one.cause.kind not in kinds)
         return [*map(str, (*shown, *unserved)), *map(_describe_alert, alerts)]
+
+    @property
+    def news(self) -> list[str]:
+        """Return what is reported and is nothing wrong, as sentences."""
+        return [_describe_alert(one) for one in self.now.alerts if one.is_news] if self.now else []
 
     @property
     def kept_per_s(self) -> float | None:
@@ -112,6 +118,7 @@ class StatusView:
         fields: dict[str, Any] = {
             "well": not problems,
             "wrong": problems,
+            "news": self.news,
             "rulebook": self.rulebook,
         }
         return fields | (self._snapshot_to_dict(self.now) if self.now else {})
@@ -205,6 +212,8 @@ def _verdict(view: StatusView) -> Text:
         text = Text("\n".join(f"✗ {sentence}" for sentence in problems), "bold red")
     for warning in view.now.health.warnings if view.now else ():
         text.append(f"\n! {warning}", "yellow")
+    for sentence in view.news:
+        text.append(f"\n· {sentence}", "cyan")
     return text
 
 

@@ -1,7 +1,7 @@
 """Overview: what comes in and goes out, what waits, what is wrong, and each number's state."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -94,20 +94,22 @@ def read_state(history: StateHistory, accounts: Accounts) -> Mapping[str, Any]:
 
 
 def _view_numbers(
-    now: Snapshot, accounts: Accounts, alerts: Iterable[Alert], rates: Sequence[float]
+    now: Snapshot, accounts: Accounts, alerts: Sequence[Alert], rates: Sequence[float]
 ) -> Mapping[str, Any]:
     """Return what is known of each number, and of all these together."""
     return {
         "at": datetime_from_ms(now.now_ms),
-        "alerts": [
-            {"number": one.cause.number or None, "what": one.title, "advice": one.advice}
-            for one in alerts
-        ],
+        "alerts": [_view_alert(one) for one in alerts if not one.is_news],
+        "news": [_view_alert(one) for one in alerts if one.is_news],
         "sent": _count_attempts(now),
         "sent_rates": rates,
         "funnel": _funnel(now),
         "numbers": [_view_number(one, accounts) for one in now.numbers],
     }
+
+
+def _view_alert(alert: Alert) -> Mapping[str, str | None]:
+    return {"number": alert.cause.number or None, "what": alert.title, "advice": alert.advice}
 
 
 def view_reach(desk: ConsoleDesk, user: ConsoleUser) -> Mapping[str, Mapping[str, int | None]]:
