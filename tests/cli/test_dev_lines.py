@@ -5,8 +5,9 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.cli.local.log_line import LogLine
+from gateway.cli.local.log_line import LogLine, short_id
 from gateway.cli.local.log_view import render_line
+from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.sending.outcome import Step
 from tasks.sending.attempts import WAITS
 
@@ -238,3 +239,9 @@ VERBOSE = {
 @pytest.mark.parametrize(("raw", "shown"), VERBOSE.values(), ids=VERBOSE)
 def test_verbose_shows_every_line_that_has_words(raw: str, shown: LogLine | None) -> None:
     assert render_line("web", raw, verbose=True) == shown
+
+
+def test_the_sends_of_a_campaign_are_told_apart() -> None:
+    sends = [campaign_send_id("5vy7xn6mq3cl", row) for row in (0, 1_233)]
+
+    assert [short_id(one) for one in [*sends, "7k2xabcdefgh"]] == ["15vy.1", "15vy.1234", "7k2x"]

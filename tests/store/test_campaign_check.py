@@ -162,9 +162,11 @@ def test_a_check_warns_of_what_it_could_not_look_at(store: Store) -> None:
 
     (nobody,) = check_campaign(store, BODIES, empty, inputs()).warnings
     (unknown,) = check_campaign(store, BODIES, draft, INPUTS).warnings
+    by_webhook = check_campaign(store, BODIES, draft, inputs(replace(HELLO, components=None)))
 
     assert nobody == "It has no recipients: give it an audience."
     assert "gateway templates sync" in unknown
+    assert by_webhook.warnings == [unknown]
     assert check_campaign(store, BODIES, draft, inputs()).warnings == []
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core.campaigns.recipient_state import read_campaign_send_id
+
 Fields = Mapping[str, Any]
 
 BAD, ODD, GOOD, QUIET = "red", "yellow", "green", "bright_black"
@@ -19,8 +21,12 @@ class LogLine:
 
 
 def short_id(send: str) -> str:
-    """Return as much of a send's id as tells it from others on the screen."""
-    return send[:SHORT_ID]
+    """Return as much of a send's id as tells it from others on the screen.
+
+    All sends of a campaign begin alike, so that of a recipient has their row behind it.
+    """
+    of_campaign = read_campaign_send_id(send)
+    return f"{send[:SHORT_ID]}.{of_campaign[1] + 1}" if of_campaign else send[:SHORT_ID]
 
 
 def render_notification(fields: Fields) -> LogLine:

@@ -15,6 +15,7 @@ from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, read_use
 from gateway.core.templates.news import LOWEST_QUALITY
+from gateway.core.templates.parameters import is_checkable
 from gateway.core.templates.template import NO_TEMPLATE, TOO_LONG, MetaTemplate, Mismatch
 
 UnfitCause = Literal["too_long", "other"]
@@ -164,12 +165,15 @@ def warn_of_start(recipients: int, start_at: datetime | None, now: datetime) -> 
 def warn_of_unknown_template(
     use: TemplateUse | None, template: MetaTemplate | None, found: Sequence[Mismatch]
 ) -> list[str]:
-    """Return a warning where nothing of Meta's list is known, so nothing was compared with it."""
-    if use is None or template is not None or found:
+    """Return a warning where nothing was compared, as Meta's parameters are not known here.
+
+    Of a template that Meta's list has not shown yet, a webhook may have told the status.
+    """
+    if use is None or found or (template is not None and is_checkable(template)):
         return []
     return [
-        "The template was not compared with Meta's: its list is not known here. Fetch it with "
-        "gateway templates sync, and check again."
+        "The template was not compared with Meta's, whose texts are not known here. Fetch Meta's "
+        "list with gateway templates sync, and check again; an empty list says nothing of it."
     ]
 
 
