@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from gateway.core.sending.send import STATUS_RANK
 from gateway.store.monitoring.canary import Canary
 from gateway.store.monitoring.number_state import NumberState
+from gateway.store.monitoring.snapshot import Snapshot
 from gateway.store.outgoing.receiver_states import ReceiverState, describe_condition
 
 # What Meta's statuses told, and what became of sends otherwise.
@@ -65,6 +66,14 @@ def format_seconds(waited_s: float) -> str:
 def format_megabytes(size: int) -> str:
     """Format a size in bytes."""
     return f"{size / (1 << 20):,.1f} MB"
+
+
+def format_memory(now: Snapshot) -> str:
+    """Describe how much of the memory is used, and how long it lasts."""
+    used, limit = now.health.used_bytes, now.health.limit_bytes
+    of_limit = f" of {format_megabytes(limit)}" if limit else ""
+    usage = f"{format_megabytes(used)}{of_limit}"
+    return f"{usage}, {now.forecast}" if now.forecast else usage
 
 
 def format_canary(canary: Canary) -> str:

@@ -16,7 +16,7 @@ from gateway.cli.operate.status.figures import (
     format_calls,
     format_canary,
     format_counts,
-    format_megabytes,
+    format_memory,
     format_notifications,
     format_rate,
     iter_receivers,
@@ -253,7 +253,7 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
         ago = now.ago_s.get(what)
         yield f"last {what}", "not within a day" if ago is None else f"{ago:,.1f} s ago"
     yield "canary", format_canary(now.canary)
-    yield "memory", _memory(now)
+    yield "memory", format_memory(now)
     yield "rulebook", _rulebook(view, now)
     yield "restarted", format_counts(restart_counts(now)) or "no worker"
 
@@ -261,16 +261,6 @@ def _rows(view: StatusView, now: Snapshot) -> Iterator[tuple[str, str]]:
 def _rate(rates: list[float | None]) -> str:
     """Format the present rate, with its course before."""
     return f"{format_rate(rates[-1])} {draw_rates(rates)}".rstrip()
-
-
-def _memory(now: Snapshot) -> str:
-    used, limit = now.health.used_bytes, now.health.limit_bytes
-    usage = (
-        f"{format_megabytes(used)} of {format_megabytes(limit)}"
-        if limit
-        else format_megabytes(used)
-    )
-    return f"{usage}, {now.forecast}" if now.forecast else usage
 
 
 def _rulebook(view: StatusView, now: Snapshot) -> str:
