@@ -200,6 +200,7 @@ def test_a_store_that_is_away_is_all_that_is_said() -> None:
     assert StatusView(None).to_dict() == {
         "well": False,
         "wrong": ["Redis does not answer: nothing is kept, and Meta is told to come again."],
+        "news": [],
         "rulebook": "",
     }
 
