@@ -112,24 +112,23 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if not step.queues:
         _leave_alone(ctx, campaign, next_look(standing, step, now))
         return 0
-    queued = _queue(ctx, standing, campaign, step.up_to)
+    queued = _queue(ctx, standing, campaign, step.most)
     if queued:
         ring_number(ctx.store, campaign.number, BULK)
     return queued
 
 
-def _queue(ctx: StoreAccess, standing: Standing, campaign: Campaign, up_to: int) -> int:
+def _queue(ctx: StoreAccess, standing: Standing, campaign: Campaign, most: int) -> int:
     """Queue the next recipients, no more than this campaign has a promise for; return how many."""
     if standing.reach is None or not standing.reach.is_limited:
-        return expand(ctx.store, ctx.bodies, campaign, up_to)
-    left = min(up_to, campaign.recipients) - campaign.next_recipient
-    wanted = min(left, most_queued(campaign.definition))
+        return expand(ctx.store, ctx.bodies, campaign, most)
+    left = campaign.recipients - campaign.next_recipient
+    wanted = min(most or left, left, most_queued(campaign.definition))
     promise = promise_reach(ctx.store, campaign, _siblings(ctx, campaign), wanted)
     if not promise.granted:
         return 0
-    end = campaign.next_recipient + promise.granted
     try:
-        queued = expand(ctx.store, ctx.bodies, campaign, end, promise.till_ms)
+        queued = expand(ctx.store, ctx.bodies, campaign, promise.granted, promise.till_ms)
     except (UnknownRecordError, ScriptError):  # or else one that stands still holds up others
         _end_promise(ctx, promise)
         raise

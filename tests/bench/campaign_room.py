@@ -75,7 +75,8 @@ class CampaignRoom:
         while self._queued(draft) < self.queues:
             campaign = read(self.store, draft)
             unbound = replace(campaign.definition, pace=10**6)
-            expand(self.store, BODIES, replace(campaign, definition=unbound), self.queues)
+            left = self.queues - campaign.next_recipient
+            expand(self.store, BODIES, replace(campaign, definition=unbound), left)
         return time.monotonic() - began
 
     def _queued(self, draft: Campaign) -> int:

@@ -128,7 +128,7 @@ def test_from_a_file_to_a_funnel(store: Store) -> None:
     assert "the first, and the shortest" in checked.output
     assert "Ana 0" in checked.output
     assert "running" in begun.output
-    assert expand(store, BODIES, read(store, id_), 0) == 20
+    assert expand(store, BODIES, read(store, id_)) == 20
     shown = run("show", id_)
     assert "20  queued" in shown.output
     assert "21  in all" in shown.output

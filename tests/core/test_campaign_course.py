@@ -45,7 +45,7 @@ def standing(
 ) -> Standing:
     definition = others.pop("definition", a_definition())
     funnel = Funnel(cells or {"waiting": 10}, codes=others.pop("codes", {}))
-    return Standing(phase, definition, funnel, 10, others.pop("queued_up_to", 0), **others)
+    return Standing(phase, definition, funnel, 10, **others)
 
 
 def stop_reason(one: Standing) -> str:
@@ -92,10 +92,10 @@ def test_one_that_is_not_active_does_nothing(phase: Any) -> None:
 def test_the_first_batch_goes_alone_then_waits_then_the_others_follow() -> None:
     first = a_definition(first=FirstBatch(3, HOUR))
     at_start = standing(definition=first)
-    sent = standing(definition=first, cells={"accepted": 3, "waiting": 7}, queued_up_to=3)
+    sent = standing(definition=first, cells={"accepted": 3, "waiting": 7})
     waits = replace(sent, first_done_at=NOW)
 
-    assert decide_step(at_start, NOW) == Step(queues=True, up_to=3)
+    assert decide_step(at_start, NOW) == Step(queues=True, most=3)
     assert decide_step(sent, NOW).reason == "first_batch_posted"
     assert decide_step(waits, NOW).until == NOW + HOUR
     assert not decide_step(waits, NOW).queues

@@ -61,14 +61,14 @@ def test_the_days_follow_from_what_is_left_today(reach: Reach, customers: int, d
 
 def running(reach: Reach, **others: Any) -> Standing:
     cells = {"waiting": 900, "queued": 40, "attempting": 10, "read": 50}
-    return Standing("running", a_definition(), Funnel(cells), 1_000, 100, reach=reach, **others)
+    return Standing("running", a_definition(), Funnel(cells), 1_000, reach=reach, **others)
 
 
 def test_it_queues_no_more_customers_than_meta_lets_it_reach() -> None:
-    assert decide_step(running(Reach(2_000, 1_900)), NOW) == Step(queues=True, up_to=150)
+    assert decide_step(running(Reach(2_000, 1_900)), NOW) == Step(queues=True, most=50)
     assert decide_step(running(Reach(2_000, 1_960)), NOW) == Step()
     promised = running(Reach(2_000, 1_900, promised=30))
-    assert decide_step(promised, NOW) == Step(queues=True, up_to=120)
+    assert decide_step(promised, NOW) == Step(queues=True, most=20)
     assert decide_step(running(Reach(UNLIMITED)), NOW) == Step(queues=True)
 
 

@@ -33,7 +33,7 @@ def sent(store: Store, count: int = 3, **others: Any) -> Campaign:
     """Make a campaign that Meta accepted for all its recipients; a wamid is that of its send."""
     campaign = a_campaign(store, count, **others)
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
-    expand(store, BODIES, read(store, campaign), 0)
+    expand(store, BODIES, read(store, campaign))
     post(store)
     return read(store, campaign)
 

@@ -158,7 +158,7 @@ def test_two_workers_that_expand_at_once_queue_each_recipient_once(store: Store)
     campaign = started(store, 80)
 
     stale = read(store, campaign)
-    taken = [expand(store, BODIES, stale, 0), expand(store, BODIES, stale, 0)]
+    taken = [expand(store, BODIES, stale, 0), expand(store, BODIES, stale)]
 
     assert sum(taken) == 80
     attempts = take(store)

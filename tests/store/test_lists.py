@@ -165,7 +165,7 @@ def test_sends_of_rules_are_listed_and_what_may_be_repeated_is_not(store: Store)
 def test_sends_of_campaigns_are_listed_and_counted_as_all_others(store: Store) -> None:
     campaign = a_campaign(store, 3)
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
-    assert expand(store, BODIES, read(store, campaign), 0) == 3
+    assert expand(store, BODIES, read(store, campaign)) == 3
 
     sends = listed(store)
     by_contact = [listed(store, recipient=phone(n)) for n in range(3)]

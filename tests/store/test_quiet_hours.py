@@ -58,8 +58,8 @@ def posted(store: Store) -> Iterator[str]:
 def test_only_those_are_queued_in_whose_zone_it_is_day(store: Store) -> None:
     campaign = started(store, rows_of(30), quiet_hours=quiet_but_in("Etc/GMT"))
 
-    assert expand(store, BODIES, campaign, 0) == 10
-    assert expand(store, BODIES, read(store, campaign), 0) == 0
+    assert expand(store, BODIES, campaign) == 10
+    assert expand(store, BODIES, read(store, campaign)) == 0
 
     assert set(posted(store)) == {phone(i) for i in range(1, 30, 3)}
     assert cells(store, campaign) == {"waiting": 20, "attempting": 10}
@@ -67,7 +67,7 @@ def test_only_those_are_queued_in_whose_zone_it_is_day(store: Store) -> None:
 
 def test_once_it_is_quiet_for_all_who_are_left_it_says_until_when(store: Store) -> None:
     campaign = started(store, rows_of(30), quiet_hours=quiet_but_in("Etc/GMT"))
-    expand(store, BODIES, campaign, 0)
+    expand(store, BODIES, campaign)
     now = datetime.now(UTC)
 
     left = read(store, campaign).standing
@@ -84,7 +84,7 @@ def test_two_workers_that_expand_groups_at_once_queue_each_recipient_once(store:
     zones = ("Etc/GMT", "Etc/GMT-1", "Etc/GMT+1")
     campaign = started(store, rows_of(90, zones), quiet_hours=quiet_but_in("Etc/GMT"))
 
-    taken = [expand(store, BODIES, campaign, 0) for _ in range(3)]
+    taken = [expand(store, BODIES, campaign) for _ in range(3)]
 
     assert sum(taken) == 90
     sent = list(posted(store))
@@ -93,12 +93,12 @@ def test_two_workers_that_expand_groups_at_once_queue_each_recipient_once(store:
 
 def test_an_expansion_that_is_repeated_writes_nothing_twice(store: Store) -> None:
     campaign = started(store, rows_of(6), quiet_hours=quiet_but_in("Etc/GMT"))
-    expand(store, BODIES, campaign, 0)
+    expand(store, BODIES, campaign)
     list(posted(store))
     # As if the last write of the expansion had failed.
     store.redis.hset(campaign_key(NUMBER, campaign.id), "next:1", 0)
 
-    expand(store, BODIES, read(store, campaign), 0)
+    expand(store, BODIES, read(store, campaign))
 
     assert list(posted(store)) == []
 
@@ -108,14 +108,14 @@ def test_the_first_batch_is_taken_from_the_zones_that_are_open(store: Store) -> 
 
     step = decide_step(campaign.standing, datetime.now(UTC))
 
-    assert expand(store, BODIES, campaign, step.up_to) == 4
+    assert expand(store, BODIES, campaign, step.most) == 4
     assert read(store, campaign).next_recipient == 4
 
 
 def test_an_audience_of_many_chunks_keeps_every_recipient_with_their_state(store: Store) -> None:
     campaign = started(store, rows_of(4_000), quiet_hours=quiet_but_in("Etc/GMT"), pace=100)
 
-    taken = expand(store, BODIES, campaign, 0)
+    taken = expand(store, BODIES, campaign)
 
     found = list(iter_recipients(store, BODIES, read(store, campaign)))
     assert sorted(member.phone for member, _ in found) == [phone(i) for i in range(4_000)]

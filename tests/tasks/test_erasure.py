@@ -407,7 +407,7 @@ def test_a_campaign_goes_on_without_a_recipient_who_was_erased(
 
     erase(store)
     erase(store, BOB)
-    expand(store, Bodies(), read(store, campaign), 0)
+    expand(store, Bodies(), read(store, campaign))
 
     assert cells(store, campaign) == {"cancelled": 2}
     assert planned_to(store) == []

@@ -29,7 +29,7 @@ def half_failed(store: Store, count: int = 6) -> Campaign:
     """Return a running campaign whose recipients failed, with two codes, or were accepted."""
     campaign = a_campaign(store, count)
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
-    expand(store, BODIES, read(store, campaign), 0)
+    expand(store, BODIES, read(store, campaign))
     for i, one in enumerate(lanes(store).pump([], count).attempts):
         error = f'{{"code":{131026 if i % 4 == 1 else 131049}}}'
         outcome = (

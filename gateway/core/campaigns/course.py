@@ -41,7 +41,7 @@ class Step:
     by: str = ""
     reason: str = ""
     queues: bool = False  # more recipients may be queued
-    up_to: int = 0  # so many recipients in all, 0 for no bound
+    most: int = 0  # at most so many, 0 for no bound
     until: datetime | None = None  # it waits until then
     is_quiet: bool = False  # it waits for the end of quiet hours
     is_reach_used_up: bool = False  # it waits until Meta lets it reach more customers
@@ -55,7 +55,6 @@ class Standing:
     definition: Definition
     funnel: Funnel
     recipients: int
-    queued_up_to: int  # the next recipient that is not queued yet
     before: Window = field(default_factory=Window)  # at the mark
     opted_out: int = 0  # recipients who opted out after its message
     falls: Sequence[QualityFall] = ()  # of quality, since it started or was resumed
@@ -114,8 +113,7 @@ def _heed_reach(standing: Standing, step: Step) -> Step:
         return step
     room = reach.left - reach.promised - standing.funnel.of("queued", "attempting")
     if room > 0:
-        end = standing.queued_up_to + room
-        return replace(step, up_to=min(step.up_to or end, end))
+        return replace(step, most=min(step.most or room, room))
     is_used_up = reach.left == 0
     until = reach.frees_at if is_used_up else None
     return replace(step, queues=False, until=until, is_reach_used_up=is_used_up)
@@ -143,13 +141,17 @@ def _decide_start(definition: Definition, now: datetime) -> Step:
 
 
 def _decide_queue(standing: Standing, now: datetime) -> Step:
-    """Return how many recipients may be queued: at first only the first batch."""
+    """Return how many recipients may be queued: at first only the first batch.
+
+    Who is passed, since nothing is to be posted to them, is not of it.
+    """
     size = standing.definition.first_batch(standing.recipients)
     if not size or standing.is_first_over:
         return Step(queues=True)
-    if standing.queued_up_to < size:
-        return Step(queues=True, up_to=size)
-    done_at = standing.first_done_at
+    funnel, done_at = standing.funnel, standing.first_done_at
+    taken = funnel.written + funnel.of("queued")
+    if done_at is None and taken < size and funnel.of("waiting"):
+        return Step(queues=True, most=size - taken)
     if done_at is None:
         is_posted = standing.funnel.of("queued", "attempting") == 0
         return Step(reason="first_batch_posted" if is_posted else "")

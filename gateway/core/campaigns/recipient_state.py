@@ -41,6 +41,7 @@ class Funnel:
     cells: Mapping[str, int]
     skipped: Mapping[str, int] = field(default_factory=dict)  # never written to, by cause
     codes: Mapping[int, int] = field(default_factory=dict)  # failures by Meta's code, 0 for ours
+    unposted: Mapping[int, int] = field(default_factory=dict)  # those of them without a post
 
     def of(self, *cells: str) -> int:
         """Return how many recipients are in some cells."""
@@ -52,8 +53,21 @@ class Funnel:
         return sum(self.cells.values()) + sum(self.skipped.values())
 
     @property
-    def attempted(self) -> int:
+    def written(self) -> int:
         """Return to how many recipients a message was posted, whatever became of it."""
+        return self._begun - sum(self.unposted.values())
+
+    @property
+    def attempted(self) -> int:
+        """Return how many stop rules judge: all but who failed without a post for their own reason.
+
+        Who is passed, being unreachable, must not hide how many of the others fail.
+        """
+        own = sum(count for code, count in self.unposted.items() if code in PERSONAL_CODES)
+        return self._begun - own
+
+    @property
+    def _begun(self) -> int:
         return sum(self.cells.values()) - self.of("waiting", "queued", "expired", "cancelled")
 
     @property

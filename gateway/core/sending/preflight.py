@@ -16,16 +16,14 @@ from gateway.core.sending.send import BULK
 WINDOW = timedelta(hours=24)
 OPTED_OUT_CODE, STOPPED_CODE = 131050, 132015
 # In our own words, because Meta was not asked; the codes are those that Meta would give.
+NOT_POSTED = "The gateway did not post it"
 WINDOW_REASON = (
-    "The gateway did not post it: the customer's last message or call that it knows is older than "
+    f"{NOT_POSTED}: the customer's last message or call that it knows is older than "
     "24 hours. Send a template."
 )
-OPTED_OUT_REASON = (
-    "The gateway did not post it: the customer wants no marketing. Leave them without it."
-)
+OPTED_OUT_REASON = f"{NOT_POSTED}: the customer wants no marketing. Leave them without it."
 STOPPED_REASON = (
-    "The gateway did not post it: Meta has stopped its template. It goes once Meta sends the "
-    "template again."
+    f"{NOT_POSTED}: Meta has stopped its template. It goes once Meta sends the template again."
 )
 
 

@@ -93,7 +93,6 @@ class Campaign:
             definition=self.definition,
             funnel=self.funnel,
             recipients=self.recipients,
-            queued_up_to=self.next_recipient,
             before=self.mark,
             opted_out=self.answers.opted_out,
             first_done_at=self.first_done_at,

@@ -118,7 +118,7 @@ def _look_at(
     tally = CheckTally(campaign.definition, category, prepared, now, known)
     _add_all(store, bodies, campaign, tally, note)
     problems = keep_common(found, tally.fit)
-    takes = _duration(campaign, inputs, tally.outreach, now)
+    takes = _duration(campaign, inputs, tally, now)
     return CampaignCheck(
         recipients=campaign.recipients - tally.erased,
         skipped=campaign.funnel.skipped,
@@ -203,15 +203,21 @@ def is_checked(campaign: Campaign, now: datetime) -> bool:
     return campaign.checked_at is not None and now - campaign.checked_at <= FRESH
 
 
-def _duration(campaign: Campaign, inputs: CheckInputs, outreach: int, now: datetime) -> timedelta:
-    """Return for how long it goes on, at its pace and by the reach that Meta allows."""
+def _duration(
+    campaign: Campaign, inputs: CheckInputs, tally: CheckTally, now: datetime
+) -> timedelta:
+    """Return for how long it goes on, at its pace and by the reach that Meta allows.
+
+    Who is passed takes no time, but with quiet hours it is not known in which zone they are.
+    """
     quiet, start = campaign.definition.quiet, _start_of(campaign, now)
     pace = min(inputs.pace, campaign.definition.pace)
     if quiet is None:
-        takes = duration_at(campaign.recipients, pace)
+        passed = tally.unreachable if campaign.definition.skip_unreachable else 0
+        takes = duration_at(campaign.recipients - tally.erased - passed, pace)
     else:
         takes = estimate_end(campaign.groups, quiet, pace, start) - start
-    return max(takes, inputs.reach.time_for(outreach)) if inputs.reach else takes
+    return max(takes, inputs.reach.time_for(tally.outreach)) if inputs.reach else takes
 
 
 def _start_of(campaign: Campaign, now: datetime) -> datetime:

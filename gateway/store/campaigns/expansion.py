@@ -5,8 +5,9 @@ or one that repeats after a failure, write the same send once.
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,23 +31,32 @@ from gateway.store.sending.unreachable import FAILURE, find_unreachable
 
 AT_ONCE = 100
 IN_A_SCRIPT = 25  # a script blocks the server for everybody
+BUDGET_S = 1.0  # the tick wakes a worker each second
 LEAD_S = 2  # so many seconds' worth of messages is queued at most
 LEAST_LEAD = 10
 
 
-def expand(store: Store, bodies: Bodies, campaign: Campaign, up_to: int, till_ms: int = 0) -> int:
+def expand(
+    store: Store,
+    bodies: Bodies,
+    campaign: Campaign,
+    most: int = 0,
+    till_ms: int = 0,
+    budget_s: float = BUDGET_S,
+) -> int:
     """Queue the next recipients, as many as pace and lead allow now; return how many.
 
-    `up_to` is where to stop, 0 for the end; from `till_ms` on by the store's clock none is queued,
-    unless it is 0. Recipients whose chunk of the audience is gone fail, so
-    that the campaign does not wait for them. Raises StoreUnavailableError, ScriptError or
+    At most `most`, unless it is 0; from `till_ms` on by the store's clock none is queued, unless it
+    is 0. Who is passed, since nothing is to be posted to them, costs neither; after `budget_s` the
+    rest is left to the next call. Recipients whose chunk of the audience is gone fail, so that the
+    campaign does not wait for them. Raises StoreUnavailableError, ScriptError or
     UnknownRecordError.
     """
-    end, total = up_to or campaign.recipients, 0
-    most = end - campaign.next_recipient
+    expansion = _Expansion(store, bodies, campaign, till_ms, time.monotonic() + budget_s)
+    total, most = 0, most or campaign.recipients
     for field, group in _open_groups(store, campaign):
-        taken, is_all = _expand_group(store, bodies, campaign, field, group, most - total, till_ms)
-        total += taken
+        queued, is_all = expansion.expand_group(field, group, most - total)
+        total += queued
         if not is_all or total >= most:
             break
     return total
@@ -69,50 +79,58 @@ def _open_groups(store: Store, campaign: Campaign) -> Iterator[tuple[str, ZoneGr
         yield f"{GROUP_DONE}{i}", group
 
 
-def _expand_group(
-    store: Store,
-    bodies: Bodies,
-    campaign: Campaign,
-    field: str,
-    group: ZoneGroup,
-    most: int,
-    till_ms: int,
-) -> tuple[int, bool]:
-    """Queue the next recipients of a group; return how many, and whether it took all it might."""
-    prepared, total = campaign.definition.prepare(), 0
-    while total < most and (rows := group.next_range(min(AT_ONCE, most - total))).size:
-        if found := read_recipients(store, bodies, campaign, rows.first, rows.size):
-            sends = _plan(store, campaign, prepared, found)
-        else:
-            sends = _fail_missing(campaign, rows)
-        taken = _queue(store, campaign, field, group.done, sends, till_ms)
-        total, group = total + taken, replace(group, done=group.done + taken)
-        if taken < len(sends):
-            return total, False
-    return total, True
+@dataclass(frozen=True, slots=True)
+class _Expansion:
+    """One call's part of an expansion, until a moment of the store's clock and one of ours."""
+
+    store: Store
+    bodies: Bodies
+    campaign: Campaign
+    till_ms: int
+    deadline: float
+
+    def expand_group(self, field: str, group: ZoneGroup, most: int) -> tuple[int, bool]:
+        """Queue the next recipients of a group; return how many, and whether it is exhausted."""
+        prepared, total = self.campaign.definition.prepare(), 0
+        while (rows := group.next_range(AT_ONCE)).size:
+            if total >= most or time.monotonic() > self.deadline:
+                return total, False
+            sends = self._plan(prepared, rows)
+            allowed = list(_bounded(sends, most - total))
+            taken, queued = self._queue(field, group.done, allowed)
+            total, group = total + queued, replace(group, done=group.done + taken)
+            if taken < len(sends):
+                return total, False
+        return total, True
+
+    def _plan(self, prepared: Any, rows: RowRange) -> list[Sequence[Any]]:
+        found = read_recipients(self.store, self.bodies, self.campaign, rows.first, rows.size)
+        if not found:
+            return _fail_missing(self.campaign, rows)
+        return _plan(self.store, self.campaign, prepared, found)
+
+    def _queue(self, field: str, done: int, sends: Sequence[Sequence[Any]]) -> tuple[int, int]:
+        """Take recipients, as many as may be now; return how many, and how many were queued."""
+        definition, total, queued = self.campaign.definition, 0, 0
+        lead, number = most_queued(definition), keys.number(self.campaign.number)
+        for first in range(0, len(sends), IN_A_SCRIPT):
+            some = sends[first : first + IN_A_SCRIPT]
+            head = [self.campaign.id, done + total, definition.pace, lead, field, definition.name]
+            args = [part for send in some for part in send]
+            reply = self.store.call("expand_campaign", number, *head, self.till_ms, *args)
+            total, queued = total + int(reply[0]), queued + int(reply[2])
+            if reply[0] < len(some):
+                break
+        return total, queued
 
 
-def _queue(
-    store: Store,
-    campaign: Campaign,
-    field: str,
-    done: int,
-    sends: Sequence[Sequence[Any]],
-    till_ms: int,
-) -> int:
-    """Queue recipients, as many as may be now; return how many."""
-    definition, total = campaign.definition, 0
-    lead = most_queued(definition)
-    for first in range(0, len(sends), IN_A_SCRIPT):
-        some = sends[first : first + IN_A_SCRIPT]
-        head = [campaign.id, done + total, definition.pace, lead, field, definition.name]
-        head.append(till_ms)
-        args = [part for send in some for part in send]
-        taken, _ = store.call("expand_campaign", keys.number(campaign.number), *head, *args)
-        total += int(taken)
-        if taken < len(some):
-            break
-    return total
+def _bounded(sends: Iterable[Sequence[Any]], most: int) -> Iterator[Sequence[Any]]:
+    """Yield recipients until so many would be queued; who is passed has no lane."""
+    for send in sends:
+        most -= bool(send[1])
+        if most < 0:
+            return
+        yield send
 
 
 def _plan(

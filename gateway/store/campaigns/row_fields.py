@@ -75,12 +75,16 @@ def parse_funnel(text: Mapping[str, str]) -> Funnel:
     """Return how many recipients are in each cell."""
     cells = {cell: int(text.get(f"cell:{cell}", 0)) for cell in CELLS}
     skipped = orjson.loads(text.get("skipped", "{}"))
-    codes = {
-        int(name.removeprefix("code:")): int(value)
+    codes, unposted = _parse_codes(text, "code:"), _parse_codes(text, "unposted:")
+    return Funnel(cells, skipped, codes, unposted)
+
+
+def _parse_codes(text: Mapping[str, str], prefix: str) -> Mapping[int, int]:
+    return {
+        int(name.removeprefix(prefix)): int(value)
         for name, value in text.items()
-        if name.startswith("code:") and value != "0"
+        if name.startswith(prefix) and value != "0"
     }
-    return Funnel(cells, skipped, codes)
 
 
 def parse_answers(text: Mapping[str, str]) -> CampaignAnswers:

@@ -16,6 +16,7 @@ from gateway.core.messages.price_list import CATEGORIES
 from gateway.core.planning.campaign_answers import WAYS
 from gateway.core.sending.compact_record import HAS_WAMID, IS_BULK, IS_FINAL
 from gateway.core.sending.outcome import PROBE_AFTER_MS
+from gateway.core.sending.preflight import NOT_POSTED
 from gateway.core.sending.retry import MAX_ATTEMPTS
 from gateway.core.sending.send import ANSWERS_A_STATUS, ID_LENGTH, PRIORITIES, STATUS_RANK
 from gateway.store import keys
@@ -45,6 +46,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "CATEGORIES": {category: place for place, category in enumerate(CATEGORIES, 1)},
     "CAMPAIGN_MARK": CAMPAIGN_MARK,
     "CAMPAIGN_ID_LENGTH": CAMPAIGN_ID_LENGTH,
+    "NOT_POSTED": NOT_POSTED,
     "ANSWERS": [f":{way}" for way in WAYS],
     "CELLS": CELLS,
     "CELL_OF_STAGE": CELL_OF_STAGE,

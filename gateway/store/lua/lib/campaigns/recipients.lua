@@ -55,17 +55,23 @@ local function code_of(failure)
   return code <= C.MOST_CODE and code or 0
 end
 
-local function move_recipient(number, send, stage, failure, only_up)
+-- A failure of which the gateway says itself that nothing was posted, or `is_passed`, is counted beside
+-- the funnel by its code: such a recipient was not written to.
+local function move_recipient(number, send, stage, failure, only_up, is_passed)
   local campaign, row = campaign_of(number, send)
   local cell = row and cell_of(stage)
   if not cell then return end
   local before, old_code = read_recipient(campaign, row)
   if not before or before == cell or only_up and before > cell then return end
-  local code = C.CELLS[cell + 1] == 'failed' and code_of(failure) or 0
+  local has_failed = C.CELLS[cell + 1] == 'failed'
+  local code = has_failed and code_of(failure) or 0
   redis.call('SETRANGE', campaign .. ':recipients', row * 4, struct.pack('>I1I3', cell, code))
   local by, names = {}, {}
   add_counts(by, names, counts_of(before, old_code), -1)
   add_counts(by, names, counts_of(cell, code), 1)
+  if has_failed and (is_passed or (failure or ''):find(C.NOT_POSTED, 1, true)) then
+    add_counts(by, names, {'unposted:' .. code}, 1)
+  end
   recount(campaign, by, names)
 end
 
