@@ -8,7 +8,7 @@ import structlog
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.course import PHASES
-from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.campaigns.notices.notice import CampaignNotice
 from gateway.store.api.accept_now import accept_now
 from gateway.store.api.pending_send import RequestRefusedError, idempotency_of_notice
 from gateway.store.campaigns.campaigns import Campaign, change_phase

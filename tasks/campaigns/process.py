@@ -210,8 +210,8 @@ def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -
 
 
 def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:
-    """Cancel what an ended campaign has queued; once nothing is, it is looked at no more."""
-    control.cancel_queued(ctx.store, campaign)
+    """Withdraw what an ended campaign has queued; once nothing is, it is looked at no more."""
+    control.withdraw_queued(ctx.store, campaign)
     if campaign.funnel.of("queued", "attempting"):
         return
     if campaign.phase in REPORTED:

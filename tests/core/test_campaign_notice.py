@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import Definition, read_definition
-from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.campaigns.notices.notice import CampaignNotice
 from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 

@@ -9,7 +9,7 @@ import jsonschema
 import orjson
 import pytest
 
-from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.campaigns.notices.notice import CampaignNotice
 from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.contacts.contact import Contact
 from gateway.core.events import CallOutcome, Delivery

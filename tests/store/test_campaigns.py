@@ -237,7 +237,7 @@ def test_a_cancelled_campaign_posts_nothing_more(store: Store) -> None:
     (attempt, *_) = take(store, 1)
 
     assert control.cancel(store, campaign, "ana", "wrong list") == ""
-    control.cancel_queued(store, read(store, campaign))
+    control.withdraw_queued(store, read(store, campaign))
 
     assert take(store) == []
     settle(store, attempt, "accepted", wamid="wamid.1")
@@ -249,7 +249,7 @@ def test_a_cancelled_campaign_posts_nothing_more(store: Store) -> None:
 def test_what_is_cancelled_where_nothing_is_queued_holds_nothing(store: Store) -> None:
     draft, ended = a_campaign(store), started(store)
     assert control.cancel(store, ended, "ana", "wrong list") == ""
-    assert control.cancel_queued(store, read(store, ended)) == 0
+    assert control.withdraw_queued(store, read(store, ended)) == 0
     assert control.cancel(store, read(store, ended), "ana", "once more") == ""
 
     assert control.cancel(store, draft, "ana", "not yet") == ""

@@ -130,7 +130,7 @@ def test_a_cancelled_campaign_takes_back_what_it_queued_in_each_zone(store: Stor
     expand(store, BODIES, campaign, 15)
 
     assert control.cancel(store, campaign, "ana", "wrong list") == ""
-    assert control.cancel_queued(store, read(store, campaign)) == 15
+    assert control.withdraw_queued(store, read(store, campaign)) == 15
 
     assert list(posted(store)) == []
     assert cells(store, campaign) == {"cancelled": 20}

@@ -139,6 +139,7 @@ CASES = {
         lambda n: [CAMPAIGN, f"p{n}", 1, 10, 5, 1, f"{CAMPAIGN}/p{n - 1}", f"other{n}", 2]
     ),
     "find_campaigns": Case(lambda n: [DAY_MS, 20, FAR, f"wamid.{n}", 2, "hot", f"c{n}"]),
+    "find_recipient_cells": Case(lambda n: [CAMPAIGN, "hot", f"c{n}"]),
     "find_unreachable": Case(lambda n: ["hot", f"c{n}"]),
     "write_schedules": Case(fired),
     "due_schedules": Case(lambda _: [100]),

@@ -18,6 +18,7 @@ from gateway.store.campaigns.campaigns import Campaign, campaign_key, list_campa
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.campaigns.next_look import choose_due, leave_alone
 from gateway.store.campaigns.reach import note_limit
+from gateway.store.campaigns.uploads.repetition import find_obstacle, repeat_campaign
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.maintenance import due_items
 from gateway.store.monitoring.alert_store import active_alerts
@@ -238,7 +239,42 @@ def test_an_expired_campaign_posts_nothing_that_is_queued(store: Store) -> None:
 
     assert post(store) == []
     work(campaign)
-    assert (read(store, campaign).phase, cells(store, campaign)) == ("expired", {"cancelled": 4})
+    assert (read(store, campaign).phase, cells(store, campaign)) == ("expired", {"expired": 4})
+
+
+def test_all_who_were_not_written_to_by_finish_by_can_be_written_to_once_more(store: Store) -> None:
+    campaign = started(store, 20, pace=5)  # ten are queued at once, two seconds ahead of the pace
+    raw(store).hset(campaign_key(NUMBER, campaign.id), "tokens", 100)
+    work(campaign)
+    queued = cells(store, campaign)["queued"]
+    assert 0 < queued < 20
+    raw(store).hset(campaign_key(NUMBER, campaign.id), "finish_by", campaigns.server_ms(store) - 1)
+    work(campaign)
+    assert "wait until" in find_obstacle(read(store, campaign), "expired", ())
+
+    work(campaign)
+
+    sample(store, campaign)
+    assert cells(store, campaign) == {"expired": 20}
+    assert find_obstacle(read(store, campaign), "expired", ()) == ""
+    again = repeat_campaign(store, BODIES, read(store, campaign), "expired")
+    assert read(store, again).recipients == 20
+
+
+def test_those_of_a_campaign_that_was_cancelled_can_be_written_to_after_all(store: Store) -> None:
+    campaign = started(store, 5)
+    work(campaign)
+    posted = lanes(store).pump([], 2).attempts
+    control.cancel(store, campaign, "ana", "the wrong list")
+    lanes(store).pump([Outcome(one.send, 1, "accepted", wamid=one.send) for one in posted], 0)
+    work(campaign)
+    assert cells(store, campaign) == {"accepted": 2, "cancelled": 3}
+
+    again = repeat_campaign(store, BODIES, read(store, campaign), "cancelled")
+
+    assert control.start(store, read(store, again), "ana", NOW) == ""
+    work(read(store, again))
+    assert cells(store, read(store, again)) == {"queued": 3}
 
 
 def test_a_template_that_stops_holds_a_campaign_up_and_ends_nobody(store: Store) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from gateway.accounts.rulebooks import RulesInForce
 from gateway.core.alerts import Cause
-from gateway.core.campaigns.notice import CampaignNotice
+from gateway.core.campaigns.notices.notice import CampaignNotice
 from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.dead_letters.dead_letter import DeadForward
 from gateway.core.dead_letters.filter import DeadLetterFilter

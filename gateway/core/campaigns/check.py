@@ -32,6 +32,7 @@ class CampaignCheck:
     opted_out: int
     window_closed: int  # for a message that is no template
     empty: int  # whose message would lack a text
+    not_needed: int  # of a repetition: who has the message of the campaign before after all
     unreachable: int  # to whom Meta could deliver nothing within 30 days
     skips_unreachable: bool
     unfit: Sequence["UnfitRows"]  # whose message Meta would refuse for a value, by cause
@@ -49,7 +50,7 @@ class CampaignCheck:
     def would_get(self) -> int:
         """Return how many recipients Meta would be asked to write to."""
         left_out = self.unreachable if self.skips_unreachable else 0
-        left_out += self.opted_out + self.window_closed + self.empty
+        left_out += self.opted_out + self.window_closed + self.empty + self.not_needed
         return self.recipients - left_out - sum(one.count for one in self.unfit)
 
 
@@ -85,7 +86,7 @@ class CheckTally:
         self._definition, self._category = definition, category
         self._prepared, self._now, self._known = prepared, now, known
         self._unfit: dict[UnfitCause, UnfitRows] = {}
-        self.fit = self.erased = 0
+        self.fit = self.erased = self.not_needed = 0
         self.opted_out = self.window_closed = self.empty = self.outreach = self.unreachable = 0
         self.countries = CountryCounter()
 
@@ -261,6 +262,7 @@ def view_check(check: CampaignCheck) -> dict[str, Any]:
         "opted_out": check.opted_out,
         "window_closed": check.window_closed,
         "empty": check.empty,
+        "not_needed": check.not_needed,
         "unreachable": check.unreachable,
         "unfit": [asdict(one) for one in check.unfit],
         "outreach": check.outreach,

@@ -11,7 +11,7 @@ from gateway.core import messages
 from gateway.core.api.field_errors import FieldError, FieldReader
 from gateway.core.api.message_content import CONTENT, read_content
 from gateway.core.api.message_request import read_moment
-from gateway.core.campaigns.notice_form import NoticeForm, read_notice_form
+from gateway.core.campaigns.notices.notice_form import NoticeForm, read_notice_form
 from gateway.core.campaigns.quiet_hours import QuietHours, read_quiet_hours
 from gateway.core.messages.message_template import fill, names_in_body, prepare
 from gateway.core.messages.placeholders import PlaceholderError

@@ -16,12 +16,14 @@ from gateway.core.sending.send import ID_LENGTH
 # more. Each recipient is in exactly one cell.
 CELLS = (
     "waiting", "queued", "attempting", "unconfirmed", "accepted", "sent", "failed", "delivered",
-    "read", "expired", "cancelled",
+    "read", "expired", "cancelled", "not_needed",
 )  # fmt: skip
 # Stages of a send by the cell in which it puts its recipient, where the two have other names.
 CELL_OF_STAGE = {
     "parked": "queued", "played": "read", "dead": "failed", "dropped": "failed",
 }  # fmt: skip
+# To whom nothing was posted.
+_UNWRITTEN = ("waiting", "queued", "expired", "cancelled", "not_needed")
 CAMPAIGN_ID_LENGTH = 12
 # Not a digit of base32, of which ids of other sends are made.
 CAMPAIGN_MARK = "1"
@@ -68,7 +70,7 @@ class Funnel:
 
     @property
     def _begun(self) -> int:
-        return sum(self.cells.values()) - self.of("waiting", "queued", "expired", "cancelled")
+        return sum(self.cells.values()) - self.of(*_UNWRITTEN)
 
     @property
     def pending(self) -> int:

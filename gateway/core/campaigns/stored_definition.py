@@ -7,7 +7,7 @@ import orjson
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.campaigns.definition import Definition, FirstBatch, StopRules
-from gateway.core.campaigns.notice_form import read_notice_form, write_notice_form
+from gateway.core.campaigns.notices.notice_form import read_notice_form, write_notice_form
 from gateway.core.campaigns.quiet_hours import read_quiet_hours, write_quiet_hours
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 

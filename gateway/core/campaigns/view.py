@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core.campaigns.course import ENDED, Phase, Standing, decide_step
 from gateway.core.campaigns.definition import Definition
-from gateway.core.campaigns.notice_form import write_notice_form
+from gateway.core.campaigns.notices.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
 from gateway.core.campaigns.recipient_state import CampaignRecipient, Funnel
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers

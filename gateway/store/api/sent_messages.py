@@ -63,6 +63,14 @@ def withdraw(store: Store, number: str, id_: str) -> str:
     return _change(store, number, id_, "withdraw", 0, 0, "")
 
 
+def expire(store: Store, number: str, id_: str) -> str:
+    """Let a send of which Meta has nothing expire before its time, as `withdraw` cancels one.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    return _change(store, number, id_, "expire", 0, 0)
+
+
 def move(store: Store, number: str, id_: str, due_at: datetime, expires_at: datetime) -> str:
     """Move a message that waits for its time; return "" if that is done, or what forbids it.
 

@@ -15,6 +15,7 @@ from gateway.core.campaigns.check import identify_check
 from gateway.core.campaigns.course import ENDED, CampaignObstacle, Phase, Standing
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.recipient_state import Funnel
+from gateway.core.campaigns.retry_source import RetrySource, unpack_sources
 from gateway.core.campaigns.stop_rules import Window
 from gateway.core.campaigns.stored_definition import unpack_definition
 from gateway.core.campaigns.zone_groups import ZoneGroup
@@ -67,6 +68,7 @@ class Campaign:
     is_first_over: bool
     problems: Sequence[Mapping[str, Any]] = ()
     groups: Sequence[ZoneGroup] = ()  # with quiet hours
+    sources: Sequence[RetrySource] = ()  # of a repetition
     obstacle: CampaignObstacle | None = None
     rests: str = NOT_RESTING  # until when its reach is used up, in ms
     noticed: str = ""  # the id of the last notice that was given
@@ -251,6 +253,7 @@ def _parse(
         is_first_over="first_over" in text,
         problems=orjson.loads(text.get("problems", "[]")),
         groups=row_fields.parse_groups(text),
+        sources=unpack_sources(text.get("retry_of", "")),
         rests=text.get(RESTS, NOT_RESTING),
         noticed=text.get("noticed", ""),
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),

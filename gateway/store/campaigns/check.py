@@ -40,6 +40,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
 from gateway.store.campaigns.campaigns import Campaign, server_ms, server_us
 from gateway.store.campaigns.reach import ask_limit, read_reach
+from gateway.store.campaigns.recipients.earlier_messages import find_served
 from gateway.store.campaigns.row_fields import stamp
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, Store
@@ -125,6 +126,7 @@ def _look_at(
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
         empty=tally.empty,
+        not_needed=tally.not_needed,
         unreachable=tally.unreachable,
         skips_unreachable=campaign.definition.skip_unreachable,
         outreach=tally.outreach,
@@ -172,7 +174,9 @@ def _add_all(
     for chunk in _chunks(store, bodies, campaign):
         known = list(_with_contacts(store, campaign, chunk))
         failed = find_unreachable(store, campaign.number, [contact for _, contact in known])
-        for member, contact in known:
+        served = find_served(store, campaign, known)
+        tally.not_needed += len(served)
+        for member, contact in ((one, its) for one, its in known if one.row not in served):
             tally.add(
                 member.phone,
                 member.values,

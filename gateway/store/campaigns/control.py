@@ -89,20 +89,22 @@ def prolong(store: Store, campaign: Campaign, now: datetime) -> None:
     change_phase(store, campaign, ACTIVE, "", "", "", prolonged=stamp(now))
 
 
-def cancel_queued(store: Store, campaign: Campaign) -> int:
-    """Cancel the sends that a campaign which ended early has queued; return how many.
+def withdraw_queued(store: Store, campaign: Campaign) -> int:
+    """Withdraw the sends that a campaign which ended early has queued; return how many.
 
-    One that is to be repeated, since Meta failed it after its acceptance, goes out.
+    Their recipients end as those whose turn never came: cancelled or expired. One that is to be
+    repeated, since Meta failed it after its acceptance, goes out.
     """
     if campaign.phase not in ENDED or campaign.phase == "completed":
         return 0
-    cancelled = 0
+    end = sent_messages.expire if campaign.phase == "expired" else sent_messages.withdraw
+    withdrawn = 0
     for row in _queued_rows(store, campaign):
         send = campaign_send_id(campaign.id, row)
-        cancelled += not sent_messages.withdraw(store, campaign.number, send)
+        withdrawn += not end(store, campaign.number, send)
     if not campaign.funnel.of("attempting"):  # what is in hand may be queued again
         pauses.release(store, [campaign.number], campaign.rule)
-    return cancelled
+    return withdrawn
 
 
 def _queued_rows(store: Store, campaign: Campaign) -> Iterator[int]:

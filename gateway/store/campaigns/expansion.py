@@ -23,6 +23,7 @@ from gateway.store import keys
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import CHUNK, AudienceMember, read_recipients
 from gateway.store.campaigns.campaigns import Campaign, server_ms
+from gateway.store.campaigns.recipients.earlier_messages import find_served
 from gateway.store.campaigns.row_fields import GROUP_DONE
 from gateway.store.planning.commit import send_args
 from gateway.store.planning.contacts import parse_contacts
@@ -145,16 +146,24 @@ def _plan(
     failed: frozenset[str] = frozenset()
     if campaign.definition.skip_unreachable:
         failed = find_unreachable(store, campaign.number, list(contacts.values()))
+    known = [(one, contacts[name]) for one, name in zip(found, names, strict=True)]
+    served = find_served(store, campaign, known)
     return [
-        _plan_send(campaign, prepared, one, contacts[name], now, failed)
-        for one, name in zip(found, names, strict=True)
+        _pass(campaign, one.row, "not_needed")
+        if one.row in served
+        else _plan_send(campaign, prepared, one, contact, now, failed)
+        for one, contact in known
     ]
 
 
 def _fail_missing(campaign: Campaign, rows: RowRange) -> list[Sequence[Any]]:
     size = min(rows.size, CHUNK - rows.first % CHUNK)  # the next chunk may be there
-    ids = [campaign_send_id(campaign.id, rows.first + i) for i in range(size)]
-    return [[id_, "", 0, "failed", "", ""] for id_ in ids]
+    return [_pass(campaign, rows.first + i, "failed") for i in range(size)]
+
+
+def _pass(campaign: Campaign, row: int, cell: str, failure: str = "") -> Sequence[Any]:
+    """Return as the script writes it that nothing is posted to a recipient, who ends in a cell."""
+    return [campaign_send_id(campaign.id, row), "", 0, cell, failure, ""]
 
 
 def _plan_send(
@@ -166,17 +175,16 @@ def _plan_send(
     unreachable: Collection[str],
 ) -> Sequence[Any]:
     """Return a send as the script writes it; without a lane where nobody is written to."""
-    id_ = campaign_send_id(campaign.id, recipient.row)
     if not recipient.phone:  # the customer was erased
-        return [id_, "", 0, "cancelled", "", ""]
+        return _pass(campaign, recipient.row, "cancelled")
     body = render(prepared, recipient.values)
     if body is None:
-        return [id_, "", 0, "failed", "", ""]
+        return _pass(campaign, recipient.row, "failed")
     if contact.key in unreachable:
-        return [id_, "", 0, "failed", FAILURE, ""]
+        return _pass(campaign, recipient.row, "failed", FAILURE)
     to = address_to(contact, Recipient(recipient.phone))
     send = Send(
-        id=id_,
+        id=campaign_send_id(campaign.id, recipient.row),
         lane=contact.key,
         priority=BULK,
         body=messages.with_recipient(body, to),

@@ -12,10 +12,10 @@ from gateway.cli.operate.campaigns.desk import opened_desk
 from gateway.cli.operate.messages.send import accept_message, check_templates
 from gateway.core.api.message_request import MessageRequest, read_request
 from gateway.core.campaigns.definition import trial_fields
+from gateway.core.campaigns.retry_source import SCOPES
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError
 from gateway.store.campaigns.uploads.repetition import (
-    SCOPES,
     WARNING,
     find_obstacle,
     repeat_campaign,
@@ -56,7 +56,7 @@ def send_test(
 def retry(
     campaign_id: Id,
     scope: Annotated[
-        str, typer.Option(help="Whom it is for: failed, expired or unconfirmed.")
+        str, typer.Option(help="For the failed, expired, cancelled or unconfirmed.")
     ] = "failed",
     code: Annotated[
         list[int] | None, typer.Option(help="Only failures with this code; may be repeated.")

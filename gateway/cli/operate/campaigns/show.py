@@ -120,6 +120,7 @@ def check_lines(check: CampaignCheck) -> Iterator[str]:
         (check.opted_out, "want no marketing"),
         (check.window_closed, "have not written for 24 hours, and the message is no template"),
         (check.empty, "have an empty value that the message needs"),
+        (check.not_needed, "have the message of the campaign before after all"),
     ):
         if count:
             yield f"{count:,} {_agree(count, reason)}."

@@ -43,11 +43,13 @@ def store_audience(
     reader: AudienceReader,
     rows: Iterable[AudienceRow],
     home: str = "",
+    sources: str = "",
 ) -> int:
     """Store the recipients that a reader yields, and give them to a draft; return how many.
 
-    With quiet hours they are sorted by their zones; `home` is the account's. `rows` reads nothing
-    before the first of them is asked for, so that an erasure meanwhile makes another pass.
+    With quiet hours they are sorted by their zones; `home` is the account's. `sources` are those of
+    a repetition, packed. `rows` reads nothing before the first of them is asked for, so that an
+    erasure meanwhile makes another pass.
     Raises AudienceRefusedError, and whatever reading them raises; then nothing has changed.
     """
     with hold_upload(store, campaign.number) as lease:
@@ -58,7 +60,7 @@ def store_audience(
         except BaseException:
             writer.drop()
             raise
-        writer.adopt(reader, groups)
+        writer.adopt(reader, groups, sources)
         return writer.count
 
 
@@ -96,7 +98,7 @@ class _AudienceWriter:
         if not all(prolong_chunks(self.store, self.campaign, self.token, self.count)):
             raise StoreUnavailableError("a part of the audience vanished while the rest was read")
 
-    def adopt(self, reader: AudienceReader, groups: bytes) -> None:
+    def adopt(self, reader: AudienceReader, groups: bytes, sources: str) -> None:
         """Give the draft this audience, and drop the earlier one.
 
         Without an answer the draft may have the new one, so what is stored of it stays: if it was
@@ -104,7 +106,7 @@ class _AudienceWriter:
         """
         problems = [one._asdict() for one in reader.problems[:SHOWN_PROBLEMS]]
         fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
-        fields += ["zones", groups]
+        fields += ["zones", groups, "retry_of", sources]
         args = [self.campaign.id, self.token, self.count, LIVES_MS, self.lease.name, *fields]
         phase, earlier, had = self.store.call(
             "adopt_audience", keys.number(self.campaign.number), *args

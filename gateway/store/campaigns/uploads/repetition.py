@@ -8,12 +8,12 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
 
 from gateway.core.campaigns.audience import AudienceReader, AudienceRow
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.definition import AGAIN, MOST_NAME, Definition
 from gateway.core.campaigns.recipient_state import RecipientState
+from gateway.core.campaigns.retry_source import RetrySource, Scope, pack_sources
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.audience import iter_recipients
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
@@ -23,8 +23,6 @@ from gateway.store.campaigns.uploads.lease import hold_upload
 from gateway.store.lua.constants import UNREACHABLE_CODE
 from gateway.store.redis.client import Store
 
-Scope = Literal["failed", "expired", "unconfirmed"]
-SCOPES: tuple[Scope, ...] = ("failed", "expired", "unconfirmed")
 WARNING = "Meta may have sent the message to those who are unconfirmed: they may get it twice"
 # Drafts that were cancelled before they started make room for another, so often.
 MOST_DRAFTS = 20
@@ -35,6 +33,11 @@ def find_obstacle(campaign: Campaign, scope: Scope, codes: Collection[int]) -> s
     if campaign.phase not in ENDED:
         return f"The campaign is {campaign.phase}: only one that has ended is repeated."
     funnel = campaign.funnel
+    if scope in ("expired", "cancelled") and (left := funnel.of("queued", "attempting")):
+        return (
+            f"Of the campaign {left:,} are queued or being posted still, and join those who are "
+            f"{scope} unless Meta gets their message: wait until they are."
+        )
     count = sum(funnel.codes.get(code, 0) for code in codes) if codes else funnel.of(scope)
     of_codes = f" with {', '.join(map(str, sorted(codes)))}" if codes else ""
     return "" if count else f"No recipient of the campaign is {scope}{of_codes}."
@@ -95,7 +98,8 @@ def _repeat(
         rows = _iter_rows(store, bodies, campaign, scope, codes)
         # Whoever asked for the same at this moment may have been faster.
         with suppress(AudienceRefusedError):
-            store_audience(store, bodies, draft, reader, rows, zone)
+            sources = pack_sources([RetrySource(campaign.id, scope), *campaign.sources])
+            store_audience(store, bodies, draft, reader, rows, zone, sources)
     return id_
 
 

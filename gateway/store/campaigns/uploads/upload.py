@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from gateway.core.campaigns.audience import SHOWN_PROBLEMS, AudienceReader
+from gateway.core.campaigns.retry_source import Scope
 from gateway.core.tables.phone_cells import TableError
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
 from gateway.store.campaigns.uploads.audience_writer import AudienceRefusedError, store_audience
 from gateway.store.campaigns.uploads.known_customers import PHONE, KnownCustomers, iter_rows
-from gateway.store.campaigns.uploads.repetition import Scope, repeat_campaign
+from gateway.store.campaigns.uploads.repetition import repeat_campaign
 from gateway.store.redis.client import Store
 from gateway.tables.table import read_table
 

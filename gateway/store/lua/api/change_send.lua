@@ -1,10 +1,10 @@
 -- change_send: cancel a send, or move it to another time, while nothing was attempted; a parked one
--- can be cancelled as well. Withdraw one of which Meta has nothing, or only forget its request, so
--- that the same request asks for another send.
+-- can be cancelled as well. Withdraw one of which Meta has nothing, or let it expire, or only forget its
+-- request, so that the same request asks for another send.
 -- with: lanes
 -- KEYS  1 the number's prefix
--- ARGV  1 id, 2 "cancel", "move", "withdraw" or "forget", 3 the new time in ms, 4 the new expiry in ms,
---       5 for the last two verbs the name of the request's idempotency row, or ""
+-- ARGV  1 id, 2 "cancel", "move", "withdraw", "expire" or "forget", 3 the new time in ms, 4 the new expiry in ms,
+--       5 for "withdraw" and "forget" the name of the request's idempotency row, or ""
 -- Returns "done", "" for an unknown send, or the stage that forbids it; for a move also "due" where
 -- the send no longer waits for its time. Repeating it finishes what a failure left undone.
 local number, now, id = KEYS[1], clock(), ARGV[1]
@@ -37,17 +37,21 @@ local function forget(name)
   if before and before:sub(1, C.ID_LENGTH) == id then redis.call('DEL', known) end
 end
 
-local function cancel(row)
+local function leave(row, stage, reason)
   retire(number, id, now + C.DAY_MS)
   -- It is over from here on: whoever finds it elsewhere passes it.
-  if row.stage ~= 'cancelled' then
-    raise(number, send, 'cancelled', 'final', 1, 'ended_at', now, 'error', '{"reason":"cancelled"}')
+  if row.stage ~= stage then
+    raise(number, send, stage, 'final', 1, 'ended_at', now, 'error', cjson.encode({reason = reason}))
   end
   redis.call('ZREM', number .. 'due', id)
   if redis.call('ZREM', number .. 'parked', id) == 1 then
     leave_parked(number, id, row)
   end
   leave_unattempted(row.rank, row.lane)
+end
+
+local function cancel(row)
+  leave(row, 'cancelled', 'cancelled')
 end
 
 -- A repeated request is known until a day after the send is due.
@@ -77,6 +81,11 @@ if ARGV[2] == 'withdraw' then
   cancel(row)
   -- Last: before it, the same request finds a send that is cancelled, and makes no second one.
   forget(ARGV[5])
+  return 'done'
+end
+if ARGV[2] == 'expire' then
+  if row.stage ~= 'expired' and not may_withdraw(row) then return row.stage end
+  leave(row, 'expired', 'expired before it could be sent')
   return 'done'
 end
 if not may_change(row) then return row.stage end

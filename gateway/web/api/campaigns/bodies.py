@@ -6,7 +6,8 @@ from starlette.requests import Request
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.campaigns.check import CHECK_ID_LENGTH
-from gateway.store.campaigns.uploads.repetition import SCOPES, WARNING, Scope
+from gateway.core.campaigns.retry_source import SCOPES, Scope
+from gateway.store.campaigns.uploads.repetition import WARNING
 from gateway.web.api.json_body import read_body, read_object
 from gateway.web.api.problems import ApiError
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.core.campaigns.check import CHECK_ID_LENGTH
+from gateway.core.campaigns.retry_source import Scope
 from gateway.tables.workbook import MEDIA_TYPE as XLSX
 from gateway.web.api.descriptions import (
     IDEMPOTENCY_KEY,
@@ -126,6 +127,9 @@ class CheckOut(BaseModel):
     opted_out: int
     window_closed: int
     empty: int
+    not_needed: int = Field(
+        description="Of a repetition: whom the message of the campaign before reached after all."
+    )
     unreachable: int = Field(
         description="To whom Meta could deliver nothing within 30 days (code 131026); they are "
         "among those who would get it unless the campaign has `skip_unreachable`."
@@ -175,7 +179,7 @@ class RetryIn(BaseModel):
     """Whom of an ended campaign the new draft is for."""
 
     model_config = ConfigDict(extra="forbid")
-    scope: Literal["failed", "expired", "unconfirmed"]
+    scope: Scope
     codes: list[int] | None = Field(None, max_length=100, description="Meta's, or all.")
     accept_duplicates: bool | None = Field(
         None, description="Needed for the unconfirmed, who may have the message already."

@@ -7,8 +7,8 @@ import orjson
 from starlette.requests import Request
 
 from gateway.core.api.field_errors import FieldReader
+from gateway.core.campaigns.retry_source import Scope
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers, read_known_customers
-from gateway.store.campaigns.uploads.repetition import Scope
 from gateway.store.campaigns.uploads.upload import (
     Home,
     UploadResult,

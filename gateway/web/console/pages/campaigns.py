@@ -8,12 +8,12 @@ from typing import Any
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.definition import StopRules, name_samples
 from gateway.core.campaigns.recipient_state import CELLS
+from gateway.core.campaigns.retry_source import SCOPES
 from gateway.core.console.campaign_form import write_campaign, write_retry
 from gateway.core.console.users import OPERATE, ConsoleUser
 from gateway.core.messages.rendering import ChatMessage
 from gateway.core.templates.choice import TemplateUse, read_use
 from gateway.store.campaigns.campaigns import read_campaign
-from gateway.store.campaigns.uploads.repetition import SCOPES
 from gateway.store.campaigns.view import read_log, view_campaign
 from gateway.web.api.operations.templates import PATH as TEMPLATES
 from gateway.web.console.desk.desk import ConsoleDesk

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.core.campaigns.notice_form import NoticeForm
+from gateway.core.campaigns.notices.notice_form import NoticeForm
 from gateway.core.campaigns.recipient_state import Funnel
 from gateway.core.forwards.forward import forward_id
 from gateway.core.forwards.payload import CAMPAIGN, build_notice_payload
