@@ -107,6 +107,7 @@ def test_the_zones_of_a_number_are_those_of_its_prefix() -> None:
     assert len(zones_of_phone("351912345678")) == 2
     assert zones_of_phone("351900000001") == zones_of_phone("351912345678")  # of no known range
     assert zones_of_phone("999999999999") == ()
+    assert zones_of_phone("5216641234567") == zones_of_phone("526641234567") != ()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,18 @@ def test_those_with_a_tag_get_what_is_known_of_them(store: Store) -> None:
     }  # fmt: skip
 
 
+def test_a_customer_of_mexico_is_known_by_the_number_that_meta_writes(store: Store) -> None:
+    before = find_contact(store, NUMBER, "525512345678")
+    known = replace(before, wa_id="5215512345678", tags=("vip",), vars={"first": "Ana"})
+    assert commit(store, [Plan(NUMBER, known, changed=True, events=())], WEEK) == [True]
+
+    for customers in (KnownCustomers("vip"), KnownCustomers("", ["+52 1 55 1234 5678"])):
+        result, recipients = audience_of(store, customers)
+
+        assert recipients == {"5215512345678": {"first": "Ana"}}
+        assert result.reader.skipped == {}
+
+
 def test_all_of_many_contacts_are_found_once(store: Store) -> None:
     for i in range(1_200):
         store.redis.hset(f"gw:{{n{NUMBER}}}:x:{i}", "other", "keys")

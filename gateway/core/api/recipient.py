@@ -1,6 +1,7 @@
 """Recipient of a message, as a client of the API names them: a phone number or a user id."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import phonenumbers
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.contacts.contact import Contact
 from gateway.core.webhook.numbering_plans import is_surely_possible
-from gateway.core.webhook.phone_numbers import contact_key
+from gateway.core.webhook.phone_numbers import contact_key, normalize_phone
 
 # Meta's example is base64; nothing is said of its length.
 _GROUP_ID = re.compile(r"[A-Za-z][A-Za-z0-9+/=_-]{9,199}")
@@ -87,16 +88,32 @@ def _read_phone(reader: FieldReader, name: str, text: str, country: str) -> Reci
 
 
 def parse_phone(text: str) -> str:
-    """Return the digits of an international phone number, "" if the text is none."""
-    text = text.strip()
+    """Return the digits of an international phone number, "" if the text is none.
+
+    Of a number that Meta writes in two ways both are numbers, and stay as they are given.
+    """
+    text = strip_invisible(text)
     if not _PHONE.fullmatch(text):
         return ""
     digits = _SIGNS.sub("", text)
     digits = digits[1:] if digits.startswith("+") else digits.removeprefix("00")
     if is_surely_possible(digits):
         return digits
-    number = _parse(f"+{digits}")
-    return _format(number) if number else ""
+    if number := _parse(f"+{digits}"):
+        return _format(number)
+    # phonenumbers does not know the digit that Meta still writes in numbers of Mexico.
+    shorter = normalize_phone(digits)
+    return digits if shorter != digits and is_surely_possible(shorter) else ""
+
+
+def strip_invisible(text: str) -> str:
+    """Return a text without blanks around it, and without what nobody sees in it.
+
+    Phones and web pages put direction marks and the like around a number that is copied.
+    """
+    if not text.isascii():
+        text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    return text.strip()
 
 
 def parse_national_phone(text: str, country: str) -> str:
@@ -104,7 +121,7 @@ def parse_national_phone(text: str, country: str) -> str:
 
     "" for a text that is none, or that begins with + or 00, as only an international number does.
     """
-    text = text.strip()
+    text = strip_invisible(text)
     if not _NATIONAL_PHONE.fullmatch(text) or text.startswith("00"):
         return ""
     number = _parse(_SIGNS.sub("", text), country)
@@ -122,7 +139,8 @@ def _is_rather_national(international: str, national: str) -> bool:
 
 
 def _is_valid(digits: str) -> bool:
-    return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
+    forms = {digits, normalize_phone(digits)}
+    return any(phonenumbers.is_valid_number(phonenumbers.parse(f"+{form}")) for form in forms)
 
 
 def _parse(text: str, country: str | None = None) -> phonenumbers.PhoneNumber | None:

@@ -14,6 +14,7 @@ from phonenumbers import timezone
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.schedules.cron import list_zones
+from gateway.core.webhook.phone_numbers import normalize_phone
 
 Zones = tuple[str, ...]
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -99,6 +100,7 @@ def zones_of_phone(phone: str) -> Zones:
         return ()
     found = timezone.time_zones_for_number(number)
     if _UNKNOWN in found:  # of no known range, such as a new one: its digits still name a country
+        number = phonenumbers.parse(f"+{normalize_phone(phone)}")
         found = timezone.time_zones_for_geographical_number(number)
     return tuple(sorted(zone for zone in found if zone != _UNKNOWN))
 
