@@ -14,7 +14,7 @@ from gateway.core.tables.contact_rows import (
     USER_ID,
     VARIABLE,
 )
-from gateway.core.tables.phone_cells import PHONE_COLUMNS, plain_name
+from gateway.core.tables.phone_columns import is_phone_column
 from gateway.tables.csv_lines import FORMULAS, iter_csv_lines
 
 PHONE = "phone"
@@ -23,7 +23,7 @@ COLUMNS = (PHONE, USER_ID, NAME, TAGS, OPTED_OUT)
 
 def column_of(variable: str) -> str:
     """Return the column of a variable, which is no column of ours."""
-    is_taken = variable in COLUMNS or plain_name(variable) in PHONE_COLUMNS
+    is_taken = variable in COLUMNS or is_phone_column(variable)
     return f"{VARIABLE}{variable}" if is_taken else variable
 
 

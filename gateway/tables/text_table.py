@@ -1,23 +1,25 @@
 """Tables of text: CSV and JSON Lines, in the encodings and delimiters that spreadsheets write.
 
-The delimiter is the one under which the first lines have a constant number of columns, one of them
-with the name of a phone number; `csv.Sniffer` is wrong on ordinary files and slow on large ones
-(https://github.com/python/cpython/issues/119123).
+The delimiter is the one under which a column has the name of a phone number, and the first lines
+have a constant number of columns if they do under any; `csv.Sniffer` is wrong on ordinary files and
+slow on large ones (https://github.com/python/cpython/issues/119123).
 """
 
 import codecs
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import orjson
 
 from gateway.core.formats import pluralize
-from gateway.core.tables.phone_cells import PHONE_COLUMNS, TableError, plain_name
+from gateway.core.tables.phone_cells import TableError
+from gateway.core.tables.phone_columns import find_phone_column, is_phone_column
 
 MOST_BYTES = 2 * 1024**3
 MOST_COLUMNS = 64
@@ -41,7 +43,7 @@ _BOMS = {b"\xef\xbb\xbf": _SIGNED, b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 Cells = Iterator[tuple[int, dict[str, str]]]
 
 
-def read_text_table(file: BinaryIO, encoding: str = "") -> Cells:
+def read_text_table(file: BinaryIO, encoding: str = "", phone_column: str = "") -> Cells:
     """Yield the line and the named cells of each row of a file that can seek.
 
     The encoding is that of the byte order mark, the one that is given, or else UTF-8.
@@ -57,7 +59,7 @@ def read_text_table(file: BinaryIO, encoding: str = "") -> Cells:
     if first.lstrip().startswith("{"):
         yield from _read_json_lines(first, lines)
     else:
-        yield from _read_csv(first, lines)
+        yield from _read_csv(first, lines, phone_column)
 
 
 def _refuse_unmarked(start: bytes) -> None:
@@ -157,12 +159,21 @@ def _read_json_lines(first: str, lines: _Lines) -> Cells:
         if not line.strip():
             continue
         try:
-            row = orjson.loads(line)
+            row = _parse_json(line)
         except orjson.JSONDecodeError:
             raise TableError(f"Line {lines.number} is no JSON object.") from None
         if not isinstance(row, dict) or len(row) > MOST_COLUMNS:
             raise TableError(f"Line {lines.number} is no object of up to {MOST_COLUMNS} fields.")
         yield lines.number, {name: _cell(value, lines.number) for name, value in row.items()}
+
+
+def _parse_json(line: str) -> object:
+    """Return a value with its numbers as they are written, where parsing may lose their digits."""
+    value = orjson.loads(line)
+    if isinstance(value, dict) and any(isinstance(one, float) for one in value.values()):
+        # As a number 3.51912E+11 would be a phone number, though a wrong one.
+        return json.loads(line, parse_float=str, parse_int=str)
+    return value
 
 
 def _cell(value: object, line: int) -> str:
@@ -181,21 +192,18 @@ def _read_first(lines: _Lines) -> str:
     return first
 
 
-def _read_csv(first: str, lines: _Lines) -> Cells:
+def _read_csv(first: str, lines: _Lines, phone_column: str) -> Cells:
     separator = _SEPARATOR.fullmatch(first)
     first = _read_first(lines) if separator else first
     sample = [first, *islice(lines, SAMPLE_LINES)]
-    delimiter = separator[1] if separator else find_delimiter(sample)
+    delimiter = separator[1] if separator else find_delimiter(sample, phone_column)
     if not delimiter and first.lstrip().startswith("["):
         raise TableError(
             "The file is a JSON array: write one object in each line, without brackets around "
             "them and commas between them, as jq -c '.[]' does."
         )
     if not delimiter:
-        raise TableError(
-            "The first line must name the columns, one of them phone; between them stand "
-            "commas, semicolons, tabs or |."
-        )
+        _refuse_columns(sample)
     reader = csv.reader(chain(sample, lines), delimiter=delimiter, strict=True)
     offset = lines.number - len(sample)  # blank lines before the first
     try:
@@ -236,17 +244,39 @@ def check_cell(cell: str, line: int) -> str:
     return cell
 
 
-def find_delimiter(sample: Sequence[str]) -> str:
-    """Return the delimiter of CSV by its first lines, "" where none fits."""
-    best = (0, "")
+def find_delimiter(sample: Sequence[str], phone_column: str) -> str:
+    """Return the delimiter of CSV by its first lines, "" where none fits.
+
+    The names of the columns alone decide where a line has too many or too few of them; reading the
+    file says which.
+    """
+    best = (False, 0, "")
     for delimiter in DELIMITERS:
         rows = _split_sample(sample, delimiter)
-        names = [plain_name(name) for name in rows[0]] if rows else []
+        names = rows[0] if rows else []
         # The sample may end inside a quoted cell, so its last row says nothing.
-        widths = {len(row) for row in rows[:-1] or rows}
-        if PHONE_COLUMNS & set(names) and len(widths) == 1 and len(names) > best[0]:
-            best = (len(names), delimiter)
-    return best[1]
+        is_constant = len({len(row) for row in rows[:-1] or rows}) == 1
+        if _holds_phones(names, phone_column) and (is_constant, len(names)) > best[:2]:
+            best = (is_constant, len(names), delimiter)
+    return best[2]
+
+
+def _holds_phones(names: Sequence[str], phone_column: str) -> bool:
+    if phone_column:
+        return phone_column in (name.strip() for name in names)
+    return any(map(is_phone_column, names))
+
+
+def _refuse_columns(sample: Sequence[str]) -> NoReturn:
+    """Raise TableError for columns of which none holds phone numbers."""
+    found = (_split_sample(sample, delimiter)[:1] for delimiter in DELIMITERS)
+    names = max((rows[0] for rows in found if rows), key=len, default=[])
+    if len(names) > 1:
+        find_phone_column(names)
+    raise TableError(
+        "The first line must name the columns, one of them phone; between them stand "
+        "commas, semicolons, tabs or |."
+    )
 
 
 def _split_sample(sample: Sequence[str], delimiter: str) -> list[list[str]]:

@@ -17,7 +17,8 @@ def read(*phones: str, country: str = "") -> tuple[list[str], AudienceReader]:
 @pytest.mark.parametrize(
     "text",
     ["+351912345678", "351912345678", "00351912345678", "+351 912-345-678", "351912345678.0",
-     " '+351912345678", "351912345678,00"],
+     " '+351912345678", "351912345678,00", "+351912345678.0",
+     "\u202a+351\u00a0912\u00a0345\u00a0678\u202c", "\u2068'351912345678\u200b.0\u2069\ufeff"],
 )  # fmt: skip
 def test_a_number_is_read_in_any_international_form(text: str) -> None:
     assert read(text)[0] == ["351912345678"]
@@ -28,6 +29,9 @@ def test_a_number_is_read_in_any_international_form(text: str) -> None:
     [
         ("3.51912E+11", "destroyed by a spreadsheet"),
         ("3,51912e+11", "destroyed by a spreadsheet"),
+        ("\u202a3.51912E+11\u202c", "destroyed by a spreadsheet"),
+        ("351912345678e0", "destroyed by a spreadsheet"),
+        ("4915112345678.5", "no possible phone number"),  # without its point it would be possible
         ("912345678", "no possible phone number"),
         ("+35191234567890123", "no possible phone number"),
         ("phone me", "no possible phone number"),
@@ -55,6 +59,13 @@ def test_duplicates_are_found_by_contact_and_not_by_text() -> None:
     assert reader.skipped == {"duplicate": 2}
 
 
+def test_both_forms_of_a_mexican_number_are_read_as_given_and_name_one_contact() -> None:
+    found, reader = read("+52 1 55 1234 5678", "525512345678", "526641234567", "5216641234567")
+
+    assert found == ["5215512345678", "526641234567"]
+    assert reader.skipped == {"duplicate": 2}
+
+
 def test_a_million_duplicates_cost_one_entry_each_and_ten_thousand_problems() -> None:
     reader = AudienceReader(COLUMNS)
     rows = ((i, {"phone": "+351912345678", "first": "Ana"}) for i in range(20_000))
@@ -62,6 +73,19 @@ def test_a_million_duplicates_cost_one_entry_each_and_ten_thousand_problems() ->
     assert len(list(reader.read(rows))) == 1
     assert len(reader.problems) == 10_000
     assert reader.skipped == {"duplicate": 19_999}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["telefone", "teléfono", "Telemóvel", "Móvil", "Telephone", "Mobile Number", "Cell Phone",
+     "WhatsApp Number", "Contact Number", "mobile-no.", "phone_number", "Numéro de téléphone",
+     "Nº de telefone", "Número de celular", "Handynummer", "WhatsApp-Nr.", "Portable", "Cellulare",
+     "Nomor HP", "No. WA", "Telefon numarası", "Telefoonnummer", "TO", " wa id "],
+)  # fmt: skip
+def test_the_column_of_the_numbers_has_the_name_that_people_give_it(name: str) -> None:
+    rows = [(2, {"first": "Ana", name: "+351912345678", "CEP": "1200-001"})]
+
+    assert [row.phone for row in AudienceReader(COLUMNS).read(rows)] == ["351912345678"]
 
 
 def test_the_values_are_those_that_the_message_needs() -> None:
@@ -74,8 +98,9 @@ def test_the_values_are_those_that_the_message_needs() -> None:
 @pytest.mark.parametrize(
     ("row", "detail"),
     [
-        ({"name": "Ana", "first": "A"}, "none of the columns"),
-        ({"phone": "1", "mobile": "2", "first": "A"}, "phone, mobile"),
+        ({"name": "A", "first": "A"}, "the columns are name, first. Call that column phone."),
+        ({"351912345678": "A", "Ana Silva": "A"}, "^The first line must name the columns[^0-9]*$"),
+        ({"phone": "1", "mobile": "2", "first": "A"}, "phone, mobile: rename all but one"),
         ({"phone": "+351912345678", "First": "A"}, "the column first, .* it has First, phone."),
     ],
 )

@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from gateway.core.campaigns.audience import AudienceReader
 from gateway.core.tables.phone_cells import TableError
 from gateway.tables.table import read_table
 
@@ -45,6 +46,27 @@ def test_a_file_is_read_however_it_was_saved(content: bytes, encoding: str) -> N
     assert read(content, encoding) == ROWS
 
 
+def test_numbers_of_json_are_read_as_they_are_written() -> None:
+    content = b"""{"phone": 3.51912E+11, "n": 1.50, "big": 123456789012345678901, "none": null}
+{"phone": 351912345678, "n": -2, "big": 35191234567890123456}\n"""
+
+    assert read(content) == [
+        {"phone": "3.51912E+11", "n": "1.50", "big": "123456789012345678901", "none": ""},
+        {"phone": "351912345678", "n": "-2", "big": "35191234567890123456"},
+    ]
+
+
+def test_a_number_of_json_with_an_exponent_is_no_phone_number() -> None:
+    lines = b'{"phone": 3.51912E+11}\n{"phone": 351912345678.0}\n{"phone": 4915112345678.5}\n'
+    reader = AudienceReader(frozenset())
+
+    found = list(reader.read(read_table(io.BytesIO(lines))))
+
+    assert [(row.line, row.phone) for row in found] == [(2, "351912345678")]
+    assert [(one.line, one.cause) for one in reader.problems] == [(1, "invalid"), (3, "invalid")]
+    assert reader.repaired == 1
+
+
 def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
     content = b'phone,first\n+351912345678,"A ""B"", C\nD"\n+351912345679,E\n'
 
@@ -66,7 +88,19 @@ def test_a_cell_may_hold_delimiters_quotes_and_line_breaks() -> None:
         (b'[{"phone": "1"}, {"phone": "2"}]', "", "JSON array: write one object in each line"),
         (b'[\n  {\n    "phone": "1"\n  }\n]\n', "", "JSON array: write one object in each line"),
         (b"\n \n", "", "empty"),
-        (b"name;first\nA;B\n", "", "first line must name"),
+        (b"name;first\nA;B\n", "", "the columns are name, first. Call that column phone"),
+        (b"name\nA\n", "", "first line must name"),
+        (b"+351912345678;Ana\n", "", "^The first line must name the columns[^0-9]*$"),
+        (
+            b"phone,first\n+351912345678,a\n+351912345679,b,c\n+351912345670,d\n",
+            "",
+            "Line 3 has 3 columns, and the first line 2",
+        ),
+        (
+            b"phone;first\n+351912345678;a,b\n+351912345679\n+351912345670;d,e\n",
+            "",
+            "Line 3 has 1 column, and the first line 2",
+        ),
         (b"phone,first\n+351912345678,Ana\n\xe9,B\n", "", "Line 3 is not in the encoding"),
         (b'phone,first\n+351912345678,"Ana', "", "at line 2"),
         (b'phone,first\n+351912345678,"Ana"x\n', "", "at line 2"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.api.schedules.cron import find_zone_problem, list_zones
-from gateway.core.tables.phone_cells import PhoneCells, TableError, find_phone_column
+from gateway.core.tables.phone_cells import PhoneCells, TableError
+from gateway.core.tables.phone_columns import find_phone_column
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000

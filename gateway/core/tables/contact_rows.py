@@ -11,7 +11,8 @@ from gateway.core.api.recipient import is_user_id
 from gateway.core.contacts.consent import ConsentChange, apply_consent
 from gateway.core.contacts.contact import MOST_BYTES, Contact
 from gateway.core.planning.contact_changes import FULL, set_variables, tag_contact, untag_contact
-from gateway.core.tables.phone_cells import PhoneCells, TableError, find_phone_column
+from gateway.core.tables.phone_cells import PhoneCells, TableError
+from gateway.core.tables.phone_columns import find_phone_column
 from gateway.core.webhook.phone_numbers import contact_key, normalize_phone
 
 MOST_ROWS = 1_000_000

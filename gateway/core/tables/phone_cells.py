@@ -4,18 +4,12 @@ What cannot be read exactly is never guessed: a wrong number is somebody else's.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.core.api.recipient import parse_national_phone, parse_phone
+from gateway.core.api.recipient import parse_national_phone, parse_phone, strip_invisible
 
-# Names of the column with the phone number, in small letters and without signs.
-PHONE_COLUMNS = frozenset(
-    {"phone", "phonenumber", "number", "mobile", "mobilephone", "cell", "to", "waid", "whatsapp"}
-    | {"telefone", "telemovel", "celular", "telefono", "movil", "tel", "telefon", "handy", "msisdn"}
-)
-_EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d+")
-_DECIMAL = re.compile(r"(\d{7,15})[.,]0+")
+_EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+")
+_DECIMAL = re.compile(r"(\+?\d{7,15})[.,](0+|\d{1,2})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T].*)?|\d{1,2}[./]\d{1,2}[./](?:\d{2}|\d{4})")
 _NATIONAL = re.compile(r"\(?\d(?:[ ()/.-]*\d){6,11}")
 _IMPOSSIBLE = "is no possible phone number"
@@ -35,7 +29,7 @@ class PhoneCells:
 
     def read(self, text: str) -> str:
         """Return the digits of a number; "" for an empty cell, else a sentence about it."""
-        text = text.strip().lstrip("'").strip()
+        text = strip_invisible(text).lstrip("'").strip()
         if not text:
             return ""
         if _EXPONENT.fullmatch(text):
@@ -43,6 +37,8 @@ class PhoneCells:
         if _DATE.fullmatch(text):
             return "is a date and no phone number: format the column as text"
         if match := _DECIMAL.fullmatch(text):
+            if match[2].strip("0"):
+                return _IMPOSSIBLE
             self.repaired += 1
             text = match[1]
         if _CLEAN.fullmatch(text) and (text[0] == "+" or not self.country):
@@ -55,19 +51,3 @@ class PhoneCells:
         if self.country or not _NATIONAL.fullmatch(text):
             return _IMPOSSIBLE
         return f"{_IMPOSSIBLE} without its country's code, and the account has no country"
-
-
-def find_phone_column(names: Iterable[str]) -> str:
-    """Return the column that holds the phone number. Raises TableError unless it is one."""
-    found = [name for name in names if plain_name(name) in PHONE_COLUMNS]
-    if len(found) != 1:
-        named = ", ".join(found) if found else "none of the columns"
-        raise TableError(
-            f"Exactly one column must hold the phone number, such as phone; here {named} does."
-        )
-    return found[0]
-
-
-def plain_name(name: str) -> str:
-    """Return the name of a column in small letters, without spaces and signs."""
-    return re.sub(r"[\s_.-]", "", name).lower()
