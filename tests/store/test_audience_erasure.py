@@ -3,20 +3,28 @@
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 
 from gateway.core.contacts.contact import Contact
-from gateway.core.contacts.erasure import Erasure, StagePage
+from gateway.core.contacts.erasure import Erasure
 from gateway.core.contacts.person import Person
 from gateway.core.planning.batch import Plan
 from gateway.store import number_list
-from gateway.store.campaigns.audience import iter_recipients, prolong_chunks
+from gateway.store.body_codec import CHECKED, Bodies
+from gateway.store.campaigns import control
+from gateway.store.campaigns.audience import (
+    AudienceMember,
+    iter_recipients,
+    prolong_chunks,
+    read_recipients,
+)
 from gateway.store.campaigns.campaigns import Campaign, change_phase
 from gateway.store.campaigns.drafts import create_campaign
+from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers
 from gateway.store.campaigns.uploads.lease import KEPT_MS, hold_upload
 from gateway.store.campaigns.uploads.repetition import repeat_campaign
@@ -35,6 +43,7 @@ from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
     BODIES,
     a_campaign,
+    cells,
     csv_of,
     give_audience,
     phone,
@@ -42,6 +51,7 @@ from tests.support.store.campaigns import (
 )
 from tests.support.store.raw import raw
 from tests.support.store.sends import PREFIX, WEEK
+from tests.support.store.stored_content import find_mentions
 
 pytestmark = pytest.mark.store
 ZOE, BOB = phone(1), phone(2)
@@ -235,6 +245,9 @@ def test_an_upload_that_began_after_a_pass_that_found_nothing_delays_no_erasure(
     with hold_upload(store, NUMBER):
         begun = erase(store)
         assert begun.audiences == 1
+    assert begun.read_until
+    while server_time(store) <= begun.read_until:  # within its millisecond an upload counts still
+        pass
     with hold_upload(store, NUMBER):
         assert end(store, begun).finished_at
 
@@ -268,19 +281,24 @@ def test_an_erasure_of_a_release_before_goes_on(store: Store) -> None:
     assert Erasure.unpack(orjson.dumps(row)) == begun
 
 
-def test_of_two_erasures_that_look_at_one_chunk_at_once_neither_is_undone(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    draft, forget, others = a_campaign(store, 3), audiences._forget_contact, list[StagePage]()
+class SlowBodies(Bodies):
+    """Bodies of a process that hangs before it writes, while another erases Bob."""
 
-    def let_another_be_faster(search: PersonSearch, chunk: bytes) -> None:
-        if not others:
-            others.append(StagePage())
-            others.append(audiences.erase_audiences(search_of(store, BOB), ""))
-        forget(search, chunk)
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store, self.has_hung = store, False
 
-    monkeypatch.setattr(audiences, "_forget_contact", let_another_be_faster)
-    page = audiences.erase_audiences(search_of(store, ZOE), "")
+    def pack(self, body: bytes, kind: bytes = CHECKED) -> bytes:
+        if not self.has_hung:
+            self.has_hung = True
+            audiences.erase_audiences(search_of(self.store, BOB), "")
+        return super().pack(body, kind)
+
+
+def test_of_two_erasures_that_look_at_one_chunk_at_once_neither_is_undone(store: Store) -> None:
+    draft = a_campaign(store, 3)
+
+    page = audiences.erase_audiences(search_of(store, ZOE, SlowBodies(store)), "")
 
     assert phones(store, draft) == [phone(0), ZOE, ""]
     assert (page.messages, page.erased["recipients"]) == (1, 0)
@@ -288,5 +306,40 @@ def test_of_two_erasures_that_look_at_one_chunk_at_once_neither_is_undone(
     assert phones(store, draft) == [phone(0), "", ""]
 
 
-def search_of(store: Store, name: str) -> PersonSearch:
-    return PersonSearch(store, BODIES, Person(frozenset({name})))
+def search_of(store: Store, name: str, bodies: Bodies = BODIES) -> PersonSearch:
+    return PersonSearch(store, bodies, Person(frozenset({name})))
+
+
+def started(store: Store) -> Campaign:
+    campaign = a_campaign(store, 3)
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+    return read(store, campaign)
+
+
+def test_a_worker_that_read_her_row_before_queues_her_not_after(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign, done = started(store), list[Erasure]()
+
+    def read_and_hang(*args: Any) -> list[AudienceMember]:
+        members = read_recipients(*args)
+        done.append(end(store, erase(store)))
+        return members
+
+    monkeypatch.setattr("gateway.store.campaigns.expansion.read_recipients", read_and_hang)
+    expand(store, BODIES, campaign)
+
+    assert cells(store, campaign) == {"queued": 2, "cancelled": 1}
+    assert done[0].finished_at
+    assert find_mentions(store, {ZOE}, set()) == []
+
+
+def test_who_is_erased_from_a_campaign_that_has_ended_changes_no_figure(store: Store) -> None:
+    campaign = started(store)
+    assert control.cancel(store, campaign, "ana", "no") == ""
+    before = read(store, campaign).funnel
+
+    assert end(store, erase(store)).finished_at
+
+    assert read(store, campaign).funnel == before
+    assert phones(store, campaign) == [phone(0), "", BOB]

@@ -7,7 +7,6 @@ became of the send knows the recipient, also when the send's own row is gone.
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha1
 from typing import NamedTuple
 
 from gateway.core.sending.send import ID_LENGTH
@@ -115,16 +114,6 @@ def read_campaign_send_id(id_: str) -> tuple[str, int] | None:
     campaign, row = id_[1:-_ROW_DIGITS], id_[-_ROW_DIGITS:]
     is_one = id_.startswith(CAMPAIGN_MARK) and len(id_) == ID_LENGTH and row.isdecimal()
     return (campaign, int(row)) if is_one else None
-
-
-def slot_by_contact(campaign_key: str, recipients: int, name: str) -> tuple[str, bytes]:
-    """Return in which hash, and under which field, it is noted that a contact was queued.
-
-    As the scripts find it (`recipients_by_contact.lua`); `recipients` is how many the campaign has.
-    """
-    digest = sha1(name.encode(), usedforsecurity=False).digest()
-    buckets = -(-max(1, recipients) // RECIPIENTS_PER_BUCKET)
-    return f"{campaign_key}:by_contact:{int.from_bytes(digest[:4]) % buckets}", digest[4:10]
 
 
 def iter_states(packed: bytes) -> Iterator[RecipientState]:

@@ -9,18 +9,18 @@ from typing import Any
 
 import orjson
 
-from gateway.core.campaigns.recipient_state import slot_by_contact
 from gateway.core.campaigns.stored_definition import pack_definition, unpack_definition
 from gateway.core.contacts.erasure import Erasure, StagePage
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import UnknownRecordError
+from gateway.store.campaigns.audience import CHUNK
 from gateway.store.campaigns.campaigns import ALL as CAMPAIGNS_BY_ID
 from gateway.store.campaigns.campaigns import campaign_key, server_ms
 from gateway.store.campaigns.uploads.lease import count_uploads
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.redis.key_scan import scan_keys
-from gateway.store.sending.lookup import read_each, run_commands
+from gateway.store.sending.lookup import read_each
 
 _CHUNKS = f"{keys.SPACE}{{n*}}:campaign:*:chunk:*"
 ERASED: tuple[str, Mapping[str, str]] = ("", {})
@@ -52,21 +52,15 @@ def iter_recipients(search: PersonSearch) -> Iterator[FoundRecipient]:
 def erase_audiences(search: PersonSearch, position: str) -> StagePage:
     """Erase the customer from one page of chunks of recipients.
 
-    A worker that read a chunk before may make one more send of it, which the next pass finds, and
-    so it does with a chunk that another process replaces at this moment.
+    The next pass finds what another process was faster with, and the send that a worker of a
+    release before may have made of a chunk which it had read.
     """
-    if not position:
-        _erase_from_notices(search)
+    missed = 0 if position else _erase_from_notices(search)
     page = _read_page(search, position)
-    erased = found = 0
-    for name, packed, rows in page.chunks:
-        kept = [ERASED if search.person.is_named(phone) else (phone, of) for phone, of in rows]
-        _forget_contact(search, name)  # first, since the chunk leads here
-        count = sum(search.person.is_named(phone) for phone, _ in rows)
-        found += count
-        erased += count if _replace(search, name, packed, kept) else 0
+    erased = sum(_erase_from(search, *chunk) for chunk in page.chunks)
+    messages = missed + len(page.chunks)
     counts = {"recipients": erased}
-    return StagePage(page.position, counts, messages=found, unopened=page.unopened)
+    return StagePage(page.position, counts, messages=messages, unopened=page.unopened)
 
 
 def find_uploads(search: PersonSearch, erasure: Erasure) -> StagePage:
@@ -78,8 +72,12 @@ def find_uploads(search: PersonSearch, erasure: Erasure) -> StagePage:
     return StagePage(following, audiences=count, at=at)
 
 
-def _erase_from_notices(search: PersonSearch) -> None:
-    """Let no campaign report its end to the customer's phone any more."""
+def _erase_from_notices(search: PersonSearch) -> int:
+    """Let no campaign report its end to the customer's phone any more.
+
+    Return with how many another process was faster.
+    """
+    missed = 0
     named: Any = search.store.run(lambda client: client.hgetall(CAMPAIGNS_BY_ID))
     for id_, number in named.items():
         if not search.includes(f"{keys.number(number.decode())}"):
@@ -96,7 +94,8 @@ def _erase_from_notices(search: PersonSearch) -> None:
         if definition.notice.to and search.person.is_named(definition.notice.to):
             kept = replace(definition, notice=replace(definition.notice, to="", template={}))
             fresh = search.bodies.pack(pack_definition(kept))
-            search.store.call("compare_and_swap", key, "definition", packed, fresh)
+            missed += not search.store.call("compare_and_swap", key, "definition", packed, fresh)
+    return missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +124,20 @@ def _read_page(search: PersonSearch, position: str) -> _ChunkPage:
     return _ChunkPage(found, unopened, page.position)
 
 
-def _forget_contact(search: PersonSearch, chunk: bytes) -> None:
-    """Forget that a campaign reached the customer, by any of their names."""
-    campaign = chunk.partition(b":chunk:")[0].decode()
-    recipients: Any = search.store.run(lambda client: client.hget(campaign, "recipients"))
-    slots = (slot_by_contact(campaign, int(recipients or 0), one) for one in search.person.names)
-    run_commands(search.store, *(("HDEL", *slot) for slot in slots))
-
-
 def _prefix_of(name: bytes) -> str:
     return f"{name.decode().partition('}:')[0]}}}:"
 
 
-def _replace(search: PersonSearch, name: bytes, before: bytes, rows: Sequence[Any]) -> bool:
-    """Write a chunk in place of the one that was read; one that is dropped meanwhile stays gone."""
-    packed = search.bodies.pack(orjson.dumps(rows))
-    return bool(search.store.call("replace_text", name.decode(), before, packed))
+def _erase_from(search: PersonSearch, chunk: bytes, before: bytes, rows: Sequence[Any]) -> int:
+    """Erase the customer from a chunk as it was read; return of how many rows.
+
+    It is 0 where another process was faster, and a chunk that was dropped meanwhile stays gone.
+    """
+    prefix, _, rest = chunk.decode().partition("campaign:")
+    campaign, _, audience, ordinal = rest.split(":")
+    own = [i for i, (phone, _) in enumerate(rows) if search.person.is_named(phone)]
+    kept = [ERASED if i in own else row for i, row in enumerate(rows)]
+    places = [int(ordinal) * CHUNK + i for i in own]
+    args = [chunk, before, search.bodies.pack(orjson.dumps(kept)), campaign, audience, len(own)]
+    names = sorted(search.person.names)
+    return len(own) * int(search.store.call("erase_recipients", prefix, *args, *places, *names))
