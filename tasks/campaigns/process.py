@@ -172,7 +172,7 @@ def _read_reach(ctx: StoreAccess, campaign: Campaign) -> Reach | None:
 def _read_falls(ctx: StoreAccess, campaign: Campaign) -> list[QualityFall]:
     """Return the falls of quality since a running campaign was started or resumed."""
     own = ctx.accounts.current().number(campaign.number)
-    if campaign.phase != "running" or own is None or not campaign.definition.stop.quality:
+    if campaign.phase != "running" or own is None:
         return []
     try:
         return read_falls(ctx.store, own, campaign.definition.body, campaign.changed_at)

@@ -308,7 +308,7 @@ def test_stop_rules_are_given_one_by_one() -> None:
     made = run_json("create", "x", "--text", "Hi", "--stop", "opted_out=5", "--stop", "quality=no")
 
     assert made["stop"] == {
-        "failed": 10, "unconfirmed": 1, "over": 500, "opted_out": 5, "quality": False
+        "failed": 10, "unconfirmed": 1, "over": 500, "opted_out": 5, "quality": False, "codes": True
     }  # fmt: skip
 
 

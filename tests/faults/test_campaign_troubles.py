@@ -73,6 +73,8 @@ def test_a_limit_that_only_meta_knows(stack: Stack, client: Any, people: int) ->
     troubled = TroubledCampaigns(stack, 20, people)
     troubled.start(pace=100)
     with troubled.sampled():
+        troubled.is_paused_for(131048)
+        troubled.resume()
         troubled.waits_for("number_rests")
         client.hset(f"{PREFIX}tokens", "rest", 0)  # an hour later
         troubled.completes()
@@ -83,7 +85,7 @@ def test_a_limit_that_only_meta_knows(stack: Stack, client: Any, people: int) ->
 
 def test_a_template_that_is_paused_and_reinstated(stack: Stack, people: int) -> None:
     troubled = TroubledCampaigns(stack, 40, people)
-    troubled.start()
+    troubled.start(stop={"unconfirmed": 100, "codes": False})
     troubled.has_posted(5)
     with troubled.sampled():
         ask_sandbox(stack, "templates/spring/en", status="PAUSED")

@@ -177,7 +177,7 @@ def test_who_is_passed_hides_no_failures_from_the_stop_rules(store: Store) -> No
     raw(store).hset(campaign_key(NUMBER, campaign.id), mapping=counts)
 
     one = read(store, campaign).standing
-    reason = find_stop_reason(one.definition.stop, one.funnel, one.before, 0, ())
+    reason = find_stop_reason(one.definition.stop, one.funnel, one.before, 0, (), {})
     assert "12 of 100 failed" in reason
 
 

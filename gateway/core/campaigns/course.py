@@ -1,6 +1,6 @@
 """Course of a campaign: its phases, and what to do next, decided from its funnel and the time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, get_args
@@ -58,6 +58,7 @@ class Standing:
     before: Window = field(default_factory=Window)  # at the mark
     opted_out: int = 0  # recipients who opted out after its message
     falls: Sequence[QualityFall] = ()  # of quality, since it started or was resumed
+    codes: Mapping[int, datetime] = field(default_factory=dict)  # stop codes since then, with when
     first_done_at: datetime | None = None
     is_first_over: bool = False
     groups: Sequence[ZoneGroup] = ()  # of a campaign with quiet hours
@@ -95,7 +96,7 @@ def next_look(standing: Standing, step: Step, now: datetime) -> datetime | None:
 def _decide_running(standing: Standing, now: datetime) -> Step:
     rules, funnel = standing.definition.stop, standing.funnel
     if reason := find_stop_reason(
-        rules, funnel, standing.before, standing.opted_out, standing.falls
+        rules, funnel, standing.before, standing.opted_out, standing.falls, standing.codes
     ):
         return Step("paused", "stop_rule", reason)
     if standing.funnel.pending == 0:

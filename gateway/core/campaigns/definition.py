@@ -33,7 +33,7 @@ _OWN = frozenset(
     | {"quiet_hours", "notify", "skip_unreachable"}
 )
 FIELDS = _OWN | CONTENT | {"type"}
-STOP_FIELDS = frozenset({"failed", "unconfirmed", "over", "opted_out", "quality"})
+STOP_FIELDS = frozenset({"failed", "unconfirmed", "over", "opted_out", "quality", "codes"})
 WHEN_CLOSED: tuple[Literal["fail", "drop"], ...] = ("fail", "drop")
 
 
@@ -49,6 +49,7 @@ class StopRules:
     over: int = 500  # attempts that are looked at
     opted_out: int = 3
     quality: bool = True  # whether a fall of the number's or the template's quality pauses it
+    codes: bool = True  # whether a code of Meta's does that says that going on does harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +253,5 @@ def _read_stop(reader: FieldReader) -> StopRules:
         inner.integer("over", 10, 100_000) or usual.over,
         opted_out or usual.opted_out,
         True if given.get("quality") is None else inner.flag("quality"),
+        True if given.get("codes") is None else inner.flag("codes"),
     )

@@ -1,15 +1,16 @@
-"""Stop rules of a campaign: why it pauses by itself, decided from its funnel."""
+"""Stop rules of a campaign: why it pauses by itself, decided from its funnel and Meta's words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from gateway.core.campaigns.definition import StopRules
 from gateway.core.campaigns.recipient_state import Funnel
+from gateway.core.templates.template import STOPPED
 
-# Failures after which going on does harm, or is useless.
-FATAL_CODES: Mapping[int, str] = {
+# Meta's codes after which going on does harm, or is useless, whatever becomes of the send itself.
+STOP_CODES: Mapping[int, str] = {
     131048: "Meta limits the number because people marked it as spam",
     131031: "Meta has locked the account",
     368: "Meta has blocked the account for a while",
@@ -33,17 +34,16 @@ class Window:
     attempted: int = 0
     failed: int = 0
     unconfirmed: int = 0
-    fatal: int = 0
-    fatal_codes: Mapping[int, int] | None = field(default_factory=dict)  # None: not known
+    fatal: int = 0  # failures with stop codes, which a release before counted
     reached: int = 0  # at the last resume
     opted_out: int = 0  # likewise
 
 
 class QualityFall(NamedTuple):
-    """A fall of quality that a webhook of Meta's reported."""
+    """A fall of quality that a webhook of Meta's reported, to where Meta stops the template too."""
 
     kind: Literal["number", "template"]
-    word: str  # Meta's, such as FLAGGED or RED
+    word: str  # Meta's, such as FLAGGED, RED or PAUSED
     at: datetime  # when it came
 
 
@@ -53,37 +53,41 @@ def find_stop_reason(
     before: Window,
     opted_out: int,
     falls: Sequence[QualityFall],
+    codes: Mapping[int, datetime],
 ) -> str:
-    """Return why a campaign should pause by itself, "" where it should go on."""
+    """Return why a campaign should pause by itself, "" where it should go on.
+
+    `codes` are those of STOP_CODES that its sends got since it started or was resumed, each with
+    when an attempt began that got it; `falls` are of that time as well.
+    """
     return (
-        _find_fatal(funnel, before)
+        _find_code(codes, rules)
         or _find_fall(falls, rules)
         or _find_failures(funnel, before, rules)
         or _find_opt_outs(rules, funnel.reached - before.reached, opted_out - before.opted_out)
     )
 
 
-def _find_fatal(funnel: Funnel, before: Window) -> str:
-    found = _fatal_codes(funnel)
-    if before.fatal_codes is None:
-        rose = list(found) if sum(found.values()) > before.fatal else []
-    else:
-        rose = [code for code, count in found.items() if count > before.fatal_codes.get(code, 0)]
-    return f"{FATAL_CODES[rose[0]]} (Meta's code {rose[0]})" if rose else ""
-
-
-def _fatal_codes(funnel: Funnel) -> Mapping[int, int]:
-    return {code: funnel.codes[code] for code in FATAL_CODES if funnel.codes.get(code)}
+def _find_code(codes: Mapping[int, datetime], rules: StopRules) -> str:
+    if not rules.codes or not codes:
+        return ""
+    code = min(codes, key=lambda one: codes[one])
+    return f"{STOP_CODES[code]} (Meta's code {code})"
 
 
 def _find_fall(falls: Sequence[QualityFall], rules: StopRules) -> str:
-    if not rules.quality or not falls:
+    return next((reason for one in falls if (reason := _judge_fall(one, rules))), "")
+
+
+def _judge_fall(fall: QualityFall, rules: StopRules) -> str:
+    came = f"reported at {fall.at:%Y-%m-%d %H:%M} UTC"
+    if fall.word in STOPPED:
+        return f"Meta has stopped its template ({fall.word}, {came})" if rules.codes else ""
+    if not rules.quality:
         return ""
-    kind, word, at = falls[0]
-    came = f"reported at {at:%Y-%m-%d %H:%M} UTC"
-    if kind == "number":
-        return f"Meta flagged the quality of its number ({word}, {came})"
-    return f"the quality of its template fell to {word} ({came})"
+    if fall.kind == "number":
+        return f"Meta flagged the quality of its number ({fall.word}, {came})"
+    return f"the quality of its template fell to {fall.word} ({came})"
 
 
 def _find_failures(funnel: Funnel, before: Window, rules: StopRules) -> str:
@@ -114,13 +118,11 @@ def next_mark(funnel: Funnel, mark: Window, rules: StopRules) -> Window | None:
 
 def mark_at(funnel: Funnel, reached: int, opted_out: int) -> Window:
     """Return the mark from which on stop rules look at what comes."""
-    codes = _fatal_codes(funnel)
     return Window(
         funnel.attempted,
         funnel.failed_by_us,
         funnel.of("unconfirmed"),
-        sum(codes.values()),
-        codes,
+        sum(funnel.codes.get(code, 0) for code in STOP_CODES),
         reached,
         opted_out,
     )

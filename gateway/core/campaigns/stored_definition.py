@@ -26,6 +26,7 @@ def pack_definition(definition: Definition) -> bytes:
         # A release that knows three rules reads them from here, and refuses any more.
         "stop": {"failed": stop.failed, "unconfirmed": stop.unconfirmed, "over": stop.over},
         "stop_beside": {"opted_out": stop.opted_out, "quality": stop.quality},
+        "stop_codes": stop.codes,
         "closed": definition.closed,
         "marketing": definition.marketing,
         "quiet": write_quiet_hours(definition.quiet),
@@ -47,7 +48,9 @@ def unpack_definition(packed: bytes) -> Definition:
         start_at=_moment(row["start_at"]),
         finish_by=_moment(row["finish_by"]),
         first=FirstBatch(first[0], timedelta(seconds=first[1])) if first else None,
-        stop=StopRules(**row["stop"], **row.get("stop_beside", {})),
+        stop=StopRules(
+            **row["stop"], **row.get("stop_beside", {}), codes=row.get("stop_codes", True)
+        ),
         closed=row["closed"],
         marketing=row["marketing"],
         quiet=read_quiet_hours(FieldReader(row), "quiet"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _TEXTS = ("from", "pace", "start_at", "finish_by", "when_closed")
-_STOP = ("failed", "unconfirmed", "over", "opted_out", "quality")
+_STOP = ("failed", "unconfirmed", "over", "opted_out", "quality", "codes")
 _WORDS = {"yes": True, "no": False}
 _MINUTE_S = 60
 

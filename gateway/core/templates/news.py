@@ -11,7 +11,13 @@ from typing import Literal
 
 from gateway.core.events import Event, Notice
 from gateway.core.templates.graph_form import MOST_LANGUAGE, MOST_NAME
-from gateway.core.templates.template import MetaTemplate, Source, normalize_language, template_key
+from gateway.core.templates.template import (
+    STOPPED,
+    MetaTemplate,
+    Source,
+    normalize_language,
+    template_key,
+)
 from gateway.core.text import sanitize
 from gateway.core.webhook.customers import text_field
 
@@ -39,6 +45,11 @@ class TemplateNews:
     def key(self) -> str:
         """Return the key of the template."""
         return template_key(self.name, self.language)
+
+    @property
+    def is_stop(self) -> bool:
+        """Say whether Meta has stopped the template."""
+        return self.fact == "status" and self.value in STOPPED
 
     @property
     def is_quality_fall(self) -> bool:

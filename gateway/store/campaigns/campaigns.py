@@ -58,6 +58,7 @@ class Campaign:
     started_at: datetime | None
     funnel: Funnel
     answers: CampaignAnswers
+    stop_codes: Mapping[int, datetime]  # each with when the latest attempt of them began
     audience: str  # its token, "" without one
     recipients: int
     next_recipient: int
@@ -97,6 +98,7 @@ class Campaign:
             recipients=self.recipients,
             before=self.mark,
             opted_out=self.answers.opted_out,
+            codes={code: at for code, at in self.stop_codes.items() if at >= self.changed_at},
             first_done_at=self.first_done_at,
             is_first_over=self.is_first_over,
             groups=self.groups,
@@ -243,6 +245,7 @@ def _parse(
         started_at=row_fields.parse_moment(text.get("started")),
         funnel=row_fields.parse_funnel(text),
         answers=row_fields.parse_answers(text),
+        stop_codes=row_fields.parse_stop_codes(text),
         audience=text.get("audience", ""),
         recipients=int(text.get("recipients", 0)),
         next_recipient=int(text.get("next", 0)),

@@ -6,7 +6,7 @@ from datetime import datetime
 import orjson
 
 from gateway.core.campaigns.recipient_state import CELLS, Funnel
-from gateway.core.campaigns.stop_rules import Window
+from gateway.core.campaigns.stop_rules import STOP_CODES, Window
 from gateway.core.campaigns.zone_groups import ZoneGroup, unpack_groups
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
@@ -30,12 +30,8 @@ def parse_mark(text: Mapping[str, str]) -> Window:
     """Return the mark of the stop rules, that of the beginning where there is none."""
     mark = orjson.loads(text.get(MARK, "{}"))
     beside = orjson.loads(text.get(MARK_BESIDE, "{}"))
-    codes = {int(code): count for code, count in beside.get("fatal_codes", {}).items()}
-    # A release that knows no more than the first field may have moved the mark.
-    is_known = beside.get("attempted", 0) == mark.get("attempted", 0)
     return Window(
         **mark,
-        fatal_codes=codes if is_known else None,
         reached=beside.get("reached", 0),
         opted_out=beside.get("opted_out", 0),
     )
@@ -47,12 +43,7 @@ def pack_mark(mark: Window) -> Mapping[str, str]:
     A release that knows four counts reads them from the first, and refuses any more.
     """
     counts = ("attempted", "failed", "unconfirmed", "fatal")
-    beside = {
-        "attempted": mark.attempted,
-        "fatal_codes": {str(code): count for code, count in (mark.fatal_codes or {}).items()},
-        "reached": mark.reached,
-        "opted_out": mark.opted_out,
-    }
+    beside = {"reached": mark.reached, "opted_out": mark.opted_out}
     return {
         MARK: orjson.dumps({name: getattr(mark, name) for name in counts}).decode(),
         MARK_BESIDE: orjson.dumps(beside).decode(),
@@ -85,6 +76,12 @@ def _parse_codes(text: Mapping[str, str], prefix: str) -> Mapping[int, int]:
         for name, value in text.items()
         if name.startswith(prefix) and value != "0"
     }
+
+
+def parse_stop_codes(text: Mapping[str, str]) -> Mapping[int, datetime]:
+    """Return the stop codes that its sends got, each with when the latest attempt of them began."""
+    moments = {code: text.get(f"stop_code:{code}") for code in STOP_CODES}
+    return {code: datetime_from_ms(at) for code, at in moments.items() if at}
 
 
 def parse_answers(text: Mapping[str, str]) -> CampaignAnswers:

@@ -11,6 +11,7 @@ from gateway.core.campaigns.recipient_state import (
     MOST_CODE,
     RECIPIENTS_PER_BUCKET,
 )
+from gateway.core.campaigns.stop_rules import STOP_CODES
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
 from gateway.core.messages.price_list import CATEGORIES
 from gateway.core.planning.campaign_answers import WAYS
@@ -52,6 +53,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "CELL_OF_STAGE": CELL_OF_STAGE,
     "MOST_CODE": MOST_CODE,
     "RECIPIENTS_PER_BUCKET": RECIPIENTS_PER_BUCKET,
+    "STOP_CODES": [str(code) for code in STOP_CODES],
     "UNREACHABLE_BUCKETS": UNREACHABLE_BUCKETS,
     "UNREACHABLE_PER_BUCKET": UNREACHABLE_PER_BUCKET,
     "UNREACHABLE_CODE": UNREACHABLE_CODE,

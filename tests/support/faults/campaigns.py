@@ -73,6 +73,22 @@ class TroubledCampaigns:
             f"all wait for {reason}",
         )
 
+    def is_paused_for(self, code: int) -> None:
+        """Wait until each is paused by its stop rules, for a code of Meta's."""
+        wait_until(
+            lambda: all(
+                (one["phase"], one["by"]) == ("paused", "stop_rule") and str(code) in one["why"]
+                for one in self.shown()
+            ),
+            f"all are paused for {code}",
+        )
+
+    def resume(self) -> None:
+        """Let an operator resume each."""
+        with self.api() as api:
+            for one in self.ids:
+                api.post(f"/campaigns/{one}/resume").raise_for_status()
+
     def has_posted(self, least: int) -> None:
         """Wait until so many of its people were written to."""
         wait_until(lambda: self.posts().total() >= least, f"{least} are posted")

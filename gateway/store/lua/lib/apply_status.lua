@@ -1,5 +1,5 @@
 -- Apply a status: Meta reports a message's progress; its send rises, begins again or ends.
--- with: reopen, group_status, compact_records, unreachable
+-- with: reopen, group_status, compact_records, unreachable, stop_codes
 
 -- The values of a status, by name. An older release may have planned those in `redo`; it gave only
 -- the first seven.
@@ -89,6 +89,7 @@ local function apply_status(number, now, customer, ...)
   heed_delivery(number, status, row.lane)
   if status.participant == '' and status.rung < row.rung then count(number, 'statuses.backwards') end
   note_status(number, id, row, status)
+  if status.stage == 'failed' then note_stop_code(number, id, row, status.attempt, status.failure) end
   if not is_obeyed(number, id, row, status) then
     -- The funnel also rises where the send itself is over, as it does once the row is gone.
     if row.final then track_late(number, id, status.stage, status.failure) end

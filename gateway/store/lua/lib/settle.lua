@@ -1,7 +1,7 @@
 -- Settle: record what became of a send after an attempt.
 -- Facts are never fenced: any process that learned an outcome records it, and it can only raise the
 -- rung. Only the latest attempt (`open`) decides what happens next to the lane.
--- with: pauses, pace, lanes, unreachable
+-- with: pauses, pace, lanes, unreachable, stop_codes
 local settle = {}
 
 local function open(row, below)

@@ -76,6 +76,7 @@ local function settle_outcome(i)
       redis.call('HSETNX', send, 'first_error', ARGV[i + 5])
       redis.call('HSET', send, 'last_error', ARGV[i + 5])
     end
+    note_stop_code(number, id, row, attempt, ARGV[i + 5])
     look_up(send, row, step)
     settle[step](number, now, id, send, row, ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5])
     if ENDS[step] then wake(row, id) end
