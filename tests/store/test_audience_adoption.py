@@ -71,6 +71,22 @@ def test_chunks_of_an_upload_that_is_killed_live_for_a_day(store: Store) -> None
     assert [one > LIVES_MS - UPLOAD_LIVES_MS for one in lifetimes(store, campaign)] == [True, True]
 
 
+def test_chunks_of_an_upload_that_is_killed_before_its_adoption_live_for_a_day(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign, call, seen = a_campaign(store, 0), Store.call, list[int]()
+
+    def look(self: Store, script: str, prefix: str, *args: Any) -> Any:
+        if script == "adopt_audience":
+            seen.extend(lifetimes(store, campaign))
+        return call(self, script, prefix, *args)
+
+    monkeypatch.setattr(Store, "call", look)
+    give_audience(store, campaign, csv_of(1_001))
+
+    assert [one <= UPLOAD_LIVES_MS for one in seen] == [True, True]
+
+
 def test_an_upload_that_took_longer_than_its_chunks_live_changes_nothing(store: Store) -> None:
     campaign = a_campaign(store, 2)
     (kept,) = raw(store).keys(f"*campaign:{campaign.id}:chunk:*")

@@ -19,7 +19,6 @@ from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import (
     AudienceMember,
     iter_recipients,
-    prolong_chunks,
     read_recipients,
 )
 from gateway.store.campaigns.campaigns import Campaign, change_phase
@@ -225,13 +224,14 @@ def test_an_upload_whose_lease_ran_out_stores_nothing_more(store: Store) -> None
 def test_a_draft_takes_no_audience_of_an_upload_whose_lease_ran_out(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draft = a_campaign(store, 2)
+    draft, call = a_campaign(store, 2), Store.call
 
-    def keep_too_late(*args: Any) -> list[int]:
-        raw(store).delete(UPLOADS)
-        return prolong_chunks(*args)
+    def lapse(self: Store, script: str, prefix: str, *args: Any) -> Any:
+        if script == "adopt_audience":
+            raw(store).delete(UPLOADS)
+        return call(self, script, prefix, *args)
 
-    monkeypatch.setattr(f"{UPLOADS_OF}.audience_writer.prolong_chunks", keep_too_late)
+    monkeypatch.setattr(Store, "call", lapse)
     with pytest.raises(StoreUnavailableError, match="took too long"):
         give_audience(store, draft, csv_of(3))
 

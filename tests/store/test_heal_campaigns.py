@@ -78,14 +78,14 @@ def test_each_write_of_an_adopted_audience_may_fail(store: Store) -> None:
     campaign = a_campaign(store, RECIPIENTS)
     fields = ["skipped", "{}", "problems", "[]"]
     with hold_upload(store, NUMBER) as lease:
-        args = [campaign.id, "token", RECIPIENTS, LIVES_MS, lease.name, *fields]
+        args = [campaign.id, "token", RECIPIENTS, LIVES_MS, lease.name, 0, *fields]
         assert heals(store, campaign, Call("adopt_audience", PREFIX, args)) == 7
 
 
 def test_a_draft_whose_audience_was_half_adopted_cannot_start(store: Store) -> None:
     campaign = a_campaign(store, RECIPIENTS)
     with hold_upload(store, NUMBER) as lease:
-        args = [campaign.id, "token", RECIPIENTS, LIVES_MS, lease.name, "skipped", "{}"]
+        args = [campaign.id, "token", RECIPIENTS, LIVES_MS, lease.name, 0, "skipped", "{}"]
         for at in each_write(store, Call("adopt_audience", PREFIX, args)):
             assert (read(store, campaign).recipients == 0) == (at > 1)
 

@@ -625,7 +625,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "list_records": (PREFIX, [1 << 47, 0, 0, 9]),
     "list_sends": (PREFIX, [1 << 47, 0, 0, 9, "casked", "rorder 17"]),
     "change_send": (PREFIX, ["askedfor".ljust(24, "x"), "cancel", 0, 0]),
-    "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY, "upload"]),
+    "adopt_audience": (PREFIX, ["abcdefghijkl", "token", 3, DAY, "upload", 0]),
     "note_flag": (PREFIX, [1, "1", 60_000]),
     "remember_check": (PREFIX, ["abcdefghijkl", "token", 1, "checked", ""]),
     "write_chunk": (PREFIX, ["upload", DAY, f"{PREFIX}campaign:a:chunk:b:0", DAY, "rows"]),

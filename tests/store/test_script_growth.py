@@ -127,7 +127,7 @@ def expanded(n: int) -> list[Any]:
 
 
 CASES = {
-    "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS, "upload"]),
+    "adopt_audience": Case(lambda n: [f"none{n}", "token", 0, DAY_MS, "upload", 0]),
     "note_flag": Case(lambda n: [n, n % 2, 60_000]),
     "remember_check": Case(lambda n: [CAMPAIGN, f"token{n}", n, "checked", ""]),
     "write_chunk": Case(lambda n: [f"upload{n}", DAY_MS, "gw:chunk", DAY_MS, "rows"]),

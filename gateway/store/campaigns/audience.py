@@ -150,13 +150,9 @@ def _is_set(bits: bytes, place: int) -> bool:
 
 def prolong_audience(store: Store, campaign: Campaign) -> None:
     """Let the audience live as long as the campaign from now on."""
-    prolong_chunks(store, campaign, campaign.audience, campaign.recipients)
-
-
-def prolong_chunks(store: Store, campaign: Campaign, token: str, count: int) -> list[int]:
-    """Prolong the life of each chunk; return 1 for each that is there, 0 for one that is lost."""
-    names = (chunk_key(campaign, token, chunk) for chunk in range(count_chunks(count)))
-    return run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
+    chunks = range(count_chunks(campaign.recipients))
+    names = (chunk_key(campaign, campaign.audience, chunk) for chunk in chunks)
+    run_commands(store, *(("PEXPIRE", name, LIVES_MS) for name in names))
 
 
 def read_problems(store: Store, bodies: Bodies, campaign: Campaign) -> Sequence[Mapping[str, Any]]:

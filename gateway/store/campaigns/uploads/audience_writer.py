@@ -6,7 +6,7 @@ All of it may raise StoreUnavailableError or ScriptError.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -20,7 +20,6 @@ from gateway.store.campaigns.audience import (
     chunk_key,
     count_chunks,
     problems_key,
-    prolong_chunks,
 )
 from gateway.store.campaigns.campaigns import LIVES_MS, Campaign
 from gateway.store.campaigns.uploads.lease import LAPSED, UploadLease, hold_upload
@@ -29,6 +28,10 @@ from gateway.store.redis.client import Store, StoreUnavailableError
 from gateway.store.sending.lookup import run_commands
 
 UPLOAD_LIVES_MS = keys.DAY_MS  # of chunks that no draft has yet
+_REFUSALS: Mapping[bytes, str] = {
+    b"lapsed": LAPSED,
+    b"vanished": "a part of the audience vanished while the rest was read",
+}
 PROBLEMS_LIVE_MS = 7 * keys.DAY_MS
 
 
@@ -56,7 +59,7 @@ def store_audience(
         writer = _AudienceWriter(store, bodies, campaign, lease)
         try:
             groups = writer.write(rows, home)
-            writer.keep(reader.problems)
+            writer.write_problems(reader.problems)
         except BaseException:
             writer.drop()
             raise
@@ -86,20 +89,15 @@ class _AudienceWriter:
             self.count += len(chunk)
         return sorter.pack() if self.campaign.definition.quiet else b""
 
-    def keep(self, problems: Sequence[RowProblem]) -> None:
-        """Let all chunks live as long as the draft that is about to have them.
-
-        Store the problems as well, if there are more than the campaign's own row has.
-        """
+    def write_problems(self, problems: Sequence[RowProblem]) -> None:
+        """Store the problems, if there are more than the campaign's own row has."""
         if len(problems) > SHOWN_PROBLEMS:
             packed = self.bodies.pack(orjson.dumps([tuple(one) for one in problems]))
             key = problems_key(self.campaign, self.token)
             self.store.run(lambda client: client.set(key, packed, px=PROBLEMS_LIVE_MS))
-        if not all(prolong_chunks(self.store, self.campaign, self.token, self.count)):
-            raise StoreUnavailableError("a part of the audience vanished while the rest was read")
 
     def adopt(self, reader: AudienceReader, groups: bytes, sources: str) -> None:
-        """Give the draft this audience, and drop the earlier one.
+        """Give the draft this audience, which lives as long as it from then on; drop the earlier.
 
         Without an answer the draft may have the new one, so what is stored of it stays: if it was
         not adopted, it vanishes by itself.
@@ -107,16 +105,15 @@ class _AudienceWriter:
         problems = [one._asdict() for one in reader.problems[:SHOWN_PROBLEMS]]
         fields = ["skipped", orjson.dumps(reader.skipped), "problems", orjson.dumps(problems)]
         fields += ["zones", groups, "retry_of", sources]
-        args = [self.campaign.id, self.token, self.count, LIVES_MS, self.lease.name, *fields]
-        phase, earlier, had = self.store.call(
-            "adopt_audience", keys.number(self.campaign.number), *args
-        )
+        head = [self.campaign.id, self.token, self.count, LIVES_MS, self.lease.name]
+        chunks, number = count_chunks(self.count), keys.number(self.campaign.number)
+        phase, earlier, had = self.store.call("adopt_audience", number, *head, chunks, *fields)
         if phase == b"draft":
             self._drop(earlier.decode(), had)
             return
         self.drop()
-        if phase == b"lapsed":
-            raise StoreUnavailableError(LAPSED)
+        if refusal := _REFUSALS.get(phase):
+            raise StoreUnavailableError(refusal)
         raise AudienceRefusedError(phase.decode() or "forgotten")
 
     def drop(self) -> None:
