@@ -9,6 +9,7 @@ import pytest
 from gateway.core.campaigns.stop_rules import Window
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
+from gateway.store.campaigns.view import read_log
 from gateway.store.redis.client import Store
 from gateway.store.sending.quality import note_flag, read_flag
 from tasks.campaigns import process
@@ -190,6 +191,22 @@ def test_opt_outs_pause_a_campaign_and_after_a_resume_only_later_ones_count(stor
     raw(store).hset(key, mapping={"cell:delivered": 900, "answers:opted_out": 29})
     # Those whom it reached are more than a stretch of attempts, and all of them count.
     assert after_work(store, campaign)[2].startswith("22 of 700 whom it reached")
+
+
+def test_a_repeated_resume_moves_no_mark_and_adds_nothing_to_the_log(store: Store) -> None:
+    campaign = started(store)
+    control.pause(store, campaign, "ana", "a look")
+    resume(store, campaign)
+    before, its_log = read(store, campaign), read_log(store, campaign)
+    counts: Any = {"cell:accepted": 20, "cell:failed": 40, "code:131051": 40}
+    raw(store).hset(campaign_key(NUMBER, campaign.id), mapping=counts)
+
+    resume(store, campaign)
+
+    after = read(store, campaign)
+    assert (after.mark, after.changed_at) == (before.mark, before.changed_at)
+    assert read_log(store, campaign) == its_log
+    assert after_work(store, campaign)[2].startswith("40 of 60 failed")
 
 
 def test_a_release_that_marks_four_counts_reads_a_mark_and_moves_it(store: Store) -> None:

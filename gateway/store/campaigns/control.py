@@ -65,8 +65,9 @@ def resume(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     fields = dict(pack_mark(mark_at(funnel, funnel.reached, opted_out)))
     if phase == "running":
         fields["started"] = stamp(campaign.started_at or now)
-    done, before = change_phase(store, campaign, ["paused", phase], phase, by, "resumed", **fields)
-    return "" if done else before or "forgotten"
+    done, before = change_phase(store, campaign, ["paused"], phase, by, "resumed", **fields)
+    # A repeated request finds it resumed, and moves no mark of the stop rules.
+    return "" if done or before == phase else before or "forgotten"
 
 
 def cancel(store: Store, campaign: Campaign, by: str, why: str) -> str:
