@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.campaigns.course import ENDED, Standing, Step, decide_step, next_look
+from gateway.core.campaigns.course import ENDED, Standing, Step, decide_step, most_queued, next_look
 from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.stop_rules import QualityFall, next_mark
 from gateway.core.sending.send import BULK
@@ -14,7 +14,7 @@ from gateway.store import keys, number_list
 from gateway.store.body_codec import UnknownRecordError
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.expansion import expand, most_queued
+from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.next_look import choose_due, leave_alone, look_again
 from gateway.store.campaigns.obstacles import NOT_RESTING, RESTS, read_falls
 from gateway.store.campaigns.reach import (
@@ -123,7 +123,7 @@ def _queue(ctx: StoreAccess, standing: Standing, campaign: Campaign, most: int) 
     if standing.reach is None or not standing.reach.is_limited:
         return expand(ctx.store, ctx.bodies, campaign, most)
     left = campaign.recipients - campaign.next_recipient
-    wanted = min(most or left, left, most_queued(campaign.definition))
+    wanted = min(most or left, left, most_queued(campaign.definition, campaign.funnel))
     promise = promise_reach(ctx.store, campaign, _siblings(ctx, campaign), wanted)
     if not promise.granted:
         return 0

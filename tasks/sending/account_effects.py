@@ -19,6 +19,7 @@ from gateway.core.sending.error_codes import (
     error_policy,
 )
 from gateway.core.sending.outcome import Attempt
+from gateway.core.sending.preflight import STOPPED_REASON
 from gateway.core.sending.response import Later, Paused, Refused, TemplateStopped, Verdict
 from gateway.core.sending.send import StatusUpdate
 from gateway.core.templates.news import TemplateNews
@@ -121,7 +122,7 @@ def note_stopped_template(
 
     What the gateway did not post shows nothing new.
     """
-    if not isinstance(verdict, TemplateStopped) or verdict.is_known:
+    if not isinstance(verdict, TemplateStopped) or verdict.reason == STOPPED_REASON:
         return
     own, (name, language) = ctx.accounts.current().number(number), split_key(attempt.template)
     if own is None or not name:

@@ -1,5 +1,6 @@
 """Course of a campaign: its phases, and what to do next, decided from its funnel and the time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,10 @@ ACTIVE: frozenset[Phase] = frozenset({"scheduled", "running", "paused"})  # some
 ENDED: frozenset[Phase] = frozenset({"completed", "cancelled", "expired"})
 
 ObstacleReason = Literal["template", "reach", "number_paused", "number_held", "number_rests"]
+
+LEAD_S = 2  # so many seconds' worth of messages is queued at most
+LEAST_LEAD = 10
+MOST_RETRYING = 10  # times as many that wait for another try do not count
 
 # However long nothing is due for a campaign.
 LOOKED_AT_EVERY = timedelta(seconds=60)
@@ -93,6 +98,25 @@ def next_look(standing: Standing, step: Step, now: datetime) -> datetime | None:
     return min(one for one in moments if one is not None)
 
 
+def most_queued(definition: Definition, funnel: Funnel) -> int:
+    """Return how many recipients of a campaign may be queued at most.
+
+    Those who wait for another try of their own do not count, or a few of them would hold up all
+    others. They are limited too: where Meta refuses most for a while, going on helps nobody.
+    """
+    lead = max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
+    return lead + min(funnel.retrying, MOST_RETRYING * lead)
+
+
+def waits_for_retries(standing: Standing, step: Step) -> bool:
+    """Say whether all that holds a running campaign up is that messages are to be tried again."""
+    funnel, queued = standing.funnel, standing.funnel.of("queued")
+    if standing.phase != "running" or not queued or funnel.of("attempting"):
+        return False
+    has_room = step.queues and queued < most_queued(standing.definition, funnel)
+    return funnel.retrying >= queued and not (has_room and funnel.of("waiting"))
+
+
 def _decide_running(standing: Standing, now: datetime) -> Step:
     rules, funnel = standing.definition.stop, standing.funnel
     if reason := find_stop_reason(
@@ -154,7 +178,7 @@ def _decide_queue(standing: Standing, now: datetime) -> Step:
     if done_at is None and taken < size and funnel.of("waiting"):
         return Step(queues=True, most=size - taken)
     if done_at is None:
-        is_posted = standing.funnel.of("queued", "attempting") == 0
+        is_posted = funnel.retrying == funnel.of("queued", "attempting") <= size // 2
         return Step(reason="first_batch_posted" if is_posted else "")
     if now - done_at < standing.definition.first_wait:
         return Step(until=done_at + standing.definition.first_wait)

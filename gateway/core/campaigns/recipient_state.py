@@ -19,7 +19,8 @@ CELLS = (
 )  # fmt: skip
 # Stages of a send by the cell in which it puts its recipient, where the two have other names.
 CELL_OF_STAGE = {
-    "parked": "queued", "played": "read", "dead": "failed", "dropped": "failed",
+    "parked": "queued", "retrying": "queued", "played": "read", "dead": "failed",
+    "dropped": "failed",
 }  # fmt: skip
 # To whom nothing was posted.
 _UNWRITTEN = ("waiting", "queued", "expired", "cancelled", "not_needed")
@@ -29,6 +30,7 @@ CAMPAIGN_MARK = "1"
 _ROW_DIGITS = ID_LENGTH - len(CAMPAIGN_MARK) - CAMPAIGN_ID_LENGTH
 RECIPIENT_BYTES = 4
 MOST_CODE = 2**24 - 1  # in three bytes
+RETRYING = MOST_CODE  # in place of a code: who is queued for another try
 RECIPIENTS_PER_BUCKET = 60  # recipients of one hash that says when each was queued
 
 # Failures that belong to the person, and say nothing about the campaign or the number.
@@ -43,6 +45,7 @@ class Funnel:
     skipped: Mapping[str, int] = field(default_factory=dict)  # never written to, by cause
     codes: Mapping[int, int] = field(default_factory=dict)  # failures by Meta's code, 0 for ours
     unposted: Mapping[int, int] = field(default_factory=dict)  # those of them without a post
+    retrying: int = 0  # queued for another try, for a reason of their own
 
     def of(self, *cells: str) -> int:
         """Return how many recipients are in some cells."""
@@ -119,8 +122,9 @@ def read_campaign_send_id(id_: str) -> tuple[str, int] | None:
 def iter_states(packed: bytes) -> Iterator[RecipientState]:
     """Yield the recipients of a text of states, in order."""
     for start in range(0, len(packed) - RECIPIENT_BYTES + 1, RECIPIENT_BYTES):
-        cell, code = packed[start], int.from_bytes(packed[start + 1 : start + RECIPIENT_BYTES])
-        yield RecipientState(CELLS[cell] if cell < len(CELLS) else "waiting", code)
+        index, code = packed[start], int.from_bytes(packed[start + 1 : start + RECIPIENT_BYTES])
+        cell = CELLS[index] if index < len(CELLS) else "waiting"
+        yield RecipientState(cell, 0 if code == RETRYING else code)
 
 
 def find_recipients(

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.core.campaigns.course import ENDED, Phase, Standing, decide_step
+from gateway.core.campaigns.course import ENDED, Phase, Standing, decide_step, waits_for_retries
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.notices.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
@@ -61,7 +61,8 @@ def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
         return obstacle._asdict()
     step = decide_step(standing, now)
     if step.until is None:
-        return None
+        is_retrying = waits_for_retries(standing, step)
+        return {"reason": "retries", "until": None} if is_retrying else None
     reason = "start" if standing.phase == "scheduled" else "first_batch"
     reason = "quiet_hours" if step.is_quiet else reason
     return {"reason": reason, "until": step.until}

@@ -129,8 +129,6 @@ def _let_wait(attempt: Attempt, verdict: WindowClosed | TemplateStopped, now: da
         error = {"code": WINDOW_CLOSED, "reason": verdict.reason, "details": verdict.details}
         return _failed_outcome(attempt, _CLOSED[attempt.closed], error, now)
     error = {"code": verdict.code, "reason": verdict.reason, "details": verdict.details}
-    if verdict.is_known:
-        error["source"] = "gateway"
     if not attempt.template:
         return _failed_outcome(attempt, "dead", error, now)
     return _failed_outcome(attempt, "stopped", error | {"template": attempt.template}, now)

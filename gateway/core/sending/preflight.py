@@ -40,7 +40,7 @@ def preflight_refusal(
     if attempt.contact.opted_out_at and _is_marketing(attempt):
         return Refused(OPTED_OUT_CODE, OPTED_OUT_REASON, "")
     if is_stopped:
-        return TemplateStopped(STOPPED_CODE, STOPPED_REASON, is_known=True)
+        return TemplateStopped(STOPPED_CODE, STOPPED_REASON)
     if not _needs_window(attempt) or is_window_open(attempt.contact, now):
         return None
     return WindowClosed(WINDOW_REASON)

@@ -85,7 +85,6 @@ class TemplateStopped:
     code: int
     reason: str
     details: str = ""
-    is_known: bool = False  # Meta was not asked: it had said so before
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ The recipient is the claim: a send's id is made from the campaign and the recipi
 or one that repeats after a failure, write the same send once.
 """
 
-import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,8 @@ from typing import Any
 
 from gateway.core import messages
 from gateway.core.api.recipient import Recipient, address_to
-from gateway.core.campaigns.definition import Definition, render
+from gateway.core.campaigns.course import most_queued
+from gateway.core.campaigns.definition import render
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.campaigns.zone_groups import RowRange, ZoneGroup, order_open
 from gateway.core.contacts.contact import Contact
@@ -33,8 +33,6 @@ from gateway.store.sending.unreachable import FAILURE, find_unreachable
 AT_ONCE = 100
 IN_A_SCRIPT = 25  # a script blocks the server for everybody
 BUDGET_S = 1.0  # the tick wakes a worker each second
-LEAD_S = 2  # so many seconds' worth of messages is queued at most
-LEAST_LEAD = 10
 
 
 def expand(
@@ -61,11 +59,6 @@ def expand(
         if not is_all or total >= most:
             break
     return total
-
-
-def most_queued(definition: Definition) -> int:
-    """Return how many recipients of a campaign may be queued at most."""
-    return max(LEAST_LEAD, math.ceil(definition.pace * LEAD_S))
 
 
 def _open_groups(store: Store, campaign: Campaign) -> Iterator[tuple[str, ZoneGroup]]:
@@ -113,7 +106,10 @@ class _Expansion:
     def _queue(self, field: str, done: int, sends: Sequence[Sequence[Any]]) -> tuple[int, int]:
         """Take recipients, as many as may be now; return how many, and how many were queued."""
         definition, total, queued = self.campaign.definition, 0, 0
-        lead, number = most_queued(definition), keys.number(self.campaign.number)
+        lead, number = (
+            most_queued(definition, self.campaign.funnel),
+            keys.number(self.campaign.number),
+        )
         for first in range(0, len(sends), IN_A_SCRIPT):
             some = sends[first : first + IN_A_SCRIPT]
             head = [self.campaign.id, done + total, definition.pace, lead, field, definition.name]

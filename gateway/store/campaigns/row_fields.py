@@ -67,7 +67,9 @@ def parse_funnel(text: Mapping[str, str]) -> Funnel:
     cells = {cell: int(text.get(f"cell:{cell}", 0)) for cell in CELLS}
     skipped = orjson.loads(text.get("skipped", "{}"))
     codes, unposted = _parse_codes(text, "code:"), _parse_codes(text, "unposted:")
-    return Funnel(cells, skipped, codes, unposted)
+    # A release that knows no mark may have taken some of them without counting it.
+    retrying = min(int(text.get("retrying", 0)), cells["queued"])
+    return Funnel(cells, skipped, codes, unposted, retrying)
 
 
 def _parse_codes(text: Mapping[str, str], prefix: str) -> Mapping[int, int]:

@@ -10,6 +10,7 @@ from gateway.core.campaigns.recipient_state import (
     CELLS,
     MOST_CODE,
     RECIPIENTS_PER_BUCKET,
+    RETRYING,
 )
 from gateway.core.campaigns.stop_rules import STOP_CODES
 from gateway.core.dead_letters.rows import ATTEMPTS_KEPT
@@ -53,6 +54,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "CELL_OF_STAGE": CELL_OF_STAGE,
     "MOST_CODE": MOST_CODE,
     "RECIPIENTS_PER_BUCKET": RECIPIENTS_PER_BUCKET,
+    "RETRYING": RETRYING,
     "STOP_CODES": [str(code) for code in STOP_CODES],
     "UNREACHABLE_BUCKETS": UNREACHABLE_BUCKETS,
     "UNREACHABLE_PER_BUCKET": UNREACHABLE_PER_BUCKET,

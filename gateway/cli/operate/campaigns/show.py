@@ -29,6 +29,7 @@ _WAITS = {
     "start": "its start",
     "first_batch": "the first batch",
     "quiet_hours": "the end of quiet hours",
+    "retries": "messages that Meta refused for a while, to send them again",
     "template": "its template, which Meta has stopped",
     "reach": "reach: Meta lets it begin no more conversations now",
     "number_paused": "its number, which is paused",

@@ -32,6 +32,7 @@ local reopen = {}
 function reopen.later(number, now, id, row, wait, failure)
   if row.attempts - row.spent >= C.MAX_ATTEMPTS then return false end
   again_at_the_end(number, now, id, row, now + wait)
+  track_retry(number, id)
   reopened(number, id, row, failure)
   return true
 end
@@ -51,6 +52,7 @@ end
 
 function reopen.pair(number, now, id, row, wait, failure)
   rest_pair(number, now, row.lane, wait)
+  track_retry(number, id)
   return reopen.rests(number, now, id, row, 0, failure)
 end
 

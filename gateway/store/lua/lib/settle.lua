@@ -75,6 +75,7 @@ function settle.later(number, now, id, send, row, _, wait)
     redis.call('ZADD', number .. 'due', now + wait, id)
     leave_lane(number, row.rank, row.lane, id, now)
   end
+  track_retry(number, id)
   raise(number, send, 'queued')
 end
 
@@ -91,10 +92,11 @@ function settle.slower(number, now, id, send, row, wamid, wait)
 end
 
 -- Only this conversation has to wait, with either priority and for as long as it takes.
-function settle.pair(number, now, _, send, row, _, wait)
+function settle.pair(number, now, id, send, row, _, wait)
   rest_pair(number, now, row.lane, wait)
   if not open(row, C.STATUS_RANK.accepted) then return end
   local refused = tonumber(redis.call('HGET', send, 'pair_refusals') or 0)
+  track_retry(number, id)
   again(number, now, send, row, wait, 'pair_refusals', refused + 1)
 end
 

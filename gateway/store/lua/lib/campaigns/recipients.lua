@@ -24,10 +24,12 @@ local function read_recipient(campaign, row)
   return packed:byte(1), struct.unpack('>I3', packed, 2)
 end
 
--- The names under which a recipient is counted: its cell, and Meta's code if it failed.
+-- The names under which a recipient is counted: its cell, and Meta's code if it failed. One who is
+-- queued for another try has a mark in place of the code.
 local function counts_of(cell, code)
   local name = C.CELLS[cell + 1]
   if name == 'failed' then return {'cell:' .. name, 'code:' .. code} end
+  if name == 'queued' and code == C.RETRYING then return {'cell:' .. name, 'retrying'} end
   return {'cell:' .. name}
 end
 
@@ -64,7 +66,7 @@ local function move_recipient(number, send, stage, failure, only_up, is_passed)
   local before, old_code = read_recipient(campaign, row)
   if not before or before == cell or only_up and before > cell then return end
   local has_failed = C.CELLS[cell + 1] == 'failed'
-  local code = has_failed and code_of(failure) or 0
+  local code = has_failed and code_of(failure) or stage == 'retrying' and C.RETRYING or 0
   redis.call('SETRANGE', campaign .. ':recipients', row * 4, struct.pack('>I1I3', cell, code))
   local by, names = {}, {}
   add_counts(by, names, counts_of(before, old_code), -1)
@@ -125,6 +127,11 @@ local function track(number, send, stage, ...)
     if fields[i] == 'error' then return move_recipient(number, send, stage, fields[i + 1]) end
   end
   move_recipient(number, send, stage)
+end
+
+-- Note that a send is queued for another try, for a reason of its own.
+local function track_retry(number, send)
+  if is_of_campaign(send) then move_recipient(number, send, 'retrying') end
 end
 
 -- Note that sends are queued. Those of a campaign stand side by side, nearly always.

@@ -13,9 +13,9 @@ local function write_stop_code(number, id, row, attempt, code)
   if known[1] and began > tonumber(known[2] or 0) then redis.call('HSET', campaign, field, began) end
 end
 
--- Note a failure that Meta gave; that its template is stopped the gateway may say by itself.
+-- Note a failure that Meta gave; of a stopped template the gateway may know without a post.
 local function note_stop_code(number, id, row, attempt, failure)
   local code = is_of_campaign(id) and (failure or ''):match('"code": ?(%d+)')
-  if not STOP_CODES[code] or failure:find('"source":"gateway"', 1, true) then return end
+  if not STOP_CODES[code] or failure:find(C.NOT_POSTED, 1, true) then return end
   guarded(write_stop_code, number, id, row, attempt, code)
 end
