@@ -47,7 +47,7 @@ def test_a_template_is_reinstated_and_the_tick_that_hears_of_it_dies(
 ) -> None:
     templates = f"{stack.meta_url}/sandbox/templates/spring/en"
     troubled = TroubledCampaigns(stack, 40, 10_000 if step.endswith("before") else 20_000)
-    troubled.start()
+    troubled.start(stop={"unconfirmed": 100, "codes": False})
     troubled.has_posted(1)
     with troubled.sampled():
         stack.client.post(templates, json={"status": "PAUSED"}).raise_for_status()
