@@ -189,6 +189,18 @@ def test_a_table_that_cannot_be_imported_is_one_sentence(store: Store) -> None:
         assert sentence in " ".join(result.output.split())
 
 
+def test_an_import_for_which_there_is_no_room_says_how_far_it_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("people.csv").write_text(f"phone\n+{ANA}\n")
+    monkeypatch.setenv("GATEWAY_STORE_BYTES", "1000")
+
+    result = run("import", "people.csv", "--number", NUMBER)
+
+    assert result.exit_code == 2
+    assert "the import ends after 1 row. Give it more memory" in " ".join(result.output.split())
+
+
 def test_tags_of_a_table_are_those_that_a_table_can_hold(store: Store) -> None:
     Path("people.csv").write_text(f"phone\n+{ANA}\n")
     at = ("--number", NUMBER)

@@ -20,8 +20,9 @@ from tests.support.store.sends import PREFIX
 pytestmark = pytest.mark.store
 
 
-def import_text(store: Store, text: str, **options: Any) -> ImportResult:
-    return import_contacts(store, NUMBER, io.BytesIO(text.encode()), ImportOptions(**options))
+def import_text(store: Store, text: str, limit_bytes: int = 0, **options: Any) -> ImportResult:
+    file = io.BytesIO(text.encode())
+    return import_contacts(store, NUMBER, file, ImportOptions(**options), limit_bytes)
 
 
 def counts(result: ImportResult) -> tuple[int, int, int, int]:
@@ -47,6 +48,33 @@ def test_a_second_import_changes_nothing(store: Store, monkeypatch: pytest.Monke
         ("351900000000", "0"), ("351900000001", "1")
     ]  # fmt: skip
     assert list_variables(store, NUMBER) == {"size"}
+
+
+def test_an_import_leaves_room_for_deliveries_and_goes_on_when_it_is_repeated(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_import, "AT_ONCE", 3)
+    tight = int(store.redis.info("memory")["used_memory"])
+
+    with pytest.raises(contact_import.NoRoomError, match=r"70% of its memory limit.* after 3 rows"):
+        import_text(store, people(7), limit_bytes=tight)
+
+    assert len(list(iter_contacts(store, NUMBER))) == 3
+    assert counts(import_text(store, people(3), limit_bytes=tight, tags=("vip",))) == (0, 3, 0, 0)
+    assert counts(import_text(store, people(7))) == (4, 0, 3, 0)
+
+
+def test_an_import_looks_again_how_much_room_is_left(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_import, "AT_ONCE", 1)
+    monkeypatch.setattr(contact_import, "LOOK_EVERY", 3)
+    looks: list[int] = []
+    monkeypatch.setattr(contact_import, "_require_room", lambda *args: looks.append(args[-1]))
+
+    import_text(store, people(8))
+
+    assert looks == [1, 4, 7]
 
 
 def test_a_file_that_cannot_be_read_changes_nothing(store: Store) -> None:

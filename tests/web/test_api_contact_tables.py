@@ -65,3 +65,16 @@ async def test_what_cannot_be_imported_is_refused(
 
     assert answer.status_code == status, answer.text
     assert not place or answer.json()["errors"][0]["pointer"] == place
+
+
+async def test_an_import_for_which_there_is_no_room_says_how_far_it_is(
+    server: Server, store: Store
+) -> None:
+    number_list.add_number(store, NUMBER)
+    async with a_web(server.url, GATEWAY_API_KEYS=GIVEN, GATEWAY_STORE_BYTES="1") as web:
+        headers = CSV | {"authorization": f"Bearer {GIVEN}"}
+        answer = await web.api.post("/v1/contacts/import", content=TABLE, headers=headers)
+
+    assert answer.status_code == 503
+    assert "the import ends after 2 rows" in answer.json()["detail"]
+    assert find_contact(store, NUMBER, ANA).vars == {"size": "38"}

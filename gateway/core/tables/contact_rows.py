@@ -102,13 +102,15 @@ class ContactRowReader:
         if len(tags) > MOST_TAGS or any(len(tag) > MOST_TAG for tag in tags):
             return f"has a tag of more than {MOST_TAG} characters, or more than {MOST_TAGS} tags"
         self.seen.add(key)
-        row = ContactRow(line, phone, user_id, tags=self.tags, without_tags=self.without_tags)
         if self.tags_only:
-            return row
-        return replace(
-            row,
+            return ContactRow(line, phone, user_id, "", self.tags, self.without_tags)
+        return ContactRow(
+            line,
+            phone,
+            user_id,
             name=cells.get(NAME, "").strip(),
             tags=(*tags, *self.tags),
+            without_tags=self.without_tags,
             variables=self._read_variables(cells, phone_column),
             opts_out=answer in _YES,
         )
@@ -139,13 +141,7 @@ def apply_row(contact: Contact, row: ContactRow, now: datetime) -> Contact | Non
 
     A name that came from Meta stays, and nobody is opted in. Applied again it changes nothing.
     """
-    after = replace(
-        contact,
-        wa_id=contact.wa_id or row.phone,
-        user_id=contact.user_id or row.user_id,
-        name=row.name if row.name and contact.named_at is None else contact.name,
-    )
-    untagged = untag_contact(after, row.without_tags)
+    untagged = untag_contact(_name_contact(contact, row), row.without_tags)
     tagged = tag_contact(untagged.contact, row.tags)
     noted = set_variables(tagged.contact, row.variables)
     if FULL in (tagged.change, noted.change):
@@ -154,6 +150,15 @@ def apply_row(contact: Contact, row: ContactRow, now: datetime) -> Contact | Non
     if row.opts_out and after.opted_out_at is None:
         after, _ = apply_consent(after, ConsentChange(True, _IMPORT), now)
     return after
+
+
+def _name_contact(contact: Contact, row: ContactRow) -> Contact:
+    """Return the contact with the names that it lacks; the same where it lacks none."""
+    wa_id, user_id = contact.wa_id or row.phone, contact.user_id or row.user_id
+    name = row.name if row.name and contact.named_at is None else contact.name
+    if (wa_id, user_id, name) == (contact.wa_id, contact.user_id, contact.name):
+        return contact
+    return replace(contact, wa_id=wa_id, user_id=user_id, name=name)
 
 
 def split_tags(text: str) -> tuple[str, ...]:

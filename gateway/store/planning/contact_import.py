@@ -2,7 +2,7 @@
 
 A table that cannot be read changes nothing, since it is read to its end first. An import that dies
 in the middle is repeated: what is there already stays as it is. May raise StoreUnavailableError or
-ScriptError.
+ScriptError, and NoRoomError.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,21 +13,29 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gateway.core.contacts.contact import Contact
+from gateway.core.formats import pluralize
 from gateway.core.planning.batch import Plan
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.core.tables.contact_rows import NO_ROOM, ContactRow, ContactRowReader, apply_row
 from gateway.core.tables.phone_cells import TableError
 from gateway.store import keys, number_list
+from gateway.store.maintenance.retention import memory_health
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import parse_contacts
 from gateway.store.redis.client import Call, Store, StoreUnavailableError
+from gateway.store.server.health import IMPORT_UNTIL
 from gateway.tables.table import read_table
 
 AT_ONCE = 200
 MOST_TRIES = 5
+LOOK_EVERY = 10_000  # contacts that are made between two looks at the store's memory
 UNREADABLE = "names a contact that cannot be read"
 CHANGING = "names a contact that changes all the time: repeat the import"
 _NO_RECORDS = timedelta(seconds=1)  # none is written
+
+
+class NoRoomError(Exception):
+    """The store has no room for more customers; the message says how far the import is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,13 @@ def import_contacts(
     number: str,
     file: BinaryIO,
     options: ImportOptions,
+    limit_bytes: int = 0,
     note: Callable[[int], None] = lambda done: None,
 ) -> ImportResult:
-    """Read a file to its end, then import it; `note` learns how many rows are done."""
+    """Read a file to its end, then import it; `note` learns how many rows are done.
+
+    `limit_bytes` counts where the server has no limit of its own (0: half of its host).
+    """
     try:
         for _ in options.reader().read(read_table(file, options.encoding)):
             pass
@@ -83,25 +95,44 @@ def import_contacts(
     reader = options.reader()
     rows = reader.read(read_table(file, options.encoding))
     made = changed = unchanged = 0
+    next_look = 1
     while page := list(islice(rows, AT_ONCE)):
         outcome = _ContactPage(store, number, reader).write(page)
         made, changed = made + outcome.made, changed + outcome.changed
         unchanged += outcome.unchanged
         note(reader.rows)
+        if made >= next_look:
+            _require_room(store, limit_bytes, reader.rows)
+            next_look = made + LOOK_EVERY
     return ImportResult(
         reader.rows, made, changed, unchanged, reader.left_out, tuple(reader.problems)
     )
 
 
+def _require_room(store: Store, limit_bytes: int, done: int) -> None:
+    """Raise NoRoomError where more customers would leave too little memory for deliveries."""
+    if not memory_health(store, limit_bytes).has_room_for_customers:
+        raise NoRoomError(
+            f"Redis has used {IMPORT_UNTIL:.0%} of its memory limit, and deliveries need the rest: "
+            f"the import ends after {pluralize(done, 'row')}. Give it more memory and repeat it, "
+            "which finds what is done."
+        )
+
+
 def import_path(
-    redis_url: str, encryption: Sequence[bytes], number: str, path: Path, options: ImportOptions
+    redis_url: str,
+    encryption: Sequence[bytes],
+    number: str,
+    path: Path,
+    options: ImportOptions,
+    limit_bytes: int,
 ) -> ImportResult:
     """Import a file in a process of its own: a million rows must not hold up an event loop."""
     del encryption  # contacts are not encrypted
     store = Store(redis_url)
     try:
         with path.open("rb") as file:
-            return import_contacts(store, number, file, options)
+            return import_contacts(store, number, file, options, limit_bytes)
     finally:
         store.close()
 

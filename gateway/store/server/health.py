@@ -24,6 +24,8 @@ REFUSE_FROM = 0.75
 # From this share on finished sends are compacted early: first accepted ones, then also those whose
 # dead letters could still begin again.
 COMPACT_FROM, COMPACT_ALL_FROM = YIELD_FROM, 0.70
+# Customers are never deleted, so an import leaves room for deliveries.
+IMPORT_UNTIL = 0.70
 # Part of the history that goes each second while it yields.
 AN_EIGHTH = 8
 POLL_S = 1.0
@@ -66,6 +68,11 @@ class ServerHealth:
     def is_short(self) -> bool:
         """Return whether processed data has to give way, before its retention is over."""
         return self._beyond(YIELD_FROM)
+
+    @property
+    def has_room_for_customers(self) -> bool:
+        """Return whether many customers may be added, and deliveries are still stored."""
+        return not self._beyond(IMPORT_UNTIL)
 
     @property
     def is_full(self) -> bool:

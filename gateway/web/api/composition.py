@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import timedelta
 
 from fastapi import APIRouter
 from starlette.routing import Route
@@ -105,20 +104,25 @@ class MessageApi:
             settings, bodies, judge, prices, sending
         )
         self._other_routers = [
-            *self._build_customer_routers(bodies, settings.gateway_retention),
+            *self._build_customer_routers(settings, bodies),
             *self._build_operation_routers(settings, bodies, ring),
         ]
 
-    def _build_customer_routers(self, bodies: Bodies, retention: timedelta) -> list[APIRouter]:
+    def _build_customer_routers(self, settings: Settings, bodies: Bodies) -> list[APIRouter]:
         """Return the routes about customers; a table's go before those with the id of a contact."""
         store, numbers = self._store, self._all_numbers
         tables = ContactTableRoutes(
-            store, self._uploads, self._default_number, self._country_of, self._numbers
+            store,
+            self._uploads,
+            self._default_number,
+            self._country_of,
+            self._numbers,
+            settings.gateway_store_bytes,
         )
         return [
             tables.router(),
             ContactRoutes(store, numbers).router(),
-            ErasureRoutes(store, bodies, retention, numbers).router(),
+            ErasureRoutes(store, bodies, settings.gateway_retention, numbers).router(),
             EventRoutes(store, bodies, numbers, self._account_of).router(),
             CampaignRecipientRoutes(store, bodies, CampaignLookup(store, bodies)).router(),
         ]

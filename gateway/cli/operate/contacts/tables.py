@@ -18,7 +18,12 @@ from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS
 from gateway.core.formats import pluralize
 from gateway.core.tables.contact_rows import split_tags
 from gateway.store import number_list
-from gateway.store.planning.contact_import import ImportOptions, ImportResult, import_contacts
+from gateway.store.planning.contact_import import (
+    ImportOptions,
+    ImportResult,
+    NoRoomError,
+    import_contacts,
+)
 from gateway.store.planning.contact_scan import iter_contacts, list_variables
 from gateway.store.redis.client import Store
 from gateway.tables.contact_table import iter_csv, iter_json_lines
@@ -106,13 +111,17 @@ def _import(file: Path, number: str, options: ImportOptions, json: bool) -> None
         chosen = choose_number(store, number)
         country = load_or_end(settings).country_of(chosen)
         task = bar.add_task("importing", total=None)
-        result = import_contacts(
-            store,
-            chosen,
-            source,
-            replace(options, country=country),
-            lambda done: bar.update(task, completed=done),
-        )
+        try:
+            result = import_contacts(
+                store,
+                chosen,
+                source,
+                replace(options, country=country),
+                settings.gateway_store_bytes,
+                lambda done: bar.update(task, completed=done),
+            )
+        except NoRoomError as error:
+            raise errors.fail(str(error)) from None
     if result.error:
         raise errors.fail(f"{result.error} Nothing was changed.")
     if json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,7 +13,12 @@ from gateway.core.api.contact_request import MOST_TAG, MOST_TAGS
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.tables.contact_rows import split_tags
-from gateway.store.planning.contact_import import ImportOptions, import_path
+from gateway.store.planning.contact_import import (
+    ImportOptions,
+    ImportResult,
+    NoRoomError,
+    import_path,
+)
 from gateway.store.planning.contact_scan import iter_contacts, list_variables
 from gateway.store.redis.client import Store
 from gateway.tables.contact_table import iter_csv
@@ -37,6 +43,7 @@ class ContactTableRoutes:
     default_number: Callable[[], str]
     country_of: Callable[[str], str]
     read_numbers: Callable[[], Awaitable[Sequence[str]]]
+    limit_bytes: int  # of the store's memory where the server has no limit of its own
 
     def router(self) -> APIRouter:
         """Return the routes, which go before those with the id of a contact."""
@@ -58,10 +65,16 @@ class ContactTableRoutes:
         )
         read_media_type(request, TABLES, "A table of contacts")
         async with self.uploads.received(request, MOST_BYTES) as path:
-            result = await self.uploads.run(import_path, number, path, options)
+            result = await self._import(number, path, options)
         if result.error:
             raise ApiError("invalid", errors=[FieldError("#", result.error)])
         return json_response(result.view())
+
+    async def _import(self, number: str, path: Path, options: ImportOptions) -> ImportResult:
+        try:
+            return await self.uploads.run(import_path, number, path, options, self.limit_bytes)
+        except NoRoomError as error:
+            raise ApiError("unavailable", str(error)) from None
 
     async def export_table(self, request: Request) -> Response:
         """Answer with a line for each contact, or for those with a tag."""
