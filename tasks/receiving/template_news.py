@@ -40,9 +40,8 @@ def apply_news_of(ctx: WorkerContext, account: str, event: Notice) -> None:
         is_new = registry.note_news(news)
         if is_new and (news.fact == "components" or news.value == APPROVED):
             registry.want()  # the text is in Meta's list only
-        if (
-            news.is_quality_fall or news.is_stop
-        ):  # also where a list is newer, which says nothing of falls
+        # A list that is newer says nothing of falls, and of a stop whether it is over.
+        if news.is_quality_fall or (news.is_stop and is_new):
             registry.note_fall(news, replayed=event.replayed)
     except ScriptError as error:  # damaged keys of the registry stop no delivery
         log.error("template_news_lost", waba=waba, error=str(error))

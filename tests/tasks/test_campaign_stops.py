@@ -134,11 +134,13 @@ def test_a_template_whose_quality_falls_pauses_its_campaigns_and_no_others(
     assert "fell to RED" in after_work(store, campaign)[2]
 
 
-def stop_template(ctx: WorkerContext, event: str, name: str = "spring") -> None:
+def stop_template(
+    ctx: WorkerContext, event: str, name: str = "spring", ago: timedelta | None = None
+) -> None:
     hear(
         ctx,
         "message_template_status_update",
-        None,
+        ago,
         replayed=False,
         event=event,
         message_template_id=1,
@@ -259,6 +261,19 @@ def begun_ago(store: Store, ago: timedelta) -> Campaign:
     at_ms = int((datetime.now(UTC) - ago).timestamp() * 1000)
     raw(store).hset(campaign_key(NUMBER, campaign.id), "changed", at_ms)
     return read(store, campaign)
+
+
+def test_a_stop_of_a_template_that_is_over_by_now_pauses_nothing(
+    at_work: WorkerContext, store: Store
+) -> None:
+    campaign = begun_ago(store, 3 * HOUR)
+
+    stop_template(at_work, "APPROVED", ago=HOUR)
+    stop_template(at_work, "PAUSED", ago=2 * HOUR)
+
+    assert after_work(store, campaign)[0] == "running"
+    stop_template(at_work, "PAUSED")
+    assert after_work(store, campaign)[0] == "paused"
 
 
 @pytest.mark.parametrize("replayed", [True, False])
