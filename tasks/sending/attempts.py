@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 # No attempt begins if its lease might end before the answer arrives.
 LATEST_START_S = LEASE_MS / 1000 - 12
-WAITS = frozenset({"later", "rests", "slower", "pair", "paused"})
+WAITS = frozenset({"later", "postponed", "rests", "slower", "pair", "paused"})
 
 
 def run_attempt(

@@ -7,8 +7,10 @@ import pytest
 
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages import with_group
-from gateway.core.sending.preflight import preflight_refusal
-from gateway.core.sending.response import Refused, TemplateStopped, WindowClosed
+from gateway.core.sending.outcome import decide_outcome
+from gateway.core.sending.preflight import NOT_POSTED, preflight_refusal
+from gateway.core.sending.response import CustomerQuiet, Refused, TemplateStopped, WindowClosed
+from gateway.core.sending.send import QuietSpan
 from tests.core.test_outcome import an_attempt
 from tests.support.factories import NOW
 
@@ -76,6 +78,38 @@ def test_what_is_not_posted_is_refused_in_words_of_ours(contact: Contact) -> Non
     assert isinstance(refusal, WindowClosed | Refused)
     assert refusal.reason.startswith("The gateway did not post it: ")
     assert refusal.details == ""
+
+
+BEGINS, ENDS = NOW - timedelta(hours=2), NOW + timedelta(hours=9)
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        (BEGINS - timedelta(seconds=1), None),
+        (BEGINS, ENDS),
+        (NOW, ENDS),
+        (ENDS, None),
+        (BEGINS + 3 * DAY, ENDS + 3 * DAY),
+        (ENDS + 3 * DAY, None),
+    ],
+)
+def test_a_send_waits_while_it_is_quiet_for_its_customer_on_each_day(at: Any, until: Any) -> None:
+    attempt = an_attempt(body=TEMPLATE, quiet=QuietSpan(BEGINS, ENDS))
+
+    refusal = preflight_refusal(attempt, at)
+
+    assert refusal == (CustomerQuiet(until) if until else None)
+
+
+def test_a_send_that_waits_for_the_morning_loses_no_try_and_notes_no_error() -> None:
+    attempt = an_attempt(body=TEMPLATE, quiet=QuietSpan(BEGINS, ENDS))
+
+    outcome = decide_outcome(attempt, CustomerQuiet(ENDS), NOW, 0.5)
+
+    assert (outcome.step, outcome.wait_ms) == ("postponed", 9 * 3_600_000)
+    assert outcome.error_json == ""
+    assert NOT_POSTED in outcome.history_json
 
 
 def test_a_stopped_template_waits_and_is_not_sent_to_who_wants_no_marketing() -> None:

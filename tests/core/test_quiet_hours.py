@@ -9,6 +9,7 @@ from gateway.core.api.field_errors import FieldReader
 from gateway.core.campaigns.quiet_hours import (
     QuietHours,
     ZoneChoice,
+    find_span,
     read_quiet_hours,
     write_quiet_hours,
     zones_of_phone,
@@ -22,6 +23,7 @@ from gateway.core.campaigns.zone_groups import (
     order_open,
     unpack_groups,
 )
+from gateway.core.sending.send import QuietSpan
 
 NIGHT = QuietHours(time(21), time(8))
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -48,6 +50,17 @@ def test_quiet_hours_have_a_first_moment_and_end_before_the_last(
     now = datetime.combine(NOON.date(), time.fromisoformat(at), UTC)
 
     assert hours.is_quiet(LISBON, now) == is_quiet
+
+
+def test_the_next_quiet_hours_of_a_customer_are_those_of_all_zones_together() -> None:
+    evening = datetime(2026, 12, 1, 21, tzinfo=UTC)
+    morning = evening + timedelta(hours=11)
+
+    # In Berlin they begin and end an hour before those in Lisbon.
+    assert find_span(NIGHT, (LISBON,), NOON) == QuietSpan(evening, morning)
+    assert find_span(NIGHT, (LISBON, BERLIN), NOON) == (evening - timedelta(hours=1), morning)
+    assert find_span(None, (LISBON,), NOON) is None
+    assert find_span(NIGHT, (), NOON) is None
 
 
 def test_a_number_is_written_to_while_it_is_quiet_in_none_of_its_zones() -> None:

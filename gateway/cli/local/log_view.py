@@ -162,6 +162,7 @@ _STEPS = {
     "paused": ("not taken until a person mends it; tried again", BAD),
     "instead": ("not sent, the window is closed: its template goes instead", ODD),
     "stopped": ("not sent, Meta has stopped its template: waits until it is sent again", ODD),
+    "postponed": ("not sent, it is quiet for the customer: waits until that is over", ODD),
     "parked": ("not sent, the window is closed: waits for the customer", ODD),
     "unconfirmed": ("without an answer: nobody knows whether Meta took it", ODD),
     "dead": ("refused for good", BAD),

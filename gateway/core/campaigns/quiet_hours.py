@@ -14,6 +14,7 @@ from phonenumbers import timezone
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.schedules.cron import list_zones
+from gateway.core.sending.send import QuietSpan
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 Zones = tuple[str, ...]
@@ -58,6 +59,18 @@ class QuietHours(NamedTuple):
 
     def _end(self, zone: str, now: datetime) -> datetime:
         return _next(self.end, zone, now)
+
+
+def find_span(quiet: QuietHours | None, zones: Zones, now: datetime) -> QuietSpan | None:
+    """Return the next quiet hours of a customer in some zones where it is none of them now.
+
+    None where there are none, or the zones have no common moment any more.
+    """
+    if quiet is None or not zones:
+        return None
+    begins = quiet.closing(zones, now)
+    ends = quiet.opening(zones, begins)
+    return QuietSpan(begins, ends) if ends else None
 
 
 def _next(of_day: time, zone: str, now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """What clients and operators see of a campaign."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.notices.notice_form import write_notice_form
 from gateway.core.campaigns.quiet_hours import write_quiet_hours
 from gateway.core.campaigns.recipient_state import CampaignRecipient, Funnel
+from gateway.core.campaigns.zone_groups import find_opening
 from gateway.core.planning.campaign_answers import WAYS, CampaignAnswers
 from gateway.core.sending.error_codes import find_policy
 
@@ -61,11 +62,19 @@ def view_waiting(standing: Standing, now: datetime) -> Mapping[str, Any] | None:
         return obstacle._asdict()
     step = decide_step(standing, now)
     if step.until is None:
-        is_retrying = waits_for_retries(standing, step)
-        return {"reason": "retries", "until": None} if is_retrying else None
+        return _view_retries(standing, now) if waits_for_retries(standing, step) else None
     reason = "start" if standing.phase == "scheduled" else "first_batch"
     reason = "quiet_hours" if step.is_quiet else reason
     return {"reason": reason, "until": step.until}
+
+
+def _view_retries(standing: Standing, now: datetime) -> Mapping[str, Any]:
+    """Return until when messages wait to be tried again, which is known of quiet hours only."""
+    quiet, groups = standing.definition.quiet, [replace(one, done=0) for one in standing.groups]
+    opening = find_opening(groups, quiet, now) if quiet else None
+    if opening and opening > now:
+        return {"reason": "quiet_hours", "until": opening}
+    return {"reason": "retries", "until": None}
 
 
 def is_settling(phase: Phase, changed_at: datetime, funnel: Funnel, now: datetime) -> bool:

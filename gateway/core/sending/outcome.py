@@ -11,6 +11,7 @@ from gateway.core.contacts.contact import Contact
 from gateway.core.sending.other_form import NOT_LISTED, with_other_form
 from gateway.core.sending.response import (
     Accepted,
+    CustomerQuiet,
     Later,
     Paused,
     Refused,
@@ -21,6 +22,7 @@ from gateway.core.sending.response import (
 )
 from gateway.core.sending.retry import MAX_ATTEMPTS, is_given_up, retry_delay_s
 from gateway.core.sending.send import ClosedWindowAction as WhenClosed
+from gateway.core.sending.send import QuietSpan
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.core.templates.choice import read_use
 
@@ -32,10 +34,13 @@ REPEAT_AFTER_MS = 1_000
 # The delay of the next probe after a pause; once the operator has fixed the cause, it is at once.
 PROBE_AFTER_MS = 30_000
 THROUGHPUT, WINDOW_CLOSED = 130429, 131047
+QUIET_REASON = (
+    "The gateway did not post it: it is quiet for the customer. It goes once that is over."
+)
 
 Step = Literal[
     "accepted", "later", "rests", "slower", "pair", "paused", "instead", "parked", "stopped",
-    "unconfirmed",
+    "postponed", "unconfirmed",
     "dead", "dropped",
 ]  # fmt: skip
 
@@ -60,6 +65,7 @@ class Attempt:
     spent: int = 0  # attempts that do not count: before a redrive, or refused for others' reasons
     pair_refusals: int = 0
     last_code: int | None = None  # Meta's code of the latest refusal
+    quiet: QuietSpan | None = None  # it waits while these last
 
     @property
     def tries(self) -> int:
@@ -110,7 +116,7 @@ def decide_outcome(attempt: Attempt, verdict: Verdict, now: datetime, jitter: fl
         case Paused(code, reason, _, details):
             error = {"code": code, "reason": reason, "details": details}
             return _failed_outcome(attempt, "paused", error, now, wait_ms=PROBE_AFTER_MS)
-        case WindowClosed() | TemplateStopped():
+        case WindowClosed() | TemplateStopped() | CustomerQuiet():
             return _let_wait(attempt, verdict, now)
         case Unconfirmed(reason):
             return _handle_unconfirmed(attempt, reason, now)
@@ -123,8 +129,13 @@ _CLOSED: Mapping[WhenClosed, Step] = {
 }  # fmt: skip
 
 
-def _let_wait(attempt: Attempt, verdict: WindowClosed | TemplateStopped, now: datetime) -> Outcome:
-    """Decide about a send that may go later: once its customer writes, or with its template."""
+def _let_wait(
+    attempt: Attempt, verdict: WindowClosed | TemplateStopped | CustomerQuiet, now: datetime
+) -> Outcome:
+    """Decide about a send that may go later: for its customer's sake, or with its template."""
+    if isinstance(verdict, CustomerQuiet):
+        wait_ms = max(0, ms_from_datetime(verdict.until) - ms_from_datetime(now))
+        return _build_outcome(attempt, "postponed", {"reason": QUIET_REASON}, now, wait_ms=wait_ms)
     if isinstance(verdict, WindowClosed):
         error = {"code": WINDOW_CLOSED, "reason": verdict.reason, "details": verdict.details}
         return _failed_outcome(attempt, _CLOSED[attempt.closed], error, now)

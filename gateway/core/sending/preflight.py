@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from gateway.core.contacts.contact import Contact
 from gateway.core.messages.bodies import GROUP
 from gateway.core.sending.outcome import Attempt
-from gateway.core.sending.response import Refused, TemplateStopped, WindowClosed
+from gateway.core.sending.response import CustomerQuiet, Refused, TemplateStopped, WindowClosed
 from gateway.core.sending.send import BULK
 
 WINDOW = timedelta(hours=24)
@@ -29,7 +29,7 @@ STOPPED_REASON = (
 
 def preflight_refusal(
     attempt: Attempt, now: datetime, *, is_stopped: bool = False
-) -> WindowClosed | TemplateStopped | Refused | None:
+) -> WindowClosed | TemplateStopped | CustomerQuiet | Refused | None:
     """Return the refusal of an attempt, by the code that Meta would give, None if it may be posted.
 
     `is_stopped` says that Meta has stopped the template that it sends. It is decided at the moment
@@ -41,9 +41,10 @@ def preflight_refusal(
         return Refused(OPTED_OUT_CODE, OPTED_OUT_REASON, "")
     if is_stopped:
         return TemplateStopped(STOPPED_CODE, STOPPED_REASON)
-    if not _needs_window(attempt) or is_window_open(attempt.contact, now):
-        return None
-    return WindowClosed(WINDOW_REASON)
+    if _needs_window(attempt) and not is_window_open(attempt.contact, now):
+        return WindowClosed(WINDOW_REASON)
+    quiet_until = attempt.quiet.end_at(now) if attempt.quiet else None
+    return CustomerQuiet(quiet_until) if quiet_until else None
 
 
 def _is_marketing(attempt: Attempt) -> bool:

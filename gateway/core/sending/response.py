@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, assert_never
 
 import orjson
@@ -88,6 +89,13 @@ class TemplateStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerQuiet:
+    """It is quiet for the customer until a moment; nothing was posted."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """It is unknown whether Meta accepted it; only evidence can show it."""
 
@@ -105,7 +113,7 @@ class Refused:
 
 
 Refusal = Later | Paused | WindowClosed | TemplateStopped | Refused
-Verdict = Accepted | Unconfirmed | Refusal
+Verdict = Accepted | Unconfirmed | CustomerQuiet | Refusal
 
 
 def classify_response(answer: Answer) -> Verdict:

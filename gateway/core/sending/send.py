@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gateway.core.sending.response import Refusal
 
@@ -35,12 +35,26 @@ ID_LENGTH = 24  # characters of every id
 # Not a digit of base32, of which all other ids are made.
 ANSWERS_A_STATUS = "0"
 
+_DAY = timedelta(days=1)
 REPLY_LIFETIME = timedelta(hours=1)
 BULK_LIFETIME = timedelta(hours=24)
 REPEATABLE_LIFETIME = timedelta(minutes=5)
 WAITING_LIFETIME = timedelta(days=7)  # of a send that may wait until its customer writes again
 # From the post of a message on: files arrive later than texts, so a lane rests behind them.
 DELIVERY_WAIT = timedelta(seconds=60)
+
+
+class QuietSpan(NamedTuple):
+    """The next quiet hours of a customer, which come again each day, at the same distance."""
+
+    begins: datetime
+    ends: datetime
+
+    def end_at(self, now: datetime) -> datetime | None:
+        """Return when the quiet hours of a moment end, None where it is in none."""
+        days = (now - self.begins) // _DAY
+        ends = self.ends + days * _DAY
+        return ends if days >= 0 and now < ends else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class Send:
     delivery_wait: timedelta = timedelta(0)  # the lane rests for so long until Meta delivered it
     requested: bool = False  # by a client of the API, and not by a rule
     reference: str = ""  # the client's own name of it
+    quiet: QuietSpan | None = None  # it waits while these last
 
 
 @dataclass(frozen=True, slots=True)

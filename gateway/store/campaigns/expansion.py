@@ -14,10 +14,11 @@ from gateway.core import messages
 from gateway.core.api.recipient import Recipient, address_to
 from gateway.core.campaigns.course import most_queued
 from gateway.core.campaigns.definition import render
+from gateway.core.campaigns.quiet_hours import Zones, find_span
 from gateway.core.campaigns.recipient_state import campaign_send_id
 from gateway.core.campaigns.zone_groups import RowRange, ZoneGroup, order_open
 from gateway.core.contacts.contact import Contact
-from gateway.core.sending.send import BULK, BULK_LIFETIME, Send
+from gateway.core.sending.send import BULK, BULK_LIFETIME, QuietSpan, Send
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.body_codec import Bodies
@@ -89,7 +90,7 @@ class _Expansion:
         while (rows := group.next_range(AT_ONCE)).size:
             if total >= most or time.monotonic() > self.deadline:
                 return total, False
-            sends = self._plan(prepared, rows)
+            sends = self._plan(prepared, rows, group.zones)
             allowed = list(_bounded(sends, most - total))
             taken, queued = self._queue(field, group.done, allowed)
             total, group = total + queued, replace(group, done=group.done + taken)
@@ -97,11 +98,11 @@ class _Expansion:
                 return total, False
         return total, True
 
-    def _plan(self, prepared: Any, rows: RowRange) -> list[Sequence[Any]]:
+    def _plan(self, prepared: Any, rows: RowRange, zones: Zones) -> list[Sequence[Any]]:
         found = read_recipients(self.store, self.bodies, self.campaign, rows.first, rows.size)
         if not found:
             return _fail_missing(self.campaign, rows)
-        return _plan(self.store, self.campaign, prepared, found)
+        return _plan(self.store, self.campaign, prepared, found, zones)
 
     def _queue(self, field: str, done: int, sends: Sequence[Sequence[Any]]) -> tuple[int, int]:
         """Take recipients, as many as may be now; return how many, and how many were queued."""
@@ -131,7 +132,11 @@ def _bounded(sends: Iterable[Sequence[Any]], most: int) -> Iterator[Sequence[Any
 
 
 def _plan(
-    store: Store, campaign: Campaign, prepared: Any, found: Sequence[AudienceMember]
+    store: Store,
+    campaign: Campaign,
+    prepared: Any,
+    found: Sequence[AudienceMember],
+    zones: Zones,
 ) -> list[Sequence[Any]]:
     names = [Recipient(one.phone).name for one in found]
     loaded = store.call("load", keys.number(campaign.number), len(names), *names)
@@ -142,12 +147,13 @@ def _plan(
     failed: frozenset[str] = frozenset()
     if campaign.definition.skip_unreachable:
         failed = find_unreachable(store, campaign.number, list(contacts.values()))
+    quiet = find_span(campaign.definition.quiet, zones, now)
     known = [(one, contacts[name]) for one, name in zip(found, names, strict=True)]
     served = find_served(store, campaign, known)
     return [
         _pass(campaign, one.row, "not_needed")
         if one.row in served
-        else _plan_send(campaign, prepared, one, contact, now, failed)
+        else _plan_send(campaign, prepared, one, contact, now, failed, quiet)
         for one, contact in known
     ]
 
@@ -169,6 +175,7 @@ def _plan_send(
     contact: Contact,
     now: datetime,
     unreachable: Collection[str],
+    quiet: QuietSpan | None,
 ) -> Sequence[Any]:
     """Return a send as the script writes it; without a lane where nobody is written to."""
     if not recipient.phone:  # the customer was erased
@@ -188,6 +195,7 @@ def _plan_send(
         rule=campaign.rule,
         marketing=campaign.definition.marketing,
         closed=campaign.definition.closed,
+        quiet=quiet,
     )
     id_, lane, _, _, expires, _, closed, rule, row, _ = send_args(send)
     return [id_, lane, expires, closed, rule, row]

@@ -148,6 +148,8 @@ def send_args(send: Send) -> list[Any]:
         row["marketing"] = send.marketing
     if send.requested:
         row["api"] = True
+    if send.quiet:
+        row["quiet"] = [ms_from_datetime(at) for at in send.quiet]
     if send.reference:
         row["reference"] = send.reference
     expires = ms_from_datetime(send.expires_at)

@@ -12,6 +12,7 @@ import orjson
 from gateway.core.contacts.serialization import unpack
 from gateway.core.dead_letters.dead_letter import UNOPENED
 from gateway.core.sending.outcome import Attempt, Outcome
+from gateway.core.sending.send import QuietSpan
 from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store import keys
 from gateway.store.redis.client import Call, ScriptError, Store, StoreUnavailableError
@@ -190,4 +191,5 @@ def _parse_attempt(row: list[Any], began: datetime) -> Attempt:
         spent=int(spent),
         pair_refusals=int(pair_refusals),
         last_code=orjson.loads(last_error).get("code") if last_error else None,
+        quiet=QuietSpan(*map(datetime_from_ms, row_json["quiet"])) if "quiet" in row_json else None,
     )

@@ -51,7 +51,7 @@ end
 -- A mere "typing" shows less, and a refusal of the send itself shows nothing: then the next one is
 -- the probe.
 local ITS_OWN = {dead = true, dropped = true, instead = true, parked = true,
-  stopped = true, pair = true}
+  stopped = true, pair = true, postponed = true}
 local function look_up(send, row, step)
   if resumed ~= '' or not stops.paused or row.began < tonumber(stops.paused_at) then return end
   local accepted = step == 'accepted' and not was_failed(send, row)
