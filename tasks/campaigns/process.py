@@ -25,7 +25,7 @@ from gateway.store.campaigns.reach import (
     read_reach,
     refresh_limit,
 )
-from gateway.store.campaigns.row_fields import pack_mark, stamp
+from gateway.store.campaigns.row_fields import LED, pack_mark, stamp
 from gateway.store.coordination.wakeups import clear_wakeup
 from gateway.store.monitoring.alert_store import record_alert
 from gateway.store.redis.client import ScriptError
@@ -39,9 +39,10 @@ log = structlog.get_logger(__name__)
 
 # A pause that nobody asked for is an alert for so long; it is noted again while it lasts.
 PAUSED_FOR = timedelta(minutes=5)
+LED_EVERY = timedelta(seconds=30)
 # Ends of which a notice is given: an operator who cancels a campaign knows it.
 REPORTED = frozenset({"completed", "expired"})
-BY_ITSELF = frozenset({"stop_rule", "missed_start"})
+BY_ITSELF = frozenset({"stop_rule", "missed_start", "outage"})
 
 
 def wake_for_campaigns(ctx: StoreAccess) -> None:
@@ -108,7 +109,7 @@ def _go_on(ctx: StoreAccess, campaign: Campaign) -> int:
     if campaign.phase == "paused" and campaign.by in BY_ITSELF:
         record_alert(ctx.store, paused_alert(campaign), PAUSED_FOR)
         give_notice(ctx, campaign)
-    _note_progress(ctx, campaign, step, stamp(now))
+    _note_progress(ctx, campaign, step, now)
     if not step.queues:
         _leave_alone(ctx, campaign, next_look(standing, step, now))
         return 0
@@ -183,7 +184,7 @@ def _read_falls(ctx: StoreAccess, campaign: Campaign) -> list[QualityFall]:
 
 def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
     now = stamp(datetime_from_ms(campaigns.server_ms(ctx.store)))
-    fields = {"started": now} if step.phase == "running" else {}
+    fields = {"started": now, LED: now} if step.phase == "running" else {}
     # Only from the phase that was looked at: an operator or another worker may have been faster.
     done, _ = campaigns.change_phase(
         ctx.store, campaign, [campaign.phase], step.phase, step.by, step.reason, **fields
@@ -192,11 +193,11 @@ def _change_phase(ctx: StoreAccess, campaign: Campaign, step: Step) -> None:
         log.info("campaign_phase", campaign=campaign.id, phase=step.phase, by=step.by)
 
 
-def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -> None:
-    """Store how far the first batch is, and from where stop rules look on."""
+def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, at: datetime) -> None:
+    """Store that a worker came, how far the first batch is, and from where stop rules look on."""
     fields: dict[str, str] = {}
     if step.reason == "first_batch_posted":
-        fields["first_done"] = now
+        fields["first_done"] = stamp(at)
     if step.reason == "first_batch_over":
         fields["first_over"] = "1"
     if mark := next_mark(campaign.funnel, campaign.mark, campaign.definition.stop):
@@ -205,8 +206,15 @@ def _note_progress(ctx: StoreAccess, campaign: Campaign, step: Step, now: str) -
     if rests != campaign.rests:
         fields[RESTS] = rests
         log.info("campaign_reach", campaign=campaign.id, is_used_up=step.is_reach_used_up)
+    if _is_led_long_ago(campaign, at):
+        fields[LED] = stamp(at)
     if fields:
         campaigns.change_phase(ctx.store, campaign, ["running"], "", "", "", **fields)
+
+
+def _is_led_long_ago(campaign: Campaign, now: datetime) -> bool:
+    """Say whether it is to be noted that a worker came; twice a minute is enough."""
+    return campaign.led_at is None or now - campaign.led_at > LED_EVERY
 
 
 def _wind_up(ctx: StoreAccess, campaign: Campaign) -> None:

@@ -71,11 +71,45 @@ def test_one_whose_start_was_missed_waits_for_an_operator() -> None:
     assert (step.phase, step.by) == ("paused", "missed_start")
 
 
+def test_one_whose_start_was_missed_until_after_its_end_says_that_it_is_over() -> None:
+    definition = a_definition(start_at=NOW, finish_by=NOW + HOUR)
+    given = standing("scheduled", definition=definition)
+
+    step = decide_step(given, NOW + 30 * HOUR)
+    assert (step.phase, step.by) == ("expired", "finish_by")
+    assert "retry" in step.reason
+    computed = replace(given, is_end_given=False)
+    assert decide_step(computed, NOW + 30 * HOUR).by == "missed_start"
+
+
+def test_a_pause_outlasts_an_end_that_was_computed_by_a_week_and_no_other() -> None:
+    paused = standing("paused", definition=a_definition(finish_by=NOW + HOUR), changed_at=NOW)
+    computed = replace(paused, is_end_given=False)
+
+    assert decide_step(paused, NOW + HOUR).phase == "expired"
+    assert decide_step(computed, NOW + 167 * HOUR) == Step()
+    assert decide_step(computed, NOW + 168 * HOUR).phase == "expired"
+    assert next_look(computed, Step(), NOW + 2 * HOUR) == NOW + 2 * HOUR + timedelta(minutes=1)
+
+
+def test_one_to_which_no_worker_came_for_long_waits_for_an_operator() -> None:
+    left = standing(led_at=NOW, definition=a_definition(finish_by=NOW + 2 * HOUR))
+
+    assert decide_step(left, NOW + timedelta(minutes=15)).queues
+    step = decide_step(left, NOW + HOUR)
+    assert (step.phase, step.by) == ("paused", "outage")
+    assert "from 2026-12-01 09:00 to 10:00 UTC" in step.reason
+    assert decide_step(left, NOW + 2 * HOUR).phase == "expired"
+    assert decide_step(replace(left, is_end_given=False), NOW + 2 * HOUR).by == "outage"
+    assert decide_step(replace(left, led_at=None), NOW + HOUR).queues
+    assert decide_step(replace(left, funnel=Funnel({"read": 9})), NOW + HOUR).phase == "completed"
+
+
 def test_it_goes_on_while_anyone_waits_and_is_complete_once_nobody_does() -> None:
     assert decide_step(standing(), NOW).queues
     assert decide_step(standing(cells={"queued": 1, "read": 9}), NOW).queues
     done = standing(cells={"read": 7, "failed": 1, "unconfirmed": 2})
-    assert decide_step(done, NOW).phase in ("completed", "paused")
+    assert decide_step(done, NOW).phase == "completed"
     assert decide_step(standing(cells={"read": 9, "failed": 1}), NOW).phase == "completed"
 
 

@@ -25,6 +25,10 @@ MOST_RETRYING = 10  # times as many that wait for another try do not count
 
 # However long nothing is due for a campaign.
 LOOKED_AT_EVERY = timedelta(seconds=60)
+# A running campaign to which no worker came for longer goes on only if an operator says so.
+OUTAGE_GRACE = timedelta(minutes=15)
+# So long a pause may last though the end passes that was computed, not given.
+PAUSE_GRACE = timedelta(days=7)
 
 
 class CampaignObstacle(NamedTuple):
@@ -69,15 +73,17 @@ class Standing:
     groups: Sequence[ZoneGroup] = ()  # of a campaign with quiet hours
     obstacle: CampaignObstacle | None = None  # beside its own course
     reach: Reach | None = None  # None where it is not known, or the message uses up none
+    is_end_given: bool = True  # or else finish_by was computed at its start
+    changed_at: datetime | None = None
+    led_at: datetime | None = None  # when a worker last came to it, None where that is not known
 
 
 def decide_step(standing: Standing, now: datetime) -> Step:
     """Return what a campaign does now; nothing is decided for one that is not active."""
-    definition = standing.definition
     if standing.phase == "scheduled":
-        return _decide_start(definition, now)
-    is_late = definition.finish_by is not None and now >= definition.finish_by
-    if standing.phase in ("running", "paused") and is_late:
+        return _decide_start(standing, now)
+    end = _find_end(standing, now)
+    if standing.phase in ("running", "paused") and end is not None and now >= end:
         return Step("expired", "finish_by", "the time until which it was to go on is over")
     return _decide_running(standing, now) if standing.phase == "running" else Step()
 
@@ -94,7 +100,7 @@ def next_look(standing: Standing, step: Step, now: datetime) -> datetime | None:
     is_at_work = step.until is None or standing.funnel.of("queued", "attempting") > 0
     if standing.phase == "running" and is_at_work:
         return None
-    moments = (now + LOOKED_AT_EVERY, step.until, standing.definition.finish_by)
+    moments = (now + LOOKED_AT_EVERY, step.until, _find_end(standing, now))
     return min(one for one in moments if one is not None)
 
 
@@ -117,6 +123,24 @@ def waits_for_retries(standing: Standing, step: Step) -> bool:
     return funnel.retrying >= queued and not (has_room and funnel.of("waiting"))
 
 
+def _find_end(standing: Standing, now: datetime) -> datetime | None:
+    """Return when a campaign expires.
+
+    One that was computed leaves an operator time to resume, which computes it anew.
+    """
+    end = standing.definition.finish_by
+    if end is None or standing.is_end_given:
+        return end
+    if standing.phase == "paused":
+        return max(end, (standing.changed_at or end) + PAUSE_GRACE)
+    return None if _was_left(standing, now) else end
+
+
+def _was_left(standing: Standing, now: datetime) -> bool:
+    """Say whether no worker came to a campaign for so long that an operator is to look first."""
+    return standing.led_at is not None and now - standing.led_at > OUTAGE_GRACE
+
+
 def _decide_running(standing: Standing, now: datetime) -> Step:
     rules, funnel = standing.definition.stop, standing.funnel
     if reason := find_stop_reason(
@@ -125,6 +149,9 @@ def _decide_running(standing: Standing, now: datetime) -> Step:
         return Step("paused", "stop_rule", reason)
     if standing.funnel.pending == 0:
         return Step("completed", "campaign", "every recipient was written to, or cannot be")
+    if standing.led_at and _was_left(standing, now):
+        gap = f"no worker came to it from {standing.led_at:%Y-%m-%d %H:%M} to {now:%H:%M} UTC"
+        return Step("paused", "outage", f"{gap}; resume it if it may still go")
     return _heed_reach(standing, _heed_quiet_hours(standing, _decide_queue(standing, now), now))
 
 
@@ -155,10 +182,13 @@ def _heed_quiet_hours(standing: Standing, step: Step, now: datetime) -> Step:
     return replace(step, queues=False, until=opening, is_quiet=True)
 
 
-def _decide_start(definition: Definition, now: datetime) -> Step:
-    start = definition.start_at or now
+def _decide_start(standing: Standing, now: datetime) -> Step:
+    start, end = standing.definition.start_at or now, standing.definition.finish_by
     if now < start:
         return Step(until=start)
+    if standing.is_end_given and end is not None and now >= end:
+        late = "the gateway was away when it was to start, and finish_by is over"
+        return Step("expired", "finish_by", f"{late}; retry with the scope expired makes a draft")
     if now - start > START_GRACE:
         late = "the gateway was away when it was to start; resume it if it may still go"
         return Step("paused", "missed_start", late)

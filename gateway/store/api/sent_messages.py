@@ -71,6 +71,14 @@ def expire(store: Store, number: str, id_: str) -> str:
     return _change(store, number, id_, "expire", 0, 0)
 
 
+def prolong(store: Store, number: str, id_: str, expires_at: datetime) -> str:
+    """Let a send that is not over yet expire at another time; return as `cancel` does.
+
+    Raises StoreUnavailableError or ScriptError.
+    """
+    return _change(store, number, id_, "prolong", 0, ms_from_datetime(expires_at))
+
+
 def move(store: Store, number: str, id_: str, due_at: datetime, expires_at: datetime) -> str:
     """Move a message that waits for its time; return "" if that is done, or what forbids it.
 

@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 LIVES = timedelta(days=90)  # since the last change of the phase
 LIVES_MS = int(LIVES.total_seconds() * 1000)
 ALL, ACTIVE = f"{keys.CAMPAIGNS}all", f"{keys.CAMPAIGNS}active"
+END_GIVEN = "end_given"  # field of a row whose finish_by was given when it was resumed
 NO_HASH = "its key is of another type"
 _REST: Mapping[str, str] = {"cancelled": "cancelled", "expired": "expired"}
 
@@ -75,6 +76,8 @@ class Campaign:
     noticed: str = ""  # the id of the last notice that was given
     takes: timedelta = timedelta(0)  # as the last check said
     would_get: int | None = None  # as it said too; None where a release before did not note it
+    is_end_given: bool = True  # finish_by, or else it was computed at the start
+    led_at: datetime | None = None  # when a worker last came to it while it ran
     prolonged_at: datetime | None = None  # since when its keys live on though its phase is the same
 
     @property
@@ -103,6 +106,9 @@ class Campaign:
             is_first_over=self.is_first_over,
             groups=self.groups,
             obstacle=self.obstacle,
+            is_end_given=self.is_end_given,
+            changed_at=self.changed_at,
+            led_at=max(self.led_at, self.changed_at) if self.led_at else None,
         )
 
 
@@ -262,5 +268,7 @@ def _parse(
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
         would_get=int(text["gets"]) if "gets" in text else None,
+        is_end_given=definition.finish_by is not None or END_GIVEN in text,
+        led_at=row_fields.parse_led(text),
         prolonged_at=row_fields.parse_moment(text.get("prolonged")),
     )

@@ -4,6 +4,7 @@ All of it may raise StoreUnavailableError or ScriptError, and may be repeated.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.core.campaigns.course import ACTIVE, ENDED, Phase
@@ -11,10 +12,17 @@ from gateway.core.campaigns.definition import choose_end
 from gateway.core.campaigns.recipient_state import campaign_send_id, find_recipients
 from gateway.core.campaigns.stop_rules import mark_at
 from gateway.core.planning.campaign_answers import WAYS
+from gateway.core.storage.timestamps import datetime_from_ms
 from gateway.store.api import sent_messages
 from gateway.store.campaigns.audience import prolong_audience, read_packed_states
-from gateway.store.campaigns.campaigns import LIVES_MS, Campaign, campaign_key, change_phase
-from gateway.store.campaigns.row_fields import pack_mark, stamp
+from gateway.store.campaigns.campaigns import (
+    END_GIVEN,
+    LIVES_MS,
+    Campaign,
+    campaign_key,
+    change_phase,
+)
+from gateway.store.campaigns.row_fields import LED, pack_mark, stamp
 from gateway.store.redis.client import Store
 from gateway.store.sending import pauses
 from gateway.store.sending.lookup import run_commands
@@ -35,7 +43,9 @@ def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     begins = max(now, campaign.definition.start_at or now)
     finish_by = stamp(choose_end(campaign.definition, begins, campaign.takes))
     phase: Phase = "scheduled" if begins > now else "running"
-    fields = {"finish_by": finish_by} | ({"started": stamp(now)} if phase == "running" else {})
+    fields = {"finish_by": finish_by}
+    if phase == "running":
+        fields |= {"started": stamp(now), LED: stamp(now)}
     done, before = change_phase(
         store, campaign, ["draft"], phase, by, "started", campaign.audience, **fields
     )
@@ -51,23 +61,57 @@ def pause(store: Store, campaign: Campaign, by: str, why: str) -> str:
     return "" if done else before or "forgotten"
 
 
-def resume(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
+def find_resume_obstacle(campaign: Campaign, now: datetime, finish_by: datetime | None) -> str:
+    """Return why a paused campaign cannot go on until then, or its own end, "" where it can."""
+    if campaign.phase != "paused":
+        return ""
+    if finish_by is not None:
+        is_ahead = finish_by > max(now, _begin(campaign, now))
+        return "" if is_ahead else "That finish_by is not after its start, or is over already."
+    end = campaign.definition.finish_by
+    if end is None or end > now or not campaign.is_end_given:
+        return ""
+    return f"Its finish_by, {end:%Y-%m-%d %H:%M} UTC, is over: resume it with another finish_by."
+
+
+def resume(
+    store: Store, campaign: Campaign, by: str, now: datetime, finish_by: datetime | None = None
+) -> str:
     """Let a paused campaign go on; return "" or the phase that forbids it.
 
     Its stop rules look at what comes from now on. One that was paused before its start waits for
-    that again.
+    that again. `finish_by` is its new end; one that was computed is computed anew.
     """
     prolong_audience(store, campaign)  # a pause may have lasted for most of its life
-    start_at = campaign.definition.start_at
-    is_ahead = campaign.started_at is None and start_at is not None and start_at > now
-    phase: Phase = "scheduled" if is_ahead else "running"
+    begins = _begin(campaign, now)
+    phase: Phase = "scheduled" if begins > now else "running"
     funnel, opted_out = campaign.funnel, campaign.answers.opted_out
     fields = dict(pack_mark(mark_at(funnel, funnel.reached, opted_out)))
     if phase == "running":
         fields["started"] = stamp(campaign.started_at or now)
+    if finish_by is not None:
+        fields |= {"finish_by": stamp(finish_by), END_GIVEN: "1"}
+    elif not campaign.is_end_given:
+        computed = replace(campaign.definition, finish_by=None)
+        fields["finish_by"] = stamp(choose_end(computed, begins, campaign.takes))
+    if "finish_by" in fields and campaign.phase == "paused":
+        _prolong_queued(store, campaign, int(fields["finish_by"]))
     done, before = change_phase(store, campaign, ["paused"], phase, by, "resumed", **fields)
     # A repeated request finds it resumed, and moves no mark of the stop rules.
     return "" if done or before == phase else before or "forgotten"
+
+
+def _begin(campaign: Campaign, now: datetime) -> datetime:
+    """Return when a campaign that is resumed goes on: at its time, if that is still ahead."""
+    start_at = campaign.definition.start_at
+    return max(now, start_at) if start_at and campaign.started_at is None else now
+
+
+def _prolong_queued(store: Store, campaign: Campaign, until_ms: int) -> None:
+    """Let what is queued already not expire before the new end."""
+    for row in _queued_rows(store, campaign):
+        send = campaign_send_id(campaign.id, row)
+        sent_messages.prolong(store, campaign.number, send, datetime_from_ms(until_ms))
 
 
 def cancel(store: Store, campaign: Campaign, by: str, why: str) -> str:

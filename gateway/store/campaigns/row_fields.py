@@ -13,12 +13,22 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 
 GROUP_DONE = "next:"
 BUTTON = "button:"
+LED = "led"
 MARK, MARK_BESIDE = "mark", "mark:beside"
 
 
 def parse_moment(stamp: str | None) -> datetime | None:
     """Return a moment, None where there is none."""
     return datetime_from_ms(stamp) if stamp else None
+
+
+def parse_led(text: Mapping[str, str]) -> datetime | None:
+    """Return when a worker last came to a campaign, None where no release has noted that.
+
+    When it last queued somebody was noted before that was.
+    """
+    led, queued = text.get(LED), text.get("at")
+    return datetime_from_ms(max(int(led), int(float(queued or 0)))) if led else None
 
 
 def stamp(at: datetime | None) -> str:

@@ -12,7 +12,7 @@ from gateway.cli.common.options import Json, Yes
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.common.table_file import open_table
 from gateway.cli.operate.campaigns import show as view
-from gateway.cli.operate.campaigns.creation import create
+from gateway.cli.operate.campaigns.creation import create, read_end
 from gateway.cli.operate.campaigns.desk import (
     CampaignDesk,
     find_components,
@@ -151,13 +151,21 @@ def pause(campaign_id: Id, why: Why = "paused by hand", json: Json = False) -> N
 
 
 @commands.command()
-def resume(campaign_id: Id, json: Json = False) -> None:
+def resume(
+    campaign_id: Id,
+    finish_by: Annotated[str, typer.Option(help="Another end: 2026-12-01T18:00+01:00.")] = "",
+    json: Json = False,
+) -> None:
     """Let a paused campaign go on."""
-    _control(
-        campaign_id,
-        lambda opened, one: control.resume(opened.store, one, BY, opened.now()),
-        json,
-    )
+    end = read_end(finish_by)
+
+    def act(opened: CampaignDesk, campaign: Campaign) -> str:
+        now = opened.now()
+        if obstacle := control.find_resume_obstacle(campaign, now, end):
+            raise errors.fail(obstacle)
+        return control.resume(opened.store, campaign, BY, now, end)
+
+    _control(campaign_id, act, json)
 
 
 @commands.command()

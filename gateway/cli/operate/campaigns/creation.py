@@ -1,6 +1,7 @@
 """`gateway campaigns create`: its options become the fields of the API, and those a draft."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,8 @@ from gateway.cli.common.options import Json
 from gateway.cli.common.output import print_json
 from gateway.cli.operate.campaigns.desk import CampaignDesk, opened_desk
 from gateway.config.types import Duration
-from gateway.core.api.field_errors import FieldError
+from gateway.core.api.field_errors import FieldError, FieldReader
+from gateway.core.api.message_request import read_moment
 from gateway.core.campaigns.definition import Definition, check_times, read_definition
 from gateway.core.forwards.receiver import RECEIVER_NAME
 from gateway.store.campaigns.drafts import TOO_MANY, TooManyCampaignsError, create_campaign
@@ -156,6 +158,15 @@ def read_first(batch: str) -> dict[str, int]:
     except ValueError:
         raise errors.fail(_FIRST) from None
     return first
+
+
+def read_end(finish_by: str) -> datetime | None:
+    """Return the moment of an option, None for "", or end the command."""
+    reader = FieldReader({"finish_by": finish_by or None})
+    end = read_moment(reader, "finish_by")
+    if reader.errors:
+        raise refuse(reader.errors)
+    return end
 
 
 def read_notify(places: Sequence[str], template: str, language: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 -- change_send: cancel a send, or move it to another time, while nothing was attempted; a parked one
--- can be cancelled as well. Withdraw one of which Meta has nothing, or let it expire, or only forget its
--- request, so that the same request asks for another send.
+-- can be cancelled as well. Withdraw one of which Meta has nothing, or let it expire. Let one that is
+-- not over expire at another time, or only forget its request, so that the same request asks for
+-- another send.
 -- with: lanes
 -- KEYS  1 the number's prefix
--- ARGV  1 id, 2 "cancel", "move", "withdraw", "expire" or "forget", 3 the new time in ms, 4 the new expiry in ms,
+-- ARGV  1 id, 2 "cancel", "move", "withdraw", "expire", "prolong" or "forget",
+--       3 the new time in ms, 4 the new expiry in ms,
 --       5 for "withdraw" and "forget" the name of the request's idempotency row, or ""
 -- Returns "done", "" for an unknown send, or the stage that forbids it; for a move also "due" where
 -- the send no longer waits for its time. Repeating it finishes what a failure left undone.
@@ -70,6 +72,13 @@ local function move(due, expires)
   return 'done'
 end
 
+local function prolong_life(row, expires)
+  if row.final then return row.stage end
+  redis.call('ZADD', number .. 'parked', 'XX', expires, id)
+  redis.call('HSET', send, 'expires', expires)
+  return 'done'
+end
+
 if ARGV[2] == 'forget' then
   forget(ARGV[5])
   return 'done'
@@ -83,6 +92,7 @@ if ARGV[2] == 'withdraw' then
   forget(ARGV[5])
   return 'done'
 end
+if ARGV[2] == 'prolong' then return prolong_life(row, ARGV[4]) end
 if ARGV[2] == 'expire' then
   if row.stage ~= 'expired' and not may_withdraw(row) then return row.stage end
   leave(row, 'expired', 'expired before it could be sent')

@@ -1,10 +1,12 @@
 """Bodies of requests about campaigns; each function raises ApiError where one cannot be read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from starlette.requests import Request
 
 from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.message_request import read_moment
 from gateway.core.campaigns.check import CHECK_ID_LENGTH
 from gateway.core.campaigns.retry_source import SCOPES, Scope
 from gateway.store.campaigns.uploads.repetition import WARNING
@@ -34,6 +36,16 @@ async def read_check_id(request: Request) -> str:
     check_id = reader.text("check_id", CHECK_ID_LENGTH)
     _refuse_wrong(reader)
     return check_id
+
+
+async def read_finish_by(request: Request) -> datetime | None:
+    """Return until when a campaign that is resumed goes on, None for a request that leaves it."""
+    if not await read_body(request):
+        return None
+    reader = await _open(request, "finish_by")
+    finish_by = read_moment(reader, "finish_by")
+    _refuse_wrong(reader)
+    return finish_by
 
 
 async def read_to(request: Request) -> str:

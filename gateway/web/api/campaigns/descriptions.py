@@ -162,6 +162,13 @@ class StartIn(BaseModel):
     check_id: str | None = Field(None, max_length=CHECK_ID_LENGTH)
 
 
+class ResumeIn(BaseModel):
+    """Until when a campaign goes on; without a body its end stays, or is computed anew."""
+
+    model_config = ConfigDict(extra="forbid")
+    finish_by: AwareDatetime | None = None
+
+
 class ReasonIn(BaseModel):
     """Why a campaign is paused or cancelled."""
 
@@ -256,7 +263,10 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         "responses": {**_ONE, **problems_of(*_WRONG)},
         "openapi_extra": body_of(StartIn, is_required=False),
     },
-    ("POST", f"{CAMPAIGN}/resume"): {"responses": {**_ONE, **problems_of(*_WRONG)}},
+    ("POST", f"{CAMPAIGN}/resume"): {
+        "responses": {**_ONE, **problems_of(*_WRONG)},
+        "openapi_extra": body_of(ResumeIn, is_required=False),
+    },
     ("POST", f"{CAMPAIGN}/pause"): {
         "responses": {**_ONE, **problems_of(*_WRONG)}, "openapi_extra": body_of(ReasonIn),
     },

@@ -40,7 +40,13 @@ from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
 from gateway.store.templates.judgement import TemplateJudge
-from gateway.web.api.campaigns.bodies import read_check_id, read_retry, read_to, read_why
+from gateway.web.api.campaigns.bodies import (
+    read_check_id,
+    read_finish_by,
+    read_retry,
+    read_to,
+    read_why,
+)
 from gateway.web.api.campaigns.descriptions import CAMPAIGN, CAMPAIGNS, DESCRIPTIONS
 from gateway.web.api.campaigns.lookup import CampaignLookup
 from gateway.web.api.campaigns.recipient_descriptions import PROBLEMS
@@ -189,9 +195,13 @@ class CampaignRoutes:
         return await self._control(request, id, control.pause, campaign, _by(request), why)
 
     async def resume(self, request: Request, id: str) -> Response:
-        """Let a paused campaign go on."""
-        campaign, now = await self.lookup.find(request, id), await self._now()
-        return await self._control(request, id, control.resume, campaign, _by(request), now)
+        """Let a paused campaign go on, until another end if the request names one."""
+        campaign, finish_by = await self.lookup.find(request, id), await read_finish_by(request)
+        now = await self._now()
+        if obstacle := control.find_resume_obstacle(campaign, now, finish_by):
+            raise ApiError("conflict", obstacle)
+        args = (campaign, _by(request), now, finish_by)
+        return await self._control(request, id, control.resume, *args)
 
     async def cancel(self, request: Request, id: str) -> Response:
         """End a campaign: who was not written to yet never is."""

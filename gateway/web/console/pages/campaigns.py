@@ -124,6 +124,8 @@ async def control(visit: PageVisit) -> Redirection:
         raise PageError(422, "There is no such act.", "Start, pause, resume or cancel.")
     why = visit.form.get("why", "").strip()
     body = {"why": why} if why and verb in ("pause", "cancel") else None
+    if verb == "resume" and (finish_by := visit.form.get("finish_by", "").strip()):
+        body = {"finish_by": finish_by}
     if verb == "start" and (check_id := visit.form.get("check_id")):
         body = {"check_id": check_id}  # of the check that the page showed
     await visit.desk.note(visit.user, f"{verb} a campaign", f"campaign {id_}")
