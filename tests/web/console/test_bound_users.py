@@ -139,7 +139,6 @@ async def test_no_action_of_another_account_has_an_effect(
         "/templates/fetch",
         "/dead-letters/act-on-one",
         "/campaigns/{id}/test",
-        "/campaigns/{id}/control",
         "/campaigns/{id}/retry",
         "/forwards/test",
     }

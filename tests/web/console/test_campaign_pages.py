@@ -100,6 +100,8 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
         started = await web.api.post(f"{page}/control", data=start)
         paused = await web.api.post(f"{page}/control", data={"verb": "pause", "why": "a typo"})
         shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+        ended = await web.api.post(f"{page}/control", data={"verb": "cancel", "why": " "})
+        why = (await web.api.get(f"{page}.json")).json()["campaign"]["why"]
         listed = (await web.api.get(f"{PAGE}.json")).json()["campaigns"]["data"]["data"]
 
     assert too_early.status_code == 409
@@ -109,9 +111,11 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
     assert (stale.status_code, "checked anew" in stale.text) == (409, True)
     assert (started.status_code, paused.status_code) == (303, 303)
     assert (shown["phase"], shown["why"], shown["done"]) == ("paused", "a typo", 0)
+    assert (ended.status_code, why) == (303, "cancelled by hand")
     assert sum(count for _, count in shown["cells"]) == shown["funnel"]["total"]
     assert [one["name"] for one in listed] == ["spring"]
     assert [one.what for one in audit_log.read_entries(store, "", 9)] == [
+        "cancel a campaign",
         "pause a campaign",
         "start a campaign",
         "start a campaign",
@@ -185,14 +189,16 @@ async def test_a_test_goes_to_one_number_once_however_often_its_form_is_sent(
         (nonce,) = re.findall('name="nonce" value="([^"]+)"', (await web.api.get(page)).text)
         form = {"nonce": nonce, "to": " +351912345678 "}
         sent = [await web.api.post(f"{page}/test", data=form) for _ in range(2)]
+        tested = (await web.api.get(sent[0].headers["location"])).text
         odd = await web.api.post(f"{page}/test", data={"nonce": nonce + "x", "to": "12"})
         lost = await web.api.post(f"{page}/test", data={"to": "+351912345678"})
         shown = (await web.api.get(f"{page}.json")).json()["campaign"]
         listed = (await web.api.get("/console/messages.json")).json()["messages"]["data"]["data"]
 
     assert "Test it" not in early  # without an audience there are no values
-    links = {re.findall(r'queued: <a href="/console/messages/(\w+)"', one.text)[0] for one in sent}
-    assert [one["id"] for one in listed] == [*links]
+    places = {one.headers["location"] for one in sent}
+    assert places == {f"{page}?tested={one['id']}" for one in listed}
+    assert f'<a href="/console/messages/{listed[0]["id"]}">what becomes of it</a>' in tested
     assert (odd.status_code, lost.status_code) == (422, 422)
     assert shown["funnel"]["waiting"] == 2
     assert audit_log.read_entries(store, "", 9)[0].what == "send a test of a campaign"

@@ -32,8 +32,8 @@ class ApiRefusalError(Exception):
     @property
     def sentence(self) -> str:
         """Return all that is wrong, in one line."""
-        places = (f"{one['pointer'].removeprefix('#/')} {one['detail']}" for one in self.errors)
-        return "; ".join(places) or self.detail
+        places = ((one["pointer"].lstrip("#/"), one["detail"]) for one in self.errors)
+        return "; ".join(" ".join(filter(None, place)) for place in places) or self.detail
 
 
 @dataclass(slots=True)

@@ -41,8 +41,9 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "running": ("pause", "cancel"),
     "paused": ("resume", "cancel"),
 }
+_USUAL_WHY: Mapping[str, str] = {"pause": "paused by hand", "cancel": "cancelled by hand"}
 NO_ACTS: Mapping[str, Any] = {"verbs": (), "may_test": False, "scopes": ()}
-_ID = re.compile(r"[a-z0-9]{12}")
+_ID, _SEND = re.compile(r"[a-z0-9]{12}"), re.compile(r"[a-z0-9]{24}")
 
 
 async def build_list(visit: PageVisit) -> PageView:
@@ -100,13 +101,13 @@ async def check(visit: PageVisit) -> PageView:
     return await _show(visit, check=found)
 
 
-async def send_test(visit: PageVisit) -> PageView:
+async def send_test(visit: PageVisit) -> Redirection:
     """Send the message to one number, once however often the form is sent."""
     id_, body = visit.path["id"], {"to": visit.form.get("to", "").strip()}
     nonce = read_nonce(visit.form)
     await visit.desk.note(visit.user, "send a test of a campaign", f"campaign {id_}")
-    trial = await visit.desk.api.call(visit.user, "POST", f"{API}/{id_}/test", {}, body, nonce)
-    return await _show(visit, trial=trial)
+    sent = await visit.desk.api.call(visit.user, "POST", f"{API}/{id_}/test", {}, body, nonce)
+    return Redirection(f"{CAMPAIGNS}/{id_}?tested={sent['id']}")
 
 
 async def retry(visit: PageVisit) -> Redirection:
@@ -122,20 +123,21 @@ async def control(visit: PageVisit) -> Redirection:
     id_, verb = visit.path["id"], visit.form.get("verb", "")
     if verb not in ("start", "pause", "resume", "cancel"):
         raise PageError(422, "There is no such act.", "Start, pause, resume or cancel.")
-    why = visit.form.get("why", "").strip()
-    body = {"why": why} if why and verb in ("pause", "cancel") else None
-    if verb == "resume" and (finish_by := visit.form.get("finish_by", "").strip()):
-        body = {"finish_by": finish_by}
-    if verb == "start" and (check_id := visit.form.get("check_id")):
-        body = {"check_id": check_id}  # of the check that the page showed
+    body = _write_control(verb, visit.form)
     await visit.desk.note(visit.user, f"{verb} a campaign", f"campaign {id_}")
     await visit.desk.api.call(visit.user, "POST", f"{API}/{id_}/{verb}", {}, body)
     return Redirection(f"{CAMPAIGNS}/{id_}")
 
 
-async def _show(
-    visit: PageVisit, upload: Any = None, check: Any = None, trial: Any = None
-) -> PageView:
+def _write_control(verb: str, form: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the API's body of an act: why, the check that the page showed, or a later end."""
+    if usual := _USUAL_WHY.get(verb):
+        return {"why": form.get("why", "").strip() or usual}
+    name = {"start": "check_id", "resume": "finish_by"}[verb]
+    return {name: text} if (text := form.get(name, "").strip()) else None
+
+
+async def _show(visit: PageVisit, upload: Any = None, check: Any = None) -> PageView:
     desk, id_ = visit.desk, visit.path["id"]
     campaign = await desk.read(read_shown, desk, visit.user, id_)
     data = {
@@ -144,7 +146,7 @@ async def _show(
         "nonce": new_nonce(),
         "upload": upload,
         "check": check,
-        "trial": trial,
+        "tested": tested if _SEND.fullmatch(tested := visit.query.get("tested", "")) else None,
         "samples": await _draw_samples(visit, campaign["from"], check["samples"]) if check else (),
     }
     return PageView(campaign["name"], "campaigns/one.html", data, (f"campaign/{id_}",))

@@ -166,6 +166,7 @@
     const address = new URL(form.action);
     address.searchParams.set("encoding", form.elements.encoding.value.trim());
     const told = form.querySelector("[role=status]");
+    told.className = "";
     told.textContent = "is read …";
     try {
       const answer = await fetch(address, { method: "POST", headers: { "content-type": type }, body: file });
@@ -175,11 +176,13 @@
         find("main").replaceWith(main);
         main.scrollIntoView();
       } else {
+        told.className = "bad";
         // The form stays, so that another encoding can be tried.
         const why = main?.querySelector("[role=alert]")?.textContent ?? `Refused (${answer.status}).`;
         told.textContent = `${why} Nothing of the file counts.`;
       }
     } catch {
+      told.className = "bad";
       told.textContent = "The gateway did not answer. Nothing of the file counts; send it again.";
     }
   });
