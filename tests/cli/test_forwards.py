@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -204,3 +205,23 @@ def test_a_listener_prints_as_it_is_what_would_be_markup() -> None:
     print_post(Console(file=out), {"webhook-id": "[/red]"}, b"{}", "verified")
 
     assert "[/red] 2 bytes, verified" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "colour"),
+    [("verified (Meta's form)", "32"), ("WRONG: mismatch", "31"), ("not verified: why", "33")],
+)
+def test_only_a_signature_that_fits_is_green(verdict: str, colour: str) -> None:
+    out = io.StringIO()
+
+    print_post(Console(file=out, force_terminal=True, highlight=False), {}, b"{}", verdict)
+
+    assert f"\x1b[{colour}m{verdict}" in out.getvalue()
+
+
+def test_a_listener_without_its_secret_says_so_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("listen", "--secret", "NOWHERE", "--port", str(taken.getsockname()[1]))
+
+    assert "NOWHERE is not set, so nothing can be verified" in result.output
+    assert (result.exit_code, "cannot be used" in result.output) == (2, True)

@@ -14,6 +14,7 @@ from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 LOOK, REPLY, OPERATE, ADMIN = "look", "reply", "operate", "admin"
 # Each role may do all that those before it may.
 ROLES = (LOOK, REPLY, OPERATE, ADMIN)
+CONSOLE_KEY = "console-"  # before the id of a user, in that of the key with which they act
 _ROLE, _BOUND_ROLE = "role", "bound_role"  # in a stored row
 # An operator needs the scope of admin for holds and campaigns; what is for the role of admin alone
 # is decided by the console's own actions.
@@ -46,7 +47,7 @@ class ConsoleUser:
 
     def api_key(self) -> ApiKey:
         """Return the key with which the console asks the API for this user."""
-        scopes, key_id = _SCOPES[self.role], f"console-{self.id}"
+        scopes, key_id = _SCOPES[self.role], f"{CONSOLE_KEY}{self.id}"
         return ApiKey(key_id, "", scopes, name=self.name, accounts=self.accounts)
 
     def pack(self) -> bytes:
@@ -73,3 +74,9 @@ class ConsoleUser:
             raise ValueError("unknown role")
         created_at = datetime_from_ms(row["created"])
         return cls(str(row["id"]), name, role, str(row["argon2"]), created_at, accounts)
+
+
+def describe_actor(key: ApiKey) -> str:
+    """Return who acts with a key: a user of the console, or a client of the API."""
+    is_user = key.id.startswith(CONSOLE_KEY)
+    return f"{key.name}, in the console" if is_user else f"key {key.name or key.id}"

@@ -112,6 +112,7 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
     assert (started.status_code, paused.status_code) == (303, 303)
     assert (shown["phase"], shown["why"], shown["done"]) == ("paused", "a typo", 0)
     assert (ended.status_code, why) == (303, "cancelled by hand")
+    assert shown["by"] == "operate, in the console"
     assert sum(count for _, count in shown["cells"]) == shown["funnel"]["total"]
     assert [one["name"] for one in listed] == ["spring"]
     assert [one.what for one in audit_log.read_entries(store, "", 9)] == [
@@ -270,6 +271,7 @@ async def test_the_customers_with_a_tag_are_an_audience(server: Server, store: S
     assert nobody.status_code == 422
     assert shown["recipients"] == 1
     assert "<dt>takes</dt><dd>1.0 s</dd>" in checked
+    assert "<dt>costs</dt><dd>not known: no category is known</dd>" in checked
     assert audit_log.read_entries(store, "", 9)[1].what == "give an audience"
 
 

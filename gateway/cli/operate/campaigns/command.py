@@ -114,7 +114,7 @@ def check(campaign_id: Id, json: Json = False) -> None:
             open_console().print(frame)
     if found.problems:
         raise typer.Exit(1)
-    if found.recipients and not json:
+    if found.would_get and not json:
         errors.errors.print(f"Next: gateway campaigns start {campaign_id}")
 
 

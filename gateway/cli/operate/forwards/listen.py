@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from gateway.core.text import printable
 from gateway.core.webhook.signature import SignatureError, verify
 
 LARGEST_BODY = 4 * 1024 * 1024
+_TONES = {"WRONG": "red", "not verified": "yellow"}
 
 
 def listen(
@@ -35,6 +37,8 @@ def listen(
     """
     secrets = ReceiverSecrets()
     console = open_console()
+    if secret:
+        _warn_of_unset(secrets, secret)
     handler = _handler_class(console, secrets, secret, status)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -46,6 +50,14 @@ def listen(
             server.serve_forever()
         except KeyboardInterrupt:
             return
+
+
+def _warn_of_unset(secrets: ReceiverSecrets, name: str) -> None:
+    """Say at once, and not at the first post only, that no signature can be verified."""
+    try:
+        secrets.shared(name)
+    except ReceiverSecretError as error:
+        errors.errors.print(f"[yellow]warning:[/] {error}, so nothing can be verified.")
 
 
 def check_signature(
@@ -88,6 +100,8 @@ def _matches(secret: bytes, signed: bytes, given: str) -> bool:
 def _handler_class(
     console: Console, secrets: ReceiverSecrets, name: str, status: int
 ) -> type[BaseHTTPRequestHandler]:
+    printing = Lock()  # posts come at once, and each is printed whole
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -98,7 +112,9 @@ def _handler_class(
                 return
             body = self.rfile.read(int(length))
             headers = {key.lower(): value for key, value in self.headers.items()}
-            print_post(console, headers, body, check_signature(headers, body, secrets, name))
+            verdict = check_signature(headers, body, secrets, name)
+            with printing:
+                print_post(console, headers, body, verdict)
             self._answer(status)
 
         def _answer(self, answered: int) -> None:
@@ -114,7 +130,7 @@ def _handler_class(
 
 def print_post(console: Console, headers: Mapping[str, str], body: bytes, verdict: str) -> None:
     """Print who a post says that it is, what its signature proves, and what it holds."""
-    tone = "red" if verdict.startswith("WRONG") else "green"
+    tone = next((tone for word, tone in _TONES.items() if verdict.startswith(word)), "green")
     # Anybody may post here, and write what would be markup.
     name, said = escape(printable(headers.get("webhook-id", ""))), escape(verdict)
     console.print(f"[bold]{name or 'post'}[/bold] {len(body):,} bytes, [{tone}]{said}[/{tone}]")

@@ -15,6 +15,7 @@ from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
 from gateway.core.campaigns.check import CampaignCheck, view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition, trial_fields
+from gateway.core.console.users import describe_actor
 from gateway.core.messages.price_list import PriceList
 from gateway.core.storage.timestamps import datetime_from_ms, ms_from_datetime
 from gateway.store.api.pending_send import (
@@ -285,8 +286,7 @@ def _read_known(request: Request, fields: Mapping[str, Any]) -> Idempotency | No
 
 
 def _by(request: Request) -> str:
-    key: ApiKey = request.state.key
-    return f"key {key.name or key.id}"
+    return describe_actor(request.state.key)
 
 
 def _too_late(phase: str) -> ApiError:
