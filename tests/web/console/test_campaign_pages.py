@@ -142,7 +142,7 @@ async def test_how_it_goes_is_asked_for_and_shown(server: Server, store: Store) 
     assert shown["first"] == {"size": 50, "wait": 1800}
     assert "21:00 to 08:00, by each recipient&#39;s clock" in html.replace("'", "&#39;")
     assert "50, then it waits for 30 min" in html
-    assert "more than 5 % opted out</dd>" in html
+    assert "more than 5 % opted out; Meta refuses with a code" in html
     assert "an alert, the receiver crm</dd>" in html
     assert "whom Meta could not reach in 30 days</dd>" in html
     assert "stop/failed must be a whole number from 1 to 100" in refused.text
