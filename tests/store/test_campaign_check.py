@@ -18,6 +18,7 @@ from gateway.core.campaigns.check import (
 )
 from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, read_use
 from gateway.core.templates.template import MetaTemplate, Mismatch
+from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
 from gateway.store.campaigns.check import CheckInputs, check_campaign, is_checked
 from gateway.store.campaigns.drafts import create_campaign
@@ -247,6 +248,20 @@ def test_of_two_checks_at_once_the_one_that_was_asked_for_later_counts(
     check_while(store, draft, *((bad, good) if is_good else (good, bad)))
 
     assert (read(store, draft).checked_at is not None) == is_good
+
+
+@pytest.mark.store
+def test_a_start_is_by_the_check_that_was_looked_at(store: Store) -> None:
+    draft = a_draft(store, "Ana")
+    check_campaign(store, BODIES, draft, inputs())
+    seen = read(store, draft)
+    check_campaign(store, BODIES, draft, inputs(replace(HELLO, status="REJECTED")))
+
+    assert "checked" in control.start(store, seen, "ana", datetime.now(UTC))
+
+    assert read(store, draft).phase == "draft"
+    check_campaign(store, BODIES, draft, inputs())
+    assert control.start(store, read(store, draft), "ana", datetime.now(UTC)) == ""
 
 
 @pytest.mark.store

@@ -64,7 +64,7 @@ def _timeless(key: bytes, content: Any) -> Any:
 
 
 def phase_call(campaign: Campaign, within: str, to: str, rest: str = "") -> Call:
-    args = [campaign.id, within, to, "ana", "why", rest, LIVES_MS, campaign.audience]
+    args = [campaign.id, within, to, "ana", "why", rest, LIVES_MS, campaign.audience, ""]
     return Call("campaign_phase", PREFIX, args)
 
 

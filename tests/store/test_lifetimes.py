@@ -630,7 +630,7 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
     "remember_check": (PREFIX, ["abcdefghijkl", "token", 1, "checked", ""]),
     "write_chunk": (PREFIX, ["upload", DAY, f"{PREFIX}campaign:a:chunk:b:0", DAY, "rows"]),
     "erase_recipients": (PREFIX, [f"{PREFIX}campaign:a:chunk:b:0", "x", "y", "a", "b", 0, ANA]),
-    "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY, ""]),
+    "campaign_phase": (PREFIX, ["abcdefghijkl", "draft", "running", "by", "why", "", DAY, "", ""]),
     "expand_campaign": (PREFIX, ["abcdefghijkl", 0, 10, 10, "next", "spring", 0, *RECIPIENT]),
     "promise_reach": (keys.CAMPAIGNS, ["abcdefghijkl", "name", 1, 10, 5, 60_000, "", "other", 2]),
     "find_campaigns": (PREFIX, [DAY, 20, 1, "wamid.1", 1, ANA]),

@@ -132,7 +132,19 @@ CASES = {
     "remember_check": Case(lambda n: [CAMPAIGN, f"token{n}", n, "checked", ""]),
     "write_chunk": Case(lambda n: [f"upload{n}", DAY_MS, "gw:chunk", DAY_MS, "rows"]),
     "campaign_phase": Case(
-        lambda n: [CAMPAIGN, "running", "running", "by", f"why{n}", "", DAY_MS, "", "mark", "{}"]
+        lambda n: [
+            CAMPAIGN,
+            "running",
+            "running",
+            "by",
+            f"why{n}",
+            "",
+            DAY_MS,
+            "",
+            "",
+            "mark",
+            "{}",
+        ]
     ),
     "expand_campaign": Case(expanded),
     "promise_reach": Case(

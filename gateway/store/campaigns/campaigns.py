@@ -176,11 +176,13 @@ def change_phase(
     by: str,
     why: str,
     audience: str = "",
+    check: str = "",
     **fields: str | int,
 ) -> tuple[bool, str]:
-    """Lead a campaign into a phase, "" to change fields only, if it has this audience or any ("").
+    """Lead a campaign into a phase, "" to change fields only.
 
-    Return whether that was done, and the phase in which it was, "" for a forgotten campaign.
+    With an audience, or the stamp of a check, only if it has that still. Return whether that was
+    done, and the phase in which it was, "" for a forgotten campaign.
     """
     if to and to not in ENDED:
         # First, so that the tick looks at it whatever happens to this process.
@@ -188,7 +190,7 @@ def change_phase(
     pairs = [part for pair in fields.items() for part in pair]
     args = [campaign.id, ",".join(within), to, by, why[:500], _REST.get(to, ""), LIVES_MS]
     done, before = store.call(
-        "campaign_phase", keys.number(campaign.number), *args, audience, *pairs
+        "campaign_phase", keys.number(campaign.number), *args, audience, check, *pairs
     )
     next_look.look_again(store, campaign.id)
     return done == b"1", before.decode()

@@ -35,7 +35,7 @@ STALE_CHECK = (
 
 
 def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
-    """Start a draft with the audience that was looked at, now or at its time.
+    """Start a draft with the audience and by the check that were looked at, now or at its time.
 
     Return "", or the phase that forbids it.
     """
@@ -46,11 +46,10 @@ def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:
     fields = {"finish_by": finish_by}
     if phase == "running":
         fields |= {"started": stamp(now), LED: stamp(now)}
-    done, before = change_phase(
-        store, campaign, ["draft"], phase, by, "started", campaign.audience, **fields
-    )
+    seen = campaign.audience, stamp(campaign.checked_at)
+    done, before = change_phase(store, campaign, ["draft"], phase, by, "started", *seen, **fields)
     if before == "draft" and not done:
-        return "a draft that was given another audience meanwhile: check it again"
+        return "a draft that was checked or given another audience meanwhile: look at it again"
     # A repeated request finds it started.
     return "" if done or before in ("scheduled", "running") else before or "forgotten"
 

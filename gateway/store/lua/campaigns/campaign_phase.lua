@@ -3,16 +3,20 @@
 -- KEYS  1 the number's prefix
 -- ARGV  1 campaign, 2 phases in which it may be, with commas, 3 the new phase or "" to stay, 4 by
 --       whom, 5 why, 6 the cell of recipients who are not written to any more or "", 7 lifetime in
---       ms, 8 the audience that it must have or "" for any, then names and values of fields
+--       ms, 8 the audience that it must have or "" for any, 9 when its last check was in ms, likewise,
+--       then names and values of fields
 -- Returns {"1" if that was done, the phase before or "" for an unknown campaign}.
 -- The phase is the last write: whoever repeats the call finishes what a failure left undone.
 local number, campaign, now = KEYS[1], KEYS[1] .. 'campaign:' .. ARGV[1], clock()
 local to, by, why, rest = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local phase = redis.call('HGET', campaign, 'phase')
 if not phase then return {'', ''} end
-if ARGV[8] ~= '' and redis.call('HGET', campaign, 'audience') ~= ARGV[8] then return {'', phase} end
+for i, field in ipairs({'audience', 'checked'}) do
+  local wanted = ARGV[7 + i]
+  if wanted ~= '' and redis.call('HGET', campaign, field) ~= wanted then return {'', phase} end
+end
 if not (',' .. ARGV[2] .. ','):find(',' .. phase .. ',', 1, true) then return {'', phase} end
-if #ARGV > 8 then redis.call('HSET', campaign, unpack(ARGV, 9)) end
+if #ARGV > 9 then redis.call('HSET', campaign, unpack(ARGV, 10)) end
 if to == '' then return {'1', phase} end
 
 -- The log names the new phase already where an earlier call failed after it.
