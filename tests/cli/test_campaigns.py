@@ -427,6 +427,27 @@ def test_a_repetition_says_that_it_leaves_out_who_is_unreachable(
     assert (result.exit_code, told) == (0, is_told)
 
 
+def test_a_file_is_read_by_a_map_of_its_columns() -> None:
+    id_ = draft()
+    Path("named.csv").write_text("Kontakt,First Name\n+351912345678,Ana\n", encoding="utf-8")
+    words = ("audience", id_, "named.csv")
+
+    unnamed, twice = run(*words), run(*words, "--map", "phone=Kontakt", "--map", "phone=x")
+    unknown, empty = run(*words, "--map", "phon=Kontakt"), run(*words, "--map", "phone")
+    taken = run(*words, "--map", "phone=Kontakt", "--map", "first = First Name")
+    known = run("audience", id_, "--tag", "vip", "--map", "phone=Kontakt")
+
+    for result, about in (
+        (unnamed, "the columns are Kontakt, First Name. Call that column phone. Or say which"),
+        (twice, "--map names one of them twice"),
+        (unknown, "--map/phon is unknown; known are first, phone, zone"),
+        (empty, "--map/phone must have 1 to"),
+        (known, "--map is for the columns of a file"),
+    ):
+        assert (result.exit_code, about in " ".join(result.output.split())) == (2, True), about
+    assert "1 recipient from 1 row" in taken.output
+
+
 def test_an_audience_is_a_file_or_a_tag() -> None:
     id_ = draft()
 

@@ -1,8 +1,11 @@
 """Rows of an audience: numbers in the forms that people and spreadsheets write."""
 
+from typing import Any
+
 import pytest
 
-from gateway.core.campaigns.audience import AudienceReader, AudienceRow, RowProblem
+from gateway.core.api.field_errors import FieldReader
+from gateway.core.campaigns.audience import AudienceReader, AudienceRow, RowProblem, read_column_map
 from gateway.core.tables.phone_cells import TableError
 
 COLUMNS = frozenset({"first"})
@@ -93,6 +96,45 @@ def test_the_values_are_those_that_the_message_needs() -> None:
     row = {"Phone Number": "+351912345678", "first": "Ana", "secret": "x"}
 
     assert list(reader.read([(2, row)])) == [AudienceRow(2, "351912345678", {"first": "Ana"})]
+
+
+def test_a_map_says_which_columns_count_whatever_they_are_called() -> None:
+    column_map = {"phone": "Handy 2", "first": "First Name", "zone": "a-b"}
+    reader = AudienceReader(COLUMNS, reads_zones=True, column_map=column_map)
+    row = {"Handy": "1", "Handy 2": "+351912345678", "First Name": "Ana", "first": "x", "zone": "?"}
+    rows = [(2, row | {"a-b": "Asia/Tokyo"}), (3, row | {"First Name": " "})]
+
+    assert list(reader.read(rows)) == [
+        AudienceRow(2, "351912345678", {"first": "Ana"}, "Asia/Tokyo")
+    ]
+    assert reader.problems == [RowProblem(3, "missing", "has no value for first")]
+
+
+def test_a_column_that_a_map_names_must_be_there() -> None:
+    reader = AudienceReader(COLUMNS, column_map={"first": "First name"})
+
+    with pytest.raises(TableError, match=r"the column First name, .* it has First Name, phone\."):
+        list(reader.read([(2, {"phone": "+351912345678", "First Name": "Ana"})]))
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"phone": "A", "zone": "B", "first": "C"}, []),
+        ({"last": "A"}, ["#/last"]),
+        ({"first": 1}, ["#/first"]),
+        ({"first": ""}, ["#/first"]),
+        ({"first": " "}, ["#"]),
+        ({"phone": None}, ["#"]),
+    ],
+)
+def test_a_map_is_of_what_the_message_needs(given: dict[str, Any], place: list[str]) -> None:
+    reader = FieldReader(given)
+
+    found = read_column_map(reader, COLUMNS)
+
+    assert [one.pointer for one in reader.errors] == place
+    assert place or found == given
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ def test_a_file_is_read_however_it_was_saved(content: bytes, encoding: str) -> N
     assert read(content, encoding) == ROWS
 
 
+def test_the_delimiter_is_found_by_a_column_that_is_named() -> None:
+    content = "Kontakt;Vorname, Name;Ort\n+351912345678;José, A;Porto\n".encode()
+
+    with pytest.raises(TableError, match="the columns are Kontakt, Vorname, Name, Ort"):
+        list(read_table(io.BytesIO(content)))
+    assert list(read_table(io.BytesIO(content), "", "Kontakt")) == [
+        (2, {"Kontakt": "+351912345678", "Vorname, Name": "José, A", "Ort": "Porto"})
+    ]
+
+
 def test_numbers_of_json_are_read_as_they_are_written() -> None:
     content = b"""{"phone": 3.51912E+11, "n": 1.50, "big": 123456789012345678901, "none": null}
 {"phone": 351912345678, "n": -2, "big": 35191234567890123456}\n"""

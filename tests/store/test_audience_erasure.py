@@ -27,7 +27,7 @@ from gateway.store.campaigns.expansion import expand
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers
 from gateway.store.campaigns.uploads.lease import KEPT_MS, hold_upload
 from gateway.store.campaigns.uploads.repetition import repeat_campaign
-from gateway.store.campaigns.uploads.upload import Home, store_file, store_known
+from gateway.store.campaigns.uploads.upload import Home, TableForm, store_file, store_known
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure import audiences
 from gateway.store.erasure.eraser import Eraser
@@ -164,7 +164,7 @@ def test_who_is_erased_while_a_file_is_read_is_not_in_the_draft(
     reading = Interrupted(store, read_table)
     monkeypatch.setattr(f"{UPLOADS_OF}.upload.read_table", reading)
 
-    store_file(store, BODIES, draft, io.BytesIO(csv_of(3)), "", Home())
+    store_file(store, BODIES, draft, io.BytesIO(csv_of(3)), TableForm(), Home())
 
     assert reading.end().finished_at
     assert phones(store, draft) == [phone(0), "", BOB]

@@ -13,7 +13,7 @@ from gateway.store.campaigns.audience import iter_recipients
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.campaigns.uploads import recipient_zones
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers
-from gateway.store.campaigns.uploads.upload import Home, store_file, store_known
+from gateway.store.campaigns.uploads.upload import Home, TableForm, store_file, store_known
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contacts import find_contact
 from gateway.store.redis.client import Call, Store
@@ -63,7 +63,7 @@ def upload(
     if isinstance(given, KnownCustomers):
         result = store_known(store, BODIES, read(store, id_), given, home)
     else:
-        result = store_file(store, BODIES, read(store, id_), io.BytesIO(given), "", home)
+        result = store_file(store, BODIES, read(store, id_), io.BytesIO(given), TableForm(), home)
     assert (result.error, result.phase) == ("", "")
     campaign = read(store, id_)
     members = [member.phone for member, _ in iter_recipients(store, BODIES, campaign)]

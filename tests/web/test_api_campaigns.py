@@ -8,12 +8,20 @@ import pytest
 
 from gateway.core.campaigns.check import warn_of_receiver
 from gateway.store.body_codec import Bodies
+from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import change_phase
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.servers import Server
-from tests.support.store.campaigns import a_campaign, a_definition, csv_of, give_audience, read
+from tests.support.store.campaigns import (
+    BODIES,
+    a_campaign,
+    a_definition,
+    csv_of,
+    give_audience,
+    read,
+)
 from tests.support.store.sends import lanes
 from tests.support.web.web_app import a_web
 
@@ -105,6 +113,35 @@ async def test_a_repetition_that_cannot_be_made_says_why(
     answer = await client.post(f"/v1/campaigns/{campaign.id}/retry", json=body)
 
     assert answer.status_code == status
+
+
+async def test_a_map_names_the_columns_of_a_file(client: httpx.AsyncClient, store: Store) -> None:
+    campaign = a_campaign(store, 0)
+    path = f"/v1/campaigns/{campaign.id}/audience"
+    table = b"Handynummer;First Name;Handy\n+351912345678;Ana;1\n"
+
+    async def give(column_map: str) -> Any:
+        headers, params = {"content-type": "text/csv"}, {"map": column_map}
+        return (await client.put(path, content=table, headers=headers, params=params)).json()
+
+    refused = [
+        await give(one) for one in ("", '{"phone": "Handy", "first": "Name"}', '{"x": "y"}', "[]")
+    ]
+    taken = await give('{"phone": "Handynummer", "first": "First Name"}')
+    known = await client.put(path, json={"tag": "vip"}, params={"map": '{"phone": "Handy"}'})
+
+    assert [(one["errors"][0]["pointer"], one["status"]) for one in [*refused, known.json()]] == [
+        ("#", 422), ("#", 422), ("#/map/x", 422), ("#/map", 422), ("#/map", 422)
+    ]  # fmt: skip
+    details = [one["errors"][0]["detail"] for one in refused[:2]]
+    assert (
+        "Handynummer, Handy: rename all but one. Or say which column it is with map" in details[0]
+    )
+    assert "the column Name, which the file lacks: it has First Name, Handy, Handyn" in details[1]
+    assert (taken["recipients"], taken["skipped"]) == (1, {})
+    first = read_first(store, BODIES, read(store, campaign))
+    assert first
+    assert (first.phone, first.values) == ("351912345678", {"first": "Ana"})
 
 
 async def test_customers_that_the_number_knows_are_an_audience(

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from gateway.store.campaigns.uploads.upload import Home
+from gateway.store.campaigns.uploads.upload import Home, TableForm
 from gateway.web.api.problems import ApiError
 from gateway.web.api.server import file_uploads
 from gateway.web.api.server.file_uploads import FOLDER, FileUploads, read_media_type
 from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.anyio
-GIVEN: Any = ("k7f3abcdm2qx", Path("audience.csv"), "", Home())
+GIVEN: Any = ("k7f3abcdm2qx", Path("audience.csv"), TableForm(), Home())
 
 
 def read_for_ever(*_: object) -> None:

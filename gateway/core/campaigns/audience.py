@@ -3,18 +3,20 @@
 What cannot be read exactly is never guessed: a wrong number is somebody else's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.schedules.cron import find_zone_problem, list_zones
 from gateway.core.tables.phone_cells import PhoneCells, TableError
-from gateway.core.tables.phone_columns import find_phone_column
+from gateway.core.tables.phone_columns import ColumnError, find_phone_column, list_columns
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000
 MOST_PROBLEMS, SHOWN_PROBLEMS = 10_000, 100  # that are kept, and that are shown at once
-MOST_NAMED = 20  # columns of the file, where one is missing
+MOST_COLUMN_NAME = 1_024  # characters
+PHONE = "phone"
 ZONE = "zone"  # a column of the file, and a variable of a contact
 
 
@@ -42,7 +44,7 @@ class AudienceReader:
     columns: frozenset[str]  # that the message needs
     country: str = ""  # of national numbers
     reads_zones: bool = False  # a column `zone` counts
-    phone_column: str = ""  # "" to look for it among the names
+    column_map: Mapping[str, str] = field(default_factory=dict)  # see read_column_map
     seen: set[int] = field(default_factory=set, repr=False)
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
@@ -60,7 +62,7 @@ class AudienceReader:
 
     def read(self, given: Iterable[tuple[int, dict[str, str]]]) -> Iterator[AudienceRow]:
         """Yield the recipients among rows of named cells. Raises TableError."""
-        phone_column = self.phone_column
+        phone_column = ""
         for line, cells in given:
             phone_column = phone_column or self._find_columns(cells)
             self.rows += 1
@@ -77,12 +79,11 @@ class AudienceReader:
         return phone.isdigit() and int(normalize_phone(phone)) in self.seen
 
     def _find_columns(self, cells: dict[str, str]) -> str:
-        phone_column = find_phone_column(cells)
-        if missing := sorted(self.columns - cells.keys()):
-            raise TableError(
-                f"The message needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}, "
-                f"which the file lacks: it has {', '.join(sorted(cells)[:MOST_NAMED])}."
-            )
+        """Return the column of the numbers, once every column that counts is there."""
+        _refuse_missing("The map names", sorted({*self.column_map.values()} - cells.keys()), cells)
+        phone_column = self.column_map.get(PHONE) or find_phone_column(cells)
+        missing = sorted(self.columns - cells.keys() - self.column_map.keys())
+        _refuse_missing("The message needs", missing, cells)
         return phone_column
 
     def _read_row(
@@ -91,17 +92,18 @@ class AudienceReader:
         phone = self._phones.read(cells.get(phone_column, ""))
         if not phone.isdigit():
             return RowProblem(line, "empty" if not phone else "invalid", phone or "has no number")
-        empty = sorted(one for one in self.columns if not cells.get(one, "").strip())
-        if empty:
+        values = {one: cells.get(self.column_map.get(one, one), "") for one in self.columns}
+        if empty := sorted(one for one, value in values.items() if not value.strip()):
             return RowProblem(line, "missing", f"has no value for {', '.join(empty)}")
-        zone = cells.get(ZONE, "").strip() if self.reads_zones else ""
+        zone_column = self.column_map.get(ZONE, ZONE)
+        zone = cells.get(zone_column, "").strip() if self.reads_zones else ""
         if zone and (problem := self._find_zone_problem(zone)):
             return RowProblem(line, "zone", f"has a zone that {problem}")
         key = int(normalize_phone(phone))
         if key in self.seen:
             return RowProblem(line, "duplicate", "names a recipient who was named before")
         self.seen.add(key)
-        return AudienceRow(line, phone, {one: cells[one] for one in self.columns}, zone)
+        return AudienceRow(line, phone, values, zone)
 
     def _find_zone_problem(self, zone: str) -> str:
         if zone in list_zones():
@@ -114,3 +116,25 @@ class AudienceReader:
         self.skipped[problem.cause] = self.skipped.get(problem.cause, 0) + 1
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
+
+
+def read_column_map(reader: FieldReader, needed: frozenset[str]) -> dict[str, str]:
+    """Return the columns that have other names than what they are for, and note what is wrong.
+
+    They are given as {"phone": "Handynummer", "first": "First Name"}: the number, the zone, and
+    what the message needs, each with the name of its column in the file.
+    """
+    reader.refuse_unknown(needed | {PHONE, ZONE})
+    names = {name: reader.text(name, MOST_COLUMN_NAME).strip() for name in reader.fields}
+    if not all(names.values()) and not reader.errors:
+        reader.add("", "must have the name of a column for each")
+    return names
+
+
+def _refuse_missing(who: str, missing: Sequence[str], cells: Mapping[str, str]) -> None:
+    """Raise TableError for columns that the file lacks."""
+    if missing:
+        raise ColumnError(
+            f"{who} the column{'s' * (len(missing) > 1)} {list_columns(missing)}, "
+            f"which the file lacks: it has {list_columns(sorted(cells))}."
+        )

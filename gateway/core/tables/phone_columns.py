@@ -34,18 +34,18 @@ PHONE_COLUMNS = frozenset(
 _DIGITS_OF_A_CELL = 6
 
 
-class PhoneColumnError(TableError):
-    """No column holds the phone numbers for sure; whoever knows may say which."""
+class ColumnError(TableError):
+    """A column that a table needs is missing or uncertain; whoever knows may say which it is."""
 
 
 def find_phone_column(names: Iterable[str]) -> str:
-    """Return the column that holds the phone number. Raises PhoneColumnError unless it is one."""
+    """Return the column that holds the phone number. Raises ColumnError unless it is one."""
     columns = list(names)
     found = [name for name in columns if is_phone_column(name)]
     if not found:
-        raise PhoneColumnError(_explain_missing(columns))
+        raise ColumnError(_explain_missing(columns))
     if len(found) > 1:
-        raise PhoneColumnError(
+        raise ColumnError(
             f"More than one column may hold the phone number, {list_columns(found)}: rename all "
             "but one."
         )

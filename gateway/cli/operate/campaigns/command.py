@@ -1,7 +1,7 @@
 """`gateway campaigns`: the operator sends one message to many, and sees what becomes of each."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,12 +22,14 @@ from gateway.cli.operate.campaigns.desk import (
 from gateway.cli.operate.campaigns.recipients import export, export_problems, list_recipients
 from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.cli.operate.campaigns.samples import draw_samples
+from gateway.core.api.field_errors import FieldReader
+from gateway.core.campaigns.audience import read_column_map
 from gateway.core.campaigns.check import view_check
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.check import check_campaign, is_checked
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers
-from gateway.store.campaigns.uploads.upload import store_file, store_known
+from gateway.store.campaigns.uploads.upload import TableForm, UploadResult, store_file, store_known
 from gateway.store.campaigns.view import read_log, view_campaign
 
 BY = "the operator"
@@ -56,24 +58,22 @@ def audience(
         str, typer.Option(help="No file: the customers of the number who have this tag.")
     ] = "",
     encoding: Annotated[str, typer.Option(help="Unless UTF-8: such as cp1252.")] = "",
+    column_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A column with another name: phone=Handynummer; repeat it."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Give a draft its recipients, whole or not at all."""
-    if bool(file) == bool(tag):
-        raise errors.fail("Give a file, or --tag.")
+    _check_source(file, tag, column_map)
     with opened_desk("so nothing was stored") as opened:
         campaign = opened.find(campaign_id)
-        home = opened.home_of(campaign.number)
         if file is None:
-            known = KnownCustomers(tag)
+            known, home = KnownCustomers(tag), opened.home_of(campaign.number)
             result = store_known(opened.store, opened.bodies, campaign, known, home)
         else:
-            with (
-                open_table(file) as source,
-                progress_bar(silent=json) as bar,
-                bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
-            ):
-                result = store_file(opened.store, opened.bodies, campaign, watched, encoding, home)
+            form = TableForm(encoding, _read_map(column_map or [], campaign.definition.columns))
+            result = _store_file(opened, campaign, file, form, silent=json)
     if result.error:
         raise errors.fail(f"{result.error} Nothing was stored.")
     if result.phase:
@@ -85,6 +85,38 @@ def audience(
         typer.echo(line)
     if result.recipients:
         errors.errors.print(f"Next: gateway campaigns check {campaign_id}")
+
+
+def _check_source(file: Path | None, tag: str, column_map: Sequence[str] | None) -> None:
+    if bool(file) == bool(tag):
+        raise errors.fail("Give a file, or --tag.")
+    if tag and column_map:
+        raise errors.fail("--map is for the columns of a file.")
+
+
+def _store_file(
+    opened: CampaignDesk, campaign: Campaign, file: Path, form: TableForm, *, silent: bool
+) -> UploadResult:
+    home = opened.home_of(campaign.number)
+    with (
+        open_table(file) as source,
+        progress_bar(silent=silent) as bar,
+        bar.wrap_file(source, file.stat().st_size, description="reading") as watched,
+    ):
+        return store_file(opened.store, opened.bodies, campaign, watched, form, home)
+
+
+def _read_map(given: Sequence[str], needed: frozenset[str]) -> dict[str, str]:
+    """Return the columns that --map names, or end the command."""
+    pairs = (one.partition("=") for one in given)
+    reader = FieldReader({name.strip(): column for name, _, column in pairs}, "--map")
+    columns = read_column_map(reader, needed)
+    if len(columns) < len(given):
+        reader.add("", "names one of them twice")
+    if reader.errors:
+        about = "; ".join(f"{one.pointer} {one.detail}" for one in reader.errors)
+        raise errors.fail(f"{about}: write it as --map phone=COLUMN.")
+    return columns
 
 
 @commands.command()

@@ -11,14 +11,14 @@ from typing import Any
 from gateway.core.api.contact_request import MOST_TAG
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.recipient import read_contact_name
-from gateway.core.campaigns.audience import AudienceReader
+from gateway.core.campaigns.audience import PHONE, AudienceReader
 from gateway.core.contacts.contact import Contact
 from gateway.store.planning.contact_scan import AT_ONCE, iter_contacts, load_by_name
 from gateway.store.redis.client import Store
 
 MOST_LISTED = 10_000
 MOST_PHONE = 64
-PHONE, NAME = "phone", "name"
+NAME = "name"
 
 Row = tuple[int, dict[str, str]]
 

@@ -1,21 +1,24 @@
 """Upload of an audience: a file is read, and its recipients are given to a draft."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from gateway.core.campaigns.audience import SHOWN_PROBLEMS, AudienceReader
+from gateway.core.campaigns.audience import PHONE, SHOWN_PROBLEMS, AudienceReader
 from gateway.core.campaigns.retry_source import Scope
 from gateway.core.tables.phone_cells import TableError
+from gateway.core.tables.phone_columns import ColumnError
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns.campaigns import Campaign, read_campaign
 from gateway.store.campaigns.uploads.audience_writer import AudienceRefusedError, store_audience
-from gateway.store.campaigns.uploads.known_customers import PHONE, KnownCustomers, iter_rows
+from gateway.store.campaigns.uploads.known_customers import KnownCustomers, iter_rows
 from gateway.store.campaigns.uploads.repetition import repeat_campaign
 from gateway.store.redis.client import Store
 from gateway.tables.table import read_table
+
+MAP_HINT = "Or say which column it is with map, as in phone=COLUMN."
 
 
 class Home(NamedTuple):
@@ -23,6 +26,14 @@ class Home(NamedTuple):
 
     country: str = ""
     zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableForm:
+    """How a file is to be read: its encoding, "" to see it, and its columns with other names."""
+
+    encoding: str = ""
+    column_map: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +57,13 @@ class UploadResult:
 
 
 def store_file(
-    store: Store, bodies: Bodies, campaign: Campaign, file: BinaryIO, encoding: str, home: Home
+    store: Store, bodies: Bodies, campaign: Campaign, file: BinaryIO, form: TableForm, home: Home
 ) -> UploadResult:
     """Read a file into a draft. Raises StoreUnavailableError or ScriptError."""
     definition = campaign.definition
-    reader = AudienceReader(definition.columns, home.country, bool(definition.quiet))
-    rows = read_table(file, encoding)
+    has_zones, column_map = bool(definition.quiet), form.column_map
+    reader = AudienceReader(definition.columns, home.country, has_zones, column_map)
+    rows = read_table(file, form.encoding, column_map.get(PHONE, ""))
     return _store_rows(store, bodies, campaign, reader, rows, home.zone)
 
 
@@ -60,7 +72,7 @@ def store_known(
 ) -> UploadResult:
     """Give a draft customers that its number knows. Raises StoreUnavailableError or ScriptError."""
     definition = campaign.definition
-    reader = AudienceReader(definition.columns, home.country, phone_column=PHONE)
+    reader = AudienceReader(definition.columns, home.country, column_map={PHONE: PHONE})
     rows = iter_rows(store, campaign.number, customers, reader)
     return _store_rows(store, bodies, campaign, reader, rows, home.zone)
 
@@ -75,6 +87,8 @@ def _store_rows(
 ) -> UploadResult:
     try:
         count = store_audience(store, bodies, campaign, reader, reader.read(given), zone)
+    except ColumnError as error:
+        return UploadResult(error=f"{error} {MAP_HINT}")
     except TableError as error:
         return UploadResult(error=str(error))
     except AudienceRefusedError as error:
@@ -103,14 +117,14 @@ def repeat_by_id(
 
 
 def store_path(
-    redis_url: str, keys: Sequence[bytes], id_: str, path: Path, encoding: str, home: Home
+    redis_url: str, keys: Sequence[bytes], id_: str, path: Path, form: TableForm, home: Home
 ) -> UploadResult:
     """Read a file in a process of its own: a million rows must not hold up an event loop."""
     with _opened(redis_url, keys, id_) as (store, bodies, campaign):
         if campaign is None:
             return UploadResult(phase="forgotten")
         with path.open("rb") as file:
-            return store_file(store, bodies, campaign, file, encoding, home)
+            return store_file(store, bodies, campaign, file, form, home)
 
 
 @contextmanager

@@ -199,6 +199,10 @@ _ONE: Mapping[int, Any] = {200: {"model": CampaignOut}}
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 _BOOK = {XLSX: {"schema": {"type": "string", "format": "binary"}}}
+_MAP = (
+    "A JSON object: what the number (`phone`), the `zone` and values of the message are called in "
+    'the file, as in {"phone": "Handynummer", "first": "First Name"}.'
+)
 _KNOWN = {
     "application/json": {
         "schema": {
@@ -240,7 +244,8 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         "openapi_extra": {
             "requestBody": {"required": True, "content": _CSV | _LINES | _BOOK | _KNOWN},
             "parameters": [
-                query_of("encoding", {"type": "string"}, "Unless UTF-8: such as cp1252.")
+                query_of("encoding", {"type": "string"}, "Unless UTF-8: such as cp1252."),
+                query_of("map", {"type": "string"}, _MAP),
             ],
         },
     },

@@ -144,11 +144,11 @@ class CampaignRoutes:
 
     async def put_audience(self, request: Request, id: str) -> Response:
         """Give a draft the recipients of a file, whole or not at all."""
-        campaign = await self.lookup.find(request, id, "encoding")
+        campaign = await self.lookup.find(request, id, "encoding", "map")
         if campaign.phase != "draft":
             raise _too_late(campaign.phase)
-        home, encoding = self.home_of(campaign.number), request.query_params.get("encoding")
-        result = await self.uploads.take(request, campaign.id, encoding or "", home)
+        home, needed = self.home_of(campaign.number), campaign.definition.columns
+        result = await self.uploads.take(request, campaign.id, needed, home)
         if result.error:
             raise ApiError("invalid", errors=[FieldError("#", result.error)])
         if result.phase:
