@@ -155,6 +155,13 @@ def test_a_large_audience_has_a_first_batch_by_itself() -> None:
         ({"accepted": 90, "failed": 10}, {131051: 10}, ""),
         ({"accepted": 90, "unconfirmed": 10}, {}, "10 of 100 are in doubt"),
         ({"accepted": 30, "failed": 10}, {131051: 10}, ""),
+        ({"accepted": 45, "failed": 5}, {131051: 5}, ""),
+        ({"accepted": 44, "failed": 6}, {131051: 6}, "6 of 50 failed, more than 10 %"),
+        ({"accepted": 4, "failed": 6}, {131051: 6}, "6 of 10 failed, more than 50 %"),
+        ({"accepted": 5, "failed": 5}, {131051: 5}, ""),
+        ({"failed": 9}, {131051: 9}, ""),
+        ({"accepted": 45, "unconfirmed": 5}, {}, ""),
+        ({"accepted": 44, "unconfirmed": 6}, {}, "6 of 50 are in doubt"),
     ],
 )
 def test_it_pauses_for_failures_that_are_not_the_persons_own(
@@ -164,6 +171,26 @@ def test_it_pauses_for_failures_that_are_not_the_persons_own(
 
     assert why in found
     assert bool(found) == bool(why)
+
+
+def test_where_nobody_is_left_it_is_complete_and_says_what_a_stop_rule_saw() -> None:
+    failed = standing(cells={"failed": 60}, codes={131051: 60})
+    left = standing(cells={"failed": 60, "queued": 1}, codes={131051: 60})
+
+    step = decide_step(failed, NOW)
+
+    assert (step.phase, step.reason) == (
+        "completed",
+        "every recipient was written to, or cannot be; too late for a stop rule: 60 of 60 failed, "
+        "more than 10 %",
+    )
+    assert decide_step(left, NOW).phase == "paused"
+
+
+def test_a_beginning_is_judged_once_since_failures_are_reported_late() -> None:
+    funnel = Funnel({"accepted": 502, "failed": 8}, codes={131051: 8})
+
+    assert stop_reason(replace(standing(before=Window(attempted=500)), funnel=funnel)) == ""
 
 
 def test_after_a_resume_only_what_comes_counts() -> None:

@@ -119,12 +119,14 @@ def test_what_waits_for_the_morning_is_named_and_cancelled_with_its_campaign(
 
 def test_a_night_that_was_waited_for_costs_no_try(sender: WorkerContext, meta: Meta) -> None:
     store = sender.store
-    queued(store, 1)
+    campaign = queued(store, 1)
     for _ in range(9):  # more than a send has tries
         move_night(store, -HOUR_MS)
         pump_and_tick(sender)
         end_waits(store)
     move_night(store, HOUR_MS)
+    meta.answer = lambda _: (500, {"error": {"code": 131000}})  # to be tried again
     pump_and_tick(sender)
 
     assert len(meta.posted) == 1
+    assert cells(store, campaign) == {"queued": 1}

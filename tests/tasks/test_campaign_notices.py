@@ -12,6 +12,7 @@ from gateway.store import number_list
 from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
+from gateway.store.maintenance import due_items
 from gateway.store.monitoring.alert_store import active_alerts
 from gateway.store.outgoing import notifications
 from gateway.store.outgoing.forwards import oldest_forwards
@@ -35,9 +36,9 @@ def deaths(monkeypatch: pytest.MonkeyPatch) -> Deaths:
     return deaths_of(monkeypatch)
 
 
-def posted(store: Store, step: Any = "accepted") -> list[str]:
+def posted(store: Store, step: Any = "accepted", most: int = 99) -> list[str]:
     """Post what may go, all with the same outcome; return to whom."""
-    attempts = lanes(store).pump([], 99).attempts
+    attempts = lanes(store).pump([], most).attempts
     error = "" if step == "accepted" else '{"code":132000}'
     lanes(store).pump(
         [Outcome(one.send, one.ordinal, step, error_json=error) for one in attempts], 0
@@ -102,7 +103,7 @@ def test_each_pause_that_nobody_asked_for_is_reported_once(store: Store) -> None
     campaign = a_campaign(store, 60, notify=ALL, stop={"failed": 10, "over": 10})
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
     process.process_broadcast_campaign(campaign.id)
-    posted(store, "dead")
+    posted(store, "dead", 59)
     for _ in range(3):
         process.process_broadcast_campaign(campaign.id)
 
@@ -110,6 +111,8 @@ def test_each_pause_that_nobody_asked_for_is_reported_once(store: Store) -> None
     assert posted(store) == [ADMIN]
     (first,) = waiting(store)
     assert control.resume(store, read(store, campaign), "ana", datetime.now(UTC)) == ""
+    due_items.tick(store, [NUMBER])
+    assert len(posted(store)) == 1
     for _ in range(2):
         process.process_broadcast_campaign(campaign.id)
     assert read(store, campaign).phase == "completed"
@@ -122,7 +125,7 @@ def test_a_worker_that_would_pause_it_too_late_leaves_the_pause_of_the_operator(
     campaign = a_campaign(store, 60, notify=ALL, stop={"failed": 10, "over": 10})
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
     process.process_broadcast_campaign(campaign.id)
-    posted(store, "dead")
+    posted(store, "dead", 59)
 
     def pause_first(*args: Any) -> Any:
         step = decide_step(*args)

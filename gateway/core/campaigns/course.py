@@ -23,6 +23,8 @@ LEAD_S = 2  # so many seconds' worth of messages is queued at most
 LEAST_LEAD = 10
 MOST_RETRYING = 10  # times as many that wait for another try do not count
 
+ALL_WRITTEN = "every recipient was written to, or cannot be"
+
 # However long nothing is due for a campaign.
 LOOKED_AT_EVERY = timedelta(seconds=60)
 # A running campaign to which no worker came for longer goes on only if an operator says so.
@@ -143,12 +145,14 @@ def _was_left(standing: Standing, now: datetime) -> bool:
 
 def _decide_running(standing: Standing, now: datetime) -> Step:
     rules, funnel = standing.definition.stop, standing.funnel
-    if reason := find_stop_reason(
+    reason = find_stop_reason(
         rules, funnel, standing.before, standing.opted_out, standing.falls, standing.codes
-    ):
+    )
+    if funnel.pending == 0:
+        too_late = f"; too late for a stop rule: {reason}" if reason else ""
+        return Step("completed", "campaign", ALL_WRITTEN + too_late)
+    if reason:
         return Step("paused", "stop_rule", reason)
-    if standing.funnel.pending == 0:
-        return Step("completed", "campaign", "every recipient was written to, or cannot be")
     if standing.led_at and _was_left(standing, now):
         gap = f"no worker came to it from {standing.led_at:%Y-%m-%d %H:%M} to {now:%H:%M} UTC"
         return Step("paused", "outage", f"{gap}; resume it if it may still go")

@@ -124,7 +124,7 @@ def iter_states(packed: bytes) -> Iterator[RecipientState]:
     for start in range(0, len(packed) - RECIPIENT_BYTES + 1, RECIPIENT_BYTES):
         index, code = packed[start], int.from_bytes(packed[start + 1 : start + RECIPIENT_BYTES])
         cell = CELLS[index] if index < len(CELLS) else "waiting"
-        yield RecipientState(cell, code if cell == "failed" else 0)
+        yield RecipientState(cell, 0 if (cell, code) == ("queued", RETRYING) else code)
 
 
 def find_recipients(

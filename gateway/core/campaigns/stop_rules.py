@@ -19,6 +19,10 @@ STOP_CODES: Mapping[int, str] = {
     132016: "Meta has disabled the template",
 }
 
+# Of fewer attempts no share is computed: it would be chance, unless it is more than half at the
+# beginning.
+LEAST_ATTEMPTED, LEAST_AT_BEGINNING, HALF = 50, 10, 50
+LEAST_DOUBTS = 6
 # Of fewer recipients whom it reached no share of opt-outs is computed: it would be chance.
 LEAST_REACHED = 100
 
@@ -92,13 +96,19 @@ def _judge_fall(fall: QualityFall, rules: StopRules) -> str:
 
 def _find_failures(funnel: Funnel, before: Window, rules: StopRules) -> str:
     attempted = funnel.attempted - before.attempted
-    if attempted < min(rules.over, 50):
-        return ""
+    is_enough = attempted >= min(rules.over, LEAST_ATTEMPTED)
+    # Later a failure may be of an attempt that an earlier stretch has counted.
+    begins_badly = not before.attempted and attempted >= LEAST_AT_BEGINNING
+    most = rules.failed if is_enough else max(rules.failed, HALF)
     failed = funnel.failed_by_us - before.failed
-    if failed * 100 > rules.failed * attempted:
-        return f"{failed} of {attempted} failed, more than {rules.failed} %"
+    if (is_enough or begins_badly) and failed * 100 > most * attempted:
+        return f"{failed} of {attempted} failed, more than {most} %"
     unconfirmed = funnel.of("unconfirmed") - before.unconfirmed
-    if unconfirmed * 100 > rules.unconfirmed * attempted and unconfirmed > 5:
+    if (
+        is_enough
+        and unconfirmed * 100 > rules.unconfirmed * attempted
+        and unconfirmed >= LEAST_DOUBTS
+    ):
         return f"{unconfirmed} of {attempted} are in doubt, more than {rules.unconfirmed} %"
     return ""
 

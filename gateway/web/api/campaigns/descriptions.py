@@ -37,10 +37,10 @@ class CampaignIn(BaseModel):
     )
     stop: dict[str, Any] | None = Field(
         None,
-        description="Shares in percent at which it pauses: `failed` and `unconfirmed` of the last "
-        "attempts (`over` says how many), `opted_out` of whom it reached; `quality`, whether a "
-        "fall of the number's or the template's quality pauses it; and `codes`, whether one of "
-        "Meta's codes does after which going on does harm, such as 131048.",
+        description="Shares in percent at which it pauses: `failed` and `unconfirmed` of its "
+        "attempts, counted anew after `over` of them; `opted_out` of whom it reached; `quality`, "
+        "whether a fall of the number's or the template's quality pauses it; and `codes`, whether "
+        "one of Meta's codes does after which going on does harm, such as 131048.",
     )
     quiet_hours: dict[str, str] | None = Field(
         None, description="From and to when nobody is written to, by each recipient's clock."
