@@ -108,7 +108,7 @@ def test_a_call_ends_in_time_and_the_next_goes_on(
     )
 
     assert expand(store, BODIES, campaign, budget_s=1.0) == 0
-    assert cells(store, campaign) == {"waiting": 250, "failed": 200}
+    assert cells(store, campaign) == {"waiting": 150, "failed": 300}
 
     assert expand(store, BODIES, read(store, campaign), budget_s=LONG_S) == 1
     assert cells(store, campaign) == {"queued": 1, "failed": 449}
