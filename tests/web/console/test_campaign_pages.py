@@ -100,23 +100,25 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
         started = await web.api.post(f"{page}/control", data=start)
         paused = await web.api.post(f"{page}/control", data={"verb": "pause", "why": "a typo"})
         shown = (await web.api.get(f"{page}.json")).json()["campaign"]
+        unread = await web.api.post(f"{page}/control", data={"verb": "resume", "finish_by": "soon"})
         ended = await web.api.post(f"{page}/control", data={"verb": "cancel", "why": " "})
         why = (await web.api.get(f"{page}.json")).json()["campaign"]["why"]
         listed = (await web.api.get(f"{PAGE}.json")).json()["campaigns"]["data"]["data"]
 
     assert too_early.status_code == 409
-    assert "40 recipients from 41 rows." in read
-    assert "1 left out: duplicate." in read
+    assert re.search(r"40 recipients from 41 rows\..*1 left out: duplicate\.", read, re.DOTALL)
     assert "<dd>40 of 40</dd>" in checked
     assert (stale.status_code, "checked anew" in stale.text) == (409, True)
     assert (started.status_code, paused.status_code) == (303, 303)
     assert (shown["phase"], shown["why"], shown["done"]) == ("paused", "a typo", 0)
+    assert (unread.status_code, "finish_by" in unread.text) == (422, True)
     assert (ended.status_code, why) == (303, "cancelled by hand")
     assert shown["by"] == "operate, in the console"
     assert sum(count for _, count in shown["cells"]) == shown["funnel"]["total"]
     assert [one["name"] for one in listed] == ["spring"]
     assert [one.what for one in audit_log.read_entries(store, "", 9)] == [
         "cancel a campaign",
+        "resume a campaign",
         "pause a campaign",
         "start a campaign",
         "start a campaign",
