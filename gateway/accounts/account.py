@@ -67,6 +67,7 @@ class Account:
     wabas: tuple[str, ...] = ()
     time_zone: str = ""  # of opening hours in its rules that name none
     country: str = ""  # of national phone numbers, two letters by ISO 3166-1
+    portfolio: str = ""  # Meta's id of its business portfolio, "" where no other account is of it
 
     def number(self, number: str) -> OwnNumber | None:
         """Return one of its numbers, None if it has no such number."""
@@ -198,6 +199,22 @@ class Accounts:
         """Return the numbers of the same account as a number, itself among them."""
         owner = self.owner_of(number)
         found = [one for one in self.numbers_among(listed) if self.owner_of(one) is owner]
+        return found if number in found else [number, *found]
+
+    def limit_group(self, number: str) -> str:
+        """Return the name of all that shares Meta's messaging limit with a number: its portfolio.
+
+        It is the account itself where no portfolio is given.
+        """
+        owner = self.owner_of(number)
+        if owner is None:
+            return f"number {number}"
+        return f"portfolio {owner.portfolio}" if owner.portfolio else f"account {owner.name}"
+
+    def limit_sharers(self, number: str, listed: Iterable[str]) -> list[str]:
+        """Return the numbers that share Meta's messaging limit with a number, itself among them."""
+        group = self.limit_group(number)
+        found = [one for one in self.numbers_among(listed) if self.limit_group(one) == group]
         return found if number in found else [number, *found]
 
     def zone_of(self, path: Path) -> str:

@@ -165,6 +165,11 @@ class AccountModel(Model):
         description="Country, such as PT, of phone numbers that are given to the API without their "
         "country code.",
     )
+    portfolio: Id | None = Field(
+        default=None,
+        description="Meta's id of its business portfolio, where several accounts are of one: they "
+        "share Meta's limit of customers a day.",
+    )
     wabas: Annotated[tuple[WabaModel, ...], BeforeValidator(wrap_in_list)] = Field(
         description="Its WhatsApp accounts."
     )

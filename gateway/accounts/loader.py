@@ -202,6 +202,7 @@ class _AccountBuilder:
             wabas=tuple(waba.id for waba in model.wabas),
             time_zone=model.time_zone or "",
             country=model.country or "",
+            portfolio=model.portfolio or "",
         )
 
     def _numbers(self) -> Iterator[OwnNumber]:

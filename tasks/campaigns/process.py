@@ -144,7 +144,7 @@ def _end_promise(ctx: StoreAccess, promise: ReachPromise) -> None:
 
 def _siblings(ctx: StoreAccess, campaign: Campaign) -> list[str]:
     listed = number_list.numbers_at_meta(ctx.store)
-    return ctx.accounts.current().siblings_of(campaign.number, listed)
+    return ctx.accounts.current().limit_sharers(campaign.number, listed)
 
 
 def _leave_alone(ctx: StoreAccess, campaign: Campaign, until: datetime | None) -> None:

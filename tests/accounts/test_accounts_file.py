@@ -11,6 +11,7 @@ from gateway.config.settings import Settings
 from tests.support.accounts import (
     CLINIC,
     DEFAULTS,
+    HOTEL,
     SHOP,
     TestAccount,
     accounts_text,
@@ -151,6 +152,20 @@ def test_country_belongs_to_the_numbers_of_its_account(tmp_path: Path) -> None:
     accounts = read(accounts_text([norway, CLINIC]), tmp_path, variables([norway, CLINIC]))
 
     assert [accounts.country_of(number) for number in ("1", "2001", "9", "")] == ["NO", "", "", ""]
+
+
+def test_accounts_of_one_portfolio_share_metas_limit_and_others_have_their_own(
+    tmp_path: Path,
+) -> None:
+    shop = TestAccount("shop", ["1001", "1002"], "501", more='portfolio: "77"')
+    clinic = TestAccount("clinic", ["2001"], "502", more='portfolio: "77"')
+    all_three = [shop, clinic, HOTEL]
+    accounts = read(accounts_text(all_three), tmp_path, variables(all_three))
+
+    assert accounts.limit_sharers("2001", ["1001", "3001"]) == ["1001", "1002", "2001"]
+    assert accounts.limit_sharers("3001", ["1001"]) == ["3001"]
+    assert two(tmp_path).limit_sharers("1001", []) == ["1001", "1002"]
+    assert accounts.limit_sharers("9", []) == ["9"]
 
 
 def test_values_come_from_files_beside_the_file(tmp_path: Path) -> None:

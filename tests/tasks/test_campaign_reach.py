@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ from gateway.store.templates.cache import TemplateCache
 from gateway.store.templates.judgement import TemplateJudge
 from tasks.campaigns import process
 from tasks.context import WorkerContext
+from tests.support.accounts import TestAccount, accounts_text, variables
+from tests.support.accounts import read as read_accounts
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
     BODIES,
@@ -115,6 +118,30 @@ def test_campaigns_of_one_number_share_its_reach(store: Store) -> None:
     assert control.pause(store, read(store, first), "ana", "a typo") == ""
     limit_to(store, "30")
     assert len(work_and_post(store, second)) == 10
+
+
+@pytest.mark.parametrize(("portfolios", "posted"), [(("77", "77"), 12), (("77", "78"), 20)])
+def test_accounts_of_one_portfolio_share_its_reach(
+    at_work: WorkerContext,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    portfolios: tuple[str, str],
+    posted: int,
+) -> None:
+    both = [
+        TestAccount(name, [number], app, more=f'portfolio: "{portfolio}"')
+        for name, number, app, portfolio in zip(
+            ("shop", "clinic"), (NUMBER, "2001"), ("501", "502"), portfolios, strict=True
+        )
+    ]
+    accounts = read_accounts(accounts_text(both), tmp_path, variables(both))
+    monkeypatch.setattr(at_work.accounts, "current", lambda: accounts)
+    limit_to(store, "20")
+    others = [f"customer {i}" for i in range(8)]
+    raw(store).pfadd(f"{keys.number('2001')}reached:{now_ms(store) // HOUR_MS}", *others)
+
+    assert len(work_and_post(store, started(store, 26))) == posted
 
 
 def two_running(store: Store, each: int = 26) -> tuple[Campaign, Campaign]:

@@ -22,7 +22,7 @@ class Reach:
     """How many customers may be reached in 24 hours, and how many were."""
 
     limit: int
-    used: int = 0  # by the numbers of the account, as this gateway counted them
+    used: int = 0  # by the numbers that share it, as this gateway counted them
     frees_at: datetime | None = None  # when the first of these do not count any more
     promised: int = 0  # to other campaigns, whose messages are queued or in hand
 

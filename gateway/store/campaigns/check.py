@@ -74,7 +74,7 @@ def read_check_inputs(
         return CheckInputs(pace, lambda _: [], lambda _: (None, False), None, prices)
     if campaign.definition.is_template:
         ask_limit(store, judge.graph_url, own)
-        siblings = accounts.siblings_of(own.id, number_list.numbers_at_meta(store))
+        siblings = accounts.limit_sharers(own.id, number_list.numbers_at_meta(store))
         reach = read_reach(store, own.id, siblings)
     return CheckInputs(
         pace, lambda use: judge.judge(own, [use]), lambda use: judge.find(own, use), reach, prices

@@ -66,8 +66,8 @@ def note_limit(store: Store, number: str, word: str) -> None:
 def read_reach(store: Store, number: str, siblings: Sequence[str]) -> Reach | None:
     """Return the reach of a number, None where Meta's limit is not known.
 
-    `siblings` are the numbers of its account, itself among them. A customer who was reached by two
-    of them counts twice, so the figure is the most that may be used up.
+    `siblings` are the numbers that share the limit, itself among them. A customer who was reached
+    by two of them counts twice, so the figure is the most that may be used up.
     """
     (word,) = run_commands(store, _ask_word(number))
     limit = parse_limit(word.decode()) if word else None
@@ -87,7 +87,7 @@ def read_reach(store: Store, number: str, siblings: Sequence[str]) -> Reach | No
 def read_reaches(store: Store, groups: Iterable[Sequence[str]]) -> Mapping[str, Reach]:
     """Return the reach of each number whose limit is known, without when more of it is free.
 
-    A group has the numbers of one account. Two commands a number, so that a page may ask often.
+    A group has the numbers that share a limit. Two commands a number, so that a page may ask often.
     """
     named = [tuple(each) for each in groups]
     numbers = [number for each in named for number in each]

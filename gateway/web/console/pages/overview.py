@@ -121,12 +121,12 @@ def view_reach(desk: ConsoleDesk, user: ConsoleUser) -> Mapping[str, Mapping[str
     groups: dict[str, list[str]] = {}
     accounts = desk.accounts()
     for number in accounts.numbers_among(number_list.numbers_at_meta(desk.store)):
-        if user.may_see(name := accounts.name_of(number)):
-            groups.setdefault(name, []).append(number)
+        groups.setdefault(accounts.limit_group(number), []).append(number)
     found = read_reaches(desk.store, groups.values())
     return {
         number: {"limit": one.limit if one.is_limited else None, "used": one.used}
         for number, one in found.items()
+        if user.may_see(accounts.name_of(number))
     }
 
 
