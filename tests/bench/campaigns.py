@@ -86,7 +86,8 @@ class Campaigning:
         id_, customers = self._draft(turn, pace, count), Customers(self.stack, name)
         before = self._cpu_s()
         with self._api() as api:
-            api.post(f"/campaigns/{id_}/start").raise_for_status()
+            check = {"check_id": api.get(f"/campaigns/{id_}").json()["check_id"]}
+            api.post(f"/campaigns/{id_}/start", json=check).raise_for_status()
             with running(customers.write, *([self._vary_batches] if is_long else [])):
                 self._wait_for(api, id_, count // 10)
                 early = self._memory_mb()

@@ -16,7 +16,7 @@ from gateway.cli.main import app
 from gateway.cli.operate.campaigns import command
 from gateway.cli.operate.campaigns.recipients import render_recipients
 from gateway.cli.operate.campaigns.show import check_lines, list_table
-from gateway.core.campaigns.check import UnfitRows
+from gateway.core.campaigns.checks.check import UnfitRows
 from gateway.store.campaigns.campaigns import campaign_key, change_phase
 from gateway.store.campaigns.check import check_campaign
 from gateway.store.campaigns.expansion import expand
@@ -56,7 +56,7 @@ def draft() -> str:
 
 def started() -> str:
     id_ = draft()
-    for words in (("audience", id_, "people.csv"), ("check", id_), ("start", id_)):
+    for words in (("audience", id_, "people.csv"), ("check", id_), ("start", id_, "--yes")):
         assert run(*words).exit_code == 0
     return id_
 
@@ -119,7 +119,7 @@ def test_from_a_file_to_a_funnel(store: Store) -> None:
     id_ = draft()
     told = run("audience", id_, "people.csv")
     checked = run("check", id_)
-    begun = run("start", id_)
+    begun = run("start", id_, "--yes")
 
     assert "20 recipients from 21 rows" in told.output
     assert "1 left out: invalid" in told.output
@@ -321,6 +321,17 @@ def test_a_start_needs_an_audience_and_a_check() -> None:
     assert "audience" in without.output
     assert "check" in unchecked.output
     assert (without.exit_code, unchecked.exit_code) == (2, 2)
+
+
+def test_a_start_without_a_terminal_needs_yes() -> None:
+    id_ = draft()
+    run("audience", id_, "people.csv")
+    run("check", id_)
+
+    result = run("start", id_)
+
+    assert (result.exit_code, "--yes" in result.output) == (2, True)
+    assert run_json("show", id_)["phase"] == "draft"
 
 
 def asked(id_: str, answer: str) -> Result:

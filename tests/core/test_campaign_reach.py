@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gateway.core.campaigns.check import (
-    CheckTally,
+from gateway.core.campaigns.checks.check import CheckTally
+from gateway.core.campaigns.checks.cost import CountryCounter, estimate_cost, is_free
+from gateway.core.campaigns.checks.warnings import (
     warn_of_end,
     warn_of_quality,
     warn_of_template,
 )
-from gateway.core.campaigns.cost import CountryCounter, estimate_cost, is_free
 from gateway.core.campaigns.course import CampaignObstacle, Standing, Step, decide_step
 from gateway.core.campaigns.definition import Definition, choose_end, read_definition
 from gateway.core.campaigns.reach import UNLIMITED, Reach, parse_limit

@@ -57,6 +57,12 @@ def draft(api: httpx.Client, content: bytes, **others: Any) -> str:
     return id_
 
 
+def start(api: httpx.Client, id_: str) -> dict[str, Any]:
+    """Start a draft by its last check."""
+    check = {"check_id": shown(api, id_)["check_id"]}
+    return dict(api.post(f"/campaigns/{id_}/start", json=check).raise_for_status().json())
+
+
 def shown(api: httpx.Client, id_: str) -> dict[str, Any]:
     return dict(api.get(f"/campaigns/{id_}").raise_for_status().json())
 
@@ -79,7 +85,7 @@ def test_everyone_in_a_file_gets_the_message_once_and_the_funnel_says_so(
     content = csv_of(150) + f"\n+{phone(1)},Again\nnobody,No".encode()
     id_ = draft(api, content)
 
-    assert api.post(f"/campaigns/{id_}/start").json()["phase"] == "running"
+    assert start(api, id_)["phase"] == "running"
 
     reaches(api, id_, "completed")
     delivered = ("delivered", "read")
@@ -120,7 +126,7 @@ def test_a_campaign_that_is_paused_stands_still_and_goes_on_where_it_was(
 ) -> None:
     summer = SPRING["template"] | {"name": "summer"}  # type: ignore[operator]
     id_ = draft(api, csv_of(2_000), template=summer, pace=20)
-    api.post(f"/campaigns/{id_}/start").raise_for_status()
+    start(api, id_)
     wait_until(lambda: len(recipients(stack, "summer")) > 5, "some were written to")
 
     paused = api.post(f"/campaigns/{id_}/pause", json={"why": "a typo"}).json()
@@ -137,7 +143,7 @@ def test_a_campaign_that_is_paused_stands_still_and_goes_on_where_it_was(
 def test_a_cancelled_campaign_writes_to_nobody_any_more(stack: Stack, api: httpx.Client) -> None:
     autumn = SPRING["template"] | {"name": "autumn"}  # type: ignore[operator]
     id_ = draft(api, csv_of(500), template=autumn, pace=20)
-    api.post(f"/campaigns/{id_}/start").raise_for_status()
+    start(api, id_)
     wait_until(lambda: len(recipients(stack, "autumn")) > 5, "some were written to")
 
     api.post(f"/campaigns/{id_}/cancel", json={"why": "the wrong list"}).raise_for_status()
@@ -168,13 +174,14 @@ def test_a_file_that_is_no_audience_is_refused_with_the_place(api: httpx.Client)
 
 def test_a_start_needs_an_audience_and_a_check(api: httpx.Client) -> None:
     id_ = api.post("/campaigns", json=SPRING).json()["id"]
-    without = api.post(f"/campaigns/{id_}/start")
+    by = {"check_id": "0" * 16}
+    without = api.post(f"/campaigns/{id_}/start", json=by)
     api.put(f"/campaigns/{id_}/audience", content=csv_of(2), headers=CSV).raise_for_status()
-    unchecked = api.post(f"/campaigns/{id_}/start")
+    unchecked = api.post(f"/campaigns/{id_}/start", json=by)
 
     assert (without.status_code, unchecked.status_code) == (409, 409)
     assert "audience" in without.json()["detail"]
-    assert "Check" in unchecked.json()["detail"]
+    assert "check" in unchecked.json()["detail"]
 
 
 def test_a_stream_ends_with_its_process(stack: Stack, api: httpx.Client) -> None:

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway.cli.operate.campaigns.show import check_lines
-from gateway.core.campaigns.check import (
+from gateway.core.campaigns.checks.check import (
     CampaignCheck,
     find_unfit,
     view_check,
+)
+from gateway.core.campaigns.checks.warnings import (
     warn_of_consent,
     warn_of_start,
     warn_of_us_numbers,
@@ -20,8 +23,9 @@ from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use,
 from gateway.core.templates.template import MetaTemplate, Mismatch
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign, campaign_key
-from gateway.store.campaigns.check import CheckInputs, check_campaign, is_checked
+from gateway.store.campaigns.check import CheckInputs, check_campaign
 from gateway.store.campaigns.drafts import create_campaign
+from gateway.store.campaigns.start_conditions import find_start_obstacle
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
 from tests.support.store.campaigns import (
@@ -139,7 +143,7 @@ def test_a_value_of_the_first_recipient_stops_nobody_else(store: Store) -> None:
     check = check_campaign(store, BODIES, campaign, inputs())
 
     assert (check.would_get, check.problems) == (1, [])
-    assert is_checked(read(store, campaign), check.checked_at)
+    assert read(store, campaign).checked_at == check.checked_at
 
 
 @pytest.mark.store
@@ -152,9 +156,9 @@ def test_what_all_have_wrong_is_a_problem_and_so_is_a_template_that_cannot_be_se
     of_none = check_campaign(store, BODIES, rejected, inputs(replace(HELLO, status="REJECTED")))
 
     assert (of_all.would_get, len(of_all.problems)) == (0, 1)
-    assert not is_checked(read(store, bad), of_all.checked_at)
+    assert read(store, bad).checked_at is None
     assert (of_none.would_get, len(of_none.problems)) == (2, 1)
-    assert not is_checked(read(store, rejected), of_none.checked_at)
+    assert read(store, rejected).checked_at is None
 
 
 @pytest.mark.store
@@ -216,12 +220,12 @@ def test_another_audience_forgets_what_the_check_said(store: Store) -> None:
 def test_a_newer_check_that_finds_problems_takes_an_earlier_ones_place(store: Store) -> None:
     campaign = a_draft(store, "Ana", "Bo")
     good = check_campaign(store, BODIES, campaign, inputs())
-    assert is_checked(read(store, campaign), good.checked_at)
+    assert read(store, campaign).checked_at == good.checked_at
 
     bad = check_campaign(store, BODIES, campaign, inputs(replace(HELLO, status="REJECTED")))
 
     after = read(store, campaign)
-    assert (is_checked(after, bad.checked_at), after.check_id) == (False, "")
+    assert (bad.check_id, after.checked_at, after.check_id) == ("", None, "")
 
 
 def check_while(store: Store, draft: Campaign, slow: CheckInputs, fast: CheckInputs) -> None:
@@ -287,4 +291,67 @@ def test_a_check_without_an_audience_is_none_of_the_audience_that_came_meanwhile
     check = check_campaign(store, BODIES, before, inputs())
 
     assert (check.recipients, check.check_id) == (0, "")
-    assert not is_checked(read(store, id_), check.checked_at)
+    assert read(store, id_).checked_at is None
+
+
+def obstacle_by(
+    store: Store,
+    campaign: Campaign,
+    check: CampaignCheck,
+    template: MetaTemplate | None,
+    now: datetime,
+) -> str:
+    """Return why a draft cannot start while this is what is known of its template."""
+    judge: Any = SimpleNamespace(find=lambda *_: (template, False))
+    accounts: Any = SimpleNamespace(number=lambda id_: id_)
+    return find_start_obstacle(read(store, campaign), check.check_id, judge, accounts, now)
+
+
+@pytest.mark.store
+@pytest.mark.parametrize(
+    ("template", "is_changed"),
+    [
+        (HELLO, False),
+        (replace(HELLO, quality="YELLOW"), False),
+        (replace(HELLO, category="UTILITY"), True),
+        (replace(HELLO, components=({"type": "BODY", "text": "Bye {{1}}"},)), True),
+        (replace(HELLO, is_outdated=True), True),
+        (None, True),
+    ],
+)
+def test_a_template_that_changed_since_the_check_does_not_start(
+    store: Store, template: MetaTemplate | None, is_changed: bool
+) -> None:
+    campaign = a_draft(store, "Ana")
+    check = check_campaign(store, BODIES, campaign, inputs())
+
+    found = obstacle_by(store, campaign, check, template, check.checked_at)
+
+    assert ("template has changed" in found) == bool(found) == is_changed
+
+
+@pytest.mark.store
+def test_a_check_counts_for_an_hour_and_one_of_an_earlier_release_without_the_template(
+    store: Store,
+) -> None:
+    campaign = a_draft(store, "Ana")
+    check = check_campaign(store, BODIES, campaign, inputs())
+    store.redis.hdel(campaign_key(NUMBER, campaign.id), "template")
+
+    late = check.checked_at + timedelta(minutes=61)
+    assert obstacle_by(store, campaign, check, None, check.checked_at) == ""
+    assert "counts for an hour" in obstacle_by(store, campaign, check, None, late)
+
+
+@pytest.mark.store
+def test_the_wait_after_the_first_batch_is_in_the_time_that_a_campaign_takes(store: Store) -> None:
+    wait = timedelta(minutes=20)
+    end = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
+    others: Any = {"first": {"size": 1, "wait": 1_200}, "pace": 50, "finish_by": end}
+    campaign, alone = a_campaign(store, 3, **others), a_campaign(store, 1, **others)
+
+    check = check_campaign(store, BODIES, campaign, INPUTS)
+
+    assert wait <= check.takes < wait + timedelta(minutes=1)
+    assert any("is never written to" in one for one in check.warnings)
+    assert check_campaign(store, BODIES, alone, INPUTS).takes < wait

@@ -28,7 +28,8 @@ async def test_whoever_prepares_a_campaign_need_not_be_able_to_start_it(
         author = {"authorization": "Bearer author"}
         checked = await client.post(f"{address}/check", headers=author)
         refused = await client.post(f"{address}/start", headers=author)
-        started = await client.post(f"{address}/start")
+        check = {"check_id": checked.json()["check_id"]}
+        started = await client.post(f"{address}/start", json=check)
         paused = await client.post(f"{address}/pause", json={"why": "a typo"}, headers=author)
 
     assert (checked.status_code, refused.status_code) == (200, 403)

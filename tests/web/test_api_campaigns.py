@@ -1,15 +1,19 @@
 """Campaigns through the API: tried with one number, and repeated for those who failed."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway.core.campaigns.check import warn_of_receiver
+from gateway.core.campaigns.checks.warnings import warn_of_receiver
+from gateway.core.campaigns.stored_definition import pack_definition
 from gateway.store.body_codec import Bodies
+from gateway.store.campaigns import control
 from gateway.store.campaigns.audience import read_first
-from gateway.store.campaigns.campaigns import change_phase
+from gateway.store.campaigns.campaigns import campaign_key, change_phase
 from gateway.store.campaigns.drafts import create_campaign
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
@@ -223,7 +227,43 @@ async def test_a_start_with_the_check_of_another_audience_is_refused(
     assert read(store, campaign).phase == "draft"
 
 
-@pytest.mark.parametrize("body", [{"check_id": 1}, {"check": "x"}, {"check_id": "x" * 17}])
+async def test_a_start_after_its_end_is_refused_and_says_what_to_do(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    campaign = a_campaign(store, 2, finish_by=soon)
+    path = f"/v1/campaigns/{campaign.id}"
+    check_id = (await client.post(f"{path}/check")).json()["check_id"]
+    past = replace(campaign.definition, finish_by=datetime.now(UTC) - timedelta(minutes=1))
+    key = campaign_key(NUMBER, campaign.id)
+    store.redis.hset(key, "definition", BODIES.pack(pack_definition(past)))
+
+    answer = await client.post(f"{path}/start", json={"check_id": check_id})
+
+    assert (answer.status_code, read(store, campaign).phase) == (409, "draft")
+    assert "make it anew with a later one" in answer.json()["detail"]
+
+
+async def test_a_paused_campaign_whose_end_has_passed_is_resumed_with_another(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    campaign = a_campaign(store, 2, finish_by=(now + timedelta(hours=1)).isoformat())
+    assert control.start(store, campaign, "test", now) == ""
+    assert control.pause(store, campaign, "test", "a typo") == ""
+    end = int((now - timedelta(minutes=1)).timestamp() * 1000)
+    store.redis.hset(campaign_key(NUMBER, campaign.id), "finish_by", end)
+    path, later = f"/v1/campaigns/{campaign.id}/resume", (now + timedelta(hours=2)).isoformat()
+
+    bodies = (None, {"finish_by": "soon"}, {"finish_by": later})
+    answers = [await client.post(path, json=body) for body in bodies]
+
+    assert [one.status_code for one in answers] == [409, 422, 200]
+    assert "another finish_by" in answers[0].json()["detail"]
+    assert answers[2].json()["phase"] == "running"
+
+
+@pytest.mark.parametrize("body", [{"check_id": 1}, {"check": "x"}, {"check_id": "x" * 17}, {}])
 async def test_a_start_with_a_wrong_body_says_where(
     client: httpx.AsyncClient, store: Store, body: Any
 ) -> None:

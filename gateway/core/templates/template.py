@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple
+
+import orjson
 
 from gateway.core.text import printable
 
@@ -13,6 +16,8 @@ USABLE = frozenset({APPROVED, "REINSTATED", "FLAGGED"})
 # A template with one of these may be sent again later, so a send of it waits.
 PAUSED, DISABLED = "PAUSED", "DISABLED"
 STOPPED = frozenset({PAUSED, DISABLED})
+
+DIGEST_LENGTH = 16
 
 # Where the latest news of a template came from: Meta's list, its webhook, or its refusal of a send.
 Source = Literal["fetch", "webhook", "refusal"]
@@ -59,6 +64,13 @@ class MetaTemplate:
     def key(self) -> str:
         """Return the key of this name and language."""
         return template_key(self.name, self.language)
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of what Meta would write with it, and of what that costs."""
+        parts = [self.category, self.is_named, self.is_outdated, self.components]
+        packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+        return sha256(packed).hexdigest()[:DIGEST_LENGTH]
 
     @property
     def is_usable(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import orjson
 import structlog
 
-from gateway.core.campaigns.check import identify_check
+from gateway.core.campaigns.checks.check import identify_check
 from gateway.core.campaigns.course import ENDED, CampaignObstacle, Phase, Standing
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.recipient_state import Funnel
@@ -76,6 +76,7 @@ class Campaign:
     noticed: str = ""  # the id of the last notice that was given
     takes: timedelta = timedelta(0)  # as the last check said
     would_get: int | None = None  # as it said too; None where a release before did not note it
+    checked_template: str = ""  # the digest of Meta's template, as it said, "" where not known
     is_end_given: bool = True  # finish_by, or else it was computed at the start
     led_at: datetime | None = None  # when a worker last came to it while it ran
     prolonged_at: datetime | None = None  # since when its keys live on though its phase is the same
@@ -270,6 +271,7 @@ def _parse(
         obstacle=find_campaign_obstacle(definition.body, text, obstacles),
         takes=timedelta(seconds=int(text.get("takes", 0))),
         would_get=int(text["gets"]) if "gets" in text else None,
+        checked_template=text.get("template", ""),
         is_end_given=definition.finish_by is not None or END_GIVEN in text,
         led_at=row_fields.parse_led(text),
         prolonged_at=row_fields.parse_moment(text.get("prolonged")),

@@ -11,11 +11,14 @@ from typing import Any
 from gateway.accounts.account import Accounts
 from gateway.core import messages
 from gateway.core.api.recipient import Recipient
-from gateway.core.campaigns.check import (
+from gateway.core.campaigns.checks.check import (
     CampaignCheck,
     CheckTally,
     identify_check,
     keep_common,
+)
+from gateway.core.campaigns.checks.cost import SERVICE, estimate_cost
+from gateway.core.campaigns.checks.warnings import (
     warn_of_consent,
     warn_of_end,
     warn_of_quality,
@@ -25,7 +28,6 @@ from gateway.core.campaigns.check import (
     warn_of_unknown_template,
     warn_of_us_numbers,
 )
-from gateway.core.campaigns.cost import SERVICE, estimate_cost
 from gateway.core.campaigns.definition import choose_samples, render
 from gateway.core.campaigns.reach import Reach
 from gateway.core.campaigns.view import duration_at
@@ -48,8 +50,6 @@ from gateway.store.sending.quality import read_flag
 from gateway.store.sending.unreachable import find_unreachable
 from gateway.store.templates.judgement import TemplateJudge
 
-# A start needs a check that is not older.
-FRESH = timedelta(hours=1)
 CONTACTS_AT_ONCE = 200  # by one script
 
 
@@ -136,6 +136,7 @@ def _look_at(
         takes=takes,
         reach=inputs.reach,
         cost=estimate_cost(tally.countries.counts, category, inputs.prices),
+        template=template,
         warnings=[
             *warn_of_start(campaign.recipients, campaign.definition.start_at, now),
             *warn_of_unknown_template(use, template, found),
@@ -196,15 +197,11 @@ def _remember(store: Store, campaign: Campaign, check: CampaignCheck, asked_us: 
         "checked": stamp(check.checked_at) if check.check_id else "",
         "takes": int(check.takes.total_seconds()),
         "gets": check.would_get,
+        "template": check.template.digest if check.template else "",
     }
     args = [campaign.id, campaign.audience, asked_us]
     args += [part for pair in fields.items() for part in pair]
     store.call("remember_check", keys.number(campaign.number), *args)
-
-
-def is_checked(campaign: Campaign, now: datetime) -> bool:
-    """Say whether somebody has looked at a draft as it is, and not long ago."""
-    return campaign.checked_at is not None and now - campaign.checked_at <= FRESH
 
 
 def _duration(
@@ -221,6 +218,8 @@ def _duration(
         takes = duration_at(campaign.recipients - tally.erased - passed, pace)
     else:
         takes = estimate_end(campaign.groups, quiet, pace, start) - start
+    if 0 < campaign.definition.first_batch(campaign.recipients) < campaign.recipients:
+        takes += campaign.definition.first_wait
     return max(takes, inputs.reach.time_for(tally.outreach)) if inputs.reach else takes
 
 

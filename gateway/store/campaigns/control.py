@@ -29,9 +29,6 @@ from gateway.store.sending.lookup import run_commands
 
 PROLONGED_EVERY = timedelta(days=7)
 STATES_AT_ONCE = 50_000
-STALE_CHECK = (
-    "The campaign was checked anew, or given another audience, since that check: look at it again."
-)
 
 
 def start(store: Store, campaign: Campaign, by: str, now: datetime) -> str:

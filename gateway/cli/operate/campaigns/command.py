@@ -24,10 +24,11 @@ from gateway.cli.operate.campaigns.repetition import retry, send_test
 from gateway.cli.operate.campaigns.samples import draw_samples
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.campaigns.audience import read_column_map
-from gateway.core.campaigns.check import view_check
+from gateway.core.campaigns.checks.check import view_check
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.check import check_campaign, is_checked
+from gateway.store.campaigns.check import check_campaign
+from gateway.store.campaigns.start_conditions import STALE_CHECK, find_start_obstacle
 from gateway.store.campaigns.uploads.known_customers import KnownCustomers
 from gateway.store.campaigns.uploads.upload import TableForm, UploadResult, store_file, store_known
 from gateway.store.campaigns.view import read_log, view_campaign
@@ -154,25 +155,39 @@ def check(campaign_id: Id, json: Json = False) -> None:
 def start(campaign_id: Id, yes: Yes = False, json: Json = False) -> None:
     """Start a draft that was checked within the last hour, now or at its time.
 
-    In a terminal it shows what the check said, and asks first.
+    It shows what the check said and asks first; without a terminal it needs --yes.
     """
 
     def act(opened: CampaignDesk, campaign: Campaign) -> str:
-        if campaign.phase == "draft" and not campaign.recipients:
-            raise errors.fail(f"It has no audience: gateway campaigns audience {campaign_id} FILE")
-        if campaign.phase == "draft" and not is_checked(campaign, opened.now()):
-            raise errors.fail(f"Check it first: gateway campaigns check {campaign_id}")
-        if campaign.phase == "draft" and not yes and _has_terminal():
-            typer.confirm(view.start_question(campaign), abort=True, err=True)
-            if opened.find(campaign_id).check_id != campaign.check_id:
-                raise errors.fail(control.STALE_CHECK)
+        if campaign.phase == "draft":
+            _check_start(opened, campaign, is_agreed=yes)
         return control.start(opened.store, campaign, BY, opened.now())
 
     _control(campaign_id, act, json)
 
 
+def _check_start(opened: CampaignDesk, campaign: Campaign, *, is_agreed: bool) -> None:
+    """Ask whether a draft is to start as it was checked; end the command where it is not."""
+    judge, now = opened.judge(), opened.now()
+    if obstacle := find_start_obstacle(campaign, campaign.check_id, judge, opened.accounts, now):
+        raise errors.fail(_advise(obstacle, campaign))
+    if is_agreed:
+        return
+    if not _has_terminal():
+        raise errors.fail("Look at its check, then start it with --yes: there is no terminal.")
+    typer.confirm(view.start_question(campaign), abort=True, err=True)
+    if opened.find(campaign.id).check_id != campaign.check_id:
+        raise errors.fail(STALE_CHECK)
+
+
+def _advise(obstacle: str, campaign: Campaign) -> str:
+    """Return why a draft cannot start, with the command that mends it."""
+    verb = "check" if campaign.recipients else "audience"
+    return f"{obstacle} See gateway campaigns {verb} {campaign.id}."
+
+
 def _has_terminal() -> bool:
-    """Say whether somebody can be asked; a script has started what it says."""
+    """Say whether an operator can be asked."""
     return sys.stdin.isatty()
 
 

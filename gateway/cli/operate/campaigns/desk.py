@@ -71,9 +71,13 @@ class CampaignDesk:
         own = self.accounts.number(number)
         return own.pace if own else self.settings.meta_messages_per_second
 
+    def judge(self) -> TemplateJudge:
+        """Return what knows Meta's templates."""
+        return TemplateJudge(self.store, TemplateCache(self.store), self.settings.meta_graph_url)
+
     def check_inputs(self, campaign: Campaign) -> CheckInputs:
         """Return what a check needs to know beside the campaign."""
-        judge = TemplateJudge(self.store, TemplateCache(self.store), self.settings.meta_graph_url)
+        judge = self.judge()
         prices, pace = read_prices(self.settings.gateway_prices), self.pace_of(campaign.number)
         inputs = read_check_inputs(judge, self.accounts, campaign, pace, prices)
         name = campaign.definition.notice.forward

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.common.output import open_console
-from gateway.core.campaigns.check import CampaignCheck
-from gateway.core.campaigns.cost import CampaignCost
+from gateway.core.campaigns.checks.check import CampaignCheck
+from gateway.core.campaigns.checks.cost import CampaignCost
 from gateway.core.campaigns.course import ENDED
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.view import find_advice, is_settling, view_waiting

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.message_request import read_moment
-from gateway.core.campaigns.check import CHECK_ID_LENGTH
+from gateway.core.campaigns.checks.check import CHECK_ID_LENGTH
 from gateway.core.campaigns.retry_source import SCOPES, Scope
 from gateway.store.campaigns.uploads.repetition import WARNING
 from gateway.web.api.json_body import read_body, read_object
@@ -29,11 +29,11 @@ async def read_why(request: Request) -> str:
 
 
 async def read_check_id(request: Request) -> str:
-    """Return the check after which a campaign is to start, "" for a request without a body."""
-    if not await read_body(request):
-        return ""
-    reader = await _open(request, "check_id")
+    """Return the check after which a campaign is to start."""
+    reader = await _open(request, "check_id") if await read_body(request) else FieldReader({})
     check_id = reader.text("check_id", CHECK_ID_LENGTH)
+    if not check_id and not reader.errors:
+        reader.add("check_id", "is missing: the answer of the check that was looked at has it")
     _refuse_wrong(reader)
     return check_id
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from gateway.core.campaigns.check import CHECK_ID_LENGTH
+from gateway.core.campaigns.checks.check import CHECK_ID_LENGTH
 from gateway.core.campaigns.retry_source import Scope
 from gateway.tables.workbook import MEDIA_TYPE as XLSX
 from gateway.web.api.descriptions import (
@@ -156,10 +156,10 @@ class CheckOut(BaseModel):
 
 
 class StartIn(BaseModel):
-    """After which check a campaign is to start; without a body after any that is fresh."""
+    """After which check a campaign is to start: that which was looked at."""
 
     model_config = ConfigDict(extra="forbid")
-    check_id: str | None = Field(None, max_length=CHECK_ID_LENGTH)
+    check_id: str = Field(max_length=CHECK_ID_LENGTH)
 
 
 class ResumeIn(BaseModel):
@@ -266,7 +266,7 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", f"{CAMPAIGN}/start"): {
         "responses": {**_ONE, **problems_of(*_WRONG)},
-        "openapi_extra": body_of(StartIn, is_required=False),
+        "openapi_extra": body_of(StartIn),
     },
     ("POST", f"{CAMPAIGN}/resume"): {
         "responses": {**_ONE, **problems_of(*_WRONG)},

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gateway.accounts.account import Accounts
 from gateway.core.api.field_errors import FieldError
 from gateway.core.api.keys import ApiKey
-from gateway.core.campaigns.check import CampaignCheck, view_check
+from gateway.core.campaigns.checks.check import CampaignCheck, view_check
 from gateway.core.campaigns.definition import Definition, check_times, read_definition, trial_fields
 from gateway.core.console.users import describe_actor
 from gateway.core.messages.price_list import PriceList
@@ -28,7 +28,7 @@ from gateway.store.body_codec import Bodies
 from gateway.store.campaigns import campaigns, control
 from gateway.store.campaigns.audience import read_first
 from gateway.store.campaigns.campaigns import Campaign
-from gateway.store.campaigns.check import check_campaign, is_checked, read_check_inputs
+from gateway.store.campaigns.check import check_campaign, read_check_inputs
 from gateway.store.campaigns.drafts import (
     TOO_MANY,
     TooManyCampaignsError,
@@ -36,6 +36,7 @@ from gateway.store.campaigns.drafts import (
     create_once,
     find_created,
 )
+from gateway.store.campaigns.start_conditions import find_start_obstacle
 from gateway.store.campaigns.uploads.repetition import find_obstacle
 from gateway.store.campaigns.uploads.upload import Home
 from gateway.store.campaigns.view import view_campaign
@@ -182,12 +183,9 @@ class CampaignRoutes:
         campaign, check_id = await self.lookup.find(request, id), await read_check_id(request)
         now = await self._now()
         if campaign.phase == "draft":
-            if check_id not in ("", campaign.check_id):
-                raise ApiError("conflict", control.STALE_CHECK)
-            if not campaign.recipients:
-                raise ApiError("conflict", "The campaign has no audience.")
-            if not is_checked(campaign, now):
-                raise ApiError("conflict", "Check the campaign first; a check counts for an hour.")
+            args = (campaign, check_id, self.judge, self.accounts(), now)
+            if obstacle := await asyncio.to_thread(find_start_obstacle, *args):
+                raise ApiError("conflict", obstacle)
         return await self._control(request, id, control.start, campaign, _by(request), now)
 
     async def pause(self, request: Request, id: str) -> Response:
