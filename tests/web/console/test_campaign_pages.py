@@ -124,7 +124,6 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
         "start a campaign",
         "check a campaign",
         "give an audience",
-        "start a campaign",
         "create a campaign",
     ]
 

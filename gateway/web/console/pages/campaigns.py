@@ -130,11 +130,17 @@ async def control(visit: PageVisit) -> Redirection:
 
 
 def _write_control(verb: str, form: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the API's body of an act: why, the check that the page showed, or a later end."""
+    """Return the API's body of an act: why, the check that the page showed, or a later end.
+
+    Raises PageError.
+    """
     if usual := _USUAL_WHY.get(verb):
         return {"why": form.get("why", "").strip() or usual}
     name = {"start": "check_id", "resume": "finish_by"}[verb]
-    return {name: text} if (text := form.get(name, "").strip()) else None
+    text = form.get(name, "").strip()
+    if verb == "start" and not text:
+        raise PageError(409, "The campaign was not checked.", "Check it, and start it by that.")
+    return {name: text} if text else None
 
 
 async def _show(visit: PageVisit, upload: Any = None, check: Any = None) -> PageView:
