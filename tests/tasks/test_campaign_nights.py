@@ -7,18 +7,22 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from gateway.core.campaigns.recipient_state import campaign_send_id
+from gateway.core.messages.price_list import PriceList
 from gateway.core.sending.send import BULK
 from gateway.store import keys, number_list
+from gateway.store.api.sent_messages import find_message
 from gateway.store.campaigns import control
 from gateway.store.campaigns.campaigns import Campaign
 from gateway.store.campaigns.view import view_campaign
 from gateway.store.redis.client import Store
+from gateway.web.api.messages.view import view_message
 from tasks import outbound
 from tasks.campaigns import process
 from tasks.context import WorkerContext
 from tasks.scheduled import jobs
 from tests.support.factories import NUMBER
-from tests.support.store.campaigns import a_campaign, cells, give_audience, phone, read
+from tests.support.store.campaigns import BODIES, a_campaign, cells, give_audience, phone, read
 from tests.support.store.raw import now_ms, raw
 from tests.support.store.sends import PREFIX
 from tests.support.tasks.fake_graph import Meta, Reply
@@ -111,6 +115,10 @@ def test_what_waits_for_the_morning_is_named_and_cancelled_with_its_campaign(
 
     assert waiting["reason"] == "quiet_hours"
     assert timedelta(hours=8) < waiting["until"] - by_night < timedelta(hours=10)
+    message = find_message(store, BODIES, [NUMBER], campaign_send_id(campaign.id, 0))
+    assert message
+    shown = view_message(message, by_night, PriceList())
+    assert shown["waiting_for"]["reason"] == "quiet_hours"
     control.cancel(store, read(store, campaign), "ana", "the wrong list")
     process.process_broadcast_campaign(campaign.id)
     assert cells(store, campaign) == {"cancelled": 3}

@@ -108,10 +108,8 @@ class _Expansion:
     def _queue(self, field: str, done: int, sends: Sequence[Sequence[Any]]) -> tuple[int, int]:
         """Take recipients, as many as may be now; return how many, and how many were queued."""
         definition, total, queued = self.campaign.definition, 0, 0
-        lead, number = (
-            most_queued(definition, self.campaign.funnel),
-            keys.number(self.campaign.number),
-        )
+        lead = most_queued(definition, self.campaign.funnel)
+        number = keys.number(self.campaign.number)
         for first in range(0, len(sends), IN_A_SCRIPT):
             some = sends[first : first + IN_A_SCRIPT]
             head = [self.campaign.id, done + total, definition.pace, lead, field, definition.name]

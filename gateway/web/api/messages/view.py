@@ -66,10 +66,17 @@ def _waiting_for(send: TracedSend, status: str, now: datetime) -> dict[str, Any]
         return None
     state = send.state
     if state.due_at is not None:
-        return _wait("backoff" if send.attempts else "time", state.due_at)
+        return _wait(_due_reason(send), state.due_at)
     if state.parked_till is not None:
         return _wait("template" if send.parked_for else "window", state.parked_till)
     return _stopped_by(state) or _held_up_by(send, now)
+
+
+def _due_reason(send: TracedSend) -> str:
+    latest = send.notes.get(send.attempts, {}).get("outcome")
+    if latest == "postponed":
+        return "quiet_hours"
+    return "backoff" if send.attempts else "time"
 
 
 def _stopped_by(state: SendState) -> dict[str, Any] | None:
