@@ -63,6 +63,18 @@ def test_the_next_quiet_hours_of_a_customer_are_those_of_all_zones_together() ->
     assert find_span(NIGHT, (), NOON) is None
 
 
+def test_quiet_hours_that_have_just_begun_count_for_whom_is_queued_then() -> None:
+    evening, morning = datetime(2026, 12, 1, 21, tzinfo=UTC), datetime(2026, 12, 2, 8, tzinfo=UTC)
+    late = timedelta(milliseconds=300)
+
+    span = find_span(NIGHT, (LISBON,), evening + late)
+
+    assert span
+    assert span.end_at(evening + timedelta(seconds=1)) == morning
+    assert span.end_at(morning) is None
+    assert span.end_at(evening + timedelta(days=1, seconds=1)) == morning + timedelta(days=1)
+
+
 def test_a_number_is_written_to_while_it_is_quiet_in_none_of_its_zones() -> None:
     # In Tokyo it is 21:00 at noon, and 08:00 at 23:00, when New York has 18:00.
     assert NIGHT.opening([TOKYO], NOON) == datetime(2026, 12, 1, 23, tzinfo=UTC)

@@ -62,13 +62,15 @@ class QuietHours(NamedTuple):
 
 
 def find_span(quiet: QuietHours | None, zones: Zones, now: datetime) -> QuietSpan | None:
-    """Return the next quiet hours of a customer in some zones where it is none of them now.
+    """Return the quiet hours of a customer in some zones that last now, or else the next ones.
 
     None where there are none, or the zones have no common moment any more.
     """
     if quiet is None or not zones:
         return None
-    begins = quiet.closing(zones, now)
+    # They may begin while recipients are being queued who were chosen just before.
+    is_quiet = any(quiet.is_quiet(zone, now) for zone in zones)
+    begins = now if is_quiet else quiet.closing(zones, now)
     ends = quiet.opening(zones, begins)
     return QuietSpan(begins, ends) if ends else None
 
