@@ -10,7 +10,12 @@ from typing import NamedTuple
 from gateway.core.api.field_errors import FieldReader
 from gateway.core.api.schedules.cron import find_zone_problem, list_zones
 from gateway.core.tables.phone_cells import PhoneCells, TableError
-from gateway.core.tables.phone_columns import ColumnError, find_phone_column, list_columns
+from gateway.core.tables.phone_columns import (
+    ColumnError,
+    describe_columns,
+    find_phone_column,
+    list_columns,
+)
 from gateway.core.webhook.phone_numbers import normalize_phone
 
 MOST_ROWS = 1_000_000
@@ -136,5 +141,5 @@ def _refuse_missing(who: str, missing: Sequence[str], cells: Mapping[str, str]) 
     if missing:
         raise ColumnError(
             f"{who} the column{'s' * (len(missing) > 1)} {list_columns(missing)}, "
-            f"which the file lacks: it has {list_columns(sorted(cells))}."
+            f"which the file lacks: {describe_columns(sorted(cells))}."
         )

@@ -69,9 +69,20 @@ def list_columns(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else shown
 
 
+def describe_columns(names: Sequence[str]) -> str:
+    """Return for an error which columns there are; without the first row of what names none."""
+    return (
+        "its first line holds numbers" if _holds_numbers(names) else f"it has {list_columns(names)}"
+    )
+
+
+def _holds_numbers(names: Sequence[str]) -> bool:
+    return any(len(re.findall(r"\d", name)) >= _DIGITS_OF_A_CELL for name in names)
+
+
 def _explain_missing(columns: Sequence[str]) -> str:
-    """Return why there is no column; without the first row of a table that has no names."""
-    if any(len(re.findall(r"\d", name)) >= _DIGITS_OF_A_CELL for name in columns):
+    """Return why there is no column."""
+    if _holds_numbers(columns):
         return "The first line must name the columns, one of them phone, and it holds numbers."
     return (
         "No column has a name by which it holds phone numbers; the columns are "
