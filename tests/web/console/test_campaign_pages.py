@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from tests.support.web.web_app import Web, a_web
 
 pytestmark = pytest.mark.store
 PAGE = "/console/campaigns"
+START_CALL = """-d '{{"check_id": "…"}}' "$GATEWAY/v1{}/start"</pre>"""
 DRAFT = {
     "name": "spring",
     "template": "spring",
@@ -108,6 +110,7 @@ async def test_a_campaign_goes_from_a_file_to_its_start(server: Server, store: S
     assert too_early.status_code == 409
     assert re.search(r"40 recipients from 41 rows\..*1 left out: duplicate\.", read, re.DOTALL)
     assert "<dd>40 of 40</dd>" in checked
+    assert START_CALL.format(page.removeprefix("/console")) in unescape(checked)
     assert (stale.status_code, "checked anew" in stale.text) == (409, True)
     assert (started.status_code, paused.status_code) == (303, 303)
     assert (shown["phase"], shown["why"], shown["done"]) == ("paused", "a typo", 0)
