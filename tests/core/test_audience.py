@@ -120,7 +120,7 @@ def test_a_column_that_a_map_names_must_be_there() -> None:
 def test_a_file_whose_first_line_names_no_columns_is_refused_without_its_words() -> None:
     reader = AudienceReader(COLUMNS, column_map={"phone": "Nummer"})
 
-    with pytest.raises(TableError, match=r"the column Nummer,.* first line holds numbers") as raised:
+    with pytest.raises(TableError, match="first line holds numbers") as raised:
         list(reader.read([(2, {"+351912345678": "+351912345679", "Ana": "Rui"})]))
     assert "Ana" not in str(raised.value)
     assert "351912345678" not in str(raised.value)
