@@ -171,8 +171,8 @@ def test_the_export_has_a_line_for_each_recipient(tmp_path: Path) -> None:
     assert run("export", id_, "--out", "out.csv").exit_code == 0
 
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "phone,e164,status,code,advice,replied,tapped,opted_out"
-    assert lines[1] == f"{phone(0)},+{phone(0)},waiting,,,,,"
+    assert lines[0] == "phone,e164,status,code,advice,replied,tapped,opted_out,user_id"
+    assert lines[1] == f"{phone(0)},+{phone(0)},waiting,,,,,,"
     assert len(lines) == 21
 
 
@@ -183,7 +183,7 @@ def test_the_export_for_excel_begins_with_a_mark_and_has_semicolons(tmp_path: Pa
 
     first, second, *_ = (tmp_path / "out.csv").read_bytes().splitlines()
     assert first.startswith(b"\xef\xbb\xbfphone;e164;status")
-    assert second.decode() == f"{phone(0)};+{phone(0)};waiting;;;;;"
+    assert second.decode() == f"{phone(0)};+{phone(0)};waiting;;;;;;"
 
 
 def test_all_rows_that_were_left_out_are_exported(tmp_path: Path) -> None:

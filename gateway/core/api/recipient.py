@@ -36,6 +36,11 @@ class Recipient(NamedTuple):
         return self.group_id or contact_key(self.wa_id, self.user_id)
 
 
+def recipient_of(name: str) -> Recipient:
+    """Return the recipient whom the digits of a phone number name, or a user id."""
+    return Recipient("", name) if is_user_id(name) else Recipient(name)
+
+
 def write_recipient(recipient: Recipient) -> str | dict[str, str]:
     """Return a recipient as a client names it, without a country that has to be known."""
     if recipient.group_id:

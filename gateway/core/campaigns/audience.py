@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.api.field_errors import FieldReader
+from gateway.core.api.recipient import is_user_id
 from gateway.core.api.schedules.cron import find_zone_problem, list_zones
 from gateway.core.tables.phone_cells import PhoneCells, TableError
 from gateway.core.tables.phone_columns import (
@@ -21,15 +22,15 @@ from gateway.core.webhook.phone_numbers import normalize_phone
 MOST_ROWS = 1_000_000
 MOST_PROBLEMS, SHOWN_PROBLEMS = 10_000, 100  # that are kept, and that are shown at once
 MOST_COLUMN_NAME = 1_024  # characters
-PHONE = "phone"
+PHONE, USER_ID = "phone", "user_id"
 ZONE = "zone"  # a column of the file, and a variable of a contact
 
 
 class AudienceRow(NamedTuple):
-    """One recipient: the line in the file, the number's digits, and the values of the columns."""
+    """One recipient: the line in the file, who it is, and the values of the columns."""
 
     line: int
-    phone: str
+    phone: str  # digits; the user id of a customer whose number is not known
     values: dict[str, str]
     zone: str = ""  # as the file names it
 
@@ -50,7 +51,7 @@ class AudienceReader:
     country: str = ""  # of national numbers
     reads_zones: bool = False  # a column `zone` counts
     column_map: Mapping[str, str] = field(default_factory=dict)  # see read_column_map
-    seen: set[int] = field(default_factory=set, repr=False)
+    seen: set[int | str] = field(default_factory=set, repr=False)
     skipped: dict[str, int] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
     rows: int = 0
@@ -79,9 +80,9 @@ class AudienceReader:
             else:
                 self._skip(row)
 
-    def has_seen(self, phone: str) -> bool:
-        """Say whether a recipient with these digits was read before."""
-        return phone.isdigit() and int(normalize_phone(phone)) in self.seen
+    def has_seen(self, name: str) -> bool:
+        """Say whether a recipient with these digits, or this user id, was read before."""
+        return _key_of(name) in self.seen
 
     def _find_columns(self, cells: dict[str, str]) -> str:
         """Return the column of the numbers, once every column that counts is there."""
@@ -94,8 +95,8 @@ class AudienceReader:
     def _read_row(
         self, line: int, cells: dict[str, str], phone_column: str
     ) -> AudienceRow | RowProblem:
-        phone = self._phones.read(cells.get(phone_column, ""))
-        if not phone.isdigit():
+        phone = self._read_name(cells, phone_column)
+        if not phone.isdigit() and not is_user_id(phone):
             return RowProblem(line, "empty" if not phone else "invalid", phone or "has no number")
         values = {one: cells.get(self.column_map.get(one, one), "") for one in self.columns}
         if empty := sorted(one for one, value in values.items() if not value.strip()):
@@ -104,11 +105,20 @@ class AudienceReader:
         zone = cells.get(zone_column, "").strip() if self.reads_zones else ""
         if zone and (problem := self._find_zone_problem(zone)):
             return RowProblem(line, "zone", f"has a zone that {problem}")
-        key = int(normalize_phone(phone))
+        key = _key_of(phone)
         if key in self.seen:
             return RowProblem(line, "duplicate", "names a recipient who was named before")
         self.seen.add(key)
         return AudienceRow(line, phone, values, zone)
+
+    def _read_name(self, cells: Mapping[str, str], phone_column: str) -> str:
+        """Return digits, else a user id; else "", or a sentence about the number's cell."""
+        cell = cells.get(phone_column, "")
+        phone = self._phones.read(cell)
+        if phone.isdigit():
+            return phone
+        user_id = (cell if phone else cells.get(USER_ID, "")).strip()
+        return user_id if is_user_id(user_id) else phone
 
     def _find_zone_problem(self, zone: str) -> str:
         if zone in list_zones():
@@ -134,6 +144,11 @@ def read_column_map(reader: FieldReader, needed: frozenset[str]) -> dict[str, st
     if not all(names.values()) and not reader.errors:
         reader.add("", "must have the name of a column for each")
     return names
+
+
+def _key_of(name: str) -> int | str:
+    """Return a recipient in a form that takes little memory, one for both forms of a number."""
+    return int(normalize_phone(name)) if name.isdigit() else name
 
 
 def _refuse_missing(who: str, missing: Sequence[str], cells: Mapping[str, str]) -> None:

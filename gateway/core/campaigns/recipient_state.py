@@ -101,7 +101,7 @@ class CampaignRecipient(NamedTuple):
     """One recipient, and what became of them."""
 
     row: int
-    phone: str  # digits, "" for a customer who was erased
+    phone: str  # digits or a user id, "" for a customer who was erased
     state: RecipientState
     send: str  # the id of the message, "" where none was queued
     answers: frozenset[str]  # the ways in which they answered

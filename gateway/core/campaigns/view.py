@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.core.api.recipient import recipient_of
 from gateway.core.campaigns.course import ENDED, Phase, Standing, decide_step, waits_for_retries
 from gateway.core.campaigns.definition import Definition
 from gateway.core.campaigns.notices.notice_form import write_notice_form
@@ -100,9 +101,10 @@ def view_answers(answers: CampaignAnswers) -> dict[str, Any]:
 
 def view_recipient(recipient: CampaignRecipient) -> dict[str, Any]:
     """Return a recipient, what became of them and how they answered, as the API shows it."""
-    code = recipient.state.code
+    code, to = recipient.state.code, recipient_of(recipient.phone)
     return {
-        "phone": f"+{recipient.phone}" if recipient.phone else None,
+        "phone": f"+{to.wa_id}" if to.wa_id else None,
+        "user_id": to.user_id or None,
         "status": recipient.state.cell,
         "code": code or None,
         "advice": find_advice(code) or None,

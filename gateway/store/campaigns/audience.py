@@ -35,10 +35,10 @@ CHUNKS_AT_ONCE = 20  # of which a few rows are shown
 
 @dataclass(frozen=True, slots=True)
 class AudienceMember:
-    """One recipient: the position in the audience, the number's digits, and the values."""
+    """One recipient: the position in the audience, who it is, and the values."""
 
     row: int
-    phone: str
+    phone: str  # digits, or a user id; "" for a customer who was erased
     values: Mapping[str, str]
 
 
@@ -104,7 +104,7 @@ def read_packed_states(store: Store, campaign: Campaign, first: int, count: int)
 def read_phones(
     store: Store, bodies: Bodies, campaign: Campaign, rows: Iterable[int]
 ) -> dict[int, str]:
-    """Return the digits of recipients by their rows; one that is lost or damaged has none."""
+    """Return digits or user ids of recipients by rows; one that is lost or damaged has none."""
     by_chunk = {
         chunk: list(some) for chunk, some in groupby(sorted(rows), lambda row: row // CHUNK)
     }

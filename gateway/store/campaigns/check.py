@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.accounts.account import Accounts
 from gateway.core import messages
-from gateway.core.api.recipient import Recipient
+from gateway.core.api.recipient import recipient_of
 from gateway.core.campaigns.checks.check import (
     CampaignCheck,
     CheckTally,
@@ -240,7 +240,7 @@ def _with_contacts(
 
     A contact that cannot be read is left out; the pump judges it before the post.
     """
-    prefix, names = keys.number(campaign.number), [Recipient(one.phone).name for one in chunk]
+    prefix, names = keys.number(campaign.number), [recipient_of(one.phone).name for one in chunk]
     parts = [names[i : i + CONTACTS_AT_ONCE] for i in range(0, len(names), CONTACTS_AT_ONCE)]
     replies = store.call_many([Call("load", prefix, [len(part), *part]) for part in parts])
     contacts: dict[str, Contact] = {}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.core import messages
-from gateway.core.api.recipient import Recipient, address_to
+from gateway.core.api.recipient import address_to, recipient_of
 from gateway.core.campaigns.course import most_queued
 from gateway.core.campaigns.definition import render
 from gateway.core.campaigns.quiet_hours import Zones, find_span
@@ -137,7 +137,7 @@ def _plan(
     found: Sequence[AudienceMember],
     zones: Zones,
 ) -> list[Sequence[Any]]:
-    names = [Recipient(one.phone).name for one in found]
+    names = [recipient_of(one.phone).name for one in found]
     loaded = store.call("load", keys.number(campaign.number), len(names), *names)
     now = datetime_from_ms(loaded[0])
     contacts, unreadable = parse_contacts(names, loaded[1])
@@ -184,7 +184,7 @@ def _plan_send(
         return _pass(campaign, recipient.row, "failed")
     if contact.key in unreachable:
         return _pass(campaign, recipient.row, "failed", FAILURE)
-    to = address_to(contact, Recipient(recipient.phone))
+    to = address_to(contact, recipient_of(recipient.phone))
     send = Send(
         id=campaign_send_id(campaign.id, recipient.row),
         lane=contact.key,

@@ -93,6 +93,10 @@ def render_recipients(found: Sequence[CampaignRecipient]) -> Table:
         table.add_column(title)
     table.add_column("message", overflow="fold")  # in a narrow terminal on two lines, but whole
     for one in map(view_recipient, found):
-        cells = (one["phone"], one["status"], one["code"], one["advice"], ", ".join(one["answers"]))
-        table.add_row(*(str(cell or "") for cell in (*cells, one["message"])))
+        cells = (
+            one["phone"] or one["user_id"],
+            *(one[name] for name in ("status", "code", "advice")),
+        )
+        answers = ", ".join(one["answers"])
+        table.add_row(*(str(cell or "") for cell in (*cells, answers, one["message"])))
     return table

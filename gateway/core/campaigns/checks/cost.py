@@ -16,6 +16,7 @@ from gateway.core.messages.price_list import PriceList
 SERVICE, UTILITY, MARKETING = "service", "utility", "marketing"
 # The last digits of a phone number say nothing of its country.
 _TAIL = 4
+_COUNTRY = 2  # letters, with which a user id begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class CountryCounter:
 
     def add(self, phone: str) -> None:
         """Count one recipient."""
-        start = phone[:-_TAIL]
+        start = phone[:-_TAIL] if phone.isdigit() else phone[:_COUNTRY]
         if start not in self._known:
             self._known[start] = country_of(phone)
         self.counts[self._known[start]] += 1

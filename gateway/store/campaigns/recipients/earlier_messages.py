@@ -6,7 +6,7 @@ when each is queued. All of it may raise StoreUnavailableError or ScriptError.
 
 from collections.abc import Sequence
 
-from gateway.core.api.recipient import Recipient
+from gateway.core.api.recipient import recipient_of
 from gateway.core.campaigns.recipient_state import CELLS
 from gateway.core.campaigns.retry_source import RetrySource
 from gateway.core.contacts.contact import Contact
@@ -27,7 +27,7 @@ def find_served(
         (name, member.row)
         for member, contact in members
         if member.phone
-        for name in {contact.key, Recipient(member.phone).name}
+        for name in {contact.key, recipient_of(member.phone).name}
     ]
     return frozenset().union(*(_find(store, campaign, one, names) for one in campaign.sources))
 

@@ -6,6 +6,7 @@ All of it may raise StoreUnavailableError or ScriptError.
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from gateway.core.api.recipient import recipient_of
 from gateway.core.campaigns.view import find_advice
 from gateway.core.planning.campaign_answers import WAYS
 from gateway.store.body_codec import Bodies
@@ -15,7 +16,7 @@ from gateway.store.redis.client import Store
 from gateway.tables.csv_lines import iter_csv_lines
 
 # The number twice: as its digits, and as it is dialled.
-COLUMNS = ("phone", "e164", "status", "code", "advice", *WAYS)
+COLUMNS = ("phone", "e164", "status", "code", "advice", *WAYS, "user_id")
 
 
 def iter_export(
@@ -32,6 +33,7 @@ def _iter_rows(store: Store, bodies: Bodies, campaign: Campaign) -> Iterator[Seq
         if member.row % CHUNK == 0:
             answered = read_answered(store, campaign, member.row, CHUNK)
         ways = ["yes" if way in answered[member.row % CHUNK] else "" for way in WAYS]
-        dialled = f"+{member.phone}" if member.phone else ""
+        to = recipient_of(member.phone)
+        dialled = f"+{to.wa_id}" if to.wa_id else ""
         outcome = (state.cell, state.code or "", find_advice(state.code))
-        yield member.phone, dialled, *outcome, *ways
+        yield to.wa_id, dialled, *outcome, *ways, to.user_id

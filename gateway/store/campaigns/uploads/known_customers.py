@@ -10,14 +10,14 @@ from typing import Any
 
 from gateway.core.api.contact_request import MOST_TAG
 from gateway.core.api.field_errors import FieldReader
-from gateway.core.api.recipient import read_contact_name
+from gateway.core.api.recipient import is_user_id, read_contact_name
 from gateway.core.campaigns.audience import PHONE, AudienceReader
 from gateway.core.contacts.contact import Contact
 from gateway.store.planning.contact_scan import AT_ONCE, iter_contacts, load_by_name
 from gateway.store.redis.client import Store
 
 MOST_LISTED = 10_000
-MOST_PHONE = 64
+MOST_NAME = 160  # characters of a phone number, or of a user id
 NAME = "name"
 
 Row = tuple[int, dict[str, str]]
@@ -42,8 +42,8 @@ def read_known_customers(reader: FieldReader) -> KnownCustomers:
     if tag:
         reader.add("tag", "must be left out beside contacts")
     is_list = isinstance(listed, list) and 0 < len(listed) <= MOST_LISTED
-    if not is_list or not all(isinstance(one, str) and len(one) <= MOST_PHONE for one in listed):
-        reader.add("contacts", f"must be a list of 1 to {MOST_LISTED:,} phone numbers")
+    if not is_list or not all(isinstance(one, str) and len(one) <= MOST_NAME for one in listed):
+        reader.add("contacts", f"must be a list of 1 to {MOST_LISTED:,} phone numbers or user ids")
         return KnownCustomers()
     return KnownCustomers("", listed)
 
@@ -62,9 +62,9 @@ def _iter_tagged(store: Store, number: str, tag: str, reader: AudienceReader) ->
     """Yield the customers of a number who have a tag, each once."""
     line = 0
     for contact in iter_contacts(store, number, tag):
-        if not reader.has_seen(contact.wa_id):
+        if not reader.has_seen(contact.wa_id or contact.user_id):
             line += 1
-            yield line, _cells(contact, contact.wa_id and f"+{contact.wa_id}", reader.columns)
+            yield line, _cells(contact, _name(contact), reader.columns)
 
 
 def _iter_listed(
@@ -75,7 +75,13 @@ def _iter_listed(
         named = [read_contact_name(phone) for phone in page]
         known = load_by_name(store, number, [name for name in named if name])
         for line, (phone, name) in enumerate(zip(page, named, strict=True), start + 1):
-            yield line, _cells(known.get(name, Contact(name)), phone, columns)
+            contact = known.get(name, Contact(name))
+            is_known_by_number = is_user_id(name) and contact.wa_id
+            yield line, _cells(contact, _name(contact) if is_known_by_number else phone, columns)
+
+
+def _name(contact: Contact) -> str:
+    return f"+{contact.wa_id}" if contact.wa_id else contact.user_id
 
 
 def _cells(contact: Contact, phone: str, columns: frozenset[str]) -> dict[str, str]:

@@ -18,7 +18,8 @@ PROBLEMS = f"{CAMPAIGN}/problems.csv"
 class RecipientOut(BaseModel):
     """A recipient, and what became of them."""
 
-    phone: str | None = Field(description="Null for a customer who was erased.")
+    phone: str | None = Field(description="Null where it is not known, or the customer was erased.")
+    user_id: str | None = Field(description="Of a customer whose phone number is not known.")
     status: Literal[CELLS] = Field(description="The cell of the funnel.")  # type: ignore[valid-type]
     code: int | None = Field(description="Meta's, of one who failed.")
     advice: str | None = Field(description="What to do about that code.")
