@@ -57,9 +57,10 @@ class TroubledCampaigns:
                 api.put(f"/campaigns/{id_}/audience", content=content, headers=kind)
                 self.ids.append(id_)
                 self.people |= {phone(begin + i) for i in range(self.each)}
-            for verb in ("check", "start"):
-                for id_ in self.ids:
-                    api.post(f"/campaigns/{id_}/{verb}").raise_for_status()
+            checks = [api.post(f"/campaigns/{id_}/check").raise_for_status() for id_ in self.ids]
+            for id_, check in zip(self.ids, checks, strict=True):
+                body = {"check_id": check.json()["check_id"]}
+                api.post(f"/campaigns/{id_}/start", json=body).raise_for_status()
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the campaigns as the API shows them."""
