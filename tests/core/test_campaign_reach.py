@@ -110,12 +110,12 @@ def test_meta_bills_utility_outside_the_window_only(
     assert is_free(category, is_window_open=is_window_open) is free
 
 
-def test_countries_are_told_by_numbers() -> None:
+def test_countries_are_told_by_numbers_and_user_ids() -> None:
     counter = CountryCounter()
-    for phone in ("351912345678", "351912345679", "12125550000", "447911120000"):
-        counter.add(phone)
+    for name in ("351912345678", "351912345679", "12125550000", "447911120000", "PT.1", "BR.1"):
+        counter.add(name)
 
-    assert counter.counts == {"PT": 2, "US": 1, "GG": 1}
+    assert counter.counts == {"PT": 3, "US": 1, "GG": 1, "BR": 1}
 
 
 def test_each_recipient_is_counted_once() -> None:

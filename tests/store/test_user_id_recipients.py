@@ -77,21 +77,21 @@ def test_a_customer_with_a_user_id_only_is_found_by_tag_list_and_table(store: St
 
 def test_they_are_checked_written_to_and_exported(store: Store) -> None:
     know(store, ANA)
-    listed = KnownCustomers("", [ANA, f"+{phone(0)}"])
+    listed = KnownCustomers("", [ANA, f"+{phone(0)}", BOB])  # nothing is known of Bob yet
     campaign, _ = draft_of(store, listed, template={"name": "spring", "language": "en"})
 
     check = check_campaign(store, BODIES, campaign, INPUTS)
     assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
-    assert expand(store, BODIES, read(store, campaign)) == 2
+    assert expand(store, BODIES, read(store, campaign)) == 3
     sent = [one.body for one in lanes(store).pump([], 9).attempts]
     page = read_recipient_page(store, BODIES, campaign, RecipientFilter()).recipients
     rows = "".join(iter_export(store, BODIES, campaign)).splitlines()[1:]
 
-    assert check.cost.countries == {"PT": 2}
-    assert {one.get("recipient") or one["to"] for one in sent} == {ANA, f"+{phone(0)}"}
-    assert [one.phone for one in page] == [ANA, phone(0)]
+    assert check.cost.countries == {"PT": 2, "BR": 1}
+    assert {one.get("recipient") or one["to"] for one in sent} == {ANA, BOB, f"+{phone(0)}"}
+    assert [one.phone for one in page] == [ANA, phone(0), BOB]
     assert [row.split(",")[:2] + row.split(",")[-1:] for row in rows] == [
-        ["", "", ANA], [phone(0), f"+{phone(0)}", ""]
+        ["", "", ANA], [phone(0), f"+{phone(0)}", ""], ["", "", BOB]
     ]  # fmt: skip
 
 

@@ -109,8 +109,6 @@ def write_quiet_hours(quiet: QuietHours | None) -> dict[str, str] | None:
 
 def zones_of_phone(phone: str) -> Zones:
     """Return the time zones in which a phone number may be, () where nothing is known of it."""
-    if not phone.isdigit():  # letters would be read as those of a keypad
-        return ()
     try:
         number = phonenumbers.parse(f"+{phone}")
     except phonenumbers.NumberParseException:
