@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from gateway.cli.operate.campaigns.check_table import draw_check
 from gateway.cli.operate.campaigns.show import check_lines
 from gateway.core.campaigns.checks.check import (
     CampaignCheck,
@@ -19,6 +22,7 @@ from gateway.core.campaigns.checks.warnings import (
     warn_of_start,
     warn_of_us_numbers,
 )
+from gateway.core.messages.price_list import PriceList
 from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, read_use
 from gateway.core.templates.template import MetaTemplate, Mismatch
 from gateway.store.campaigns import control
@@ -355,3 +359,55 @@ def test_the_wait_after_the_first_batch_is_in_the_time_that_a_campaign_takes(sto
     assert wait <= check.takes < wait + timedelta(minutes=1)
     assert any("is never written to" in one for one in check.warnings)
     assert check_campaign(store, BODIES, alone, INPUTS).takes < wait
+
+
+def drawn(check: CampaignCheck) -> list[str]:
+    """Return the rows of the table in the terminal, with one space between words."""
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(draw_check(check))
+    return [" ".join(line.split()) for line in shown.get().splitlines()]
+
+
+@pytest.mark.store
+def test_a_check_shows_rows_times_template_and_the_price_of_each_country(store: Store) -> None:
+    start_at = datetime(2100, 1, 1, 9, tzinfo=UTC)
+    campaign = a_campaign(store, 0, start_at=start_at.isoformat(), pace="1/m")
+    rows = ("phone,first", "+351900000001,Ana", "+351900000002,Bo", "+491700000001,Cy",
+            "+351900000001,Ana", "nobody,No")  # fmt: skip
+    give_audience(store, campaign, "\n".join(rows).encode())
+    prices = PriceList(date(2026, 7, 1), "EUR", {("PT", "marketing"): Decimal("0.05")})
+    given = replace(inputs(), prices=prices)
+
+    check = check_campaign(store, BODIES, read(store, campaign), given)
+
+    seen = view_check(check)
+    assert (seen["rows"], seen["recipients"]) == (5, 3)
+    assert seen["skipped"] == {"duplicate": 1, "invalid": 1}
+    assert (seen["starts_at"], seen["ends_at"]) == (start_at, start_at + timedelta(minutes=3))
+    assert seen["template"] == {
+        "name": "spring", "language": "en", "status": "APPROVED", "category": "MARKETING"
+    }  # fmt: skip
+    assert seen["cost"]["prices"] == {"PT": "0.05", "DE": None}
+    assert drawn(check) == [
+        "rows 5",
+        "valid 3",
+        "left out: duplicate 1",
+        "left out: invalid 1",
+        "template spring en, approved, marketing",
+        "starts 2100-01-01 09:00 UTC",
+        "ends 2100-01-01 09:03 UTC",
+        "PT 2 recipients, 0.05 each, 0.10 EUR",
+        "DE 1 recipient, price not known",
+    ]
+
+
+@pytest.mark.store
+def test_a_check_says_of_an_unknown_template_and_of_none_what_is_known(store: Store) -> None:
+    template, text = a_draft(store, "Ana"), a_campaign(store, 0)
+    unknown = check_campaign(store, BODIES, template, INPUTS)
+    empty = check_campaign(store, BODIES, text, INPUTS)
+
+    assert "template spring en, not known here" in drawn(unknown)
+    assert view_check(unknown)["template"]["status"] is None
+    assert view_check(empty)["template"] is None

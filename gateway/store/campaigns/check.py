@@ -121,6 +121,7 @@ def _look_at(
     problems = keep_common(found, tally.fit)
     takes = _duration(campaign, inputs, tally, now)
     return CampaignCheck(
+        rows=campaign.recipients + sum(campaign.funnel.skipped.values()),
         recipients=campaign.recipients - tally.erased,
         skipped=campaign.funnel.skipped,
         opted_out=tally.opted_out,
@@ -133,9 +134,11 @@ def _look_at(
         unfit=tally.unfit,
         problems=problems,
         samples=samples,
+        starts_at=_start_of(campaign, now),
         takes=takes,
         reach=inputs.reach,
         cost=estimate_cost(tally.countries.counts, category, inputs.prices),
+        use=use,
         template=template,
         warnings=[
             *warn_of_start(campaign.recipients, campaign.definition.start_at, now),

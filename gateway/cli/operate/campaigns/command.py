@@ -12,6 +12,7 @@ from gateway.cli.common.options import Json, Yes
 from gateway.cli.common.output import open_console, print_json, progress_bar
 from gateway.cli.common.table_file import open_table
 from gateway.cli.operate.campaigns import show as view
+from gateway.cli.operate.campaigns.check_table import draw_check
 from gateway.cli.operate.campaigns.creation import create, read_end
 from gateway.cli.operate.campaigns.desk import (
     CampaignDesk,
@@ -143,6 +144,7 @@ def check(campaign_id: Id, json: Json = False) -> None:
     else:
         for line in view.check_lines(found):
             typer.echo(line)
+        open_console().print(draw_check(found))
         for frame in draw_samples(found.samples, template):
             open_console().print(frame)
     if found.problems:

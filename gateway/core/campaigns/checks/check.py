@@ -13,7 +13,7 @@ from gateway.core.campaigns.reach import Reach
 from gateway.core.contacts.contact import Contact
 from gateway.core.sending.preflight import is_window_open
 from gateway.core.storage.timestamps import ms_from_datetime
-from gateway.core.templates.choice import KnownTemplate, judge_use, read_use
+from gateway.core.templates.choice import KnownTemplate, TemplateUse, judge_use, read_use
 from gateway.core.templates.template import NO_TEMPLATE, TOO_LONG, MetaTemplate, Mismatch
 
 UnfitCause = Literal["too_long", "other"]
@@ -25,6 +25,7 @@ CHECK_ID_LENGTH = 16
 class CampaignCheck:
     """What would become of a campaign that started now."""
 
+    rows: int  # of the audience's file
     recipients: int
     skipped: Mapping[str, int]
     opted_out: int
@@ -37,13 +38,20 @@ class CampaignCheck:
     outreach: int  # who would get it outside their window, which uses up reach
     problems: Sequence[Mismatch]  # what of the first sample does not fit the template at Meta
     samples: Sequence[messages.Body]  # the first, the shortest and the longest of a thousand
+    starts_at: datetime
     takes: timedelta
     reach: Reach | None  # None where Meta's limit is not known
     cost: CampaignCost
+    use: TemplateUse | None  # of a template, None for another message
     template: MetaTemplate | None  # as Meta has it, None for no template or one that is not known
     warnings: Sequence[str]
     checked_at: datetime
     check_id: str  # "" for a check with which no campaign can start
+
+    @property
+    def ends_at(self) -> datetime:
+        """Return when the last recipient would be written to."""
+        return self.starts_at + self.takes
 
     @property
     def would_get(self) -> int:
@@ -164,6 +172,7 @@ def identify_check(campaign: str, audience: str, checked_at: datetime) -> str:
 def view_check(check: CampaignCheck) -> dict[str, Any]:
     """Return what clients and operators see of a check."""
     return {
+        "rows": check.rows,
         "recipients": check.recipients,
         "would_get": check.would_get,
         "skipped": dict(sorted(check.skipped.items())),
@@ -178,10 +187,26 @@ def view_check(check: CampaignCheck) -> dict[str, Any]:
         "warnings": list(check.warnings),
         "samples": list(check.samples),
         "takes_seconds": int(check.takes.total_seconds()),
+        "starts_at": check.starts_at,
+        "ends_at": check.ends_at,
+        "template": _view_template(check),
         "reach": _view_reach(check),
         "cost": _view_cost(check.cost),
         "checked_at": check.checked_at,
         "check_id": check.check_id or None,
+    }
+
+
+def _view_template(check: CampaignCheck) -> dict[str, str | None] | None:
+    """Return the template of the message, None for a message that is none."""
+    if (use := check.use) is None:
+        return None
+    found = check.template
+    return {
+        "name": use.name,
+        "language": use.language,
+        "status": found.status or None if found else None,
+        "category": found.category or None if found else None,
     }
 
 
@@ -205,4 +230,8 @@ def _view_cost(cost: CampaignCost) -> dict[str, Any]:
         "prices_of": cost.prices_of if is_known else None,
         "unpriced": cost.unpriced,
         "countries": dict(cost.countries),
+        "prices": {
+            country: None if price is None else f"{price:f}"
+            for country, price in cost.prices.items()
+        },
     }

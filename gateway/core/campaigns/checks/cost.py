@@ -29,17 +29,18 @@ class CampaignCost:
     amount: Decimal = Decimal(0)  # of those whose price is known
     unpriced: int = 0  # recipients whose price is not known
     countries: Mapping[str, int] = field(default_factory=dict)  # recipients; "" is not known
+    prices: Mapping[str, Decimal | None] = field(default_factory=dict)  # of a message, by country
 
 
 def estimate_cost(countries: Mapping[str, int], category: str, prices: PriceList) -> CampaignCost:
     """Return what messages to so many recipients of each country cost."""
+    each = {country: prices.find(country, category) for country in countries}
     amount, unpriced = Decimal(0), 0
-    for country, count in countries.items():
-        price = prices.find(country, category)
-        amount += (price or 0) * count
-        unpriced += count if price is None else 0
+    for country, price in each.items():
+        amount += (price or 0) * countries[country]
+        unpriced += countries[country] if price is None else 0
     counted = dict(sorted(countries.items(), key=lambda one: (-one[1], one[0])))
-    return CampaignCost(category, prices.currency, prices.as_of, amount, unpriced, counted)
+    return CampaignCost(category, prices.currency, prices.as_of, amount, unpriced, counted, each)
 
 
 def is_free(category: str, *, is_window_open: bool) -> bool:

@@ -122,6 +122,7 @@ class AudienceOut(BaseModel):
 class CheckOut(BaseModel):
     """Who would get a campaign that started now."""
 
+    rows: int = Field(description="Of the audience's file; `skipped` says which are left out.")
     recipients: int
     would_get: int
     skipped: dict[str, int]
@@ -144,6 +145,12 @@ class CheckOut(BaseModel):
     outreach: int = Field(description="Who would get it outside their window.")
     warnings: list[str]
     takes_seconds: int
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime = Field(description="When the last recipient would be written to.")
+    template: dict[str, str | None] | None = Field(
+        description="Its `name`, `language`, `status` and `category` at Meta, the last two null "
+        "where they are not known here; null for a message that is no template."
+    )
     reach: dict[str, int | None] | None = Field(
         description="Meta's limit of such customers in 24 hours, null for none, how many of it are "
         "used, and in how many days the last is reached; null where Meta says nothing."
