@@ -366,3 +366,22 @@ def test_nothing_is_due_before_the_next_moment_of_its_course(
     stands = standing(phase, cells=cells, definition=a_definition(finish_by=finish_by))
 
     assert next_look(stands, step, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("wait", "expected"),
+    [(900, 900), ("15m", 900), ("1h", 3_600), ("90", 90), ("30 s", 30), (0, 0), ("24h", 86_400)],
+)
+def test_the_wait_after_the_first_batch_has_seconds_or_a_unit(wait: Any, expected: int) -> None:
+    found = read_definition(SPRING | {"first": {"size": 200, "wait": wait}})
+
+    assert isinstance(found, Definition)
+    assert found.first == FirstBatch(200, timedelta(seconds=expected))
+
+
+@pytest.mark.parametrize("wait", ["soon", "15 days", -1, True, "25h", 86_401, 1.5, ""])
+def test_another_wait_is_refused_with_its_place(wait: Any) -> None:
+    found = read_definition(SPRING | {"first": {"wait": wait}})
+
+    assert isinstance(found, list)
+    assert [one.pointer for one in found] == ["#/first/wait"]

@@ -26,6 +26,8 @@ START_GRACE = timedelta(minutes=15)
 FIRST_ABOVE, FIRST_SIZE, FIRST_WAIT = 2_000, 200, timedelta(minutes=15)
 MOST_PERCENT = 100
 _PACE = re.compile(r"(\d{1,6})(?:/(s|m|h))?")
+_WAIT = re.compile(r"(\d{1,6})([smh])?")
+MOST_WAIT_S = 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})  # control characters, line and paragraph separators
 _OWN = frozenset(
@@ -225,13 +227,28 @@ def _read_first(reader: FieldReader) -> FirstBatch | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        reader.add("first", 'must be an object such as {"size": 200, "wait": 900}')
+        reader.add("first", 'must be an object such as {"size": 200, "wait": "15m"}')
         return None
     inner = FieldReader(given, f"{reader.pointer}/first", reader.errors)
     inner.refuse_unknown(frozenset({"size", "wait"}))
-    size, wait = inner.integer("size", 0, 1_000_000), inner.integer("wait", 0, 86_400)
-    first_wait = FIRST_WAIT if wait is None else timedelta(seconds=wait)
-    return FirstBatch(FIRST_SIZE if size is None else size, first_wait)
+    size = inner.integer("size", 0, 1_000_000)
+    return FirstBatch(FIRST_SIZE if size is None else size, _read_wait(inner))
+
+
+def _read_wait(reader: FieldReader) -> timedelta:
+    """Return a wait: whole seconds, or a text such as 15m."""
+    given = reader.fields.get("wait")
+    if given is None:
+        return FIRST_WAIT
+    seconds = -1
+    if isinstance(given, int) and not isinstance(given, bool):
+        seconds = given
+    elif isinstance(given, str) and (match := _WAIT.fullmatch(given.replace(" ", ""))):
+        seconds = int(match[1]) * _SECONDS[match[2] or "s"]
+    if not 0 <= seconds <= MOST_WAIT_S:
+        reader.add("wait", f"must be up to {MOST_WAIT_S:,} whole seconds, or such as 15m or 1h")
+        return FIRST_WAIT
+    return timedelta(seconds=seconds)
 
 
 def _read_stop(reader: FieldReader) -> StopRules:

@@ -274,7 +274,7 @@ async def test_the_customers_with_a_tag_are_an_audience(server: Server, store: S
     assert "1 recipient from 1 row." in given.text
     assert nobody.status_code == 422
     assert shown["recipients"] == 1
-    assert "<dt>takes</dt><dd>1.0 s</dd>" in checked
+    assert "<dt>takes</dt><dd>1.0 s, from " in checked
     assert "<dt>costs</dt><dd>not known: no category is known</dd>" in checked
     assert audit_log.read_entries(store, "", 9)[1].what == "give an audience"
 

@@ -33,7 +33,7 @@ class CampaignIn(BaseModel):
         None, description="Unless given, a day more than it takes by its check."
     )
     first: dict[str, Any] | None = Field(
-        None, description="First batch: its size, and the seconds to wait for its statuses."
+        None, description="First batch: its size, and the wait for its statuses: seconds, or 15m."
     )
     stop: dict[str, Any] | None = Field(
         None,
