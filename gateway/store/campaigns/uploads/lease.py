@@ -64,8 +64,7 @@ def count_uploads(
 ) -> int:
     """Return how many uploads of some numbers were under way since a moment, and began before one.
 
-    One is counted for each number where the
-    moment is longer ago than those that ended are known.
+    One is counted for each number where the moment is longer ago than those that ended are known.
     """
     least = ms_from_datetime(since)
     if server_ms(store) - least > KEPT_MS:
