@@ -83,9 +83,9 @@ def test_recipients_are_counted_once_in_each_way_in_which_they_answer(store: Sto
 
     assert read(store, campaign).answers == CampaignAnswers(2, 1, 1, {"Yes": 1})
     assert "".join(iter_export(store, BODIES, campaign)).splitlines()[1:] == [
-        f"{phone(0)},+{phone(0)},accepted,,,yes,,",
-        f"{phone(1)},+{phone(1)},accepted,,,yes,yes,",
-        f"{phone(2)},+{phone(2)},accepted,,,,,yes",
+        f"{phone(0)},+{phone(0)},accepted,,,yes,,,",
+        f"{phone(1)},+{phone(1)},accepted,,,yes,yes,,",
+        f"{phone(2)},+{phone(2)},accepted,,,,,yes,",
     ]
 
 
