@@ -158,6 +158,41 @@ def test_a_death_at_any_call_of_a_campaigns_course_loses_and_doubles_nobody(
     assert calls > 40
 
 
+def early_end(store: Store, campaign: Campaign, by: str) -> Iterator[Callable[[], object]]:
+    """Yield what becomes of a campaign that an operator or its finish_by ends, step by step."""
+    yield lambda: control.start(store, campaign, "ana", NOW)
+    yield lambda: work(campaign)
+    if by == "cancelled":
+        yield lambda: control.cancel(store, campaign, "ana", "the wrong list")
+    else:
+        raw(store).hset(campaign_key(NUMBER, campaign.id), "finish_by", now_ms(store) - 1)
+    yield lambda: work(campaign, 4)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("phase", ["cancelled", "expired"])
+def test_a_death_at_any_call_of_an_early_end_takes_back_all_and_doubles_nobody(
+    store: Store, deaths: Deaths, phase: str, after: bool
+) -> None:
+    deaths.after, calls = after, 0
+    while deaths.left < 0:
+        store.redis.flushdb()
+        campaign, posts = a_campaign(store, 3), Counter[str]()
+        deaths.left = calls
+        for i, step in enumerate(early_end(store, campaign, phase)):
+            deaths.insist(step)
+            sample(store, campaign)
+            if i != 1:  # what was queued is not posted before the end
+                posts += Counter(one.send for one in post(store))
+        assert posts == {}, calls
+        assert cells(store, campaign) == {phase: 3}, calls
+        assert read(store, campaign).phase == phase, calls
+        assert campaigns.list_active(store) == [], calls
+        assert raw(store).hgetall(pauses.pauses_key(NUMBER)) == {}, calls
+        calls += 1
+    assert calls > 30
+
+
 def test_a_death_between_the_list_of_campaigns_with_work_and_the_start_starts_nothing(
     store: Store,
 ) -> None:
