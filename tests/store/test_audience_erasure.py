@@ -31,7 +31,7 @@ from gateway.store.campaigns.uploads.upload import Home, TableForm, store_file, 
 from gateway.store.dead_letters.dead_letters import server_time
 from gateway.store.erasure import audiences
 from gateway.store.erasure.eraser import Eraser
-from gateway.store.erasure.open_erasures import find_erasure, replace_erasure
+from gateway.store.erasure.open_erasures import OPEN, find_erasure, replace_erasure
 from gateway.store.erasure.search import PersonSearch
 from gateway.store.planning.commit import commit
 from gateway.store.planning.contact_scan import iter_contacts
@@ -273,12 +273,22 @@ def test_a_pass_that_took_longer_than_uploads_are_known_is_followed_by_another(
 
 
 def test_an_erasure_of_a_release_before_goes_on(store: Store) -> None:
+    a_campaign(store, 3)
     begun = eraser(store).begin(ZOE, None)
     row = orjson.loads(begun.pack())
     for name in ("audiences", "pass_at", "read_until"):
         del row[name]
+    raw(store).hset(OPEN, begun.id, orjson.dumps(row))
 
-    assert Erasure.unpack(orjson.dumps(row)) == begun
+    assert end(store, begun).finished_at
+    assert find_mentions(store, {ZOE}, set()) == []
+
+
+def test_an_erasure_at_a_stage_of_another_release_goes_on(store: Store) -> None:
+    begun = eraser(store).begin(ZOE, None)
+    raw(store).hset(OPEN, begun.id, replace(begun, stage="faxes").pack())
+
+    assert end(store, begun).finished_at
 
 
 class SlowBodies(Bodies):

@@ -71,11 +71,15 @@ def replace_erasure(store: Store, before: Erasure, after: Erasure) -> bool:
 
     What is left of one that is done says what was erased, and names nobody.
     """
+    # Another release has written the same in other bytes, perhaps.
+    stored: Any = store.run(lambda client: client.hget(OPEN, before.id))
+    if not stored or Erasure.unpack(stored).pack() != before.pack():
+        return False
     packed = after.pack()
     if after.finished_at:
         store.run(lambda client: client.set(_done_key(after.id), packed, px=DONE_FOR_MS))
         packed = b""
-    is_stored = bool(store.call("compare_and_swap", OPEN, before.id, before.pack(), packed))
+    is_stored = bool(store.call("compare_and_swap", OPEN, before.id, stored, packed))
     if is_stored and after.finished_at:
         store.delete(sends_key(after.id))
     return is_stored
