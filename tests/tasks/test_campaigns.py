@@ -228,6 +228,22 @@ def test_a_pause_stops_what_is_queued_although_a_hundred_rules_are_held(store: S
     assert post(store) == []
 
 
+def test_after_the_answer_of_a_pause_nobody_takes_any_more_of_it(store: Store) -> None:
+    campaign = started(store, 40)
+    work(campaign)
+    taken = lanes(store).pump([], 5).attempts
+
+    assert control.pause(store, campaign, "ana", "a typo") == ""
+
+    for _ in range(3):
+        work(campaign)
+        tick(store)
+        assert lanes(store).pump([], 99).attempts == []
+    lanes(store).pump([Outcome(one.send, 1, "accepted", wamid=one.send) for one in taken], 0)
+    assert post(store) == []
+    assert cells(store, campaign) == {"accepted": 5, "queued": 35}
+
+
 def test_a_cancelled_campaign_takes_back_what_was_refused_for_a_while(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
