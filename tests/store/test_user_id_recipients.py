@@ -28,7 +28,7 @@ from gateway.store.erasure.eraser import Eraser
 from gateway.store.planning.commit import commit
 from gateway.store.redis.client import Store
 from tests.support.factories import NUMBER
-from tests.support.store.campaigns import BODIES, INPUTS, a_definition, phone, read
+from tests.support.store.campaigns import BODIES, INPUTS, a_definition, cells, phone, read
 from tests.support.store.sends import WEEK, lanes
 
 pytestmark = pytest.mark.store
@@ -114,3 +114,18 @@ def test_an_erased_customer_is_no_recipient_any_more(store: Store) -> None:
     eraser.run(budget_s=60, only=begun.id)
 
     assert names(store, campaign) == ["", BOB]
+
+
+def test_a_customer_who_stands_in_a_file_by_both_names_gets_it_once(store: Store) -> None:
+    known = Contact(phone(0), wa_id=phone(0), user_id=BOB)
+    plan = Plan(NUMBER, known, changed=True, events=(), joins=(Contact(BOB),))
+    assert commit(store, [plan], WEEK) == [True]
+    table = f"phone,user_id,first\n+{phone(0)},,Bob\n,{BOB},Bob\n,{ANA},Ana\n"
+    campaign, result = draft_of(store, table.encode())
+    assert result.recipients == 3
+    assert control.start(store, campaign, "test", datetime.now(UTC)) == ""
+
+    expand(store, BODIES, read(store, campaign))
+
+    assert cells(store, campaign) == {"queued": 2, "not_needed": 1}
+    assert len(lanes(store).pump([], 9).attempts) == 2

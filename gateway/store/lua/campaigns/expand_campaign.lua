@@ -56,6 +56,9 @@ local function queue(i, nth)
   local stage = redis.call('HGET', number .. 'send:' .. id, 'stage')
   -- A stage `new` says that a call failed in the middle of this one.
   if is_claimed(row) and stage ~= 'new' then return end
+  -- Two names in a file may be those of one customer, who gets it once.
+  local other = guarded(find_by_contact, campaign, buckets, lane)
+  if other and other ~= row then return move_recipient(number, id, 'not_needed') end
   note_recipient_by_contact(campaign, buckets, lane, row, now)
   if stage and stage ~= 'new' then return end
   write_planned(number, now, id, lane, 'bulk', ARGV[at + 2], '', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
