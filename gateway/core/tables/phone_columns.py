@@ -31,7 +31,7 @@ PHONE_COLUMNS = frozenset(
     [*_ALONE.split(), *(f"{before}{word}" for word in _WORDS.split() for before in _BEFORE)]
     + [f"{word}{after}" for word in _WORDS.split() for after in _AFTER]
 )
-_DIGITS_OF_A_CELL = 6
+_DIGITS_OF_A_CELL = 7  # fewer may stand in an honest name, such as sales_202611
 
 
 class ColumnError(TableError):

@@ -1,16 +1,19 @@
 """Messages that a client asked for: found by their id, cancelled, and moved to another time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from gateway.core.sending.send import ID_LENGTH
 from gateway.core.storage.timestamps import ms_from_datetime
 from gateway.store import keys
 from gateway.store.api.pending_send import idempotency_of_task
 from gateway.store.body_codec import Bodies
-from gateway.store.redis.client import Store
+from gateway.store.redis.client import Call, Store
 from gateway.store.sending.lookup import TracedSend, read_sends, run_commands
+
+AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +58,28 @@ def cancel(store: Store, number: str, id_: str) -> str:
     return _change(store, number, id_, "cancel", 0, 0)
 
 
-def withdraw(store: Store, number: str, id_: str) -> str:
-    """Cancel a send of which Meta has nothing, also after attempts that Meta refused.
+def withdraw_all(store: Store, number: str, ids: Iterable[str]) -> int:
+    """Cancel sends of which Meta has nothing, also after attempts that Meta refused.
 
-    Return as `cancel` does. Raises StoreUnavailableError or ScriptError.
+    Return how many of them were. Raises StoreUnavailableError or ScriptError.
     """
-    return _change(store, number, id_, "withdraw", 0, 0, "")
+    return _change_all(store, number, ids, "withdraw", 0, "")
 
 
-def expire(store: Store, number: str, id_: str) -> str:
-    """Let a send of which Meta has nothing expire before its time, as `withdraw` cancels one.
+def expire_all(store: Store, number: str, ids: Iterable[str]) -> int:
+    """Let sends of which Meta has nothing expire before their time, as `withdraw_all` cancels them.
 
     Raises StoreUnavailableError or ScriptError.
     """
-    return _change(store, number, id_, "expire", 0, 0)
+    return _change_all(store, number, ids, "expire", 0)
 
 
-def prolong(store: Store, number: str, id_: str, expires_at: datetime) -> str:
-    """Let a send that is not over yet expire at another time; return as `cancel` does.
+def prolong_all(store: Store, number: str, ids: Iterable[str], expires_at: datetime) -> int:
+    """Let sends that are not over yet expire at another time; return how many of them do.
 
     Raises StoreUnavailableError or ScriptError.
     """
-    return _change(store, number, id_, "prolong", 0, ms_from_datetime(expires_at))
+    return _change_all(store, number, ids, "prolong", ms_from_datetime(expires_at))
 
 
 def move(store: Store, number: str, id_: str, due_at: datetime, expires_at: datetime) -> str:
@@ -94,3 +97,17 @@ def _change(
     args = (id_, verb, due, expires, *more)
     reply = store.call("change_send", keys.number(number), *args).decode()
     return "" if reply == "done" else reply or "forgotten"
+
+
+def _change_all(
+    store: Store, number: str, ids: Iterable[str], verb: str, expires: int, *more: str
+) -> int:
+    """Change sends, a hundred in each round trip; return how many were changed."""
+    done, left, prefix = 0, iter(ids), keys.number(number)
+    while some := list(islice(left, AT_ONCE)):
+        calls = [Call("change_send", prefix, [id_, verb, 0, expires, *more]) for id_ in some]
+        for reply in store.call_many(calls):
+            if isinstance(reply, Exception):
+                raise reply
+            done += reply == b"done"
+    return done

@@ -105,9 +105,8 @@ def _begin(campaign: Campaign, now: datetime) -> datetime:
 
 def _prolong_queued(store: Store, campaign: Campaign, until_ms: int) -> None:
     """Let what is queued already not expire before the new end."""
-    for row in _queued_rows(store, campaign):
-        send = campaign_send_id(campaign.id, row)
-        sent_messages.prolong(store, campaign.number, send, datetime_from_ms(until_ms))
+    until = datetime_from_ms(until_ms)
+    sent_messages.prolong_all(store, campaign.number, _queued_sends(store, campaign), until)
 
 
 def cancel(store: Store, campaign: Campaign, by: str, why: str) -> str:
@@ -138,18 +137,16 @@ def withdraw_queued(store: Store, campaign: Campaign) -> int:
     """
     if campaign.phase not in ENDED or campaign.phase == "completed":
         return 0
-    end = sent_messages.expire if campaign.phase == "expired" else sent_messages.withdraw
-    withdrawn = 0
-    for row in _queued_rows(store, campaign):
-        send = campaign_send_id(campaign.id, row)
-        withdrawn += not end(store, campaign.number, send)
+    has_expired = campaign.phase == "expired"
+    end_all = sent_messages.expire_all if has_expired else sent_messages.withdraw_all
+    withdrawn = end_all(store, campaign.number, _queued_sends(store, campaign))
     if not campaign.funnel.of("attempting"):  # what is in hand may be queued again
         pauses.release(store, [campaign.number], campaign.rule)
     return withdrawn
 
 
-def _queued_rows(store: Store, campaign: Campaign) -> Iterator[int]:
-    """Yield the recipients that are queued, the last first: nearly always those are the ones."""
+def _queued_sends(store: Store, campaign: Campaign) -> Iterator[str]:
+    """Yield the sends that are queued, the last first: nearly always those are the ones."""
     left = campaign.funnel.of("queued")
     for end in range(campaign.recipients, 0, -STATES_AT_ONCE):
         if left <= 0:
@@ -158,4 +155,4 @@ def _queued_rows(store: Store, campaign: Campaign) -> Iterator[int]:
         packed = read_packed_states(store, campaign, first, end - first)
         rows = [first + place for place, _ in find_recipients(packed, {"queued"})]
         left -= len(rows)
-        yield from reversed(rows)
+        yield from (campaign_send_id(campaign.id, row) for row in reversed(rows))
