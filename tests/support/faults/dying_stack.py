@@ -50,6 +50,15 @@ class HaltedStack(Stack):
         """Say whether a process came to the step at which it was told to die."""
         return (self.steps / f"{kind}.{step}{TAKEN}").exists()
 
+    def bury_whoever_came(self, kinds: Sequence[str], step: str) -> None:
+        """Wait until a process of some kinds that were all asked died, and start it again."""
+        wait_until(lambda: any(self.came_to(kind, step) for kind in kinds), f"one comes to {step}")
+        for kind in kinds:
+            try:
+                (self.steps / f"{kind}.{step}").unlink()
+            except FileNotFoundError:  # it was taken, perhaps a moment ago
+                self.bury(kind, step)
+
     def dies(self, kind: str, step: str) -> str:
         """Wait until a process died at the step, and return its name."""
         taken = self.steps / f"{kind}.{step}{TAKEN}"
