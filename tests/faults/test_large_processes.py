@@ -60,9 +60,10 @@ def in_the_middle(stack: Stack) -> bool:
 
 def kill_children(stack: Stack, wire: Relay) -> None:
     """Kill one child after another, each in the middle of something."""
+    worker = stack.programs["inbound#1"].pid
     for _ in range(3):
-        with_work = children(stack.programs["inbound#1"].pid)
-        os.kill(with_work[0], signal.SIGKILL)
+        wait_until(lambda: bool(children(worker)), "another one takes its place", PATIENCE_S)
+        os.kill(children(worker)[0], signal.SIGKILL)
         wait_until(lambda: in_the_middle(stack) or stack.idle(), "somebody goes on", PATIENCE_S)
 
 
