@@ -31,7 +31,7 @@ def completed_alert(campaign: Campaign) -> Alert:
     return Alert(
         Cause("campaign_completed", campaign.id, campaign.number),
         "warning",
-        f"The campaign {name} is {campaign.phase}: {funnel.written:,} written "
+        f"The campaign {name} is {campaign.phase}: {funnel.written_count:,} written "
         f"to, {funnel.of('failed'):,} failed; {campaign.why}.",
         f"gateway campaigns export {campaign.id} says what became of each recipient.",
     )

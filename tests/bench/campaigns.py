@@ -122,7 +122,7 @@ class Campaigning:
         """Wait until so many are written to; all of them once the campaign is complete."""
 
         def has_come() -> bool:
-            time.sleep(0.2)
+            time.sleep(0.2)  # the looks are to be no load on what is measured
             answer = api.get(f"/campaigns/{id_}")
             return answer.is_success and is_as_far(answer.json(), count)
 

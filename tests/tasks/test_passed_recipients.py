@@ -145,7 +145,11 @@ def test_written_are_those_to_whom_it_was_posted(store: Store) -> None:
         work(store, campaign)
 
     found = read(store, campaign)
-    assert (found.phase, found.funnel.written, found.funnel.of("failed")) == ("completed", 3, 7)
+    assert (found.phase, found.funnel.written_count, found.funnel.of("failed")) == (
+        "completed",
+        3,
+        7,
+    )
     (alert,) = active_alerts(store, now_ms(store)).values()
     assert "3 written to, 7 failed" in alert.title
     assert found.funnel.total == 10
@@ -167,7 +171,7 @@ def test_what_the_gateway_does_not_post_is_not_written(
     outbound.pump(NUMBER, "bulk")
 
     funnel = read(store, campaign).funnel
-    assert (meta.posted, funnel.of("failed"), funnel.written) == ([], 3, 0)
+    assert (meta.posted, funnel.of("failed"), funnel.written_count) == ([], 3, 0)
     assert funnel.unposted == funnel.codes
 
 
@@ -189,7 +193,7 @@ def test_a_campaign_of_a_release_before_counts_all_that_failed(store: Store) -> 
     work(store, campaign)
     raw(store).hdel(campaign_key(NUMBER, campaign.id), "unposted:131026")
 
-    assert read(store, campaign).funnel.written == 7
+    assert read(store, campaign).funnel.written_count == 7
 
 
 def test_the_check_counts_no_time_for_them(store: Store) -> None:

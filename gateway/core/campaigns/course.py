@@ -208,7 +208,7 @@ def _decide_queue(standing: Standing, now: datetime) -> Step:
     if not size or standing.is_first_over:
         return Step(queues=True)
     funnel, done_at = standing.funnel, standing.first_done_at
-    taken = funnel.written + funnel.of("queued")
+    taken = funnel.written_count + funnel.of("queued")
     if done_at is None and taken < size and funnel.of("waiting"):
         return Step(queues=True, most=size - taken)
     if done_at is None:

@@ -57,7 +57,7 @@ class Funnel:
         return sum(self.cells.values()) + sum(self.skipped.values())
 
     @property
-    def written(self) -> int:
+    def written_count(self) -> int:
         """Return to how many recipients a message was posted, whatever became of it."""
         return self._begun - sum(self.unposted.values())
 

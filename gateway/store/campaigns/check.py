@@ -119,7 +119,7 @@ def _look_at(
     tally = CheckTally(campaign.definition, category, prepared, now, known)
     _add_all(store, bodies, campaign, tally, note)
     problems = keep_common(found, tally.fit)
-    takes = _duration(campaign, inputs, tally, now)
+    starts_at, takes = _start_of(campaign, now), _duration(campaign, inputs, tally, now)
     return CampaignCheck(
         rows=campaign.recipients + sum(campaign.funnel.skipped.values()),
         recipients=campaign.recipients - tally.erased,
@@ -134,7 +134,7 @@ def _look_at(
         unfit=tally.unfit,
         problems=problems,
         samples=samples,
-        starts_at=_start_of(campaign, now),
+        starts_at=starts_at,
         takes=takes,
         reach=inputs.reach,
         cost=estimate_cost(tally.countries.counts, category, inputs.prices),
@@ -142,16 +142,30 @@ def _look_at(
         template=template,
         warnings=[
             *warn_of_start(campaign.recipients, campaign.definition.start_at, now),
-            *warn_of_unknown_template(use, template, found),
-            *warn_of_template(template, is_stopped=is_stopped),
-            *warn_of_quality(template, read_flag(store, campaign.number)),
+            *_warn_of_template(store, campaign, (use, template, found), is_stopped=is_stopped),
             *_warn_of_marketing(campaign, category, tally),
-            *warn_of_end(campaign.definition.finish_by, _start_of(campaign, now) + takes),
+            *warn_of_end(campaign.definition.finish_by, starts_at + takes),
             *warn_of_receiver(inputs.unnamed),
         ],
         checked_at=now,
         check_id="" if problems else _identify(campaign, now),
     )
+
+
+def _warn_of_template(
+    store: Store,
+    campaign: Campaign,
+    compared: tuple[TemplateUse | None, MetaTemplate | None, Sequence[Mismatch]],
+    *,
+    is_stopped: bool,
+) -> list[str]:
+    """Return warnings of a template that was compared with Meta's, and of its number's quality."""
+    _, template, _ = compared
+    return [
+        *warn_of_unknown_template(*compared),
+        *warn_of_template(template, is_stopped=is_stopped),
+        *warn_of_quality(template, read_flag(store, campaign.number)),
+    ]
 
 
 def _identify(campaign: Campaign, now: datetime) -> str:

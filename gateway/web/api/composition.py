@@ -78,14 +78,7 @@ class MessageApi:
         self._store = Store(settings.redis_url)
         bodies = Bodies(settings.encryption_keys)
         judge = TemplateJudge(self._store, TemplateCache(self._store), settings.meta_graph_url)
-        sending = MessageSending(
-            self._writer,
-            self._default_number,
-            self._country_of,
-            self._numbers,
-            is_ready,
-            TemplateCheck(judge, accounts),
-        )
+        sending = self._build_sending(TemplateCheck(judge, accounts), is_ready)
         damage_log, prices = DamageLog(), read_prices(settings.gateway_prices)
         lookup = MessageLookup(self._store, bodies, self._all_numbers, self._watch, damage_log)
         self._routes = MessageRoutes(sending, lookup, prices)
@@ -107,6 +100,16 @@ class MessageApi:
             *self._build_customer_routers(settings, bodies),
             *self._build_operation_routers(settings, bodies, ring),
         ]
+
+    def _build_sending(self, check: TemplateCheck, is_ready: Callable[[], bool]) -> MessageSending:
+        return MessageSending(
+            self._writer,
+            self._default_number,
+            self._country_of,
+            self._numbers,
+            is_ready,
+            check,
+        )
 
     def _build_customer_routers(self, settings: Settings, bodies: Bodies) -> list[APIRouter]:
         """Return the routes about customers; a table's go before those with the id of a contact."""

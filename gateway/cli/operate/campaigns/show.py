@@ -91,7 +91,7 @@ def list_table(found: list[Campaign]) -> Table:
             one.id,
             printable(one.definition.name),
             Text(one.phase, _PHASES.get(one.phase, "")),
-            f"{one.funnel.written:,} of {one.recipients:,}",
+            f"{one.funnel.written_count:,} of {one.recipients:,}",
             f"{one.funnel.of('failed'):,}",
             f"{one.answers.replied:,}",
             f"{one.created_at:%Y-%m-%d %H:%M}",

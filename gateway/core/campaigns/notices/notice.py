@@ -37,7 +37,7 @@ class CampaignNotice:
         """Return it in one sentence, which names no recipient."""
         reason = f" ({self.why})" if self.why and self.phase != "completed" else ""
         return (
-            f"The campaign {self.name} is {self.phase}{reason}: {self.funnel.written:,} of "
+            f"The campaign {self.name} is {self.phase}{reason}: {self.funnel.written_count:,} of "
             f"{self.funnel.total:,} written to, {self.funnel.of('failed'):,} failed."
         )
 
@@ -48,7 +48,7 @@ class CampaignNotice:
             "campaign": self.name,
             "phase": self.phase,
             "why": self.why or "-",
-            "written": str(self.funnel.written),
+            "written": str(self.funnel.written_count),
             "failed": str(self.funnel.of("failed")),
             "total": str(self.funnel.total),
         }
